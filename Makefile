@@ -1,0 +1,42 @@
+# Two commands: `make demo` shows what the package does, `make test` shows that it is right.
+# Each makes its own environment in .venv on first use.
+
+# The newest interpreter that really runs (a name on the path may be a dead shim).
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check-code bench figures clean
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[data]"
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/ci-theory demo --out results
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check-code: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/codespell src tests docs experiments paper_figs benchmarks README.md CHANGELOG.md
+
+bench: $(STAMP)
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
+
+figures: $(STAMP)
+	$(BIN)/ci-theory figure --all --out results/figures
+
+clean:
+	rm -rf .venv results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,84 @@
+"""Numerical outcomes as data, and the one exception for a user's mistake.
+
+>>> worst([Status.OK, Status.NOT_CONVERGED])
+<Status.NOT_CONVERGED: 2>
+"""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+
+class Status(IntEnum):
+    """Outcome of one point: stored beside every value, ordered from good to bad."""
+
+    OK = 0
+    OUT_OF_SCOPE = 1  # the formula makes no claim here (see the prediction's scope)
+    NOT_CONVERGED = 2  # a solver stopped before its residual was small
+    NOT_FINITE = 3  # the arithmetic left the real line: overflow, 0/0, a diverged run
+    NO_BREAK = 4  # a locator looked and the curve has no break
+    AT_EDGE = 5  # the break lies at or beyond the end of the axis: the interval is open
+    CENSORED = 6  # a run ended before its break
+
+
+MESSAGES = {
+    Status.OK: "ok",
+    Status.OUT_OF_SCOPE: "outside the regime in which the formula holds",
+    Status.NOT_CONVERGED: "the solver did not converge",
+    Status.NOT_FINITE: "not a finite number",
+    Status.NO_BREAK: "the curve has no break",
+    Status.AT_EDGE: "the break is at the edge of the axis",
+    Status.CENSORED: "the run ended before the break",
+}
+
+
+class BadInput(ValueError):  # noqa: N818 - the user reads it, not a traceback
+    """A user's mistake, told in one line: what, where, and what would be right.
+
+    The command line prints the message and exits with code 2; nothing has been written.
+    """
+
+
+class NumericalError(ArithmeticError):
+    """A solver failed at a point that its caller had to have."""
+
+
+def worst(statuses: Iterable[int]) -> Status:
+    """Return the worst status of a collection; an empty one is OK."""
+    return Status(max((int(s) for s in statuses), default=0))
+
+
+def raise_if_bad(status: Any, where: str) -> None:
+    """Raise NumericalError naming the first bad entry of a status array.
+
+    Call it once, on the host, after a batch is done.
+
+    >>> raise_if_bad(np.array([0, 2, 0]), "kappa")
+    Traceback (most recent call last):
+        ...
+    ci_theory._errors.NumericalError: kappa: 1 of 3 points failed; first at index (1,): ...
+    """
+    flat = np.asarray(status)
+    bad = np.argwhere(flat != Status.OK)
+    if len(bad):
+        first = tuple(int(i) for i in bad[0])
+        reason = MESSAGES[Status(int(flat[first]))]
+        raise NumericalError(
+            f"{where}: {len(bad)} of {flat.size} points failed; first at index {first}: {reason}"
+        )
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> BadInput:
+    """Build the error for a name that does not exist, with the nearest one that does.
+
+    >>> print(unknown("axis", "rige", ["n", "p", "ridge"]))
+    unknown axis 'rige': did you mean 'ridge'? (known: n, p, ridge)
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    place = f" in {where}" if where else ""
+    return BadInput(f"unknown {kind} '{name}'{place}: {hint}(known: {', '.join(names)})")

@@ -1,0 +1,186 @@
+"""Frozen, keyword-only records that JAX can trace, and the declared fields of parameters.
+
+A parameter record declares for every field how a sweep may run over it (design, section 3):
+``static`` (one compilation a value), ``traced`` (vmapped), ``sized`` (a traced count whose
+largest value in a group fixes an array length; rows beyond the count weigh zero) or ``inner``
+(all its values share the expensive work of one run).
+
+>>> @record
+... class Params:
+...     p: int = static(100, low=1, unit="features", doc="parameters of the student")
+...     n: int = sized(200, low=1, unit="rows", doc="training rows")
+...     ridge: float = inner(0.1, low=0, unit="label\u00b2", doc="total ridge")
+>>> Params(p=50)
+Params(p=50, n=200, ridge=0.1)
+>>> axes_of(Params)["ridge"].kind
+<Kind.INNER: 'inner'>
+>>> axes_of(Params)["p"].problem(0)
+'p = 0: must be >= 1'
+"""
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TypeVar, dataclass_transform, get_type_hints
+
+import jax
+
+from ci_theory._errors import BadInput, unknown
+
+_T = TypeVar("_T")
+
+
+class Kind(Enum):
+    """How a sweep runs over a field."""
+
+    STATIC = "static"
+    TRACED = "traced"
+    SIZED = "sized"
+    INNER = "inner"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A parameter as users see it: type, unit, default and the values it may take."""
+
+    name: str
+    kind: Kind
+    type: type
+    default: Any
+    unit: str
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] | None = None
+
+    def problem(self, value: Any) -> str | None:
+        """Say in one line what is wrong with a value, or return None."""
+        if self.type is bool:
+            good, wanted = isinstance(value, bool), "true or false"
+        elif self.type is int:
+            whole = isinstance(value, numbers.Real) and float(value).is_integer()
+            good, wanted = whole and not isinstance(value, bool), "a whole number"
+        elif self.type is float:
+            good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            wanted = "a number"
+        else:
+            good, wanted = isinstance(value, str), "a string"
+        if not good:
+            return f"{self.name} = {value!r}: must be {wanted}"
+        if self.choices is not None and value not in self.choices:
+            return str(unknown(f"value of {self.name}", value, self.choices))
+        if self.type in (int, float):
+            return self._out_of_range(value)
+        return None
+
+    def _out_of_range(self, value: Any) -> str | None:
+        if not math.isfinite(value):
+            return f"{self.name} = {value}: must be finite"
+        if self.above is not None and not value > self.above:
+            return f"{self.name} = {value}: must be > {self.above}"
+        if self.low is not None and not value >= self.low:
+            return f"{self.name} = {value}: must be >= {self.low}"
+        if self.high is not None and not value <= self.high:
+            return f"{self.name} = {value}: must be <= {self.high}"
+        return None
+
+    def convert(self, value: Any) -> Any:
+        """Return the value in the field's own type (3.0 becomes 3 in a whole-number field)."""
+        problem = self.problem(value)
+        if problem:
+            raise BadInput(problem)
+        return self.type(value)
+
+
+def _field(kind: Kind, default: Any, **meta: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": kind, **meta})
+
+
+def static(default: Any, *, doc: str, unit: str = "", **bounds: Any) -> Any:
+    """Declare a field that changes shapes or code: one compilation per value."""
+    return _field(Kind.STATIC, default, doc=doc, unit=unit, **bounds)
+
+
+def traced(default: Any, *, doc: str, unit: str = "", **bounds: Any) -> Any:
+    """Declare a number that vmaps."""
+    return _field(Kind.TRACED, default, doc=doc, unit=unit, **bounds)
+
+
+def sized(default: Any, *, doc: str, unit: str = "", **bounds: Any) -> Any:
+    """Declare a traced count whose largest value in a group fixes an array length."""
+    return _field(Kind.SIZED, default, doc=doc, unit=unit, **bounds)
+
+
+def inner(default: Any, *, doc: str, unit: str = "", **bounds: Any) -> Any:
+    """Declare a number whose whole range shares the expensive work of one run."""
+    return _field(Kind.INNER, default, doc=doc, unit=unit, **bounds)
+
+
+def part(cls: type[_T]) -> _T:
+    """Declare a field that is itself a record, with its defaults (``up.noise``)."""
+    return dataclasses.field(default_factory=cls)
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(static, traced, sized, inner, part, dataclasses.field),
+)
+def record(cls: type[_T]) -> type[_T]:
+    """Make a class a frozen, keyword-only dataclass and a JAX pytree; static fields are keys.
+
+    No ``__post_init__`` may look at values: JAX rebuilds records with tracers.
+    """
+    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    fields = dataclasses.fields(made)  # type: ignore[arg-type]
+    meta = [f.name for f in fields if f.metadata.get("kind") is Kind.STATIC]
+    data = [f.name for f in fields if f.name not in meta]
+    jax.tree_util.register_dataclass(made, data_fields=data, meta_fields=meta)
+    return made
+
+
+def axes_of(cls: type) -> dict[str, Axis]:
+    """Map the dotted name of every declared field of a parameter record to its Axis."""
+    hints = get_type_hints(cls)
+    found: dict[str, Axis] = {}
+    for f in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(hints[f.name]):
+            for name, axis in axes_of(hints[f.name]).items():
+                dotted = f"{f.name}.{name}"
+                found[dotted] = dataclasses.replace(axis, name=dotted)
+        else:
+            meta = dict(f.metadata)
+            found[f.name] = Axis(name=f.name, type=hints[f.name], default=f.default, **meta)
+    return found
+
+
+def build(cls: type[_T], values: Mapping[str, Any]) -> _T:
+    """Build a parameter record from dotted names; what is not named keeps its default.
+
+    Values may be tracers: nothing looks at them.
+    """
+    hints = get_type_hints(cls)
+    own: dict[str, Any] = {}
+    for f in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if dataclasses.is_dataclass(hints[f.name]):
+            prefix = f.name + "."
+            inside = {k[len(prefix) :]: v for k, v in values.items() if k.startswith(prefix)}
+            own[f.name] = build(hints[f.name], inside)
+        elif f.name in values:
+            own[f.name] = values[f.name]
+    return cls(**own)
+
+
+def flatten(params: Any) -> dict[str, Any]:
+    """Return the dotted-name view of a parameter record: the inverse of ``build``."""
+    flat: dict[str, Any] = {}
+    for f in dataclasses.fields(params):
+        value = getattr(params, f.name)
+        if dataclasses.is_dataclass(value):
+            flat.update({f"{f.name}.{k}": v for k, v in flatten(value).items()})
+        else:
+            flat[f.name] = value
+    return flat

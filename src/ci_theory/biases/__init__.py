@@ -1,0 +1,1 @@
+"""Defects of the upstream data, one kind a file."""

@@ -1,0 +1,1 @@
+"""Simulation against prediction: verdicts."""

@@ -1,0 +1,1 @@
+"""Downstream of upstream."""

@@ -1,0 +1,1 @@
+"""From curves to break points, with intervals."""

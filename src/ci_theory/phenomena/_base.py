@@ -1,0 +1,152 @@
+"""What a phenomenon is: parameters, a simulation, predictions with decoys, and break points."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ci_theory._errors import BadInput, unknown
+from ci_theory._record import Axis, Kind, axes_of, build
+from ci_theory._types import Array, Key
+
+
+class Estimate(NamedTuple):
+    """A prediction at one point (scalars) or at many (arrays of one shape).
+
+    Attributes:
+        value: what the mean of the measure over runs should be.
+        slack: bound on |true mean - value| from the formula's own finite-size error, of the
+            order that the prediction states; 0 for an exact formula.
+        valid: whether a mean with a normal error bar exists here and the formula covers it.
+        status: a ``Status`` code of the solver behind it.
+    """
+
+    value: Any
+    slack: Any
+    valid: Any
+    status: Any
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decoy:
+    """A plausible wrong prediction: ``evaluate`` returns the wrong value, ``why`` the mistake.
+
+    A decoy is judged with the slack and the validity of the prediction it shadows.
+    """
+
+    name: str
+    why: str
+    evaluate: Callable[[Any, Any], Array]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A closed or fixed-point form for the mean of one measure.
+
+    ``evaluate(params, world)`` is pure and written for one point: every number in ``params`` is
+    a traced float64 scalar (also n and p), strings are Python strings; ``world`` is what the
+    phenomenon's ``world`` built on the host for the static fields.
+    """
+
+    name: str
+    measure: str
+    evaluate: Callable[[Any, Any], Estimate]
+    statement: str
+    scope: str
+    order: str
+    source: str
+    decoys: tuple[Decoy, ...] = ()
+
+
+class Locator(Protocol):
+    """Finds the break of a curve: the same code for a simulated and a predicted one."""
+
+    def locate(self, x: np.ndarray, y: np.ndarray) -> Any:
+        """Locate in y (t,) or, with an interval over replicates, y (r, t)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Break:
+    """A break point: where to look (axis, measure), how, and its closed form if it has one.
+
+    ``closed_form(params)`` gives the place on the axis from the other parameters (plain Python
+    numbers), NaN where it says nothing; ``statement`` is that formula in a line.
+    """
+
+    name: str
+    axis: str
+    measure: str
+    locator: Locator
+    statement: str = ""
+    closed_form: Callable[[Any], float] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Phenomenon:
+    """One unit of the package: see ``phenomena/ridge_peak.py`` for a small complete example.
+
+    Attributes:
+        simulate: ``simulate(key, params, capacity) -> measures``, one run: pure, jit- and
+            vmap-able. Static fields of ``params`` are Python values, traced and sized ones
+            scalars, inner ones vectors (m,). ``capacity[name]`` is the array length (int) for a
+            sized field, at least its value. Every measure returned has shape (m,), or () if the
+            phenomenon has no inner field.
+        world: host-side (numpy) preparation for the predictions, from the static fields only;
+            a pytree of arrays whose shapes take few values, or None.
+        rule: cross-field check of one point (plain numbers): a one-line problem, or None.
+    """
+
+    name: str
+    title: str
+    claims: tuple[int, ...]
+    question: str
+    model: str
+    params: type
+    measures: type
+    simulate: Callable[[Key, Any, Mapping[str, int]], Any]
+    predictions: tuple[Prediction, ...]
+    breaks: tuple[Break, ...] = ()
+    world: Callable[[Any], Any] = lambda params: None
+    rule: Callable[[Any], str | None] = lambda params: None
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        """Every parameter by its dotted name."""
+        return axes_of(self.params)
+
+    def names(self, *kinds: Kind) -> list[str]:
+        """Names of the parameters of the given kinds, in declared order."""
+        return [name for name, axis in self.axes.items() if axis.kind in kinds]
+
+    @property
+    def measure_info(self) -> dict[str, tuple[str, str]]:
+        """Unit and meaning of every measure."""
+        fields = dataclasses.fields(self.measures)
+        return {f.name: (f.metadata["unit"], f.metadata["doc"]) for f in fields}
+
+    def point(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete and check one point given by dotted names, on the host.
+
+        Raises:
+            BadInput: unknown name, wrong type, out of range, or against ``rule``.
+        """
+        axes = self.axes
+        for name in values:
+            if name not in axes:
+                raise unknown("axis", name, axes, where=self.name)
+        full = {name: axis.convert(values.get(name, axis.default)) for name, axis in axes.items()}
+        problem = self.rule(build(self.params, full))
+        if problem:
+            raise BadInput(f"{self.name}: {problem}")
+        return full
+
+
+def measured(*, unit: str, doc: str) -> Any:
+    """Declare a measure in a phenomenon's record of measures."""
+    return dataclasses.field(metadata={"unit": unit, "doc": doc})
+
+
+def statics(phenomenon: Phenomenon, point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the static part of a complete point: what ``world`` may depend on."""
+    return {name: point[name] for name in phenomenon.names(Kind.STATIC)}

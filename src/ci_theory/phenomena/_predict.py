@@ -1,0 +1,111 @@
+"""Evaluate a phenomenon's predictions and decoys on many points: CPU, float64, few compilations."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ci_theory._errors import BadInput, Status
+from ci_theory._record import build
+from ci_theory._types import cpu, needs_float64
+from ci_theory.phenomena._base import Decoy, Estimate, Phenomenon, Prediction, statics
+
+
+class Predicted(NamedTuple):
+    """One prediction on N points: the estimate, arrays (N,), and each decoy's values (N,)."""
+
+    prediction: Prediction
+    estimate: Estimate
+    decoys: dict[str, np.ndarray]
+
+
+@needs_float64
+def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Predicted]:
+    """Evaluate every prediction and decoy of a phenomenon.
+
+    Args:
+        phenomenon: the phenomenon.
+        points: dotted name -> scalar, or array (N,); what is missing keeps its default.
+
+    Returns:
+        prediction name -> ``Predicted``. A point whose value is not finite has status
+        NOT_FINITE and is not valid; nothing is raised for it.
+
+    Raises:
+        BadInput: an unknown name, a bad value, or arrays of different lengths.
+    """
+    lengths = {len(v) for v in points.values() if np.ndim(v)}
+    if len(lengths) > 1:
+        raise BadInput(f"{phenomenon.name}: axes of different lengths {sorted(lengths)}")
+    total = lengths.pop() if lengths else 1
+    columns = {k: list(v) if np.ndim(v) else [v] * total for k, v in points.items()}
+    rows = [phenomenon.point({k: _plain(v[i]) for k, v in columns.items()}) for i in range(total)]
+
+    groups: dict[tuple, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(tuple(statics(phenomenon, row).items()), []).append(index)
+
+    results = {}
+    for prediction in phenomenon.predictions:
+        estimate = Estimate(
+            value=np.full(total, np.nan),
+            slack=np.zeros(total),
+            valid=np.zeros(total, bool),
+            status=np.full(total, int(Status.OUT_OF_SCOPE)),
+        )
+        decoys = {d.name: np.full(total, np.nan) for d in prediction.decoys}
+        results[prediction.name] = Predicted(prediction, estimate, decoys)
+
+    with cpu():
+        for members in groups.values():
+            world = phenomenon.world(build(phenomenon.params, rows[members[0]]))
+            words, numbers = _split([rows[i] for i in members])
+            for found in results.values():
+                value = _batch(phenomenon, found.prediction, words, numbers, world)
+                for target, source in zip(found.estimate, value, strict=True):
+                    target[members] = source
+                for decoy in found.prediction.decoys:
+                    wrong = _batch(phenomenon, decoy, words, numbers, world)
+                    found.decoys[decoy.name][members] = wrong
+
+    for found in results.values():
+        lost = ~np.isfinite(found.estimate.value) & (found.estimate.status == Status.OK)
+        found.estimate.status[lost] = Status.NOT_FINITE
+        found.estimate.valid[:] &= found.estimate.status == Status.OK
+    return results
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _split(rows: list[dict[str, Any]]) -> tuple[tuple, dict[str, np.ndarray]]:
+    """Separate strings (one value a group) from numbers (vectors over the group)."""
+    words = tuple((k, v) for k, v in rows[0].items() if isinstance(v, str))
+    numeric = [k for k, v in rows[0].items() if not isinstance(v, str)]
+    columns = {k: np.array([row[k] for row in rows]) for k in numeric}
+    return words, {k: v if v.dtype == bool else v.astype(float) for k, v in columns.items()}
+
+
+def _batch(
+    phenomenon: Phenomenon,
+    form: Prediction | Decoy,
+    words: tuple,
+    numbers: dict[str, np.ndarray],
+    world: Any,
+) -> Any:
+    size = len(next(iter(numbers.values())))
+    padded = 1 << (size - 1).bit_length()  # few batch shapes, so few compilations
+    batch = {k: np.concatenate([v, np.full(padded - size, v[-1])]) for k, v in numbers.items()}
+    out = _compiled(phenomenon.params, form.evaluate, words)(batch, world)
+    return jax.tree.map(lambda a: np.broadcast_to(np.asarray(a), (padded,))[:size], out)
+
+
+@lru_cache(maxsize=256)
+def _compiled(params: type, evaluate: Any, words: tuple) -> Any:
+    def one(numbers: dict[str, Any], world: Any) -> Any:
+        return evaluate(build(params, {**numbers, **dict(words)}), world)
+
+    return jax.jit(jax.vmap(one, in_axes=(0, None)))

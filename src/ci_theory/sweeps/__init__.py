@@ -1,0 +1,1 @@
+"""Declared grids, planned, run and stored."""

@@ -1,0 +1,1 @@
+"""Clean worlds, upstream and downstream."""

@@ -1,0 +1,1 @@
+"""Mathematics only: spectra, fixed points and closed forms, in float64."""

@@ -1,0 +1,1 @@
+"""From data to a fit: one pure function each."""

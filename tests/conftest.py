@@ -1,0 +1,20 @@
+"""Float64 for the whole run, a clean precision setting after each test, and tolerances."""
+
+import faulthandler
+
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+faulthandler.enable()
+
+
+@pytest.fixture(autouse=True)
+def _restore_precision():
+    yield
+    jax.config.update("jax_enable_x64", True)
+
+
+# One place for tolerances: relative error allowed where the arithmetic alone decides.
+TIGHT = {"float64": 1e-12, "float32": 2e-5}
