@@ -1,0 +1,48 @@
+"""Repetition: part of a budget of rows is spent on copies of the same few rows.
+
+A copied row is a row of weight c: literal copies and weights give the same estimator.
+
+>>> fresh, repeated, _ = counts(1000.0, 0.3, 10.0)
+>>> float(fresh), float(repeated)
+(700.0, 30.0)
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from ci_theory._types import Array, Float, Scalar
+
+
+class Counts(NamedTuple):
+    """Distinct rows of a repeated design.
+
+    Attributes:
+        fresh: rows seen once.
+        repeated: distinct rows seen ``repeats`` times.
+        repeats: copies of each repeated row.
+    """
+
+    fresh: Scalar
+    repeated: Scalar
+    repeats: Scalar
+
+
+def counts(budget: Scalar, fraction: Scalar, repeats: Scalar) -> Counts:
+    """Split a budget of rows: about ``fraction`` of it goes to rows repeated ``repeats`` times.
+
+    The number of distinct repeated rows is rounded to a whole number, at least one if the
+    fraction is positive, and the fresh rows take what remains of the budget, so the total is the
+    budget exactly.
+    """
+    whole = jnp.round(fraction * budget / repeats)
+    most = jnp.floor(budget / repeats)
+    repeated = jnp.where(fraction > 0, jnp.clip(whole, jnp.minimum(1.0, most), most), 0.0)
+    return Counts(budget - repeated * repeats, repeated, repeats)
+
+
+def weights(counts: Counts, capacity: int) -> Float[Array, " capacity"]:
+    """Weight of each of ``capacity`` rows: repeated rows first, then fresh ones, then zeros."""
+    row = jnp.arange(capacity)
+    seen = row < counts.repeated + counts.fresh
+    return jnp.where(row < counts.repeated, counts.repeats, 1.0) * seen

@@ -1,0 +1,117 @@
+"""The ridge path against the slow obvious solver, and the laws that weights must obey."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory.biases import noise, repetition
+from ci_theory.training import closed_form
+
+RIDGE = np.array([1e-3, 0.5, 3.0])
+NOISE = np.array([0.3, 0.7, 0.0])
+
+
+def _world(n, p, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, p))
+    weights = rng.integers(0, 4, n).astype(float)
+    return x, weights, rng.normal(size=p), rng.uniform(0.2, 2.0, p)
+
+
+def _errors(x, weights, w, variances, *, shared=False, equal=False, ridge=RIDGE):
+    row_noise = noise.row_noise(jnp.asarray(weights), shared)
+    path = closed_form.decompose(jnp.asarray(x), jnp.asarray(weights))
+    return path, closed_form.path_errors(
+        path,
+        metric=jnp.sqrt(variances),
+        test_target=jnp.sqrt(variances) * w,
+        signal_labels=jnp.asarray(x @ w),
+        row_noise=row_noise,
+        ridge=jnp.asarray(ridge),
+        noise=jnp.asarray(NOISE[: len(ridge)]),
+        equal_weights=equal,
+    )
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 12), (12, 30), (20, 20)])
+def test_errors_are_those_of_the_explicit_estimator(n, p):
+    x, c, w, variances = _world(n, p)
+    path, found = _errors(x, c, w, variances)
+    v = np.where(c > 0, 1 / np.maximum(c, 1), 0.0)
+    leverage = closed_form.leverages(path, jnp.asarray(RIDGE))
+    for j, (ridge, level) in enumerate(zip(RIDGE, NOISE, strict=True)):
+        smoother = np.linalg.solve((x.T * c) @ x + ridge * np.eye(p), x.T * c)
+        mean = smoother @ (x @ w)
+        excess = variances @ (mean - w) ** 2 + level * variances @ (smoother**2 @ v)
+        left = np.eye(n) - x @ smoother
+        train = (c @ (left @ (x @ w)) ** 2 + level * c @ (left**2 @ v)) / c.sum()
+        np.testing.assert_allclose(found.excess[j], excess, rtol=1e-10)
+        np.testing.assert_allclose(found.train[j], train, rtol=1e-7)
+        np.testing.assert_allclose(found.degrees[j], np.trace(x @ smoother), rtol=1e-12)
+        np.testing.assert_allclose(leverage[:, j], np.diag(x @ smoother), atol=1e-13)
+
+
+@pytest.mark.parametrize(("n", "p"), [(40, 15), (15, 40)])
+def test_equal_weights_shortcut_changes_nothing(n, p):
+    x, _, w, variances = _world(n, p)
+    rows = (np.arange(n) < n - 4).astype(float)
+    short = _errors(x, rows, w, variances, equal=True)[1]
+    full = _errors(x, rows, w, variances, equal=False)[1]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10), short, full)
+
+
+@pytest.mark.parametrize(("n", "p"), [(20, 12), (8, 25)])
+def test_literal_copies_and_weights_give_one_estimator(n, p):
+    x, c, w, _ = _world(n, p, seed=3)
+    labels = x @ w + np.random.default_rng(4).normal(size=n)
+    times = c.astype(int)
+    copied = closed_form.decompose(jnp.asarray(np.repeat(x, times, axis=0)), jnp.ones(times.sum()))
+    weighted = closed_form.decompose(jnp.asarray(x), jnp.asarray(c))
+    a = closed_form.coefficients(copied, jnp.asarray(np.repeat(labels, times)), jnp.asarray(RIDGE))
+    b = closed_form.coefficients(weighted, jnp.asarray(labels), jnp.asarray(RIDGE))
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+    direct = closed_form.solve_directly(x, c, labels, RIDGE[1])
+    np.testing.assert_allclose(b[:, 1], direct, rtol=1e-10, atol=1e-12)
+
+
+def test_rows_of_weight_zero_are_not_there():
+    x, _, w, variances = _world(20, 9)
+    rows = (np.arange(20) < 13).astype(float)
+    masked = _errors(x, rows, w, variances, equal=True)[1]
+    short = _errors(x[:13], rows[:13], w, variances, equal=True)[1]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11), masked, short)
+
+
+@pytest.mark.parametrize(("n", "p"), [(25, 10), (10, 25)])
+def test_ridge_zero_is_the_minimum_norm_solution(n, p):
+    x, _, w, _ = _world(n, p)
+    labels = x @ w + 1.0
+    path = closed_form.decompose(jnp.asarray(x), jnp.ones(n))
+    found = closed_form.coefficients(path, jnp.asarray(labels), jnp.zeros(1))[:, 0]
+    np.testing.assert_allclose(found, np.linalg.pinv(x) @ labels, rtol=1e-9)
+
+
+def test_noise_average_is_the_mean_over_drawn_noise():
+    n, p, draws = 30, 12, 20000
+    x, c, w, variances = _world(n, p)
+    path, exact = _errors(x, c, w, variances, ridge=RIDGE[1:2])
+    v = np.where(c > 0, NOISE[0] / np.maximum(c, 1), 0.0)
+    noisy = (x @ w)[None, :] + np.sqrt(v) * np.random.default_rng(1).normal(size=(draws, n))
+    fit = jax.vmap(lambda y: closed_form.coefficients(path, y, jnp.asarray(RIDGE[1:2]))[:, 0])
+    risks = ((np.asarray(fit(jnp.asarray(noisy))) - w) ** 2) @ variances
+    error = risks.std() / draws**0.5
+    assert abs(risks.mean() - exact.excess[0]) < 4 * error
+    assert error < 0.02 * risks.mean()
+
+
+def test_budget_is_spent_exactly():
+    for budget in (10.0, 97.0, 1000.0):
+        for fraction in (0.0, 0.1, 0.5, 1.0):
+            for repeats in (1.0, 3.0, 10.0):
+                counts = repetition.counts(budget, fraction, repeats)
+                weights = repetition.weights(counts, 1000)
+                assert float(weights.sum()) == budget
+                assert counts.fresh >= 0
+                if fraction > 0:
+                    assert counts.repeated >= 1
