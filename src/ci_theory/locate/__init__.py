@@ -1,1 +1,7 @@
 """From curves to break points, with intervals."""
+
+from ci_theory.locate.crossing import Crossing
+from ci_theory.locate.peak import Peak
+from ci_theory.locate.point import BreakPoint
+
+__all__ = ["BreakPoint", "Crossing", "Peak"]
