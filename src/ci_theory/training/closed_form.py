@@ -19,19 +19,37 @@ class RidgePath(NamedTuple):
     """A weighted design, diagonalised: what every ridge and every label shares. q = min(n, p).
 
     Attributes:
-        eigenvalues: of the smaller Gram matrix, (q,), with those below rounding set to zero.
-        back: eigen-coordinates to coefficients, (p, q).
-        forward: sqrt(c)-weighted labels to eigen-coordinates, (q, n).
-        length: squared lengths of the rows of ``forward``, (q,): the eigenvalues if p <= n,
-            ones otherwise.
+        design: A = sqrt(C) Phi, (n, p).
+        eigenvalues: of the smaller Gram matrix of A, (q,), those below rounding set to zero.
+        vectors: its eigenvectors as columns: (p, p) if p <= n, else (n, n).
         root: square roots of the row weights, (n,).
     """
 
+    design: Float[Array, "n p"]
     eigenvalues: Float[Array, " q"]
-    back: Float[Array, "p q"]
-    forward: Float[Array, "q n"]
-    length: Float[Array, " q"]
+    vectors: Float[Array, "q q"]
     root: Float[Array, " n"]
+
+    @property
+    def primal(self) -> bool:
+        """Whether the features' side was diagonalised (p <= n)."""
+        n, p = self.design.shape
+        return p <= n
+
+    @property
+    def length(self) -> Float[Array, " q"]:
+        """Squared length of each row of the map from weighted labels to eigen-coordinates."""
+        return self.eigenvalues if self.primal else jnp.ones_like(self.eigenvalues)
+
+    def forward(self, weighted_labels: Float[Array, "n k"]) -> Float[Array, "q k"]:
+        """Map sqrt(c)-weighted labels to eigen-coordinates."""
+        z = self.design.T @ weighted_labels if self.primal else weighted_labels
+        return self.vectors.T @ z
+
+    def back(self, coordinates: Float[Array, "q k"]) -> Float[Array, "p k"]:
+        """Map eigen-coordinates to coefficients of the features."""
+        v = self.vectors @ coordinates
+        return v if self.primal else self.design.T @ v
 
 
 def decompose(features: Float[Array, "n p"], weights: Float[Array, " n"]) -> RidgePath:
@@ -44,15 +62,9 @@ def decompose(features: Float[Array, "n p"], weights: Float[Array, " n"]) -> Rid
     n, p = features.shape
     root = jnp.sqrt(weights)
     a = features * root[:, None]
-    if p <= n:
-        values, u = jnp.linalg.eigh(a.T @ a)
-        back, forward = u, u.T @ a.T
-    else:
-        values, v = jnp.linalg.eigh(a @ a.T)
-        back, forward = a.T @ v, v.T
+    values, vectors = jnp.linalg.eigh(a.T @ a if p <= n else a @ a.T)
     cut = jnp.max(values) * max(n, p) * jnp.finfo(values.dtype).eps
-    values = jnp.where(values > cut, values, 0.0)
-    return RidgePath(values, back, forward, values if p <= n else jnp.ones_like(values), root)
+    return RidgePath(a, jnp.where(values > cut, values, 0.0), vectors, root)
 
 
 def _inverse(path: RidgePath, ridge: Float[Array, " m"]) -> Float[Array, "q m"]:
@@ -65,14 +77,15 @@ def coefficients(
     path: RidgePath, labels: Float[Array, " n"], ridge: Float[Array, " m"]
 ) -> Float[Array, "p m"]:
     """Fit the labels at every ridge: the minimum-norm solution where the ridge is zero."""
-    b = path.forward @ (path.root * labels)
-    return path.back @ (_inverse(path, ridge[None, :]) * b[:, None])
+    b = path.forward((path.root * labels)[:, None])
+    return path.back(_inverse(path, ridge[None, :]) * b)
 
 
 def leverages(path: RidgePath, ridge: Float[Array, " m"]) -> Float[Array, "n m"]:
     """Diagonal of the weighted hat matrix: how much a row's fit follows its own label, (n, m)."""
     alive = path.length[:, None] > 0
-    unit = path.forward**2 / jnp.where(alive, path.length[:, None], 1.0)
+    forward = path.forward(jnp.eye(path.root.shape[0], dtype=path.root.dtype))
+    unit = forward**2 / jnp.where(alive, path.length[:, None], 1.0)
     shrink = path.eigenvalues[:, None] * _inverse(path, ridge[None, :])
     return unit.T @ shrink
 
@@ -132,30 +145,37 @@ def path_errors(
         equal_weights: whether all rows that are there have one weight and one noise: then the
             noise is uncorrelated between eigen-coordinates, and two matrix products are saved.
     """
-    shift = metric[:, None] * path.back if metric.ndim == 1 else metric @ path.back
-    b = path.forward @ (path.root * signal_labels)
     inverse = _inverse(path, ridge[None, :])
-    misfit = shift @ (inverse * b[:, None]) - test_target[:, None]
+    signal = path.forward((path.root * signal_labels)[:, None])
+    # Apply R to all eigen-coordinates at once: the noise term needs its Gram matrix.
+    onto_test = path.back(jnp.eye(path.eigenvalues.shape[0], dtype=path.root.dtype))
+    onto_test = metric[:, None] * onto_test if metric.ndim == 1 else metric @ onto_test
+    misfit = onto_test @ (inverse * signal) - test_target[:, None]
 
     spread = path.root**2 * row_noise  # variance of the weighted labels
-    own = path.forward**2 @ spread  # ... in each eigen-coordinate
     if equal_weights:
-        fitted_noise = (jnp.sum(shift**2, axis=0) * own) @ inverse**2
+        vectors, level = path.vectors, jnp.max(spread)
+        own = path.eigenvalues * level if path.primal else (vectors**2).T @ spread
+        fitted_noise = (jnp.sum(onto_test**2, axis=0) * own) @ inverse**2
     else:
-        shared = (shift.T @ shift) * ((path.forward * spread[None, :]) @ path.forward.T)
+        covariance = path.forward(path.forward(jnp.diag(spread)).T)
+        own = jnp.diagonal(covariance)
+        shared = (onto_test.T @ onto_test) * covariance
         fitted_noise = jnp.sum(inverse * (shared @ inverse), axis=0)
     excess = jnp.sum(misfit**2, axis=0) + noise * fitted_noise
 
-    # Residuals: the part of the labels outside the span of the features is never fitted, a
-    # coordinate inside it keeps the share ridge / (eigenvalue + ridge).
-    alive = path.length > 0
-    length = jnp.where(alive, path.length, 1.0)
-    kept = 1.0 - path.eigenvalues[:, None] * inverse
-    kept = jnp.where(path.eigenvalues[:, None] > 0, ridge[None, :] * inverse, kept)
-    total = jnp.sum((path.root * signal_labels) ** 2), jnp.sum(spread)
-    inside = jnp.where(alive, b**2 / length, 0.0), jnp.where(alive, own / length, 0.0)
-    outside = [jnp.maximum(t - jnp.sum(i), 0.0) for t, i in zip(total, inside, strict=True)]
-    left = (outside[0] + inside[0] @ kept**2) + noise * (outside[1] + inside[1] @ kept**2)
-    rows = jnp.sum(path.root**2)
+    # Residuals: a coordinate in the span of the features keeps the share
+    # ridge / (eigenvalue + ridge) of its label; what lies outside the span is kept whole.
+    alive = path.eigenvalues[:, None] > 0
+    kept = jnp.where(alive, ridge[None, :] * inverse, 1.0) ** 2
+    squares = signal[:, 0] ** 2, own
+    if path.primal:
+        length = jnp.where(alive[:, 0], path.eigenvalues, 1.0)
+        squares = tuple(jnp.where(alive[:, 0], s / length, 0.0) for s in squares)
+        totals = jnp.sum((path.root * signal_labels) ** 2), jnp.sum(spread)
+        outside = [jnp.maximum(t - jnp.sum(s), 0.0) for t, s in zip(totals, squares, strict=True)]
+    else:
+        outside = [jnp.zeros(()), jnp.zeros(())]
+    left = outside[0] + squares[0] @ kept + noise * (outside[1] + squares[1] @ kept)
     degrees = jnp.sum(path.eigenvalues[:, None] * inverse, axis=0)
-    return PathErrors(excess, left / rows, degrees)
+    return PathErrors(excess, left / jnp.sum(path.root**2), degrees)
