@@ -1,0 +1,384 @@
+r"""Ridge regression on rows of unequal weight: what repeated rows do, exactly at any counts.
+
+A row that appears c times is a row of weight c. Groups g of ``counts`` distinct rows have the
+weight ``weights`` and the variance ``noise`` of their mean label: sigma^2 if the copies share
+one label, sigma^2/c if every copy is labelled afresh (``repeated_rows`` builds both). The same
+equations hold for importance weights, bootstrap counts and rows of unequal scale.
+
+One scalar equation carries everything. With s = ridge/kappa (what n - df1 is for plain rows)
+
+.. math:: \sum_g n_g a_g = 1, \qquad a_g = \frac{c_g}{s + c_g\,\mathrm{df}_1(\kappa)}
+
+where h_g = a_g df1 is the leverage of a row, and 1 / sum n_g a_g^2 the effective number of rows.
+The derivation is in docs/repetition.md.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ci_theory._errors import Status
+from ci_theory._record import record
+from ci_theory._types import Array, Float, Int, Scalar, needs_float64
+from ci_theory.theory.fixed_point import log_root
+from ci_theory.theory.spectrum import Spectrum, bias, d12, df1, df2, fractions, rank, trace
+
+__all__ = [
+    "CopyErrors",
+    "Groups",
+    "Shares",
+    "WeightedRisk",
+    "copy_errors",
+    "plain_rows",
+    "repeated_rows",
+    "solve_shares",
+    "weighted_ridge_risk",
+]
+
+
+@record
+class Groups:
+    """Training rows in groups; a group may be empty, and a row of weight 0 is not there.
+
+    Attributes:
+        counts: distinct rows of each group, >= 0; need not be whole.
+        weights: weight of each row, the copies seen of it, >= 0.
+        noise: variance of a row's mean label about the target [label^2].
+    """
+
+    counts: Float[Any, " g"]
+    weights: Float[Any, " g"]
+    noise: Float[Any, " g"]
+
+
+@needs_float64
+def plain_rows(n: Any, noise: Any) -> Groups:
+    """One group: n rows seen once.
+
+    >>> plain_rows(100, 0.25).counts
+    Array([100.], dtype=float64)
+    """
+    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    return Groups(counts=n[None], weights=jnp.ones(1), noise=noise[None])
+
+
+@needs_float64
+def repeated_rows(fresh: Any, repeated: Any, repeats: Any, noise: Any, shared: Any) -> Groups:
+    """Two groups: ``fresh`` rows seen once and ``repeated`` distinct rows seen ``repeats`` times.
+
+    Args:
+        fresh: rows seen once, >= 0.
+        repeated: distinct rows that are repeated, >= 0.
+        repeats: copies of each, > 0.
+        noise: variance of one label [label^2].
+        shared: whether the copies of a row share its label (true) or are labelled afresh, so
+            that their mean has the variance noise / repeats.
+
+    >>> repeated_rows(700, 30, 10, 0.5, shared=False).noise
+    Array([0.5 , 0.05], dtype=float64)
+    """
+    fresh, repeated, repeats, noise = (
+        jnp.asarray(v, float) for v in (fresh, repeated, repeats, noise)
+    )
+    mean = jnp.where(jnp.asarray(shared), noise, noise / repeats)
+    return Groups(
+        counts=jnp.stack([fresh, repeated]),
+        weights=jnp.stack([jnp.ones_like(repeats), repeats]),
+        noise=jnp.stack([noise, mean]),
+    )
+
+
+class Shares(NamedTuple):
+    """The fixed point of weighted ridge regression.
+
+    Attributes:
+        kappa: effective ridge [x^2].
+        scale: s = ridge / kappa, the weight left to the ridge; n - df1 for plain rows.
+        shares: a_g, share of a row in the estimator; sum of n_g a_g is 1, (g,).
+        leverage: h_g = a_g df1, response of a row's fit to its own label, in [0, 1], (g,).
+        forgotten: 1 - h_g to full relative accuracy, (g,).
+        df1: first degrees of freedom, the trace of the hat matrix.
+        effective_rows: 1 / sum n_g a_g^2, at most the number of distinct rows.
+        status: OK, NOT_CONVERGED, OUT_OF_SCOPE (no rows, no variance, ridge < 0) or NOT_FINITE
+            (no ridge and as many distinct rows as the covariance has rank).
+        residual: relative error left by the solver.
+    """
+
+    kappa: Scalar
+    scale: Scalar
+    shares: Float[Array, " g"]
+    leverage: Float[Array, " g"]
+    forgotten: Float[Array, " g"]
+    df1: Scalar
+    effective_rows: Scalar
+    status: Int[Array, ""]
+    residual: Scalar
+
+
+class WeightedRisk(NamedTuple):
+    """Errors of weighted ridge regression at one point.
+
+    Attributes:
+        excess_risk: mean squared error on fresh clean labels [label^2].
+        bias: part of it due to the mean estimator [label^2].
+        signal_variance: part due to the sampling of the rows, label noise apart [label^2].
+        noise_variance: part due to the label noise [label^2].
+        spread: T, so that a random direction of variance v of a mode of variance lambda
+            fluctuates by T lambda / (lambda + kappa)^2; E_te / n for plain rows [label^2].
+        residual: mean squared residual of a row's mean label in each group [label^2], (g,).
+        fixed_point: the solution it rests on.
+        status: that of the fixed point.
+    """
+
+    excess_risk: Scalar
+    bias: Scalar
+    signal_variance: Scalar
+    noise_variance: Scalar
+    spread: Scalar
+    residual: Float[Array, " g"]
+    fixed_point: Shares
+    status: Int[Array, ""]
+
+
+class CopyErrors(NamedTuple):
+    """What a user sees who does not know which rows are copies, and what is right.
+
+    Attributes:
+        test_error: excess risk plus the noise of a fresh label [label^2].
+        train_error: mean squared residual over all copies [label^2].
+        gcv_naive: generalised cross-validation that counts copies as rows [label^2].
+        gcv_distinct: mean over distinct rows of the squared error, on their copies' labels, of
+            the fit without any copy of the row [label^2]; its mean is ``test_error``.
+    """
+
+    test_error: Scalar
+    train_error: Scalar
+    gcv_naive: Scalar
+    gcv_distinct: Scalar
+
+
+def _surplus(unknown: Array, args: tuple) -> Array:
+    """Return sum n h - df1, increasing in kappa.
+
+    Rows mostly memorised and modes mostly learned are counted as whole ones less what they
+    miss, so that nothing cancels where the number of distinct rows is near the rank.
+    """
+    spectrum, groups, ridge, over = args
+    kappa = jnp.where(over, unknown, ridge / unknown)
+    scale = jnp.where(over, ridge / unknown, unknown)
+    x, y = fractions(spectrum.eigenvalues, kappa)
+    degrees = df1(spectrum, kappa)
+    h, miss = _leverage(groups.weights, scale, degrees)
+
+    learned = spectrum.eigenvalues > kappa
+    whole = jnp.round(spectrum.multiplicity)
+    part = spectrum.multiplicity - whole
+    held = h > 0.5
+    count = jnp.sum(jnp.where(held, groups.counts, 0.0)) - jnp.sum(jnp.where(learned, whole, 0.0))
+    count = count - jnp.sum(jnp.where(learned, part, 0.0))
+    rows = jnp.sum(groups.counts * jnp.where(held, -miss, h))
+    modes = jnp.sum(spectrum.multiplicity * jnp.where(learned, -y, x))
+    tail = jnp.where(kappa > 0, spectrum.tail_trace / jnp.where(kappa > 0, kappa, 1.0), 0.0)
+    return count + rows - modes - tail
+
+
+def _leverage(weights: Array, scale: Array, degrees: Array) -> tuple[Array, Array]:
+    """Return h and 1 - h, each as one quotient; a row of weight 0 has h = 0."""
+    there = weights > 0
+    total = jnp.where(there, scale + weights * degrees, 1.0)
+    return weights * degrees / total, jnp.where(there, scale / total, 1.0)
+
+
+def _bounds(spectrum: Spectrum, groups: Groups, ridge: Array, over: Array) -> tuple[Array, Array]:
+    """Bracket the unknown: kappa with fewer distinct rows than modes, s otherwise.
+
+    From df1 <= trace / kappa and a <= c/s; without a ridge from y <= kappa/lambda, from
+    tail / kappa <= df1, and from s/(s + c r) <= s/(c r).
+    """
+    there = (groups.weights > 0) & (groups.counts > 0)
+    counts = jnp.where(there, groups.counts, 0.0)
+    weights = jnp.where(there, groups.weights, 1.0)
+    n, total = jnp.sum(counts), trace(spectrum)
+    copies = jnp.sum(counts * weights)
+    reach = jnp.sum(counts * weights / (ridge + weights * total))
+
+    seen = spectrum.eigenvalues > 0
+    modes = jnp.sum(jnp.where(seen, spectrum.multiplicity, 0.0))
+    slack = jnp.sum(
+        jnp.where(seen, spectrum.multiplicity / jnp.where(seen, spectrum.eigenvalues, 1.0), 0.0)
+    )
+    kappa_low = jnp.maximum(ridge / copies, spectrum.tail_trace / n)
+    kappa_low = jnp.maximum(kappa_low, (modes - n) / slack)
+    kappa_high = 1.0 / reach
+    scale_low = jnp.maximum(ridge * reach, (n - modes) * modes / jnp.sum(counts / weights))
+    low = jnp.where(over, kappa_low, scale_low)
+    high = jnp.where(over, kappa_high, copies)
+    return low * (1 - 1e-9), high * (1 + 1e-9)
+
+
+@needs_float64
+@jax.jit
+def solve_shares(spectrum: Spectrum, groups: Groups, ridge: Any) -> Shares:
+    r"""Solve the fixed point of weighted ridge regression.
+
+    .. math:: \sum_g n_g\,\frac{c_g}{s + c_g\,\mathrm{df}_1(\kappa)} = 1, \qquad
+        s = \delta/\kappa
+
+    Args:
+        spectrum: of the covariance; its target powers do not matter here.
+        groups: the training rows.
+        ridge: total ridge [x^2], >= 0. At 0 either s = 0 (fewer distinct rows than the rank:
+            weights drop out) or kappa = 0.
+
+    Regime: limit n, p -> infinity, with relative corrections of order 1/n; exact equation, solved
+    to a relative error near 1e-15, also where distinct rows and rank are equal and the ridge
+    is 1e-12.
+
+    Limits: weights all equal to r give plain ridge with ridge / r; bounds of the bracket and the
+    uniqueness of the root (the left side increases in kappa) hold for all weights >= 0.
+
+    Source: derived here (docs/repetition.md); a repeated row is a block of ones in the sample
+    correlation of Atanasov, Zavatone-Veth, Pehlevan, arXiv:2408.04607.
+
+    >>> from ci_theory.theory.spectrum import isotropic
+    >>> at = solve_shares(isotropic(100), repeated_rows(1400, 30, 20, 1.0, True), 0.0)
+    >>> print(f"{float(at.effective_rows):.1f}", [round(float(h), 3) for h in at.leverage])
+    699.1 [0.059, 0.558]
+    """
+    ridge = jnp.asarray(ridge, float)
+    groups = Groups(
+        counts=jnp.asarray(groups.counts, float),
+        weights=jnp.asarray(groups.weights, float),
+        noise=jnp.asarray(groups.noise, float),
+    )
+    n = jnp.sum(jnp.where(groups.weights > 0, groups.counts, 0.0))
+    modes = rank(spectrum)
+    over = n < modes
+    asked = (n > 0) & (ridge >= 0) & jnp.all(groups.counts >= 0) & jnp.all(groups.weights >= 0)
+    asked = asked & (trace(spectrum) > 0)
+    pole = (ridge == 0) & (n == modes)
+    solvable = asked & ~pole
+
+    # A point without a root is replaced by an easy one: no NaN may leak into gradients.
+    count = jnp.where(solvable, groups.counts, 1.0)
+    weight = jnp.where(solvable, groups.weights, 1.0)
+    safe = Groups(counts=count, weights=weight, noise=groups.noise)
+    delta = jnp.where(solvable, ridge, 1.0)
+    low, high = _bounds(spectrum, safe, delta, over)
+    root = log_root(_surplus, low, high, (spectrum, safe, delta, over))
+
+    kappa = jnp.where(over, root.value, delta / root.value)
+    scale = jnp.where(over, delta / root.value, root.value)
+    degrees = df1(spectrum, kappa)
+    h, miss = _leverage(weight, scale, degrees)
+    shares = h / degrees
+    status = jnp.where(pole, Status.NOT_FINITE, root.status)
+    status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
+    number = jnp.where(solvable, 1.0, jnp.nan)
+    return Shares(
+        kappa=kappa * number,
+        scale=scale * number,
+        shares=shares * number,
+        leverage=h * number,
+        forgotten=miss * number,
+        df1=degrees * number,
+        effective_rows=number / jnp.sum(count * shares**2),
+        status=status,
+        residual=root.residual,
+    )
+
+
+@needs_float64
+@jax.jit
+def weighted_ridge_risk(spectrum: Spectrum, groups: Groups, ridge: Any) -> WeightedRisk:
+    r"""Errors of ridge regression on weighted rows.
+
+    .. math::
+        E_x = \frac{B + \mathrm{df}_2 \sum_g n_g a_g^2 v_g}{1 - \mathrm{df}_2 \sum_g n_g a_g^2},
+        \qquad T = \sum_g n_g a_g^2 (E_x + v_g), \qquad r_g = (1 - h_g)^2 (E_x + v_g)
+
+    with B the bias at kappa, v_g the noise of a row's mean label, and the denominator taken as
+    sum n_g a_g [(1 - h_g) + h_g d12/df1], which is positive term by term.
+
+    Args:
+        spectrum: covariance, and the target's power on it [label^2]; ``tail_power`` is
+            approximation error that acts as noise shared by the copies of a row.
+        groups: the training rows.
+        ridge: total ridge [x^2], >= 0.
+
+    Returns:
+        The errors, E_x = bias + signal_variance + noise_variance; NaN unless the status is OK.
+
+    Regime: limit n, p -> infinity, relative corrections of order 1/n.
+
+    Limits: plain rows give ``ridge_risk``; no ridge and fewer distinct rows than the rank: the
+    weights have no effect; no ridge and isotropic inputs: docs/repetition.md.
+
+    Source: derived here (docs/repetition.md), by a leave-one-distinct-row-out argument.
+
+    >>> from ci_theory.theory.spectrum import isotropic
+    >>> risk = weighted_ridge_risk(isotropic(100), repeated_rows(1400, 30, 20, 1.0, True), 0.0)
+    >>> print(f"{float(risk.excess_risk):.6f}")
+    0.166919
+    """
+    at = solve_shares(spectrum, groups, ridge)
+    counts = jnp.where(jnp.asarray(groups.weights) > 0, groups.counts, 0.0)
+    noise = jnp.asarray(groups.noise, float)
+    left = bias(spectrum, at.kappa)
+    second = df2(spectrum, at.kappa)
+    squares = counts * at.shares**2
+    mixed = d12(spectrum, at.kappa) / at.df1
+    gap = jnp.sum(counts * at.shares * (at.forgotten + at.leverage * mixed))
+    noise_variance = second * jnp.sum(squares * noise) / gap
+    signal_variance = left * second * jnp.sum(squares) / gap
+    excess = left + signal_variance + noise_variance
+    return WeightedRisk(
+        excess_risk=excess,
+        bias=left,
+        signal_variance=signal_variance,
+        noise_variance=noise_variance,
+        spread=jnp.sum(squares * (excess + noise)),
+        residual=at.forgotten**2 * (excess + noise),
+        fixed_point=at,
+        status=at.status,
+    )
+
+
+@needs_float64
+def copy_errors(risk: WeightedRisk, groups: Groups, noise: Any) -> CopyErrors:
+    r"""Training error and cross-validation as seen over copies, and over distinct rows.
+
+    .. math::
+        E_{tr} = \frac{\sum_g n_g c_g [(1 - h_g)^2 (E_x + v_g) + \sigma^2 - v_g]}
+        {\sum_g n_g c_g}, \qquad
+        E_{gcv} = \frac{E_{tr}}{(1 - \mathrm{df}_1/\sum_g n_g c_g)^2}
+
+    The naive form deletes one copy and leaves the others in; it is below the test error because
+    the fit has seen the row. Deleting all copies of a row gives the test error in the mean,
+    whether copies share their label or not.
+
+    Args:
+        risk: from ``weighted_ridge_risk``.
+        groups: the rows it was computed for.
+        noise: variance sigma^2 of one label [label^2].
+
+    Regime: as ``weighted_ridge_risk``. Source: derived here.
+
+    >>> from ci_theory.theory.spectrum import isotropic
+    >>> rows = repeated_rows(1400, 30, 20, 1.0, True)
+    >>> seen = copy_errors(weighted_ridge_risk(isotropic(100), rows, 0.0), rows, 1.0)
+    >>> print(f"{float(seen.test_error):.4f} {float(seen.gcv_naive):.4f}")
+    1.1669 0.8763
+    """
+    noise = jnp.asarray(noise, float)
+    copies = jnp.asarray(groups.counts, float) * jnp.asarray(groups.weights, float)
+    total = jnp.sum(copies)
+    train = jnp.sum(copies * (risk.residual + (noise - groups.noise))) / total
+    test = risk.excess_risk + noise
+    return CopyErrors(
+        test_error=test,
+        train_error=train,
+        gcv_naive=train / (1 - risk.fixed_point.df1 / total) ** 2,
+        gcv_distinct=test,
+    )
