@@ -14,7 +14,7 @@ from jax import lax
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
-from ci_theory.theory.spectrum import Spectrum, fractions, per_kappa
+from ci_theory.theory.spectrum import Spectrum, fractions, per_kappa, total
 
 __all__ = ["Root", "log_root", "solve_kappa"]
 
@@ -62,9 +62,10 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
     With x, y the fractions learned and not, the quadratic in r = kappa'/kappa is
 
         S r^2 + (n - A) r - C = 0,   S = sum m x^2 y,   C = sum m x y^2 + (tail + ridge)/kappa,
-        n - A = (n - N) + sum_{lambda>kappa} m y^2 (1+2x) - sum_{lambda<=kappa} m x^2 (1+2y)
+        n - A = (n - N) + sum_{lambda>kappa} m y - sum_{lambda<=kappa} m x - S + sum m x y^2
 
-    with N the number of modes above kappa: nothing cancels. One node is solved at once.
+    with N the number of modes above kappa: what is subtracted is never larger than what kappa
+    can be seen by, d12. One node is solved at once.
 
     Source of the equation: e.g. Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al.,
     arXiv:2110.03922; Hastie et al., arXiv:1903.08560.
@@ -87,24 +88,23 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
 
 
 @jax.custom_jvp
-def _kappa(eigenvalues: Any, multiplicity: Any, total: Any, n: Any) -> tuple[Array, Array]:
-    """Kappa and its residual; ``total`` is the ridge plus the trace of the tail."""
+def _kappa(eigenvalues: Any, multiplicity: Any, amount: Any, n: Any) -> tuple[Array, Array]:
+    """Kappa and its residual; ``amount`` is the ridge plus the trace of the tail."""
     count = jnp.where(eigenvalues > 0, multiplicity, 0.0)
     whole = jnp.round(count)
     part = count - whole
     modes = jnp.sum(whole) + jnp.sum(part)
-    empty = (total == 0) & (n >= modes)
-    asked = (n > 0) & (total >= 0) & ~empty
+    empty = (amount == 0) & (n >= modes)
+    asked = (n > 0) & (amount >= 0) & ~empty
 
     def ratio(kappa: Array) -> Array:
         x, y = fractions(eigenvalues, kappa)
         above = eigenvalues > kappa
-        unseen = (n - jnp.sum(jnp.where(above, whole, 0.0))) - jnp.sum(jnp.where(above, part, 0.0))
-        bend = jnp.where(above, y * y * (1 + 2 * x), -x * x * (1 + 2 * y))
-        b = unseen + jnp.sum(count * bend)
-        s = jnp.sum(count * x * x * y)
-        c = jnp.sum(count * x * y * y) + total / kappa
-        return _positive_root(s, b, c)
+        mask = jnp.where(above, 1.0, 0.0)
+        missing = (n - total(whole, mask)) - total(part, mask)
+        s, c = total(count, x * x * y), total(count, x * y * y)
+        b = missing + (total(count, jnp.where(above, y, -x)) - s + c)
+        return _positive_root(s, b, c + amount / kappa)
 
     def advance(state: tuple) -> tuple:
         kappa, last, _, steps = state
@@ -118,9 +118,9 @@ def _kappa(eigenvalues: Any, multiplicity: Any, total: Any, n: Any) -> tuple[Arr
         return asked & onward & (steps < MOST_STEPS)
 
     if eigenvalues.shape == (1,):
-        start = _one_node(eigenvalues[0], modes, total, n)
+        start = _one_node(eigenvalues[0], modes, amount, n)
     else:
-        start = (jnp.sum(count * eigenvalues) + total) / jnp.where(asked, n, 1.0)
+        start = (total(count, eigenvalues) + amount) / jnp.where(asked, n, 1.0)
     start = jnp.where(asked & (start > 0), start, 1.0)
     infinite = jnp.full_like(start, jnp.inf)
     kappa, step, _, _ = lax.while_loop(moving, advance, (start, infinite, infinite, 0))
@@ -137,25 +137,25 @@ def _positive_root(a: Array, b: Array, c: Array) -> Array:
     )
 
 
-def _one_node(variance: Array, p: Array, total: Array, n: Array) -> Array:
+def _one_node(variance: Array, p: Array, amount: Array, n: Array) -> Array:
     """Kappa for p equal modes: a quadratic."""
-    return _positive_root(n, (n - p) * variance - total, total * variance)
+    return _positive_root(n, (n - p) * variance - amount, amount * variance)
 
 
 @_kappa.defjvp
 def _kappa_jvp(primals: tuple, tangents: tuple) -> tuple:
-    eigenvalues, multiplicity, total, n = primals
-    d_eigenvalues, d_multiplicity, d_total, d_n = tangents
+    eigenvalues, multiplicity, amount, n = primals
+    d_eigenvalues, d_multiplicity, d_amount, d_n = tangents
     kappa, residual = _kappa(*primals)
     x, y = fractions(eigenvalues, kappa)
     positive = kappa > 0
     safe = jnp.where(positive, kappa, 1.0)
-    slope = jnp.sum(multiplicity * x * y) + per_kappa(total, kappa)
+    slope = total(multiplicity, x * y) + per_kappa(amount, kappa)
     # d(sum m x) at fixed kappa; dx/dlambda = y / (lambda + kappa) = y^2 / kappa
     moved = jnp.sum(d_multiplicity * x + multiplicity * d_eigenvalues * (y * y / safe))
-    inside = kappa * (moved + d_total / safe - d_n) / jnp.where(positive, slope, 1.0)
+    inside = kappa * (moved + d_amount / safe - d_n) / jnp.where(positive, slope, 1.0)
     rank = jnp.sum(jnp.where(eigenvalues > 0, multiplicity, 0.0))
-    at_zero = d_total / jnp.where(positive, 1.0, n - rank)
+    at_zero = d_amount / jnp.where(positive, 1.0, n - rank)
     return (kappa, residual), (jnp.where(positive, inside, at_zero), jnp.zeros_like(residual))
 
 

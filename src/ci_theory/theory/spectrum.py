@@ -41,6 +41,9 @@ __all__ = [
     "two_block",
 ]
 
+SHORT = 4096
+"""Modes up to which a sum over modes is a dot product."""
+
 
 @record
 class Spectrum:
@@ -77,6 +80,17 @@ def fractions(eigenvalues: Any, kappa: Any) -> tuple[Array, Array]:
     return eigenvalues * inverse, jnp.where(known, kappa * inverse, 1.0)
 
 
+def total(weights: Any, values: Any) -> Array:
+    """Return the weighted sum over modes (m,).
+
+    A dot product is twice as fast as a fused sum, but it stores its terms and adds them one
+    after the other; a long list goes through the fused sum, which adds as a tree.
+    """
+    if weights.shape[0] <= SHORT:
+        return jnp.dot(weights, values)
+    return jnp.sum(weights * values)
+
+
 def per_kappa(amount: Any, kappa: Any) -> Array:
     """Return ``amount / kappa``, and its limit 0 (amount = 0) or inf at kappa = 0."""
     positive = kappa > 0
@@ -92,7 +106,7 @@ def df1(spectrum: Spectrum, kappa: Any) -> Scalar:
     50.0
     """
     x, _ = fractions(spectrum.eigenvalues, kappa)
-    return jnp.sum(spectrum.multiplicity * x) + per_kappa(spectrum.tail_trace, kappa)
+    return total(spectrum.multiplicity, x) + per_kappa(spectrum.tail_trace, kappa)
 
 
 @needs_float64
@@ -103,7 +117,7 @@ def df2(spectrum: Spectrum, kappa: Any) -> Scalar:
     25.0
     """
     x, _ = fractions(spectrum.eigenvalues, kappa)
-    return jnp.sum(spectrum.multiplicity * x**2)
+    return total(spectrum.multiplicity, x**2)
 
 
 @needs_float64
@@ -114,7 +128,7 @@ def d12(spectrum: Spectrum, kappa: Any) -> Scalar:
     1.000000e-28
     """
     x, y = fractions(spectrum.eigenvalues, kappa)
-    return jnp.sum(spectrum.multiplicity * x * y) + per_kappa(spectrum.tail_trace, kappa)
+    return total(spectrum.multiplicity, x * y) + per_kappa(spectrum.tail_trace, kappa)
 
 
 @needs_float64
@@ -125,7 +139,7 @@ def bias(spectrum: Spectrum, kappa: Any) -> Scalar:
     1.0
     """
     _, y = fractions(spectrum.eigenvalues, kappa)
-    return jnp.sum(spectrum.power * y**2) + spectrum.tail_power
+    return total(spectrum.power, y**2) + spectrum.tail_power
 
 
 @needs_float64
@@ -151,7 +165,7 @@ def trace(spectrum: Spectrum) -> Scalar:
     >>> float(trace(isotropic(100, variance=0.5)))
     50.0
     """
-    return jnp.sum(spectrum.multiplicity * spectrum.eigenvalues) + spectrum.tail_trace
+    return total(spectrum.multiplicity, spectrum.eigenvalues) + spectrum.tail_trace
 
 
 @needs_float64
