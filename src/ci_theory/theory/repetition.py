@@ -147,7 +147,8 @@ class CopyErrors(NamedTuple):
     Attributes:
         test_error: excess risk plus the noise of a fresh label [label^2].
         train_error: mean squared residual over all copies [label^2].
-        gcv_naive: generalised cross-validation that counts copies as rows [label^2].
+        gcv_naive: generalised cross-validation that counts copies as rows [label^2]; NaN where
+            every row is interpolated and none is repeated.
         gcv_distinct: mean over distinct rows of the squared error, on their copies' labels, of
             the fit without any copy of the row [label^2]; its mean is ``test_error``.
     """
@@ -376,9 +377,11 @@ def copy_errors(risk: WeightedRisk, groups: Groups, noise: Any) -> CopyErrors:
     total = jnp.sum(copies)
     train = jnp.sum(copies * (risk.residual + (noise - groups.noise))) / total
     test = risk.excess_risk + noise
+    # rows less df1, as a sum of what the extra copies and the rows themselves leave
+    spare = jnp.sum(groups.counts * (groups.weights - 1 + risk.fixed_point.forgotten)) / total
     return CopyErrors(
         test_error=test,
         train_error=train,
-        gcv_naive=train / (1 - risk.fixed_point.df1 / total) ** 2,
+        gcv_naive=jnp.where(spare > 0, train / jnp.where(spare > 0, spare, 1.0) ** 2, jnp.nan),
         gcv_distinct=test,
     )
