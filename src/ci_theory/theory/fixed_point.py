@@ -26,7 +26,7 @@ class Root(NamedTuple):
     """A root.
 
     Attributes:
-        value: the root; NaN where the inputs have none.
+        value: the root; of no use unless the status is OK.
         status: OK, NOT_CONVERGED, OUT_OF_SCOPE (inputs without a root) or NOT_FINITE.
         residual: relative size of the solver's next step: the relative error that is left.
     """
@@ -49,7 +49,8 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
             df1(kappa) = n otherwise.
 
     Returns:
-        kappa [x^2]; OUT_OF_SCOPE for n <= 0 or ridge < 0.
+        kappa [x^2]; NaN with OUT_OF_SCOPE for n <= 0 or ridge < 0, with NOT_FINITE for an
+        argument that is not finite.
 
     Regime: exact solution of the equation (relative error near 1e-15, also at n = p with a ridge
     of 1e-12); the equation itself is the limit n, p -> infinity.
@@ -79,23 +80,29 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
     kappa, residual = _kappa(
         spectrum.eigenvalues, spectrum.multiplicity, spectrum.tail_trace + ridge, n
     )
-    asked = (n > 0) & (ridge >= 0)
+    outside = (n <= 0) | (ridge < 0)
+    kappa = jnp.where(outside, jnp.nan, kappa)
     status = jnp.where(residual <= GOOD, Status.OK, Status.NOT_CONVERGED)
     status = jnp.where(jnp.isfinite(kappa), status, Status.NOT_FINITE)
-    lost = (n <= 0) | (ridge < 0)  # a NaN is neither asked for nor lost: NOT_FINITE
-    status = jnp.where(lost, Status.OUT_OF_SCOPE, status)
-    return Root(jnp.where(asked, kappa, jnp.nan), status, residual)
+    return Root(kappa, jnp.where(outside, Status.OUT_OF_SCOPE, status), residual)
 
 
 @jax.custom_jvp
 def _kappa(eigenvalues: Any, multiplicity: Any, amount: Any, n: Any) -> tuple[Array, Array]:
     """Kappa and its residual; ``amount`` is the ridge plus the trace of the tail."""
+    return _iterate(eigenvalues, multiplicity, amount, n)[:2]
+
+
+@jax.jit
+def _iterate(eigenvalues: Any, multiplicity: Any, amount: Any, n: Any) -> tuple:
+    """Kappa, its residual and the steps taken."""
     count = jnp.where(eigenvalues > 0, multiplicity, 0.0)
     whole = jnp.round(count)
     part = count - whole
     modes = jnp.sum(whole) + jnp.sum(part)
-    empty = (amount == 0) & (n >= modes)
-    asked = (n > 0) & (amount >= 0) & ~empty
+    empty = (amount == 0) & (n >= modes)  # least squares: kappa is 0
+    real = (n > 0) & (amount >= 0) & jnp.isfinite(n) & jnp.isfinite(amount)
+    asked = real & ~empty
 
     def ratio(kappa: Array) -> Array:
         x, y = fractions(eigenvalues, kappa)
@@ -113,7 +120,7 @@ def _kappa(eigenvalues: Any, multiplicity: Any, amount: Any, n: Any) -> tuple[Ar
 
     def moving(state: tuple) -> Array:
         _, step, last, steps = state
-        turned = (step * last < 0) & jnp.isfinite(last)
+        turned = (step * last < 0) & jnp.isfinite(last)  # rounding: no nearer than this
         onward = (jnp.abs(step) > 1e-15) & ~turned
         return asked & onward & (steps < MOST_STEPS)
 
@@ -123,9 +130,9 @@ def _kappa(eigenvalues: Any, multiplicity: Any, amount: Any, n: Any) -> tuple[Ar
         start = (total(count, eigenvalues) + amount) / jnp.where(asked, n, 1.0)
     start = jnp.where(asked & (start > 0), start, 1.0)
     infinite = jnp.full_like(start, jnp.inf)
-    kappa, step, _, _ = lax.while_loop(moving, advance, (start, infinite, infinite, 0))
-    kappa = jnp.where(asked, kappa, jnp.where(empty, 0.0, jnp.nan))
-    return kappa, jnp.where(empty, 0.0, jnp.abs(step))
+    kappa, step, _, steps = lax.while_loop(moving, advance, (start, infinite, infinite, 0))
+    kappa = jnp.where(asked, kappa, jnp.where(empty & real, 0.0, jnp.nan))
+    return kappa, jnp.where(empty, 0.0, jnp.abs(step)), steps
 
 
 def _positive_root(a: Array, b: Array, c: Array) -> Array:
@@ -164,7 +171,8 @@ def log_root(residual: Callable[..., Array], low: Any, high: Any, *args: Any) ->
     """Find the one root of a monotone function of a positive scalar between two bounds.
 
     Newton in log x with a bracket; a step that leaves the bracket or does not halve is replaced
-    by a bisection in log x, so at most 128 evaluations are made.
+    by a bisection in log x, and at most 128 evaluations are made. Compiled once for a residual
+    that is a module's function; a new closure is compiled anew.
 
     Args:
         residual: ``residual(x, *args)``, increasing or decreasing in x, of one sign at ``low``
@@ -176,29 +184,32 @@ def log_root(residual: Callable[..., Array], low: Any, high: Any, *args: Any) ->
 
     Returns:
         The root; NOT_CONVERGED where the function does not change sign (unless the root is the
-        bound to rounding) or where the last step is not small.
+        bound to rounding) or where the last step is not small; NOT_FINITE where the function is
+        NaN.
 
     >>> root = log_root(lambda x, a: x**2 - a, 1e-3, 1e3, 2.0)
     >>> print(f"{float(root.value):.15f}", int(root.status))
     1.414213562373095 0
     """
-    low = jnp.asarray(low, float)
-    high = jnp.asarray(high, float)
+    return _log_root(residual, jnp.asarray(low, float), jnp.asarray(high, float), args)
+
+
+@partial(jax.jit, static_argnums=0)
+def _log_root(residual: Callable[..., Array], low: Array, high: Array, args: tuple) -> Root:
+    low, high = lax.stop_gradient((low, high))
 
     def here(x: Array) -> Array:
         return residual(x, *args)
 
-    fixed_low, fixed_high = lax.stop_gradient(low), lax.stop_gradient(high)
     value = lax.custom_root(
         here,
-        jnp.sqrt(fixed_low) * jnp.sqrt(fixed_high),
-        partial(_bracketed, low=fixed_low, high=fixed_high),
+        jnp.sqrt(low) * jnp.sqrt(high),
+        partial(_bracketed, low=low, high=high),
         lambda linear, y: y / linear(jnp.ones_like(y)),
     )
-    off = jnp.abs(_newton_step(here, lax.stop_gradient(value))[0])
-    off = lax.stop_gradient(off)
+    off = jnp.abs(lax.stop_gradient(_newton_step(here, lax.stop_gradient(value))[0]))
     status = jnp.where(off <= GOOD, Status.OK, Status.NOT_CONVERGED)
-    status = jnp.where(jnp.isfinite(value), status, Status.NOT_FINITE)
+    status = jnp.where(jnp.isfinite(value + off), status, Status.NOT_FINITE)
     return Root(value, status, off)
 
 

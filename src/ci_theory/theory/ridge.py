@@ -51,6 +51,7 @@ class RidgeRisk(NamedTuple):
 
 
 @needs_float64
+@jax.jit
 def ridge_risk(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> RidgeRisk:
     """Average errors of ridge regression on n rows.
 
@@ -127,6 +128,7 @@ def ridge_risk(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> RidgeRisk:
 
 
 @needs_float64
+@jax.jit
 def risk_grid(
     spectrum: Spectrum,
     n: Float[Any, " t"],
@@ -165,6 +167,7 @@ class Learned(NamedTuple):
 
 
 @needs_float64
+@jax.jit
 def learned_weights(spectrum: Spectrum, risk: RidgeRisk, n: Any) -> Learned:
     """Mean and variance of the estimated weights, mode by mode.
 

@@ -7,6 +7,7 @@ upstream labels are the case w' != w.
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
@@ -37,6 +38,7 @@ class ShiftedRisk(NamedTuple):
 
 
 @needs_float64
+@jax.jit
 def shifted_risk_modes(
     eigenvalues: Float[Any, " p"],
     target: Float[Any, " p"],
@@ -87,6 +89,7 @@ def shifted_risk_modes(
 
 
 @needs_float64
+@jax.jit
 def shifted_risk(
     covariance: Float[Any, "p p"],
     target: Float[Any, " p"],
