@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ci_theory.biases import noise, repetition
-from ci_theory.training import closed_form
+from ci_theory.training import closed_form, tridiagonal
 
 RIDGE = np.array([1e-3, 0.5, 3.0])
 NOISE = np.array([0.3, 0.7, 0.0])
@@ -115,3 +115,16 @@ def test_budget_is_spent_exactly():
                 assert counts.fresh >= 0
                 if fraction > 0:
                     assert counts.repeated >= 1
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 12), (12, 30), (20, 20)])
+def test_tridiagonal_path_is_the_direct_solution(n, p):
+    x, c, w, _ = _world(n, p)
+    labels = np.stack([x @ w, np.random.default_rng(2).normal(size=n)], axis=1)
+    found = tridiagonal.coefficients(
+        jnp.asarray(x), jnp.asarray(c), jnp.asarray(labels), jnp.asarray(RIDGE)
+    )
+    for k in range(2):
+        for j, ridge in enumerate(RIDGE):
+            direct = closed_form.solve_directly(x, c, labels[:, k], ridge)
+            np.testing.assert_allclose(found[:, k, j], direct, rtol=1e-8, atol=1e-10)
