@@ -1,1 +1,64 @@
-"""Declared grids, planned, run and stored."""
+"""Declared grids, planned, run and stored.
+
+A sweep is declared (``grid``), planned into groups of one compiled program and chunks of runs
+(``plan``), run by an engine (``runner``,
+``engines``) and kept in a crash-safe store (``store``)
+that opens as an xarray Dataset.
+
+Importing this package imports neither JAX nor xarray; the names below do, on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# public name -> module that defines it (PEP 562: imported on first use)
+_HOMES = {
+    "Forecast": "ci_theory.sweeps.runner",
+    "Interrupted": "ci_theory.sweeps.runner",
+    "Plan": "ci_theory.sweeps.plan",
+    "Range": "ci_theory.sweeps.grid",
+    "Store": "ci_theory.sweeps.store",
+    "Sweep": "ci_theory.sweeps.grid",
+    "dry_run": "ci_theory.sweeps.runner",
+    "make_plan": "ci_theory.sweeps.plan",
+    "parse_shard": "ci_theory.sweeps.engines",
+    "parse_value": "ci_theory.sweeps.grid",
+    "read_sweep": "ci_theory.sweeps.grid",
+    "run": "ci_theory.sweeps.runner",
+    "values_for": "ci_theory.sweeps.grid",
+}
+
+__all__ = [
+    "Forecast",
+    "Interrupted",
+    "Plan",
+    "Range",
+    "Store",
+    "Sweep",
+    "dry_run",
+    "make_plan",
+    "parse_shard",
+    "parse_value",
+    "read_sweep",
+    "run",
+    "values_for",
+]
+
+if TYPE_CHECKING:
+    from ci_theory.sweeps.engines import parse_shard
+    from ci_theory.sweeps.grid import Range, Sweep, parse_value, read_sweep, values_for
+    from ci_theory.sweeps.plan import Plan, make_plan
+    from ci_theory.sweeps.runner import Forecast, Interrupted, dry_run, run
+    from ci_theory.sweeps.store import Store
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module behind a public name on first use."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'ci_theory.sweeps' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted(__all__)

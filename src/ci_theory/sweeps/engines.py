@@ -1,0 +1,165 @@
+"""Who computes the chunks: an engine maps jobs to outcomes, in any order, one to one.
+
+A job names a chunk of a store; whoever computes it writes the chunk's part itself and hands back
+only an outcome, so a job may be run again, or by two workers, without harm. The local engine
+runs jobs one after the other in this process. An engine over a cluster submits ``compute_job``:
+jobs and outcomes pickle, and a worker process compiles each program once.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from ci_theory._errors import BadInput
+from ci_theory.phenomena import load
+from ci_theory.sweeps.claims import Claims
+from ci_theory.sweeps.parts import write_whole
+from ci_theory.sweeps.plan import Chunk, Plan
+from ci_theory.sweeps.program import Programs, Shape, devices_of, out_of_memory
+from ci_theory.sweeps.provenance import session_hash, session_of
+from ci_theory.sweeps.store import Store
+
+
+class Job(NamedTuple):
+    """One chunk to compute: where the store is, which chunk, and on what.
+
+    ``wait``: if another process is computing it, wait for that process to finish or die.
+    """
+
+    folder: str
+    plan: int
+    chunk: int
+    device: str | None = None
+    wait: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of a job.
+
+    Attributes:
+        job: the job.
+        state: ``done`` here, ``found`` stored already, or ``held`` by another process.
+        runs: runs that the chunk counts.
+        not_finite: cells with a NaN or infinite measure (0 unless done here).
+        batch: runs at a time; less than planned if memory ran out.
+    """
+
+    job: Job
+    state: str
+    runs: int
+    not_finite: int = 0
+    batch: int = 0
+
+
+class Engine(Protocol):
+    """Runs jobs somewhere."""
+
+    def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Iterator[Outcome]:
+        """Yield the outcome of every job, in any order.
+
+        ``worker`` computes in this process; elsewhere ``compute_job`` makes its own.
+        """
+
+
+class LocalEngine:
+    """One job after the other in this process, on all its devices."""
+
+    def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Iterator[Outcome]:
+        """Yield outcomes in the order of the jobs."""
+        for job in jobs:
+            yield worker.compute(job)
+
+
+class Worker:
+    """Computes and stores chunks of one store in this process."""
+
+    def __init__(self, store: Store, device: str | None = None):
+        """Compile nothing yet; note the surroundings in the store."""
+        self.store = store
+        self.claims = Claims(store.folder / "lock")
+        devices = devices_of(device)
+        session = session_of(devices)
+        self._session = session_hash(session)
+        text = json.dumps(session, indent=1, sort_keys=True)
+        write_whole(store.folder / f"session-{self._session}.json", text.encode(), keep=True)
+        plan = store.plans[0]
+        self.programs = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
+        self._smaller: dict[Shape, int] = {}
+
+    def compute(self, job: Job) -> Outcome:
+        """Compute and store a chunk unless it is stored already or another process has it.
+
+        Raises:
+            BadInput: one run does not fit in memory, or the part cannot be written.
+        """
+        plan = self.store.plans[job.plan]
+        chunk = plan.chunk(job.chunk)
+        with self.claims.claim(job.plan, job.chunk, wait=job.wait) as mine:
+            if self.store.has(job.plan, job.chunk):
+                return Outcome(job, "found", chunk.valid)
+            if not mine:
+                return Outcome(job, "held", chunk.valid)
+            measures, batch = self._run(plan, chunk)
+            about = {"plan": plan.hash, "chunk": job.chunk, "session": self._session}
+            about |= {"batch": batch, "valid": chunk.valid}
+            not_finite = self.store.write(job.plan, job.chunk, measures, about)
+        return Outcome(job, "done", chunk.valid, not_finite, batch)
+
+    def _run(self, plan: Plan, chunk: Chunk) -> tuple[dict[str, Any], int]:
+        """Run a chunk, halving the runs that go at a time as long as memory runs out."""
+        planned = self._on_these_devices(chunk.group.shape)
+        arguments = plan.arguments(chunk)
+        while True:
+            batch = self._smaller.get(planned, planned.batch)
+            shape = planned._replace(batch=batch)
+            try:
+                return self.programs.call(shape, plan.sweep.seed, arguments), batch
+            except Exception as problem:
+                if not out_of_memory(problem):
+                    raise
+                if batch == 1:
+                    raise BadInput(
+                        f"{shape}: one run does not fit in the device's memory"
+                    ) from None
+            share = shape.chunk // len(self.programs.devices)
+            self._smaller[planned] = max(b for b in range(1, batch // 2 + 1) if share % b == 0)
+
+    def _on_these_devices(self, shape: Shape) -> Shape:
+        """Adapt a stored layout to the number of devices here, which may be another one."""
+        count = len(self.programs.devices)
+        if shape.chunk % count:
+            raise BadInput(
+                f"{self.store.folder}: planned in chunks of {shape.chunk} runs, "
+                f"which {count} devices cannot share equally"
+            )
+        share = shape.chunk // count
+        batch = max(b for b in range(1, min(shape.batch, share) + 1) if share % b == 0)
+        return shape._replace(batch=batch)
+
+
+@functools.lru_cache(maxsize=4)
+def _worker(folder: str, device: str | None) -> Worker:
+    return Worker(Store.open(Path(folder)), device)
+
+
+def compute_job(job: Job) -> Outcome:
+    """Compute a job in a worker process of any engine: the process keeps its programs."""
+    return _worker(job.folder, job.device).compute(job)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Read ``i/n``, the i-th of n shards, counted from 0.
+
+    >>> parse_shard("0/4")
+    (0, 4)
+
+    Raises:
+        BadInput: not of that form, or i is not below n.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)
+    if not match or not int(match[1]) < int(match[2]):
+        raise BadInput(f"shard '{text}': expected i/n with 0 <= i < n, for example 0/4")
+    return int(match[1]), int(match[2])

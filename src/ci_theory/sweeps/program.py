@@ -1,0 +1,185 @@
+"""The compiled program of a group: many runs of one shape in one call, over all devices."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from ci_theory._errors import BadInput
+from ci_theory._keys import key_for
+from ci_theory._record import Kind, build
+from ci_theory.phenomena import Phenomenon
+from ci_theory.sweeps.cost import Cost, cost_of
+
+DEVICES = ("cpu", "gpu", "tpu")
+_KEPT = 8  # executables kept per process: chunks come group by group
+
+
+def devices_of(device: str | None) -> list[Any]:
+    """Return the devices of this process to run on: all of the named kind.
+
+    Raises:
+        BadInput: an unknown kind, or none of that kind here.
+    """
+    if device is not None and device not in DEVICES:
+        raise BadInput(f"device '{device}': expected one of {', '.join(DEVICES)}")
+    try:
+        return jax.local_devices(backend=device)
+    except RuntimeError:
+        here = ", ".join(sorted({d.platform for d in jax.local_devices()}))
+        raise BadInput(f"device '{device}': none is available here (found: {here})") from None
+
+
+def memory_budget(devices: Sequence[Any]) -> float:
+    """Return the bytes that a chunk may take on each device.
+
+    Four fifths of an accelerator's memory; half of the host's, shared by its devices.
+    """
+    if devices[0].platform != "cpu":
+        known = devices[0].memory_stats() or {}
+        return 0.8 * known.get("bytes_limit", 8e9)
+    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, float(Path(limit).read_text()))
+        except (OSError, ValueError):  # no such limit, or "max"
+            continue
+    return 0.5 * total / len(devices)
+
+
+def out_of_memory(problem: BaseException) -> bool:
+    """Say whether an exception means that a device's memory did not suffice."""
+    text = str(problem)
+    full = "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+    return isinstance(problem, MemoryError) or (
+        isinstance(problem, jax.errors.JaxRuntimeError) and full
+    )
+
+
+class Shape(NamedTuple):
+    """What fixes a program: static values, array lengths, runs a call, and runs at a time.
+
+    A call maps over ``chunk`` runs; each device takes its share, ``batch`` of them at a time.
+    """
+
+    statics: tuple[tuple[str, Any], ...]
+    capacity: tuple[tuple[str, int], ...]
+    chunk: int
+    batch: int
+
+    def __str__(self) -> str:
+        return ", ".join(f"{k} = {v}" for k, v in (*self.statics, *self.capacity))
+
+
+class Programs:
+    """Compiles the programs of one phenomenon for some devices, and keeps the latest."""
+
+    def __init__(self, phenomenon: Phenomenon, devices: Sequence[Any], inner: Mapping[str, Any]):
+        """``inner`` maps every inner field to its vector (m,)."""
+        self.phenomenon = phenomenon
+        self.devices = list(devices)
+        self.inner = inner
+        self._kept: OrderedDict[Shape, Any] = OrderedDict()
+
+    @property
+    def inner_points(self) -> int:
+        """Inner points a run: m."""
+        return max((len(v) for v in self.inner.values()), default=1)
+
+    def cost(self, statics: Mapping[str, Any], capacity: Mapping[str, int]) -> Cost:
+        """Trace one run and add up what it costs."""
+        one = self._one(statics, capacity)
+        try:
+            return cost_of(one, np.uint32(0), dict(self.inner), self._runs_like(()))
+        except (MemoryError, OverflowError) as problem:
+            where = ", ".join(f"{k} = {v}" for k, v in {**statics, **capacity}.items())
+            raise BadInput(f"{self.phenomenon.name}: {where} is too large: {problem}") from None
+
+    def compiled(self, shape: Shape) -> Any:
+        """Return the executable of a shape, compiling it unless it is one of the latest."""
+        if shape not in self._kept:
+            self._kept[shape] = self._compile(shape)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(shape)
+        return self._kept[shape]
+
+    def memory(self, shape: Shape) -> float:
+        """Return the bytes a call takes on one device, by the compiler's own account."""
+        found = self.compiled(shape).memory_analysis()
+        if found is None:
+            return 0.0
+        parts = ("temp", "argument", "output")
+        return float(sum(getattr(found, f"{part}_size_in_bytes") for part in parts))
+
+    def call(self, shape: Shape, seed: int, runs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Run ``shape.chunk`` runs: every measure as (chunk, m) on the host."""
+        made = self.compiled(shape)(np.uint32(seed), dict(self.inner), dict(runs))
+        return {name: np.asarray(value) for name, value in made.items()}
+
+    def _runs_like(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Describe what differs from run to run: the address of its key and its numbers."""
+        found: dict[str, Any] = {
+            name: jax.ShapeDtypeStruct(shape, np.uint32) for name in ("high", "low", "replicate")
+        }
+        found["numbers"] = {
+            name: jax.ShapeDtypeStruct(shape, dtype_of(axis.type))
+            for name, axis in self.phenomenon.axes.items()
+            if axis.kind in (Kind.TRACED, Kind.SIZED)
+        }
+        return found
+
+    def _one(self, statics: Mapping[str, Any], capacity: Mapping[str, int]) -> Any:
+        phenomenon = self.phenomenon
+        names = list(phenomenon.measure_info)
+        wanted = (self.inner_points,) if self.inner else ()
+
+        def one(seed: Any, inner: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+            key = key_for(seed, run["high"], run["low"], run["replicate"])
+            params: Any = build(phenomenon.params, {**statics, **run["numbers"], **inner})
+            measures = phenomenon.simulate(key, params, capacity)
+            made = {name: jnp.asarray(getattr(measures, name), float) for name in names}
+            for name, value in made.items():
+                if value.shape != wanted:
+                    raise TypeError(
+                        f"{phenomenon.name}: measure {name} has shape {value.shape}, not {wanted}"
+                    )
+            return {name: value.reshape(self.inner_points) for name, value in made.items()}
+
+        return one
+
+    def _compile(self, shape: Shape) -> Any:
+        one = self._one(dict(shape.statics), dict(shape.capacity))
+        share = shape.chunk // len(self.devices)
+        size = shape.batch if shape.batch > 1 else None
+
+        def call(seed: Any, inner: Any, runs: Any) -> Any:
+            def each(run: Any) -> Any:
+                return one(seed, inner, run)
+
+            if shape.batch >= share:
+                return jax.vmap(each)(runs)
+            return jax.lax.map(each, runs, batch_size=size)
+
+        mesh = Mesh(np.array(self.devices), ("runs",), axis_types=(AxisType.Auto,))
+        if len(self.devices) > 1:
+            split = (P(), P(), P("runs"))
+            call = jax.shard_map(
+                call, mesh=mesh, in_specs=split, out_specs=P("runs"), check_vma=False
+            )
+        whole, parted = NamedSharding(mesh, P()), NamedSharding(mesh, P("runs"))
+        program = jax.jit(call, in_shardings=(whole, whole, parted), out_shardings=parted)
+        runs = self._runs_like((shape.chunk,))
+        return program.lower(np.uint32(0), dict(self.inner), runs).compile()
+
+
+def dtype_of(kind: type) -> Any:
+    """Return the dtype in which a parameter's values are passed."""
+    return jax.dtypes.canonicalize_dtype(kind)

@@ -1,0 +1,68 @@
+"""A progress bar with rate and time left, on stderr, silent where nobody watches."""
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    """Runs a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.3g} runs/s" if speed else "- runs/s")
+
+
+class Progress:
+    """Shows how far a sweep is; use it in a ``with``.
+
+    Runs that were stored before count towards the bar but not towards the rate.
+    """
+
+    def __init__(self, title: str, total: int, *, done: int = 0, show: bool | None = None):
+        """``show`` None: only if stderr is a terminal."""
+        self.visible = sys.stderr.isatty() if show is None else show
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not self.visible,
+        )
+        self._task = self._bar.add_task(title, total=total, completed=done)
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self, runs: int) -> None:
+        """Count runs as done."""
+        self._bar.advance(self._task, runs)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self.visible:
+            self._bar.console.print(text, highlight=False, markup=False)

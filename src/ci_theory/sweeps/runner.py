@@ -1,0 +1,303 @@
+"""Run a sweep into a store, resume it, add replicates to it, or say what it would take."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ci_theory._errors import BadInput
+from ci_theory.phenomena import load
+from ci_theory.sweeps.claims import PLAN, Claims
+from ci_theory.sweeps.engines import Engine, Job, LocalEngine, Worker
+from ci_theory.sweeps.grid import Sweep
+from ci_theory.sweeps.parts import Damaged
+from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
+from ci_theory.sweeps.program import Programs, devices_of
+from ci_theory.sweeps.progress import Progress
+from ci_theory.sweeps.provenance import identity_of
+from ci_theory.sweeps.store import Store, add_plan, difference
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a sweep; the message says, in one line, how to go on."""
+
+
+def run(
+    sweep: Sweep,
+    folder: str | Path,
+    *,
+    device: str | None = None,
+    progress: bool | None = None,
+    shard: tuple[int, int] | None = None,
+    engine: Engine | None = None,
+    memory: float | None = None,
+    most_runs: int | None = None,
+) -> Store:
+    """Run what is missing of a sweep, and return its store.
+
+    Run again after any interruption, it continues; with more replicates it adds them. Several
+    processes may run one sweep into one folder: they share the chunks.
+
+    Args:
+        sweep: the sweep.
+        folder: the store's folder, new, empty, or holding this sweep.
+        device: ``cpu``, ``gpu`` or ``tpu``; the default is JAX's.
+        progress: show a progress bar on stderr; by default if that is a terminal.
+        shard: (i, n): run only the i-th of n shares of the chunks, counted from 0.
+        engine: who computes; by default this process.
+        memory: bytes a chunk may take on each device; ``most_runs``: runs a chunk may hold.
+            Both only matter when a plan is made, not when one is resumed.
+
+    Raises:
+        BadInput: a mistake in the sweep, a folder that is not its store, no such device, too
+            large for memory, a full disk. Nothing has been written unless the run had begun.
+        Interrupted: Ctrl-C.
+    """
+    folder = Path(folder)
+    store = None
+    try:
+        store = _prepare(sweep, folder, device, memory, most_runs)
+        _compute(store, sweep, device, progress, shard or (0, 1), engine or LocalEngine())
+    except KeyboardInterrupt:
+        if store is None:
+            raise Interrupted("stopped before anything was run") from None
+        there = sum(store.has(*place) for place in store.chunks())
+        of = sum(plan.chunks for plan in store.plans)
+        raise Interrupted(
+            f"stopped with {there} of {of} chunks in {folder}: the same command continues"
+        ) from None
+    return store
+
+
+def _compute(
+    store: Store,
+    sweep: Sweep,
+    device: str | None,
+    progress: bool | None,
+    shard: tuple[int, int],
+    engine: Engine,
+) -> None:
+    """Compute what is missing of a shard."""
+    worker = Worker(store, device)
+
+    def free(part: str) -> bool:
+        plan, chunk, _ = part.split("-", 2)
+        return worker.claims.free(int(plan), int(chunk))
+
+    try:
+        store.parts.sweep_leftovers(free)
+        wanted = [p for p in store.plans if p.start < sweep.replicates]
+        places = list(chunks_of_shard(wanted, shard))
+        pending, damaged = _pending(store, worker, places)
+        total = sum(_valid(store, *place) for place in places)
+        done = total - sum(_valid(store, *place) for place in pending)
+        jobs = [Job(str(store.folder), *place, device) for place in pending]
+        with Progress(sweep.name or sweep.phenomenon, total, done=done, show=progress) as bar:
+            if damaged:
+                bar.note(f"{damaged} damaged chunks were set aside and are computed again")
+            not_finite = _drain(engine, jobs, worker, bar)
+            if not_finite:
+                bar.note(f"{not_finite} cells are not finite: they are marked, not averaged")
+    finally:
+        worker.claims.close()
+
+
+def _prepare(
+    sweep: Sweep, folder: Path, device: str | None, memory: float | None, most_runs: int | None
+) -> Store:
+    """Open or make the store, with a plan for every replicate wanted."""
+    sweep = sweep.validated()
+    devices_of(device)
+    while True:
+        store = Store.find(folder)
+        index, start, previous = 0, 0, ""
+        if store is not None:
+            _check_same(store, sweep)
+            index, start, previous = len(store.plans), store.sweep.replicates, store.plans[-1].hash
+        if store is not None and start >= sweep.replicates:
+            return store
+        plan = make_plan(
+            sweep,
+            device=device,
+            memory=memory,
+            most_runs=most_runs,
+            start=start,
+            previous=previous,
+        )
+        try:
+            (folder / "parts").mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            reason = problem.strerror or problem
+            raise BadInput(f"{folder}: cannot be made: {reason}") from None
+        claims = Claims(folder / "lock")
+        with claims.claim(*PLAN, wait=True):
+            for leftover in folder.glob("*.json.*.tmp") if claims.real else ():
+                leftover.unlink(missing_ok=True)
+            add_plan(folder, index, plan)  # if another process was faster, its plan counts
+        claims.close()
+
+
+def _check_same(store: Store, sweep: Sweep) -> None:
+    identity = identity_of(load(sweep.phenomenon))
+    problem = difference(store.plans[0], sweep, identity)
+    if problem:
+        raise BadInput(f"{store.folder} holds another sweep: {problem}; choose another folder")
+
+
+def _pending(
+    store: Store, worker: Worker, places: Sequence[tuple[int, int]]
+) -> tuple[list[tuple[int, int]], int]:
+    """Return the chunks to compute; damaged parts are set aside on the way."""
+    there = set(store.parts.names())
+    pending, damaged = [], 0
+    for place in places:
+        if store.name(*place) not in there:
+            pending.append(place)
+            continue
+        try:
+            store.read(*place)
+        except Damaged:
+            with worker.claims.claim(*place) as mine:
+                if mine:
+                    store.parts.set_aside(store.name(*place))
+                    damaged += 1
+            pending.append(place)
+    return pending, damaged
+
+
+def _valid(store: Store, plan: int, chunk: int) -> int:
+    return store.plans[plan].chunk(chunk).valid
+
+
+def _drain(engine: Engine, jobs: Sequence[Job], worker: Worker, bar: Progress) -> int:
+    """Run jobs; those that another process holds come last, when it has finished or died."""
+    not_finite = 0
+    held: list[Job] = []
+    for outcome in engine.outcomes(jobs, worker):
+        if outcome.state == "held":
+            held.append(outcome.job._replace(wait=True))
+            continue
+        not_finite += outcome.not_finite
+        bar.advance(outcome.runs)
+    return not_finite + (_drain(engine, held, worker, bar) if held else 0)
+
+
+class Forecast(NamedTuple):
+    """What a sweep would take.
+
+    Attributes:
+        cells: cells of the grid; ``runs``: simulations; ``chunks``: stored pieces.
+        groups: compiled programs.
+        memory: bytes of the largest chunk on a device, by the compiler's account.
+        results: bytes of the results.
+        seconds: estimated time, compilation included, from one short measurement.
+        done: runs that the store already holds.
+    """
+
+    cells: int
+    runs: int
+    chunks: int
+    groups: int
+    memory: float
+    results: float
+    seconds: float
+    done: int
+
+    def __str__(self) -> str:
+        rows = [
+            ("cells", f"{self.cells:,}"),
+            ("runs", f"{self.runs:,}" + (f" ({self.done:,} stored)" if self.done else "")),
+            ("compilations", f"{self.groups:,}"),
+            ("chunks", f"{self.chunks:,}"),
+            ("memory per chunk", _bytes(self.memory)),
+            ("results", _bytes(self.results)),
+            ("estimated time", _duration(self.seconds)),
+        ]
+        return "\n".join(f"{name:<18}{value}" for name, value in rows)
+
+
+def dry_run(
+    sweep: Sweep,
+    folder: str | Path | None = None,
+    *,
+    device: str | None = None,
+    shard: tuple[int, int] | None = None,
+    memory: float | None = None,
+    most_runs: int | None = None,
+) -> Forecast:
+    """Say what ``run`` with these arguments would take; write nothing.
+
+    One or two programs are compiled and a few runs of the costliest group are timed; the rest is
+    extrapolated by the operations that each group's traced program shows.
+    """
+    sweep = sweep.validated()
+    store = None if folder is None else Store.find(Path(folder))
+    plans: list[Plan] = []
+    if store is not None:
+        _check_same(store, sweep)
+        plans = [p for p in store.plans if p.start < sweep.replicates]
+    start = store.sweep.replicates if store else 0
+    if start < sweep.replicates:
+        layout = {"device": device, "memory": memory, "most_runs": most_runs}
+        plans.append(make_plan(sweep, start=start, **layout))  # type: ignore[arg-type]
+    places = list(chunks_of_shard(plans, shard or (0, 1)))
+    chunks = [plans[p].chunk(c) for p, c in places]
+    there = [store is not None and p < len(store.plans) and store.has(p, c) for p, c in places]
+    todo = [chunk.group for chunk, stored in zip(chunks, there, strict=True) if not stored]
+
+    programs = Programs(load(sweep.phenomenon), devices_of(device), plans[0].inner)
+    needed, seconds = _measure(programs, plans[0], todo)
+    values = sweep.cells * sweep.replicates
+    return Forecast(
+        cells=sweep.cells,
+        runs=sum(chunk.valid for chunk in chunks),
+        chunks=len(chunks),
+        groups=len({chunk.group.shape for chunk in chunks}),
+        memory=needed,
+        results=values * (8.0 * len(plans[0].about["measures"]) + 1),
+        seconds=seconds,
+        done=sum(chunk.valid for chunk, stored in zip(chunks, there, strict=True) if stored),
+    )
+
+
+def _measure(programs: Programs, plan: Plan, todo: Sequence[Group]) -> tuple[float, float]:
+    """Return the memory of the largest chunk and the seconds for all, from a short measurement."""
+    if not todo:
+        return 0.0, 0.0
+    work = {g.shape: 0.0 for g in todo}
+    groups = {g.shape: g for g in todo}
+    for group in todo:
+        work[group.shape] += group.work * group.chunk
+    largest = max(groups.values(), key=lambda g: g.work * g.batch)
+    needed = programs.memory(largest.shape)
+
+    probe = groups[max(work, key=lambda shape: work[shape])]
+    size = probe.batch * len(programs.devices)
+    shape = probe.shape._replace(chunk=size)
+    begun = time.perf_counter()
+    programs.compiled(shape)
+    compiling = time.perf_counter() - begun
+    short = dataclasses.replace(plan, groups=(dataclasses.replace(probe, chunk=size),))
+    arguments = short.arguments(short.chunk(0))
+    programs.call(shape, plan.sweep.seed, arguments)
+    begun, calls = time.perf_counter(), 0
+    while calls == 0 or (time.perf_counter() - begun < 0.5 and calls < 100):
+        programs.call(shape, plan.sweep.seed, arguments)
+        calls += 1
+    taken = (time.perf_counter() - begun) / calls
+    running = taken * sum(work.values()) / (probe.work * size)
+    return needed, running + compiling * len(groups)
+
+
+def _bytes(count: float) -> str:
+    power = min(int(math.log(max(count, 1), 1000)), 4)
+    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.2g} s"

@@ -1,0 +1,58 @@
+"""Run the toy sweep into a folder, in a process of its own: the tests start and kill it."""
+
+import argparse
+import json
+import resource
+import sys
+
+import jax
+
+from ci_theory.sweeps import Interrupted, Sweep, run
+from ci_theory.sweeps.engines import LocalEngine
+
+jax.config.update("jax_enable_x64", True)
+
+
+def toy(points=60, replicates=2):
+    return Sweep(
+        phenomenon="sweep_toys.line",
+        axes={
+            "n": (5, 20),
+            "slope": tuple(float(i) for i in range(points)),
+            "ridge": (0.0, 1.0),
+        },
+        replicates=replicates,
+        seed=3,
+    )
+
+
+class Counting(LocalEngine):
+    states = ()
+
+    def outcomes(self, jobs, worker):
+        for outcome in super().outcomes(jobs, worker):
+            self.states = (*self.states, outcome.state)
+            yield outcome
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--points", type=int, default=60)
+    parser.add_argument("--replicates", type=int, default=2)
+    parser.add_argument("--most-runs", type=int, default=4)
+    args = parser.parse_args()
+    engine = Counting()
+    try:
+        sweep = toy(args.points, args.replicates)
+        store = run(sweep, args.folder, engine=engine, most_runs=args.most_runs)
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(130)
+    told = {
+        "done": engine.states.count("done"),
+        "chunks": store.plans[0].chunks,
+        "devices": len(jax.devices()),
+        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    print(json.dumps(told))

@@ -1,0 +1,175 @@
+import itertools
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory._keys import point_hash
+from ci_theory.phenomena import load
+from ci_theory.sweeps import Plan, Sweep, make_plan
+from ci_theory.sweeps.cost import cost_of
+from ci_theory.sweeps.plan import _lengths, chunks_of_shard
+from ci_theory.sweeps.program import Programs, devices_of
+
+SWEEP = Sweep(
+    phenomenon="sweep_toys.line",
+    axes={
+        "ridge": (0.0, 1.0),
+        "p": (2, 3),
+        "n": (5, 9, 400),
+        "slope": (1.0, 2.0, 3.0),
+        "degree": (1, 2, 3),
+        "up.noise": (0.1, 0.2),
+    },
+    fixed={"shape": "steep", "up.rows": 6},
+    paired=("slope",),
+    replicates=3,
+)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan(SWEEP, most_runs=8)
+
+
+def test_every_run_is_in_exactly_one_chunk(plan):
+    seen = []
+    for index in range(plan.chunks):
+        chunk = plan.chunk(index)
+        assert len(chunk.cells) == chunk.group.chunk
+        seen += zip(chunk.cells[: chunk.valid], chunk.replicates[: chunk.valid], strict=True)
+    cells = math.prod(len(v) for v in plan.outer.values())
+    assert len(seen) == plan.runs == cells * 3
+    assert set(seen) == set(itertools.product(range(cells), range(3)))
+
+
+def test_groups_are_the_static_combinations(plan):
+    assert [dict(g.statics) for g in plan.groups] == [
+        {"p": 2, "shape": "steep"},
+        {"p": 3, "shape": "steep"},
+    ]
+    for group in plan.groups:
+        columns = plan.columns(group.cells)
+        assert set(columns["p"]) == {group.statics["p"]}
+        assert group.capacity["up.rows"] == 6
+        assert all(n <= group.capacity["n"] for n in columns["n"])
+
+
+def test_inner_axes_are_one_product_vector(plan):
+    ridge, degree = np.meshgrid([0.0, 1.0], [1, 2, 3], indexing="ij")
+    assert plan.inner["ridge"].tolist() == ridge.ravel().tolist()
+    assert plan.inner["degree"].tolist() == degree.ravel().tolist()
+
+
+def test_keys_are_addressed_by_the_point_without_inner_and_paired_names(plan):
+    chunk = plan.chunk(plan.chunks - 1)
+    given = plan.arguments(chunk)
+    columns = plan.columns(chunk.cells)
+    for i in range(len(chunk.cells)):
+        point = {
+            "n": columns["n"][i],
+            "p": columns["p"][i],
+            "shape": "steep",
+            "mirrored": False,
+            "up.noise": columns["up.noise"][i],
+            "up.rows": 6,
+        }
+        assert (given["high"][i], given["low"][i]) == point_hash(point)
+        assert given["replicate"][i] == chunk.replicates[i]
+        assert given["numbers"]["slope"][i] == columns["slope"][i]
+    assert set(given["numbers"]) == {"n", "slope", "mirrored", "up.noise", "up.rows"}
+
+
+def test_a_plan_survives_json(plan):
+    again = Plan.from_json(json.loads(json.dumps(plan.to_json())))
+    assert again.hash == plan.hash
+    assert again.sweep == plan.sweep
+    for one, other in zip(again.groups, plan.groups, strict=True):
+        np.testing.assert_array_equal(one.cells, other.cells)
+        assert one.shape == other.shape
+
+
+def test_the_hash_sees_what_decides_bits_and_nothing_else(plan):
+    def hash_of(most_runs=8, **changes):
+        fields = {k: getattr(SWEEP, k) for k in SWEEP.__dataclass_fields__}
+        return make_plan(Sweep(**{**fields, **changes}), most_runs=most_runs).hash
+
+    assert hash_of() == hash_of(name="x", title="y", source="z") == plan.hash
+    for change in ({"seed": 1}, {"paired": ()}, {"fixed": {"up.rows": 6}}, {"most_runs": 4}):
+        assert hash_of(**change) != plan.hash
+
+
+def test_sized_values_share_lengths_within_the_spread():
+    values = (1, 20, 33, 64, 65, 129, 400, 500)
+    assert _lengths(values, math.inf) == [512] * 8
+    assert _lengths(values, 2.0) == [1, 20, 64, 64, 192, 192, 512, 512]
+    assert _lengths((400, 256, 250), 2.0) == [512, 512, 512]
+    assert _lengths((300,), 2.0) == [300]
+    assert _lengths((0,), 2.0) == [1]
+    assert _lengths((700, 768), math.inf) == [768, 768]
+
+
+def test_costly_rows_split_a_sized_axis_and_cheap_ones_do_not():
+    cheap = Sweep(phenomenon="sweep_toys.line", axes={"n": (10, 100, 1000)})
+    assert len(make_plan(cheap).groups) == 1
+    costly = Sweep(phenomenon="sweep_toys.gram", axes={"n": (10, 100, 1000)}, replicates=5000)
+    groups = make_plan(costly).groups
+    assert sorted(g.capacity["n"] for g in groups) == [10, 100, 1000]
+
+
+def test_chunks_shrink_to_the_memory_that_the_compiler_reports():
+    sweep = Sweep(phenomenon="sweep_toys.gram", fixed={"n": 256}, replicates=64)
+    roomy = make_plan(sweep, memory=1e9).groups[0]
+    tight = make_plan(sweep, memory=4e6).groups[0]
+    assert tight.batch < roomy.batch
+    programs = Programs(load("sweep_toys.gram"), devices_of("cpu"), {})
+    assert programs.memory(tight.shape) <= 4e6 < programs.memory(roomy.shape)
+
+
+@pytest.mark.parametrize("n", [10**4, 10**9, 10**15])
+def test_a_run_too_large_for_memory_is_refused_with_its_estimate(n):
+    sweep = Sweep(phenomenon="sweep_toys.gram", axes={"n": (n,)})
+    with pytest.raises(BadInput, match=rf"n = {n}: one run needs .* GB of memory"):
+        make_plan(sweep, memory=2e6)
+
+
+def test_no_run_goes_alone_next_to_others():
+    for replicates in range(2, 20):
+        sweep = Sweep(phenomenon="sweep_toys.line", replicates=replicates)
+        for most_runs in (1, 2, 3, 8, None):
+            group = make_plan(sweep, most_runs=most_runs).groups[0]
+            assert group.batch >= 2
+            assert group.chunk % group.batch == 0
+            assert group.chunk <= max(most_runs or 64, 2)
+
+
+def test_shards_part_the_chunks(plan):
+    whole = list(chunks_of_shard([plan], (0, 1)))
+    assert whole == [(0, c) for c in range(plan.chunks)]
+    for count in (2, 3, plan.chunks + 5):
+        shards = [list(chunks_of_shard([plan], (i, count))) for i in range(count)]
+        assert [place for shard in shards for place in shard] == whole
+    work = [plan.chunk(c).group.work for _, c in whole]
+    for shard in (list(chunks_of_shard([plan], (i, 3))) for i in range(3)):
+        assert abs(sum(work[c] for _, c in shard) - sum(work) / 3) <= max(work)
+
+
+def test_costs_count_products_loops_and_factorisations():
+    square = jax.ShapeDtypeStruct((30, 30), float)
+    assert cost_of(lambda a: a @ a, square) == (2.0 * 30**3, 8.0 * 900, 8.0 * 900)
+    assert cost_of(lambda a: jax.lax.fori_loop(0, 5, lambda i, x: x @ a, a), square).work > 5 * 54e3
+    assert cost_of(jax.jit(lambda a: a @ a), square).work == 2.0 * 30**3
+    work = cost_of(jax.numpy.linalg.eigh, square).work
+    assert 9 * 30**3 <= work <= 10 * 30**3
+
+
+def test_an_unknown_or_absent_device_is_told():
+    sweep = Sweep(phenomenon="sweep_toys.line")
+    with pytest.raises(BadInput, match="expected one of cpu, gpu, tpu"):
+        make_plan(sweep, device="npu")
+    if jax.default_backend() == "cpu":
+        with pytest.raises(BadInput, match=r"device 'tpu': none is available here \(found: cpu\)"):
+            make_plan(sweep, device="tpu")

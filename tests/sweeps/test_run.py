@@ -1,0 +1,308 @@
+import concurrent.futures
+import dataclasses
+import itertools
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sweep_driver
+
+from ci_theory import BadInput, Status
+from ci_theory._keys import key_for, point_hash
+from ci_theory._record import build
+from ci_theory.phenomena import load
+from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run
+from ci_theory.sweeps.engines import Job, LocalEngine, compute_job
+from ci_theory.sweeps.program import Programs
+
+HERE = Path(__file__).parent
+
+SWEEP = Sweep(
+    phenomenon="sweep_toys.line",
+    axes={
+        "ridge": (0.0, 1.0),
+        "p": (2, 3),
+        "n": (5, 9),
+        "mirrored": (False, True),
+        "shape": ("flat", "steep"),
+        "degree": (1, 2, 3),
+        "up.noise": (0.1, 0.2),
+    },
+    fixed={"slope": 2.5, "up.rows": 6},
+    paired=("mirrored",),
+    replicates=3,
+    seed=11,
+)
+GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
+
+compilations = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda name, seconds, **_: compilations.append(name) if "backend_compile" in name else None
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    before = len(compilations)
+    store = run(SWEEP, folder / "store", most_runs=8)
+    return store, len(compilations) - before
+
+
+def test_compiles_once_per_static_group(finished):
+    store, count = finished
+    assert len(store.plans[0].groups) == 4
+    assert store.plans[0].chunks > 8
+    assert count == 4
+
+
+def test_every_cell_is_the_simulation_at_its_point(finished):
+    """Against the obvious loop: one cell and replicate at a time, not compiled as a sweep is."""
+    store, _ = finished
+    found = store.dataset()
+    phenomenon = load(SWEEP.phenomenon)
+    capacity = {name: dict(store.plans[0].groups[0].capacity)[name] for name in ("n", "up.rows")}
+    names = list(SWEEP.axes)
+    simulate = jax.jit(
+        lambda key, numbers, words: phenomenon.simulate(
+            key, build(phenomenon.params, {**numbers, **dict(words)}), capacity
+        ),
+        static_argnums=2,
+    )
+    cells = list(itertools.product(*SWEEP.axes.values()))
+    for index in np.random.default_rng(0).choice(len(cells), 40, replace=False):
+        point = {**SWEEP.fixed, **dict(zip(names, cells[index], strict=True))}
+        address = {k: v for k, v in point.items() if k not in ("ridge", "degree", "mirrored")}
+        words = tuple((k, point.pop(k)) for k in ("shape", "p"))
+        numbers = {k: jnp.asarray(v) for k, v in point.items()}
+        numbers |= {k: numbers[k][None] for k in ("ridge", "degree")}
+        for replicate in range(3):
+            key = key_for(SWEEP.seed, *point_hash(address), replicate)
+            want = simulate(key, numbers, words)
+            place = dict(zip(names, cells[index], strict=True)) | {"replicate": replicate}
+            have = found.sel(place)
+            np.testing.assert_allclose(have["mean"], want.mean[0], rtol=1e-12)
+            np.testing.assert_allclose(have["spread"], want.spread[0], rtol=1e-12)
+            assert have["status"] == Status.OK
+
+
+def test_the_dataset_says_what_it_is(finished):
+    store, _ = finished
+    found = store.dataset()
+    assert list(found["mean"].dims) == [*SWEEP.axes, "replicate"]
+    assert found["mean"].dtype == float
+    assert found["status"].dtype == np.int8
+    assert found["mean"].attrs == {"unit": "label", "long_name": "shrunken mean"}
+    assert found["up.noise"].attrs == {"unit": "label²", "long_name": "upstream noise"}
+    assert found["shape"].values.tolist() == ["flat", "steep"]
+    assert json.loads(found.attrs["fixed"]) == {"slope": 2.5, "up.rows": 6}
+    assert found.attrs["phenomenon"] == SWEEP.phenomenon
+    assert (found.attrs["seed"], found.attrs["missing"], found.attrs["not_finite"]) == (11, 0, 0)
+    (session,) = json.loads(found.attrs["sessions"])
+    assert session["jax"] == jax.__version__
+    assert session["device"]
+    assert list(store.dataset(["mean"]).data_vars) == ["mean", "status"]
+    with pytest.raises(BadInput, match="did you mean 'mean'"):
+        store.dataset(["meen"])
+
+
+def test_paired_axes_share_random_numbers_and_others_do_not(finished):
+    found = finished[0].dataset()["mean"].isel(ridge=0)
+    np.testing.assert_array_equal(found.sel(mirrored=True), -found.sel(mirrored=False))
+    one, other = found.isel({"up.noise": 0}) - 0.1, found.isel({"up.noise": 1}) - 0.2
+    assert not np.isclose(one, other).any()
+    drawn = found.isel(degree=0, mirrored=0)
+    assert len(np.unique(drawn)) == drawn.size == 48
+
+
+def test_running_again_computes_nothing(finished):
+    store, _ = finished
+    before = {f: f.stat().st_mtime_ns for f in store.folder.rglob("*") if f.name != "lock"}
+    count = len(compilations)
+    engine = sweep_driver.Counting()
+    again = run(SWEEP, store.folder, most_runs=4, engine=engine)
+    assert engine.states == ()
+    assert len(compilations) == count
+    assert before == {f: f.stat().st_mtime_ns for f in store.folder.rglob("*") if f.name != "lock"}
+    assert again.dataset().identical(store.dataset())
+
+
+def test_replicates_are_appended(tmp_path):
+    small = dataclasses.replace(GRAM, replicates=2)
+    run(small, tmp_path / "grown")
+    kept = {f.name: f.read_bytes() for f in (tmp_path / "grown" / "parts").iterdir()}
+    grown = run(GRAM, tmp_path / "grown")
+    assert [(p.start, p.stop) for p in grown.plans] == [(0, 2), (2, 4)]
+    for name, data in kept.items():
+        assert (tmp_path / "grown" / "parts" / name).read_bytes() == data
+    at_once = run(GRAM, tmp_path / "at_once").dataset()
+    np.testing.assert_allclose(grown.dataset()["size"], at_once["size"], rtol=1e-12)
+    fewer = run(small, tmp_path / "grown")
+    assert fewer.dataset().sizes["replicate"] == 4
+
+
+def test_a_partly_run_store_opens_with_its_gaps(tmp_path):
+    store = run(GRAM, tmp_path / "s", shard=(0, 2), most_runs=2)
+    found = store.dataset()
+    missing = found["status"] == -1
+    assert 0 < int(missing.sum()) == found.attrs["missing"] < 12
+    np.testing.assert_array_equal(np.isnan(found["size"]), missing)
+    counts = store.counts()
+    assert counts.runs + found.attrs["missing"] == counts.all_runs == 12
+    whole = run(GRAM, tmp_path / "s", shard=(1, 2)).dataset()
+    assert whole.attrs["missing"] == 0
+    np.testing.assert_array_equal(whole["size"].where(~missing), found["size"])
+
+
+def test_cells_that_are_not_finite_are_recorded_and_counted(tmp_path):
+    axes = {"fail_above": (-1.0, 1e9), "n": (5, 9)}
+    found = run(dataclasses.replace(GRAM, axes=axes), tmp_path / "s").dataset()
+    assert (found["status"].sel(fail_above=-1.0) == Status.NOT_FINITE).all()
+    assert (found["status"].sel(fail_above=1e9) == Status.OK).all()
+    assert np.isnan(found["size"].sel(fail_above=-1.0)).all()
+    assert found.attrs["not_finite"] == 8
+
+
+def test_memory_running_out_halves_what_goes_at_a_time(tmp_path, monkeypatch):
+    call = Programs.call
+    tried = []
+
+    def small(self, shape, seed, runs):
+        tried.append(shape.batch)
+        if shape.batch > 2:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating")
+        return call(self, shape, seed, runs)
+
+    sweep = dataclasses.replace(GRAM, replicates=16)
+    plain = run(sweep, tmp_path / "plain", most_runs=16).dataset()
+    monkeypatch.setattr(Programs, "call", small)
+    store = run(sweep, tmp_path / "halved", most_runs=16)
+    assert tried == [16, 8, 4, 2, 2, 2]
+    np.testing.assert_allclose(store.dataset()["size"], plain["size"], rtol=1e-12)
+    assert store.parts.read(store.name(0, 0))[1]["batch"] == 2
+
+    def never(self, shape, seed, runs):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating")
+
+    monkeypatch.setattr(Programs, "call", never)
+    with pytest.raises(BadInput, match="n = 12: one run does not fit"):
+        run(sweep, tmp_path / "never")
+
+
+def test_other_failures_are_not_taken_for_memory(tmp_path, monkeypatch):
+    def broken(self, shape, seed, runs):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    monkeypatch.setattr(Programs, "call", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        run(GRAM, tmp_path / "s")
+
+
+def test_a_wrong_shape_from_a_simulation_is_named(tmp_path, monkeypatch):
+    line = load("sweep_toys.line")
+    wrong = dataclasses.replace(
+        line, simulate=lambda *given: jax.tree.map(lambda x: x[0], line.simulate(*given))
+    )
+    programs = Programs(
+        wrong, jax.devices("cpu"), {"ridge": np.zeros(2), "degree": np.ones(2, int)}
+    )
+    with pytest.raises(TypeError, match=r"measure mean has shape \(\), not \(2,\)"):
+        programs.cost({"p": 3, "shape": "flat"}, {"n": 4, "up.rows": 4})
+
+
+class Interrupting(LocalEngine):
+    def outcomes(self, jobs, worker):
+        yield from super().outcomes(jobs[:2], worker)
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_a_store_to_resume_and_says_so(tmp_path):
+    folder = tmp_path / "s"
+    with pytest.raises(Interrupted, match=r"stopped with 2 of 6 chunks in .*: the same command"):
+        run(GRAM, folder, most_runs=2, engine=Interrupting())
+    assert Store.open(folder).counts().chunks == 2
+    engine = sweep_driver.Counting()
+    assert run(GRAM, folder, engine=engine).dataset().attrs["missing"] == 0
+    assert engine.states == ("done",) * 4
+
+
+class Futures:
+    """What an engine over a cluster does: jobs one to one on futures, in any order."""
+
+    def outcomes(self, jobs, worker):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            futures = [pool.submit(compute_job, job) for job in reversed(jobs)]
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
+
+
+def test_another_engine_gives_the_same_parts(tmp_path):
+    run(GRAM, tmp_path / "local", most_runs=2)
+    run(GRAM, tmp_path / "futures", most_runs=2, engine=Futures())
+    one, other = (
+        {f.name: f.read_bytes() for f in (tmp_path / name / "parts").iterdir()}
+        for name in ("local", "futures")
+    )
+    assert one == other
+    assert len(one) == 6
+    outcome = compute_job(Job(str(tmp_path / "futures"), 0, 0))
+    assert outcome.state == "found"
+
+
+def test_dry_run_forecasts_and_writes_nothing(tmp_path):
+    told = dry_run(SWEEP, tmp_path / "s", most_runs=8)
+    assert list(tmp_path.iterdir()) == []
+    plan = make_plan(SWEEP, most_runs=8)
+    assert told.cells == math.prod(len(v) for v in SWEEP.axes.values()) == 192
+    assert (told.runs, told.groups, told.chunks) == (96, 4, plan.chunks)
+    assert told.memory > 0
+    assert 0 < told.seconds < 600
+    assert told.done == 0
+    text = str(told)
+    for word in ("cells", "compilations", "memory per chunk", "estimated time"):
+        assert word in text
+
+
+def test_dry_run_counts_what_is_stored(tmp_path):
+    store = run(GRAM, tmp_path / "s", shard=(0, 2), most_runs=2)
+    told = dry_run(GRAM, tmp_path / "s")
+    assert told.done == store.counts().runs > 0
+    run(GRAM, tmp_path / "s")
+    told = dry_run(GRAM, tmp_path / "s")
+    assert (told.done, told.seconds) == (12, 0.0)
+    more = dry_run(dataclasses.replace(GRAM, replicates=6), tmp_path / "s")
+    assert (more.runs, more.done) == (18, 12)
+
+
+@pytest.mark.parametrize("text", ["", "1", "2/2", "-1/2", "a/b", "0/0", "1/2/3"])
+def test_bad_shards_are_told(text):
+    with pytest.raises(BadInput, match=r"expected i/n with 0 <= i < n"):
+        parse_shard(text)
+
+
+@pytest.mark.parametrize("count", [3])
+def test_several_devices_share_a_chunk(count, tmp_path):
+    variables = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": str(HERE),
+    }
+    command = [sys.executable, str(HERE / "sweep_driver.py"), str(tmp_path / "many")]
+    command += ["--points", "20", "--most-runs", "12"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["devices"] == count
+    many = Store.open(tmp_path / "many")
+    assert many.plans[0].groups[0].chunk % count == 0
+    one = run(sweep_driver.toy(20), tmp_path / "one").dataset()
+    for name in ("mean", "spread"):
+        np.testing.assert_allclose(many.dataset()[name], one[name], rtol=1e-12)
+    assert json.loads(many.dataset().attrs["sessions"])[0]["devices"] == count
