@@ -1,1 +1,6 @@
-"""Simulation against prediction: verdicts."""
+"""Simulation against prediction: verdicts and break points."""
+
+from ci_theory.check.report import Report, check
+from ci_theory.check.verdict import Verdict
+
+__all__ = ["Report", "Verdict", "check"]

@@ -4,11 +4,10 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ci_theory._errors import Status
-from ci_theory.locate.bootstrap import accepted
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
+from ci_theory.locate.student import accepted, quantile
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,44 +43,50 @@ class Peak:
     def _formula(self, curve: Curve, top: "Summit") -> BreakPoint:
         reach = min(self.reach or 1, _most(curve.u))
         place = vertex(curve.u, curve.y[0], top, reach)
-        value, height = curve.place(place), height_at(curve.u, curve.y, place, reach)[0]
+        value, height = curve.place(place), float(parabola_at(curve.u, curve.y, place, reach)[0][0])
         return BreakPoint(
             value, value, value, height, Status.OK, height, height, excluded=0, reach=reach
         )
 
     def _replicates(self, curve: Curve, top: "Summit") -> BreakPoint:
+        u, y = curve.u, curve.y
         doubt = 0.1 * (1 - self.confidence)
-        left, right = plausible(curve.y, top, doubt)
-        tries = [self.reach] if self.reach else range(1, _most(curve.u) + 1)
-        for reach in tries:
-            knots, operator = slopes(curve.u, reach)
-            region = (curve.u[max(left - reach, 0)], curve.u[min(right + reach, len(curve.u) - 1)])
-            spans = accepted(knots, curve.y @ operator.T, self.confidence + doubt)
-            inside = [(max(a, region[0]), min(b, region[1])) for a, b in spans]
-            inside = [(a, b) for a, b in inside if a < b]
-            bounded = len(inside) == 1 and region[0] < inside[0][0] and inside[0][1] < region[1]
-            if bounded:
+        region = plausible(u, y, top, doubt)
+        widest = max(1, min(_most(u), top.top - top.before, top.after - top.top))
+        first = self.reach or 1
+        for reach in [first] if self.reach else range(1, widest + 1):
+            spans = _slope_spans(u, y, reach, region, self.confidence + doubt)
+            if len(spans) == 1 and region[0] < spans[0][0] and spans[0][1] < region[1]:
+                low, high = spans[0]
                 break
-        place = vertex(curve.u, curve.y.mean(axis=0), top, reach)
-        low = min([a for a, _ in inside] + [place])
-        high = max([b for _, b in inside] + [place])
+        else:
+            reach, (low, high) = first, region
+        place = vertex(u, y.mean(axis=0), top, reach)
+        knots, _ = slopes(u, reach)
         edge_low, edge_high = low <= knots[0], high >= knots[-1]
-        heights = height_at(curve.u, curve.y, place, reach)
-        height = float(heights.mean())
-        q = stdtrit(len(heights) - 1, 0.5 + self.confidence / 2)
-        half = float(q * heights.std(ddof=1) / np.sqrt(len(heights)))
+        height, half = self._height(u, y, place, reach)
         return BreakPoint(
             value=curve.place(place),
-            low=-np.inf if edge_low else curve.place(low),
-            high=np.inf if edge_high else curve.place(high),
+            low=-np.inf if edge_low else curve.place(min(low, place)),
+            high=np.inf if edge_high else curve.place(max(high, place)),
             height=height,
             status=Status.AT_EDGE if edge_low or edge_high else Status.OK,
             height_low=height - half,
             height_high=height + half,
-            replicates=len(curve.y),
+            replicates=len(y),
             excluded=curve.excluded,
             reach=reach,
         )
+
+    def _height(self, u: np.ndarray, y: np.ndarray, place: float, reach: int) -> tuple:
+        """Return the height with half its interval, less the upward bias of a maximum."""
+        value, slope, bend = parabola_at(u, y, place, reach)
+        r = len(y)
+        error = value.std(ddof=1) / np.sqrt(r)
+        half = float(quantile(0.5 + self.confidence / 2, r - 1) * error)
+        curvature = -float(bend.mean())
+        bias = 0.5 * slope.var(ddof=1) / r / curvature if curvature > 0 else 0.0
+        return float(value.mean()) - min(float(bias), half), half
 
 
 class Summit(NamedTuple):
@@ -107,21 +112,31 @@ def summit(mean: np.ndarray) -> Summit | None:
 def certain(y: np.ndarray, top: Summit, level: float) -> bool:
     """Say whether rise and fall are both significant, allowing for the choice of all indices."""
     r, t = y.shape
-    bound = stdtrit(r - 1, 1 - level / (t * (t - 1)))
+    bound = quantile(1 - 2 * level / (t * (t - 1)), r - 1)
     drops = y[:, [top.top]] - y[:, [top.before, top.after]]
     error = drops.std(axis=0, ddof=1) / np.sqrt(r)
     return bool(np.all(drops.mean(axis=0) > bound * error))
 
 
-def plausible(y: np.ndarray, top: Summit, level: float) -> tuple[int, int]:
-    """Return the outermost indices between the troughs that may hold the largest mean."""
+def plausible(u: np.ndarray, y: np.ndarray, top: Summit, level: float) -> tuple[float, float]:
+    """Return the stretch between the troughs that may hold the peak, by height alone."""
     r = len(y)
-    bound = stdtrit(r - 1, 1 - level / max(top.after - top.before, 1))
+    bound = quantile(1 - level / max(top.after - top.before, 1), r - 1)
     below = y[:, [top.top]] - y
     error = below.std(axis=0, ddof=1) / np.sqrt(r)
     kept = np.flatnonzero(below.mean(axis=0) <= bound * error)
     kept = kept[(kept >= top.before) & (kept <= top.after)]
-    return int(kept.min()), int(kept.max())
+    return float(u[max(kept.min() - 1, 0)]), float(u[min(kept.max() + 1, len(u) - 1)])
+
+
+def _slope_spans(
+    u: np.ndarray, y: np.ndarray, reach: int, region: tuple[float, float], confidence: float
+) -> list[tuple[float, float]]:
+    """Return the parts of a region in which the slope of the mean curve may be zero."""
+    knots, operator = slopes(u, reach)
+    spans = accepted(knots, y @ operator.T, confidence)
+    cut = [(max(a, region[0]), min(b, region[1])) for a, b in spans]
+    return [(a, b) for a, b in cut if a < b]
 
 
 def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,13 +167,16 @@ def vertex(u: np.ndarray, mean: np.ndarray, top: Summit, reach: int) -> float:
     return float(zeros[np.argmin(np.abs(zeros - u[top.top]))])
 
 
-def height_at(u: np.ndarray, y: np.ndarray, place: float, reach: int) -> np.ndarray:
-    """Return every replicate's local parabola (r,) at a place."""
+def parabola_at(
+    u: np.ndarray, y: np.ndarray, place: float, reach: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return value, slope and second derivative (r,) of the local parabolas at a place."""
     centre = int(np.clip(np.argmin(np.abs(u - place)), reach, len(u) - 1 - reach))
     window = slice(centre - reach, centre + reach + 1)
     z = u[window] - place
-    design = np.stack([np.ones_like(z), z, z**2], axis=1)
-    return y[:, window] @ np.linalg.pinv(design)[0]
+    operator = np.linalg.pinv(np.stack([np.ones_like(z), z, z**2], axis=1))
+    value, slope, half_bend = operator @ y[:, window].T
+    return value, slope, 2 * half_bend
 
 
 def _most(u: np.ndarray) -> int:

@@ -1,0 +1,192 @@
+"""A sweep's simulated means beside what a phenomenon predicts for them, cell by cell."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray
+
+from ci_theory._errors import BadInput, Status, unknown
+from ci_theory._record import Kind
+from ci_theory.check.statistic import moments
+from ci_theory.phenomena import load, predict
+from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction
+
+FEWEST = 3  # replicates below which a mean has no error bar
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One prediction against N cells of R replicates.
+
+    Attributes:
+        prediction: the prediction.
+        axes: coordinate of every cell on every swept axis, name -> (N,).
+        values: simulated values (N, R); NaN where there is none.
+        lost: (N,) replicates that were simulated but are not finite.
+        estimate: predicted value, slack, validity and status, arrays (N,).
+        decoys: what each decoy says, name -> (N,).
+        near: (N, k) indices of the cells next to each one whose random numbers are independent
+            of its own; -1 where there is none.
+        mean: (N,) means over the replicates.
+        spread: (N,) standard deviations over them.
+        skew: (N,) skewnesses.
+        count: (N,) numbers of finite replicates.
+    """
+
+    prediction: Prediction
+    axes: Mapping[str, np.ndarray]
+    values: np.ndarray
+    lost: np.ndarray
+    estimate: Estimate
+    decoys: Mapping[str, np.ndarray]
+    near: np.ndarray
+    mean: np.ndarray = dataclasses.field(init=False)
+    spread: np.ndarray = dataclasses.field(init=False)
+    skew: np.ndarray = dataclasses.field(init=False)
+    count: np.ndarray = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        names = ("mean", "spread", "skew", "count")
+        for name, array in zip(names, moments(self.values), strict=True):
+            object.__setattr__(self, name, array)
+
+    @property
+    def error(self) -> np.ndarray:
+        """Standard errors of the means (N,)."""
+        return self.spread / np.sqrt(np.maximum(self.count, 1))
+
+    @property
+    def valid(self) -> np.ndarray:
+        """Where the prediction makes a claim about a mean with a normal error bar (N,)."""
+        return np.asarray(self.estimate.valid, bool)
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Valid cells with enough replicates, all of them finite (N,).
+
+        A cell in which a run diverged is left out: its survivors' mean is another quantity.
+        """
+        return self.valid & (self.count >= FEWEST) & (self.lost == 0)
+
+
+def swept(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Phenomenon:
+    """Return the phenomenon of a dataset, after checking that the two belong together.
+
+    Raises:
+        BadInput: no phenomenon named, no replicates, or an axis that the phenomenon lacks.
+    """
+    if phenomenon is None:
+        if "phenomenon" not in dataset.attrs:
+            raise BadInput("dataset: no attribute 'phenomenon' says what was simulated")
+        phenomenon = load(dataset.attrs["phenomenon"])
+    if "replicate" not in dataset.dims:
+        raise BadInput(
+            f"dataset: no dimension 'replicate' (found: {', '.join(map(str, dataset.dims))})"
+        )
+    for name in axis_names(dataset):
+        if name not in phenomenon.axes:
+            raise unknown("axis", name, phenomenon.axes, where=phenomenon.name)
+    return phenomenon
+
+
+def axis_names(dataset: xarray.Dataset) -> list[str]:
+    """Names of the swept axes, in the dataset's order."""
+    return [str(name) for name in dataset.dims if name != "replicate"]
+
+
+def simulated(dataset: xarray.Dataset, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a measure as (*axes, R), NaN where it is not finite, and where a run was lost.
+
+    Raises:
+        BadInput: the dataset does not hold the measure.
+    """
+    if measure not in dataset:
+        raise unknown("measure", measure, [str(v) for v in dataset.data_vars], where="dataset")
+    dims = [*axis_names(dataset), "replicate"]
+    raw = dataset[measure].transpose(*dims).values.astype(float)
+    finite = np.isfinite(raw)
+    if "status" not in dataset:
+        return np.where(finite, raw, np.nan), ~finite
+    status = dataset["status"].transpose(*dims).values
+    kept = finite & (status == int(Status.OK))
+    return np.where(kept, raw, np.nan), ~kept & (status >= 0)
+
+
+def predicted(dataset: xarray.Dataset, phenomenon: Phenomenon) -> dict[str, Any]:
+    """Evaluate every prediction on the cells of a dataset: arrays (N,), N the product of axes."""
+    return predict(phenomenon, {**_fixed(dataset), **_cells(dataset)})
+
+
+def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> list[Comparison]:
+    """Put every prediction of a phenomenon beside the simulated cells of a sweep.
+
+    Args:
+        dataset: dimensions (*axes, replicate), a variable for each measure, optionally
+            ``status``; attributes ``phenomenon``, ``fixed`` and ``paired`` (JSON).
+        phenomenon: what was simulated; by default the one that the dataset names.
+
+    Returns:
+        One comparison for each prediction whose measure the dataset holds.
+
+    Raises:
+        BadInput: the dataset does not fit the phenomenon, or holds none of its measures.
+    """
+    phenomenon = swept(dataset, phenomenon)
+    held = [p for p in phenomenon.predictions if p.measure in dataset]
+    if not held:
+        wanted = sorted({p.measure for p in phenomenon.predictions})
+        raise BadInput(f"dataset: holds none of the predicted measures ({', '.join(wanted)})")
+    found = predicted(dataset, phenomenon)
+    axes, near = _cells(dataset), _near(dataset, phenomenon)
+    comparisons = []
+    for prediction in held:
+        values, lost = simulated(dataset, prediction.measure)
+        replicates = values.shape[-1]
+        comparisons.append(
+            Comparison(
+                prediction=prediction,
+                axes=axes,
+                values=values.reshape(-1, replicates),
+                lost=lost.reshape(-1, replicates).sum(axis=1),
+                estimate=found[prediction.name].estimate,
+                decoys=found[prediction.name].decoys,
+                near=near,
+            )
+        )
+    return comparisons
+
+
+def _fixed(dataset: xarray.Dataset) -> dict[str, Any]:
+    return json.loads(dataset.attrs.get("fixed", "{}"))
+
+
+def _cells(dataset: xarray.Dataset) -> dict[str, np.ndarray]:
+    """Return the coordinates of all cells, name -> (N,), in the order of the reshaped values."""
+    names = axis_names(dataset)
+    grids = np.meshgrid(*(dataset[name].values for name in names), indexing="ij")
+    return {name: grid.reshape(-1) for name, grid in zip(names, grids, strict=True)}
+
+
+def _near(dataset: xarray.Dataset, phenomenon: Phenomenon) -> np.ndarray:
+    """Return the neighbours of every cell along numeric axes with random numbers of their own."""
+    names = axis_names(dataset)
+    shape = tuple(dataset.sizes[name] for name in names)
+    paired = json.loads(dataset.attrs.get("paired", "[]"))
+    index = np.arange(int(np.prod(shape))).reshape(shape)
+    columns = [np.full(index.size, -1)]
+    for position, name in enumerate(names):
+        axis = phenomenon.axes[name]
+        if axis.kind is Kind.INNER or name in paired or axis.type not in (int, float):
+            continue
+        for step in (-1, 1):
+            shifted = np.full(shape, -1)
+            to = [slice(None)] * len(shape)
+            source = [slice(None)] * len(shape)
+            to[position] = slice(1, None) if step < 0 else slice(None, -1)
+            source[position] = slice(None, -1) if step < 0 else slice(1, None)
+            shifted[tuple(to)] = index[tuple(source)]
+            columns.append(shifted.reshape(-1))
+    return np.stack(columns, axis=1)

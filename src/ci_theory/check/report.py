@@ -1,0 +1,152 @@
+"""The report of a check: verdicts on every prediction of a sweep, as rows and as JSON."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import xarray
+
+from ci_theory.check.compare import FEWEST, compare, swept
+from ci_theory.check.verdict import Evidence, Outcome, Verdict, judge
+from ci_theory.phenomena._base import Phenomenon
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """The verdicts on all predictions of a sweep."""
+
+    phenomenon: str
+    outcomes: tuple[Outcome, ...]
+    level: float
+    effect: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """The sweep's verdict: DISAGREES and UNDERPOWERED before AGREES."""
+        found = {o.verdict for o in self.outcomes}
+        for one in (Verdict.DISAGREES, Verdict.UNDERPOWERED, Verdict.AGREES):
+            if one in found:
+                return one
+        return Verdict.OUT_OF_SCOPE
+
+    @property
+    def exit_code(self) -> int:
+        """0 if what is in scope agrees, 1 if something disagrees, 3 if nothing can be said."""
+        return {Verdict.AGREES: 0, Verdict.DISAGREES: 1}.get(self.verdict, 3)
+
+    def table(self) -> list[dict[str, str]]:
+        """Return one row a prediction, all cells as text, in the order of the columns."""
+        return [_row(outcome) for outcome in self.outcomes]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values; what is not finite becomes null."""
+        body = {
+            "phenomenon": self.phenomenon,
+            "verdict": self.verdict.value,
+            "level": self.level,
+            "effect": self.effect,
+            "predictions": [_json(outcome) for outcome in self.outcomes],
+        }
+        return plain_json(body)
+
+
+def check(
+    dataset: xarray.Dataset,
+    phenomenon: Phenomenon | None = None,
+    *,
+    level: float = 1e-3,
+    effect: float = 0.03,
+    rounding: float = 1e-9,
+) -> Report:
+    """Judge every prediction of a phenomenon against a sweep.
+
+    Args:
+        dataset: the sweep, see ``compare.compare``.
+        phenomenon: what was simulated; by default the one that the dataset names.
+        level: probability of calling any true prediction of the sweep wrong; shared by the
+            predictions.
+        effect: relative bias that the sweep must be able to find for AGREES.
+        rounding: relative error of the simulation's arithmetic, allowed on top of the slack.
+
+    Raises:
+        BadInput: the dataset does not fit the phenomenon.
+    """
+    phenomenon = swept(dataset, phenomenon)
+    comparisons = compare(dataset, phenomenon)
+    share = level / max(1, sum(bool(c.valid.any()) for c in comparisons))
+    outcomes = tuple(judge(c, level=share, effect=effect, rounding=rounding) for c in comparisons)
+    return Report(phenomenon=phenomenon.name, outcomes=outcomes, level=level, effect=effect)
+
+
+def _row(o: Outcome) -> dict[str, str]:
+    together, c = o.own.pooled, o.comparison
+    bias = f"{together.value:+.2%} ± {together.error:.2%}" if together.replicates else "-"
+    decoys = [
+        f"{name}: {'vacuous' if e.vacuous else 'rejected' if e.rejected else 'SURVIVES'}"
+        for name, e in o.decoys.items()
+    ]
+    return {
+        "prediction": o.name,
+        "measure": c.prediction.measure,
+        "cells": f"{int(c.judged.sum())}/{len(c.judged)}",
+        "replicates": str(int(np.max(c.count, initial=0))),
+        "bias": bias,
+        "slack": f"{together.slack:.2%}" if together.replicates else "-",
+        "finds": f"{o.detectable:.2%}" if together.replicates else "-",
+        "worst z": f"{o.own.z:+.1f}" if o.own.worst >= 0 else "-",
+        "decoys": "; ".join(decoys) or "none",
+        "verdict": o.verdict.value,
+        "reason": o.reason,
+    }
+
+
+def _json(o: Outcome) -> dict[str, Any]:
+    c = o.comparison
+    return {
+        "name": o.name,
+        "measure": c.prediction.measure,
+        "verdict": o.verdict.value,
+        "reason": o.reason,
+        "level": o.level,
+        "cells": len(c.judged),
+        "valid": int(c.valid.sum()),
+        "judged": int(c.judged.sum()),
+        "with_lost_runs": int((c.lost > 0).sum()),
+        "too_few_replicates": int((c.count < FEWEST).sum()),
+        "too_skewed": o.skewed,
+        "replicates": int(np.max(c.count, initial=0)),
+        "detectable": o.detectable,
+        "own": _evidence_json(o.own),
+        "worst_cell": o.worst_cell,
+        "decoys": {name: _evidence_json(e) for name, e in o.decoys.items()},
+    }
+
+
+def _evidence_json(e: Evidence) -> dict[str, Any]:
+    low, high = e.pooled.interval(0.95) if e.pooled.replicates else (math.nan, math.nan)
+    return {
+        "rejected": e.rejected,
+        "vacuous": e.vacuous,
+        "worst_z": e.z,
+        "worst_adjusted_probability": e.adjusted,
+        "pooled": {
+            "value": e.pooled.value,
+            "error": e.pooled.error,
+            "interval_95": [low, high],
+            "slack": e.pooled.slack,
+            "score": e.pooled.score,
+            "probability": e.pooled.probability,
+        },
+    }
+
+
+def plain_json(value: Any) -> Any:
+    """Return nested dicts and lists with None for every number that JSON has no name for."""
+    if isinstance(value, dict):
+        return {k: plain_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_json(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
