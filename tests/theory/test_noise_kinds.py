@@ -252,34 +252,37 @@ def test_only_the_mean_noise_matters():
     assert abs(np.mean(runs) - wanted) < 3.5 * error + 1.5 * wanted / (n * (1 - risk.gamma))
 
 
-@pytest.mark.parametrize("n", [12.0, 80.0])
-@pytest.mark.parametrize("ridge", [0.0, 0.5])
-def test_gradients(n, ridge):
-    def spectrum_of(scale):
-        return Spectrum(
-            eigenvalues=SLOW * scale,
-            multiplicity=np.ones(P),
-            power=SLOW * scale * WEIGHTS**2,
-            tail_trace=jnp.zeros(()),
-            tail_power=jnp.zeros(()),
-        )
+def _scaled(scale):
+    return Spectrum(
+        eigenvalues=SLOW * scale,
+        multiplicity=np.ones(P),
+        power=SLOW * scale * WEIGHTS**2,
+        tail_trace=jnp.zeros(()),
+        tail_power=jnp.zeros(()),
+    )
 
-    def noisy(theta):
-        risk = input_noise_risk(spectrum_of(theta[4]), theta[0], theta[1], theta[2], theta[3])
-        return risk.test_error + risk.noisy_test_error
 
-    def flipped(theta):
-        risk = label_flip_risk(spectrum_of(theta[4]), theta[0], theta[1], theta[2])
-        return risk.flip_error
+def _noisy(theta):
+    n, ridge, noise, added, scale = theta
+    risk = noise_kinds.input_noise_risk(_scaled(scale), n, ridge, noise, added)
+    return risk.test_error + risk.noisy_test_error
 
-    for f in map(jax.jit, (noisy, flipped)):
-        at = jnp.array([n, ridge, 0.2, 0.3, 1.0])
-        slope = jax.grad(f)(at)
-        for i in range(5):
-            step = 1e-6 if at[i] == 0 else 1e-5 * float(at[i])
-            up, down = at.at[i].add(step), at.at[i].add(-step)
-            if at[i] == 0:
-                numeric = (-3 * f(at) + 4 * f(up) - f(at.at[i].add(2 * step))) / (2 * step)
-            else:
-                numeric = (f(up) - f(down)) / (2 * step)
-            np.testing.assert_allclose(slope[i], numeric, rtol=3e-6, atol=1e-8)
+
+def _flipped(theta):
+    n, ridge, flips, _, scale = theta
+    return noise_kinds.label_flip_risk(_scaled(scale), n, ridge, flips).flip_error
+
+
+@pytest.mark.parametrize("function", [_noisy, _flipped])
+def test_gradients(function):
+    f = jax.jit(jax.vmap(function))
+    at = np.array([[n, ridge, 0.2, 0.3, 1.0] for n in (12.0, 80.0) for ridge in (0.0, 0.5)])
+    slope = jax.jit(jax.vmap(jax.grad(function)))(at)
+    for i in range(5):
+        step = np.where(at[:, i] == 0, 1e-6, 1e-5 * at[:, i])
+        move = np.zeros_like(at)
+        move[:, i] = step
+        central = (f(at + move) - f(at - move)) / (2 * step)
+        one_sided = (-3 * f(at) + 4 * f(at + move) - f(at + 2 * move)) / (2 * step)
+        numeric = np.where(at[:, i] == 0, one_sided, central)
+        np.testing.assert_allclose(slope[:, i], numeric, rtol=3e-6, atol=1e-8)
