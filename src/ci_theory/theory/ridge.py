@@ -191,7 +191,7 @@ def learned_weights(spectrum: Spectrum, risk: RidgeRisk, n: Any) -> Learned:
     """
     x, _ = fractions(spectrum.eigenvalues, risk.kappa)
     total = spectrum.eigenvalues + risk.kappa
-    inverse = 1.0 / jnp.where(total > 0, total, 1.0)
+    inverse = 1.0 / jnp.where(total == 0, 1.0, total)
     return Learned(x, x * inverse * (risk.test_error / n))
 
 

@@ -74,10 +74,10 @@ def fractions(eigenvalues: Any, kappa: Any) -> tuple[Array, Array]:
     >>> print(x, y)
     [0.5  0.75 0.  ] [0.5  0.25 1.  ]
     """
-    total = eigenvalues + kappa
-    known = total > 0
-    inverse = 1.0 / jnp.where(known, total, 1.0)
-    return eigenvalues * inverse, jnp.where(known, kappa * inverse, 1.0)
+    whole = eigenvalues + kappa
+    nothing = whole == 0  # not "whole > 0": a NaN must stay one
+    inverse = 1.0 / jnp.where(nothing, 1.0, whole)
+    return eigenvalues * inverse, jnp.where(nothing, 1.0, kappa * inverse)
 
 
 def total(weights: Any, values: Any) -> Array:
@@ -93,9 +93,9 @@ def total(weights: Any, values: Any) -> Array:
 
 def per_kappa(amount: Any, kappa: Any) -> Array:
     """Return ``amount / kappa``, and its limit 0 (amount = 0) or inf at kappa = 0."""
-    positive = kappa > 0
+    zero = kappa == 0
     at_zero = jnp.where(amount > 0, jnp.inf, 0.0)
-    return jnp.where(positive, amount / jnp.where(positive, kappa, 1.0), at_zero)
+    return jnp.where(zero, at_zero, amount / jnp.where(zero, 1.0, kappa))
 
 
 @needs_float64
