@@ -20,10 +20,10 @@ from ci_theory.theory.repetition import (
     Groups,
     WeightedRisk,
     copy_errors,
-    plain_rows,
     repeated_rows,
     weighted_ridge_risk,
 )
+from ci_theory.theory.ridge import RidgeRisk, ridge_risk
 from ci_theory.theory.spectrum import isotropic
 from ci_theory.training import closed_form
 
@@ -202,15 +202,18 @@ def _labels_swapped(params: Params) -> _Forecast:
     return _forecast(params, repeated_rows(*rows(params), params.noise, shared), params.noise)
 
 
-def _as_fresh(params: Params) -> _Forecast:
+def _as_fresh(params: Params) -> RidgeRisk:
     split = rows(params)
-    total = split.fresh + split.repeated * split.repeats
-    return _forecast(params, plain_rows(total, params.noise), params.noise)
+    return _plain(params, split.fresh + split.repeated * split.repeats)
 
 
-def _unweighted(params: Params) -> _Forecast:
+def _unweighted(params: Params) -> RidgeRisk:
     split = rows(params)
-    return _forecast(params, plain_rows(split.fresh + split.repeated, params.noise), params.noise)
+    return _plain(params, split.fresh + split.repeated)
+
+
+def _plain(params: Params, n: Scalar) -> RidgeRisk:
+    return ridge_risk(isotropic(params.p, signal=params.signal), n, params.ridge, params.noise)
 
 
 def _half_noise(params: Params) -> _Forecast:
@@ -255,15 +258,21 @@ def gcv_distinct(params: Params, world: None) -> Estimate:
 
 def closed_form_excess(params: Params, world: None) -> Estimate:
     """Predict the least-squares excess risk without a fixed point."""
+    value = _closed_form(params)
+    scope = jnp.isfinite(value)
+    free = _true(params).free
+    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
+    return Estimate(value, 1.5 * value / free, scope & (free >= 10), status)
+
+
+def _closed_form(params: Params) -> Scalar:
+    """Return the least-squares excess risk, NaN outside its scope."""
     split = rows(params)
     total, share, distinct = _shape(split)
-    unit = two_group_excess(total, share, split.repeats, params.p)
     plain = jnp.logical_or(params.shared_noise, split.repeats == 1)
     scope = (params.ridge == 0) & (distinct > params.p) & plain
-    value = jnp.where(scope, params.noise * unit, jnp.nan)
-    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    free = _true(params).free
-    return Estimate(value, 1.5 * value / free, scope & (free >= 10), status)
+    value = params.noise * two_group_excess(total, share, split.repeats, params.p)
+    return jnp.where(scope, value, jnp.nan)
 
 
 def _shape(split: repetition.Counts) -> tuple[Scalar, Scalar, Scalar]:
@@ -295,12 +304,12 @@ def _rule(params: Params) -> str | None:
 _FRESH = Decoy(
     name="copies are fresh rows",
     why="every copy is taken for a new row: the budget is what counts",
-    evaluate=lambda params, world: _as_fresh(params).errors.test_error,
+    evaluate=lambda params, world: _as_fresh(params).test_error,
 )
 _DISTINCT = Decoy(
     name="rows unweighted",
     why="the number of distinct rows in place of the effective number",
-    evaluate=lambda params, world: _unweighted(params).errors.test_error,
+    evaluate=lambda params, world: _unweighted(params).test_error,
 )
 _SWAPPED = "shared labels are taken for fresh ones (their noise averages out), and the reverse"
 _HALF = "the noise variance is halved"
@@ -365,7 +374,7 @@ PHENOMENON = Phenomenon(
                 Decoy(
                     name="noise halved",
                     why=_HALF,
-                    evaluate=lambda params, world: 0.5 * closed_form_excess(params, world).value,
+                    evaluate=lambda params, world: 0.5 * _closed_form(params),
                 ),
                 Decoy(
                     name="data-rich limit",
@@ -386,7 +395,7 @@ PHENOMENON = Phenomenon(
                 Decoy(
                     name="copies are fresh rows",
                     why="every copy is taken for a new row",
-                    evaluate=lambda params, world: _as_fresh(params).errors.train_error,
+                    evaluate=lambda params, world: _as_fresh(params).train_error,
                 ),
                 Decoy(
                     name="noise halved",
