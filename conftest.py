@@ -1,9 +1,14 @@
 """Float64 for the whole run, a clean precision setting after each test, and tolerances."""
 
 import faulthandler
+import os
 
-import jax
-import pytest
+# Matrices in tests are small: LAPACK threads only wait for each other (50 times slower on a
+# loaded two-core machine). Subprocesses inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import jax  # noqa: E402 - after the environment
+import pytest  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
