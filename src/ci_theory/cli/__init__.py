@@ -1,0 +1,5 @@
+"""The command line: ``ci-theory``. Nothing heavy is imported before a command runs."""
+
+from ci_theory.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,240 @@
+"""The commands of ``ci-theory``: what they take, and which module does the work.
+
+This module imports nothing heavy, so that help is instant; each command imports what it needs.
+"""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from ci_theory import __version__
+from ci_theory.cli.failures import GOOD, Stopped, bug, explain
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# Plain help and plain errors: rich would cost half of the time that help may take.
+app = typer.Typer(
+    name="ci-theory",
+    help="Theory and simulation of catastrophic inheritance: phenomena with closed forms, "
+    "sweeps, break points and verdicts.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="phenomenon: see `ci-theory list`")]
+Values = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[key=value ...]", show_default=False, help="values of axes"),
+]
+Experiment = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name in experiments/")
+]
+Stored = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT|STORE", help="an experiment, or a folder of results")
+]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
+
+
+def _command(function: _F) -> _F:
+    """Run a command in float64, with Ctrl-C and a closed pipe among our failures."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            from ci_theory._types import enable_float64
+
+            enable_float64()
+            return function(*args, **kwargs)
+        except (KeyboardInterrupt, BrokenPipeError) as stop:
+            raise Stopped from stop
+
+    app.command(function.__name__.removesuffix("_"))(run)
+    return function
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; a mistake is one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Greek letters is no reason to die
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = typer.main.get_command(app)(
+            args=words or ["--help"], prog_name="ci-theory", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return code or GOOD
+    except Exception as error:
+        if "--debug" in words or os.environ.get("CI_THEORY_DEBUG"):
+            traceback.print_exc()
+        failure = explain(error) or bug(error)
+        if failure.line:
+            print(f"ci-theory: {failure.line}", file=sys.stderr)
+        _drop_unwritten_output()
+        return failure.code
+
+
+def _drop_unwritten_output() -> None:
+    """Give up what a closed pipe or a full disk would not take: Python flushes again at exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ci-theory {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def entry(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print it")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+) -> None:
+    """Declare the options that stand before a command."""
+
+
+@_command
+def list_(as_json: Json = False) -> None:
+    """List the phenomena: claims, predictions, break points, axes."""
+    from ci_theory.cli import describe, output
+
+    entries = describe.catalogue()
+    if as_json:
+        output.print_json(entries)
+    else:
+        describe.print_catalogue(entries)
+
+
+@_command
+def show(name: Name, as_json: Json = False) -> None:
+    """Show one phenomenon: model, formulas, scope, source, axes with units and defaults."""
+    from ci_theory.cli import describe, output
+
+    entry = describe.document(describe.named(name))
+    if as_json:
+        output.print_json(entry)
+    else:
+        describe.print_phenomenon(entry)
+
+
+@_command
+def predict(name: Name, values: Values = None, as_json: Json = False) -> None:
+    """Evaluate the closed forms; a value may be a range: n=geom(10,1000,50)."""
+    from ci_theory.cli import describe, output
+    from ci_theory.cli import predict as prediction
+    from ci_theory.cli.assignments import split
+
+    phenomenon = describe.named(name)
+    made = prediction.document(phenomenon, split(values))
+    if as_json:
+        output.print_json(made)
+    else:
+        prediction.print_prediction(made, phenomenon)
+
+
+@_command
+def run(
+    experiment: Experiment,
+    values: Values = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="where results go [results/stores/EXPERIMENT]"),
+    ] = None,
+    replicates: Annotated[
+        str | None, typer.Option("--replicates", metavar="N", help="runs a cell; more are added")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="cpu|gpu|tpu", help="where to simulate")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|dask", help="who computes the chunks")
+    ] = "local",
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="i/n", help="only this share of the chunks")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print cells, memory and time; write nothing")
+    ] = False,
+) -> None:
+    """Run a sweep into its store; the same command resumes it, key=value changes it."""
+    from ci_theory.cli import experiments
+    from ci_theory.cli import run as sweeping
+    from ci_theory.cli.assignments import split
+    from ci_theory.sweeps import parse_shard
+
+    sweeping.check_engine(engine)
+    sweep = sweeping.declared(experiment, split(values), replicates)
+    folder = store or experiments.store_of(experiment)
+    share = None if shard is None else parse_shard(shard)
+    answer = sweeping.print_forecast if dry_run else sweeping.run_and_print
+    answer(sweep, folder, device, share)
+
+
+@_command
+def check(
+    store: Stored,
+    level: Annotated[
+        float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
+    ] = 1e-3,
+    as_json: Json = False,
+) -> int:
+    """Judge predictions: exit 0 all AGREES, 1 a DISAGREES, 3 nothing worse than UNDERPOWERED."""
+    from ci_theory.cli import output, verdicts
+
+    folder = verdicts.open_store(store).folder
+    document, report = verdicts.check_store(folder, level)
+    if as_json:
+        output.print_json(document)
+    else:
+        verdicts.print_report(report, str(folder))
+    return report.exit_code
+
+
+@_command
+def figure(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", show_default=False, help="a figure")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="every figure")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the files go")] = Path(
+        "results/figures"
+    ),
+    stores: Annotated[
+        Path, typer.Option("--stores", metavar="DIR", help="where the results are")
+    ] = Path("results/stores"),
+) -> None:
+    """Make figures from stores, running what is missing."""
+    from ci_theory.cli import figure as drawing
+
+    for file in drawing.make(name, every, out, stores):
+        print(file)
+
+
+@_command
+def claims(
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the claims of the seed paper, and what this package's checks say of each."""
+    from ci_theory.cli import claims as page
+    from ci_theory.cli import output
+
+    entries = page.table(results)
+    if as_json:
+        output.print_json(entries)
+    else:
+        page.print_claims(entries)

@@ -1,0 +1,182 @@
+"""`ci-theory list` and `ci-theory show`: the phenomena as documents and as text."""
+
+from typing import Any
+
+from ci_theory._errors import BadInput, unknown
+from ci_theory._record import Axis
+from ci_theory.cli.output import number, print_lines, print_table
+from ci_theory.phenomena import Phenomenon, load, names
+
+
+def named(name: str) -> Phenomenon:
+    """Load a phenomenon that a user names: a registry name or a dotted module path.
+
+    Raises:
+        BadInput: no such phenomenon, or its module cannot be imported.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise unknown("phenomenon", name, names())
+    try:
+        return load(name)
+    except BadInput:
+        raise
+    except Exception as problem:  # somebody's module: any mistake may be in it
+        reason = f"{type(problem).__name__}: {problem}"
+        raise BadInput(f"phenomenon '{name}' cannot be imported: {reason}") from problem
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Describe every registered phenomenon; one that cannot be loaded says why.
+
+    A broken plug-in of somebody else must not take the others with it.
+    """
+    found = []
+    for name in names():
+        try:
+            found.append(document(named(name)))
+        except BadInput as problem:
+            found.append({"name": name, "error": str(problem)})
+    return found
+
+
+def document(phenomenon: Phenomenon) -> dict[str, Any]:
+    """Describe a phenomenon by everything that it declares."""
+    return {
+        "name": phenomenon.name,
+        "title": phenomenon.title,
+        "claims": list(phenomenon.claims),
+        "question": phenomenon.question,
+        "model": phenomenon.model,
+        "predictions": [
+            {
+                "name": p.name,
+                "measure": p.measure,
+                "statement": p.statement,
+                "scope": p.scope,
+                "order": p.order,
+                "source": p.source,
+                "decoys": [{"name": d.name, "why": d.why} for d in p.decoys],
+            }
+            for p in phenomenon.predictions
+        ],
+        "breaks": [
+            {"name": b.name, "axis": b.axis, "measure": b.measure, "statement": b.statement}
+            for b in phenomenon.breaks
+        ],
+        "measures": {
+            name: {"unit": unit, "doc": doc}
+            for name, (unit, doc) in phenomenon.measure_info.items()
+        },
+        "axes": {
+            name: {
+                "kind": axis.kind.value,
+                "type": axis.type.__name__,
+                "unit": axis.unit,
+                "default": axis.default,
+                "bounds": bounds(axis),
+                "doc": axis.doc,
+            }
+            for name, axis in phenomenon.axes.items()
+        },
+    }
+
+
+def bounds(axis: Axis) -> str:
+    """Say which values an axis takes.
+
+    >>> from ci_theory._record import Kind
+    >>> common = dict(name="f", kind=Kind.TRACED, default=0, unit="", doc="")
+    >>> bounds(Axis(type=float, low=0, high=1, **common))
+    '0 .. 1'
+    >>> bounds(Axis(type=float, above=0, **common))
+    '> 0'
+    >>> bounds(Axis(type=str, choices=("a", "b"), **common))
+    'a | b'
+    """
+    if axis.choices is not None:
+        return " | ".join(axis.choices)
+    if axis.type is bool:
+        return "true | false"
+    low = axis.low if axis.low is not None else axis.above
+    if low is not None and axis.high is not None:
+        return f"{number(low)} {'..' if axis.above is None else '<..'} {number(axis.high)}"
+    if axis.high is not None:
+        return f"<= {number(axis.high)}"
+    if low is not None:
+        return f"{'>=' if axis.above is None else '>'} {number(low)}"
+    return "any" if axis.type in (int, float) else "text"
+
+
+def print_catalogue(entries: list[dict[str, Any]]) -> None:
+    """Print a paragraph per phenomenon."""
+    for entry in entries:
+        if "error" in entry:
+            print(entry["error"])
+            continue
+        print(f"{entry['name']}: {entry['title']}")
+        lines = [
+            ("claims", ", ".join(map(str, entry["claims"])) or "none"),
+            ("predictions", ", ".join(p["name"] for p in entry["predictions"])),
+            ("break points", ", ".join(f"{b['name']} ({b['axis']})" for b in entry["breaks"])),
+            ("axes", ", ".join(entry["axes"])),
+        ]
+        print_lines([line for line in lines if line[1]])
+
+
+def print_phenomenon(entry: dict[str, Any]) -> None:
+    """Print everything about one phenomenon."""
+    print(f"{entry['name']}: {entry['title']}")
+    print_lines(
+        [
+            ("claims", ", ".join(map(str, entry["claims"])) or "none"),
+            ("question", entry["question"]),
+            ("model", entry["model"]),
+        ]
+    )
+    for p in entry["predictions"]:
+        print(f"\nprediction {p['name']} (mean of {p['measure']})")
+        print_lines(
+            [
+                ("formula", p["statement"]),
+                *([("", p["rendered"])] if p.get("rendered") else []),
+                ("scope", p["scope"]),
+                ("slack", p["order"]),
+                ("source", p["source"]),
+            ]
+        )
+        if p["decoys"]:
+            print("  wrong on purpose, to be rejected by the same data:")
+            print_lines(((d["name"], d["why"]) for d in p["decoys"]), indent=4)
+    if entry["breaks"]:
+        print("\nbreak points")
+        print_lines(
+            (
+                b["name"],
+                f"{b['measure']} along {b['axis']}"
+                + (f": {b['statement']}" if b["statement"] else ""),
+            )
+            for b in entry["breaks"]
+        )
+    print("\nmeasures")
+    print_lines(
+        (name, f"{m['doc']} [{m['unit'] or 'no unit'}]") for name, m in entry["measures"].items()
+    )
+    print("\naxes")
+    print_table(
+        ["axis", "kind", "unit", "default", "values", "meaning"],
+        [
+            [name, a["kind"], a["unit"] or "-", number(a["default"]), a["bounds"], a["doc"]]
+            for name, a in entry["axes"].items()
+        ],
+        right=["default"],
+    )
+    kinds = {a["kind"] for a in entry["axes"].values()}
+    print_lines((kind, text) for kind, text in KINDS.items() if kind in kinds)
+
+
+KINDS = {
+    "static": "one compilation a value",
+    "traced": "values run side by side in one program",
+    "sized": "a count: values run side by side, padded to the largest",
+    "inner": "all values share the expensive work of one run",
+}

@@ -1,0 +1,110 @@
+"""What a command prints: one strict JSON document, or text and tables for people.
+
+>>> print_json({"value": float("nan"), "shape": (2, 3)})
+{
+  "value": null,
+  "shape": [2, 3]
+}
+"""
+
+import io
+import json
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Turn arrays, records, enums and numbers that are not finite into what JSON has."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "tolist"):  # numpy and jax arrays and scalars
+        return plain(value.tolist())
+    if isinstance(value, Iterable):
+        return [plain(v) for v in value]
+    return str(value)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on stdout; what is not a finite number becomes null."""
+    print(_json(plain(document), ""))
+
+
+def _json(value: Any, indent: str) -> str:
+    """Write an entry a line, but an array of numbers, however long, on one."""
+    deeper = indent + "  "
+    if isinstance(value, dict) and value:
+        lines = [f"{deeper}{json.dumps(k)}: {_json(v, deeper)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(v, dict) for v in value):
+        return "[\n" + ",\n".join(deeper + _json(v, deeper) for v in value) + f"\n{indent}]"
+    return json.dumps(value, allow_nan=False)
+
+
+def number(value: Any, digits: int = 5) -> str:
+    """Write a number for people.
+
+    >>> number(0.1 + 0.2), number(100), number(float("nan")), number(1234567.0), number(2.5e-7)
+    ('0.3', '100', '-', '1.2346e+06', '2.5e-07')
+    """
+    if isinstance(value, bool | str):
+        return str(value).lower() if isinstance(value, bool) else value
+    if value is None or not math.isfinite(value):
+        return "-" if value is None or math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return (
+        str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else f"{value:.{digits}g}"
+    )
+
+
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    indent: int = 2,
+) -> None:
+    """Print a table that fits the terminal; ``right`` names the columns of numbers."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _print(table, indent)
+
+
+def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int = 12) -> None:
+    """Print "name  text" pairs with the text wrapped beside the names."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(min_width=width)
+    table.add_column(overflow="fold")
+    for name, text in pairs:
+        table.add_row(Text(name), Text(text))
+    if table.rows:
+        _print(table, indent)
+
+
+def _print(drawing: Any, indent: int) -> None:
+    """Print a rich drawing as plain text: the same in a terminal, a pipe and a file."""
+    from rich.console import Console
+
+    width = max(shutil.get_terminal_size().columns, 60)
+    paper = io.StringIO()
+    Console(file=paper, width=width - indent, emoji=False, markup=False).print(drawing)
+    for line in paper.getvalue().strip("\n").splitlines():
+        if line.strip():
+            print(f"{'':{indent}}{line}".rstrip())

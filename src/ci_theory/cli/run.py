@@ -1,0 +1,61 @@
+"""`ci-theory run`: a declared sweep into its store, or what that would take."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ci_theory._errors import BadInput, unknown
+from ci_theory.cli import experiments
+from ci_theory.cli.output import print_lines
+from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run
+
+ENGINES = ("local", "dask")
+
+
+def declared(experiment: str, words: Mapping[str, str], replicates: str | None) -> Sweep:
+    """Read an experiment with the changes that the command line makes to it.
+
+    Raises:
+        BadInput: anything wrong with the experiment or the changes.
+    """
+    changes = dict(words)
+    if replicates is not None:
+        if "replicates" in changes:
+            raise BadInput("replicates is given twice: as a key and as --replicates")
+        changes["replicates"] = replicates
+    return read_sweep(experiments.find(experiment), changes)
+
+
+def check_engine(engine: str) -> None:
+    """Refuse an engine that does not exist, or not yet."""
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if engine == "dask":
+        raise BadInput("engine 'dask' is not in this version: use --engine local, or --shard i/n")
+
+
+def print_forecast(
+    sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None
+) -> None:
+    """Print what running a sweep would take; write nothing."""
+    forecast = dry_run(sweep, folder, device=device, shard=shard)
+    print(f"{sweep.name or sweep.phenomenon}: dry run, nothing is written")
+    for line in str(forecast).splitlines():
+        print(f"  {line}")
+
+
+def run_and_print(
+    sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None
+) -> Store:
+    """Run what is missing of a sweep and print where the results are and how many."""
+    store = run(sweep, folder, device=device, shard=shard)
+    counts = store.counts()
+    print(f"{sweep.name or sweep.phenomenon}: {store.folder}")
+    cells = " x ".join(f"{len(v)} {k}" for k, v in sweep.axes.items()) or "1 cell"
+    lines = [
+        ("cells", f"{cells} x {store.sweep.replicates} replicates"),
+        ("runs", f"{counts.runs:,} of {counts.all_runs:,} stored"),
+    ]
+    if counts.not_finite:
+        lines.append(("not finite", f"{counts.not_finite:,} cells: marked, never averaged"))
+    print_lines(lines)
+    return store

@@ -1,0 +1,106 @@
+"""What list, show and claims print: complete, strict as JSON, readable in 80 columns."""
+
+import json
+
+import pytest
+
+from ci_theory import phenomena
+from ci_theory.claims import CLAIMS
+from ci_theory.cli import main
+from ci_theory.cli.output import plain
+
+
+def strict(text):
+    """Parse JSON as a strict parser does: no NaN, no infinity."""
+
+    def refuse(word):
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def answer(capsys, *words):
+    """Run a command that must succeed; return what it printed on stdout."""
+    assert main(list(words)) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def test_list_names_every_phenomenon_with_claims_predictions_and_axes(capsys):
+    entries = strict(answer(capsys, "list", "--json"))
+    assert [e["name"] for e in entries] == phenomena.names()
+    text = answer(capsys, "list")
+    for entry in entries:
+        assert f"{entry['name']}: {entry['title']}" in text
+        assert entry["predictions"]
+        assert entry["axes"]
+
+
+def test_a_broken_plug_in_does_not_hide_the_others(capsys, monkeypatch, tmp_path):
+    from ci_theory.cli import describe
+
+    (tmp_path / "plugged").mkdir()
+    (tmp_path / "plugged" / "broken.py").write_text("PHENOMENON = 1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(describe, "names", lambda: ["plugged.broken", "toys.mean"])
+    broken, good = strict(answer(capsys, "list", "--json"))
+    assert broken["name"] == "plugged.broken"
+    assert "cannot be imported: ZeroDivisionError: division by zero" in broken["error"]
+    assert good["title"] == "The error of a sample mean"
+    assert broken["error"] in answer(capsys, "list")
+    assert main(["show", "plugged.broken"]) == 2
+    assert capsys.readouterr().err == f"ci-theory: {broken['error']}\n"
+
+
+def test_show_tells_everything_a_phenomenon_declares(capsys):
+    text = " ".join(answer(capsys, "show", "toys.mean").split())
+    toy = phenomena.load("toys.mean")
+    (prediction,) = toy.predictions
+    told = [toy.title, toy.question, toy.model, prediction.statement, prediction.scope,
+            prediction.order, prediction.source, toy.breaks[0].statement]  # fmt: skip
+    told += [f"{d.name} {d.why}" for d in prediction.decoys]
+    told += [f"{doc} [{unit}]" for unit, doc in toy.measure_info.values()]
+    told += ["noise inner label² 1 >= 0 variance of a row", "shift traced label 0 -10 .. 10"]
+    for part in told:
+        assert part in text
+
+
+@pytest.mark.parametrize("name", ["toys.mean", *phenomena.names()])
+def test_show_fits_80_columns_and_has_strict_json(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = answer(capsys, "show", name)
+    assert max(map(len, text.splitlines())) <= 80
+    entry = strict(answer(capsys, "show", name, "--json"))
+    for axis in phenomena.load(name).axes:
+        assert axis in entry["axes"]
+        assert entry["axes"][axis]["kind"] in text
+
+
+def test_claims_without_results_are_planned_or_not_run(capsys):
+    rows = strict(answer(capsys, "claims", "--json"))
+    assert [r["number"] for r in rows] == list(range(1, 26))
+    registered = phenomena.names()
+    for row, claim in zip(rows, CLAIMS, strict=True):
+        assert set(row["phenomena"]) >= set(claim.phenomena)
+        for name, state in row["phenomena"].items():
+            assert state["implemented"] == (name in registered)
+            assert state["verdict"] == ("not run" if name in registered else "planned")
+    text = answer(capsys, "claims").replace("\n", " ")
+    assert all(claim.text.split()[0] in text for claim in CLAIMS)
+
+
+def test_every_claim_of_every_phenomenon_is_in_the_table():
+    for name in phenomena.names():
+        for number in phenomena.load(name).claims:
+            assert 1 <= number <= len(CLAIMS)
+
+
+def test_values_that_json_lacks_become_null_or_names():
+    import numpy as np
+
+    from ci_theory import Status
+
+    given = {"a": np.array([[1.0, np.nan], [np.inf, -np.inf]]), "b": np.float64(2), "c": Status.OK}
+    assert plain(given) == {"a": [[1.0, None], [None, None]], "b": 2.0, "c": "OK"}
+    assert plain({1: np.bool_(True), "x": (np.int64(3), "s")}) == {"1": True, "x": [3, "s"]}

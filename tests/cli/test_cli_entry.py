@@ -1,0 +1,198 @@
+"""Help is instant and light; every mistake is one line and exit code 2; nothing is half-printed."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ci_theory.cli import app, failures, main
+from ci_theory.cli.failures import explain
+
+HEAVY = {
+    "jax",
+    "numpy",
+    "scipy",
+    "sympy",
+    "matplotlib",
+    "xarray",
+    "flax",
+    "rich",
+    "ci_theory.phenomena",
+}
+COMMANDS = ["list", "show", "predict", "claims"]
+HERE = Path(__file__).parent
+
+
+def ci_theory(*words, **options):
+    """Run the program as a user does."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from ci_theory.cli import main; sys.exit(main())",
+            *words,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(HERE), **options.pop("env", {})},
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], [], ["--version"], *([c, "--help"] for c in COMMANDS)]
+)
+def test_help_loads_nothing_heavy(words):
+    code = (
+        "import sys; from ci_theory.cli import main; code = main(sys.argv[1:]); "
+        "print(' '.join(sys.modules), file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert done.stdout.strip()
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_help_is_instant():
+    """0.15 s where nothing else runs; processor time is what a busy machine leaves comparable."""
+
+    def once():
+        before = os.times()
+        ci_theory("--help")
+        after = os.times()
+        return (
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
+
+    assert min(once() for _ in range(5)) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nope"], "No such command"),
+        (["list", "--nope"], "No such option"),
+        (["show"], "Missing argument"),
+        (["show", "rigde_peak"], "did you mean 'ridge_peak'?"),
+        (["show", "no.such_module"], "there is no module no.such_module"),
+        (["show", "toys"], "unknown phenomenon 'toys'"),
+        (["show", "os.path"], "defines no PHENOMENON"),
+        (["claims", "--results", "no/such/folder"], "no such folder"),
+    ],
+)
+def test_a_mistake_is_one_line(words, says, capsys):
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+    assert err.startswith("ci-theory: ")
+    assert err.count("\n") == 1
+
+
+def test_mistakes_look_the_same_from_outside():
+    done = ci_theory("show", "rigde_peak")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ci-theory: unknown phenomenon 'rigde_peak'")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "a/b: Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left"),
+        (MemoryError(), 2, "out of memory"),
+        (KeyboardInterrupt("stopped with 3 of 7 chunks"), 130, "stopped with 3 of 7 chunks"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (BrokenPipeError(), 141, ""),
+    ],
+)
+def test_what_the_machine_refuses_is_told(error, code, says):
+    told = explain(error)
+    assert told.code == code
+    assert says in told.line
+
+
+def test_a_full_device_is_told():
+    import jax
+
+    error = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes.")
+    assert "out of memory" in explain(error).line
+    assert explain(jax.errors.JaxRuntimeError("INTERNAL: nonsense")) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt, 130), (BrokenPipeError, 141), (ZeroDivisionError, 70)]
+)
+def test_how_a_command_ends_decides_the_code(error, code, monkeypatch, capsys):
+    from ci_theory.cli import describe
+
+    def fails():
+        raise error("one\ntwo")
+
+    monkeypatch.setattr(describe, "catalogue", fails)
+    assert main(["list"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == (0 if code == 141 else 1)
+    assert ("--debug" in err) == (code == failures.BUG)
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_bug_shows_its_traceback_when_asked(how, monkeypatch, capsys):
+    from ci_theory.cli import describe
+
+    monkeypatch.setattr(describe, "catalogue", lambda: 1 / 0)
+    if how == "variable":
+        monkeypatch.setenv("CI_THEORY_DEBUG", "1")
+    assert main(["--debug", "list"] if how == "option" else ["list"]) == failures.BUG
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_told():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from ci_theory.cli import main; sys.exit(main())",
+                "claims",
+            ],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "ci-theory: cannot write: No space left on device\n"
+
+
+def test_a_reader_that_leaves_is_no_error():
+    done = subprocess.run(
+        f"{{ '{sys.executable}' -c 'import sys; from ci_theory.cli import main; sys.exit(main())' "
+        "claims; echo $? >&2; } | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == "141\n"
+
+
+def test_every_command_is_in_the_help(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(
+        f"  {command.name or command.callback.__name__.strip('_')}" in text
+        for command in app.app.registered_commands
+    )

@@ -1,0 +1,122 @@
+"""predict: one document for a point or a grid, strict JSON, ranges, and one-line mistakes."""
+
+import json
+
+import pytest
+
+from ci_theory.cli import main
+
+TOY = "toys.mean"
+
+
+def document(capsys, *words):
+    """Run predict --json and parse its output strictly."""
+    assert main(["predict", TOY, *words, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+
+
+def test_a_point(capsys):
+    made = document(capsys, "n=40", "noise=2")
+    assert made == {
+        "phenomenon": TOY,
+        "params": {"n": 40, "d": 8, "law": "normal", "noise": 2.0, "shift": 0.0, "biased": False},
+        "observables": {"error": {"value": 0.05, "valid": True, "status": "OK"}},
+        "break_point": {"good_enough": {"axis": "n", "value": 40.0}},
+    }
+
+
+def test_ranges_nest_in_the_order_given(capsys):
+    made = document(capsys, "noise=lin(1,2,3)", "n=1,4", "shift=2", "biased=true")
+    assert made["axes"] == ["noise", "n"]
+    assert made["params"]["noise"] == [1.0, 1.5, 2.0]
+    assert made["params"]["n"] == [1, 4]
+    error = made["observables"]["error"]
+    assert error["value"] == [[5.0, 4.25], [5.5, 4.375], [6.0, 4.5]]
+    assert error["valid"] == [[False, True]] * 3
+    assert error["status"] == [["OK", "OK"]] * 3
+    assert made["break_point"]["good_enough"]["value"] == [[20, 20], [30, 30], [40, 40]]
+
+
+def test_a_list_of_one_is_a_range(capsys):
+    assert document(capsys, "n=4,")["observables"]["error"]["value"] == [0.25]
+
+
+def test_a_range_on_a_whole_number_axis_is_rounded(capsys):
+    made = document(capsys, "n=geom(1,10,8)")
+    assert made["params"]["n"] == [1, 2, 3, 4, 5, 7, 10]
+    assert len(made["observables"]["error"]["value"]) == 7
+
+
+def test_along_its_axis_the_break_is_also_located_in_the_curve(capsys):
+    made = document(capsys, "n=geom(1,400,200)")
+    place = made["break_point"]["good_enough"]
+    assert place["located"]["status"] == "OK"
+    assert place["located"]["value"] == pytest.approx(20, rel=0.01)
+    missing = document(capsys, "n=geom(100,400,20)")["break_point"]["good_enough"]["located"]
+    assert missing == {"value": None, "status": "NO_BREAK"}
+
+
+def test_a_value_that_is_not_a_number_is_null(capsys, monkeypatch):
+    import dataclasses
+
+    from ci_theory import phenomena
+    from ci_theory.cli import describe
+
+    toy = phenomena.load(TOY)
+    nan = dataclasses.replace(
+        toy.predictions[0],
+        evaluate=lambda p, w: (
+            toy.predictions[0].evaluate(p, w)._replace(value=p.noise * float("nan"))
+        ),
+    )
+    changed = dataclasses.replace(toy, predictions=(nan,))
+    monkeypatch.setattr(describe, "named", lambda name: changed)
+    error = document(capsys)["observables"]["error"]
+    assert error == {"value": None, "valid": False, "status": "NOT_FINITE"}
+    assert main(["predict", TOY]) == 0
+    assert "not a finite number" in capsys.readouterr().out
+
+
+def test_for_people_a_point_has_units_and_a_range_a_row_a_point(capsys):
+    assert main(["predict", TOY, "n=40"]) == 0
+    point = capsys.readouterr().out
+    assert "40 rows" in point
+    assert "error        0.025   label²   ok" in point
+    assert main(["predict", TOY, "n=1,4", "noise=1,2"]) == 0
+    table = capsys.readouterr().out
+    assert sum(line.strip()[:1] in ("1", "4") for line in table.splitlines()) == 4
+    assert "* no honest error bar" in table
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["n=0"], "n = 0: must be >= 1"),
+        (["n=2.5"], "must be a whole number"),
+        (["noise=-1"], "noise = -1: must be >= 0"),
+        (["noise=nan"], "must be finite"),
+        (["noise=much"], "must be a number"),
+        (["law=cauchy"], "normal"),
+        (["biased=1"], "must be true or false"),
+        (["biased=true"], "biased needs a shift"),
+        (["nose=1"], "did you mean 'noise'?"),
+        (["n"], "expected key=value"),
+        (["=3"], "expected key=value"),
+        (["n="], "expected key=value"),
+        (["n=1", "n=2"], "n is given twice"),
+        (["n=geom(1,10)"], "expected [first, last, count]"),
+        (["n=geom(0,10,5)"], "both ends must be > 0"),
+        (["n=goem(1,10,5)"], "did you mean 'geom'?"),
+        (["n=1,1"], "twice"),
+        (["noise=lin(0,1,1000)", "n=lin(1,1000,1000)"], "at most 100000"),
+        (["-1"], "No such option"),
+    ],
+)
+def test_mistakes(words, says, capsys):
+    assert main(["predict", TOY, *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+    assert err.count("\n") == 1

@@ -1,0 +1,231 @@
+"""run: where experiments and stores are, resuming, dry runs, and what stops a run."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ci_theory.cli import experiments, main
+from ci_theory.sweeps import Store, parts
+
+HERE = Path(__file__).parent
+TOY = """
+phenomenon = "toys.mean"
+replicates = 3
+seed = 7
+
+[axes]
+n = {geom = [2, 64, 6]}
+noise = [0.5, 1.0]
+
+[fixed]
+d = 4
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Work in an empty folder that holds one experiment."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toy.toml").write_text(TOY)
+    return tmp_path
+
+
+def files(folder):
+    """List what is below a folder, with contents."""
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_a_run_is_stored_and_resumes_and_grows(folder, capsys):
+    assert main(["run", "toy.toml"]) == 0
+    out, err = capsys.readouterr()
+    assert "results/stores/toy" in out
+    assert "6 n x 2 noise x 3 replicates" in out
+    assert "18 of 18 stored" in out
+    assert err == ""
+    stored = files(folder)
+    assert main(["run", "toy.toml"]) == 0
+    assert files(folder) == stored
+    assert main(["run", "toy.toml", "--replicates", "5"]) == 0
+    assert "30 of 30 stored" in capsys.readouterr().out
+    data = Store.open(folder / "results/stores/toy").dataset()
+    assert dict(data.sizes) == {"n": 6, "noise": 2, "replicate": 5}
+
+
+def test_words_change_the_sweep(folder, capsys):
+    words = ["noise=2", "n=4,8,16", "seed=1", "law=uniform", "--store", "elsewhere"]
+    assert main(["run", "toy.toml", *words]) == 0
+    data = Store.open("elsewhere").dataset()
+    assert dict(data.sizes) == {"n": 3, "replicate": 3}
+    assert data.attrs["seed"] == 1
+    assert '"law": "uniform"' in data.attrs["fixed"]
+    assert not (folder / "results").exists()
+
+
+def test_a_dry_run_writes_nothing(folder, capsys):
+    before = files(folder)
+    assert main(["run", "toy.toml", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for told in ("cells", "compilations", "memory", "estimated time"):
+        assert told in out
+    assert files(folder) == before
+    assert sorted(os.listdir(folder)) == ["toy.toml"]
+
+
+def test_an_experiment_is_a_path_or_a_name(folder, capsys):
+    (folder / "experiments").mkdir()
+    (folder / "experiments" / "mine.toml").write_text(TOY)
+    assert "mine" in experiments.names()
+    assert experiments.find("mine") == Path("experiments/mine.toml")
+    assert main(["run", "mine", "--dry-run"]) == 0
+    assert main(["run", "toy", "--dry-run"]) == 2
+    assert "unknown experiment 'toy'" in capsys.readouterr().err
+
+
+def test_shards_share_a_store(folder, capsys):
+    for shard in ("0/2", "1/2"):
+        assert main(["run", "toy.toml", "--shard", shard]) == 0
+    assert "18 of 18 stored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run"], "Missing argument"),
+        (["run", "no.toml"], "no.toml: no such file"),
+        (["run", "."], "unknown experiment '.'"),
+        (["run", "demmo"], "unknown experiment 'demmo'"),
+        (["run", "toy.toml", "nose=1"], "did you mean 'noise'?"),
+        (["run", "toy.toml", "n=0"], "n = 0: must be >= 1"),
+        (["run", "toy.toml", "noise=-1"], "noise = -1: must be >= 0"),
+        (["run", "toy.toml", "n=many"], "must be a whole number"),
+        (["run", "toy.toml", "n=3,3"], "twice"),
+        (["run", "toy.toml", "n=3", "n=4"], "n is given twice"),
+        (["run", "toy.toml", "replicates=3", "--replicates", "4"], "replicates is given twice"),
+        (["run", "toy.toml", "--replicates", "0"], "replicates = 0"),
+        (["run", "toy.toml", "--replicates", "some"], "replicates = 'some'"),
+        (["run", "toy.toml", "biased=true"], "biased needs a shift"),
+        (["run", "toy.toml", "n=lin(1,1000000,1000000)", "shift=lin(0,1,900000)"], "GB of results"),
+        (["run", "toy.toml", "--device", "gpu"], "none is available here"),
+        (["run", "toy.toml", "--device", "abacus"], "expected one of cpu, gpu, tpu"),
+        (["run", "toy.toml", "--engine", "dask"], "not in this version"),
+        (["run", "toy.toml", "--engine", "dusk"], "did you mean 'dask'?"),
+        (["run", "toy.toml", "--shard", "2/2"], "expected i/n"),
+        (["run", "toy.toml", "--store", "toy.toml"], "is a file"),
+        (["run", "toy.toml", "--store", "toy.toml/below"], "toy.toml/below"),
+        (["run", "toy.toml", "--store", "foreign"], "is not a store"),
+        (["run", "toy.toml", "--store", "/proc/nowhere/store"], "/proc/nowhere"),
+        (["run", "toy.toml", "--store", "x" * 300], "name too long"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(words, says, folder, capsys):
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / "thesis.tex").write_text("Chapter 1")
+    before = files(folder), sorted(folder.rglob("*"))
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert says.lower() in err.lower()
+    assert (out, err.count("\n"), err[:11]) == ("", 1, "ci-theory: ")
+    assert (files(folder), sorted(folder.rglob("*"))) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the key 'phenomenon' is missing"),
+        ('phenomenon = "ridge_peek"', "did you mean 'ridge_peak'?"),
+        ("phenomenon = 3", "must be a string"),
+        (TOY.replace("[axes]", "[axis]"), "did you mean 'axes'?"),
+        (TOY.replace("n = {", "m = {"), "unknown axis 'm'"),
+        (TOY.replace("geom", "goem"), "did you mean 'geom'?"),
+        (TOY.replace("[0.5, 1.0]", "[]"), "noise is empty"),
+        (TOY.replace("[0.5, 1.0]", "[1, 1.0]"), "twice"),
+        (TOY.replace("[0.5, 1.0]", "0.5"), "expected a list or a range"),
+        (TOY.replace("d = 4", "d = 4\nnoise = 1"), "both an axis and a fixed value"),
+        (TOY.replace("d = 4", "d = 4\nd = 5"), "not valid TOML"),
+        (TOY.replace("d = 4", "d = 0"), "d = 0: must be >= 1"),
+        (TOY.replace("seed = 7", "seed = -7"), "seed = -7"),
+        ("phenomenon = [", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_nothing_is_written(text, says, folder, capsys):
+    (folder / "toy.toml").write_text(text)
+    assert main(["run", "toy.toml"]) == 2
+    out, err = capsys.readouterr()
+    assert says in err
+    assert "toy.toml" in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert os.listdir(folder) == ["toy.toml"]
+
+
+def test_a_store_of_another_version_is_refused(folder, capsys):
+    assert main(["run", "toy.toml"]) == 0
+    plan = folder / "results/stores/toy/plan-000.json"
+    before = plan.read_text()
+    for old, new, says in [
+        ('"version": "', '"version": "0.0.1-', "package version is 0.0.1-"),
+        ('"format": 1', '"format": 99', "store of format 99"),
+        ('"format"', '"fromat"', "is not a plan"),
+    ]:
+        plan.write_text(before.replace(old, new, 1))
+        held = files(folder)
+        capsys.readouterr()
+        assert main(["run", "toy.toml"]) == 2
+        out, err = capsys.readouterr()
+        assert says in err
+        assert (out, err.count("\n")) == ("", 1)
+        assert files(folder) == held
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_disk_that_refuses_is_one_line(code, folder, capsys, monkeypatch):
+    """Also what a permission would refuse: the tests may run as a user whom nothing stops."""
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(parts.os, "fsync", refuse)
+    assert main(["run", "toy.toml"]) == 2
+    out, err = capsys.readouterr()
+    assert os.strerror(code) in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert not any(f.endswith((".npz", ".json", ".tmp")) for f in files(folder))
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    assert main(["run", "toy.toml"]) == 0
+
+
+def test_memory_that_does_not_suffice_is_one_line(folder, capsys, monkeypatch):
+    from ci_theory.cli import run
+
+    def hungry(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(run, "run", hungry)
+    assert main(["run", "toy.toml"]) == 2
+    assert "out of memory" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_a_store_that_resumes(folder):
+    program = "import sys; from ci_theory.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "run", "toy.toml", "d=lin(4,400,12)"]
+    env = {**os.environ, "PYTHONPATH": str(HERE)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as started:
+        try:
+            while not list(folder.rglob("*.npz")) and started.poll() is None:
+                time.sleep(0.02)
+            started.send_signal(signal.SIGINT)
+            _, err = started.communicate(timeout=60)
+        finally:
+            started.kill()
+    assert started.returncode == 130
+    assert err.count("\n") == 1
+    assert "the same command continues" in err
+    counts = Store.open(folder / "results/stores/toy").counts()
+    assert 0 < counts.chunks < counts.all_chunks

@@ -1,0 +1,1 @@
+"""Phenomena small enough for tests of the command line."""
