@@ -2,8 +2,12 @@
 
 import argparse
 import json
+import os
 import resource
+import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import jax
 
@@ -24,6 +28,26 @@ def toy(points=60, replicates=2):
         replicates=replicates,
         seed=3,
     )
+
+
+def bits(store):
+    """Every number of a store's Dataset, to the last bit."""
+    found = store.dataset()
+    return {name: (v.dims, v.dtype, v.values.tobytes()) for name, v in found.variables.items()}
+
+
+@contextmanager
+def python(*words, **variables):
+    """Start Python on some words; whatever happens, it is gone afterwards."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), **variables}
+    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    process = subprocess.Popen([sys.executable, *words], env=environment, text=True, **pipes)
+    try:
+        yield process
+        process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
 
 
 class Counting(LocalEngine):

@@ -103,8 +103,7 @@ class Worker:
             if not mine:
                 return Outcome(job, "held", chunk.valid)
             measures, batch = self._run(plan, chunk)
-            about = {"plan": plan.hash, "chunk": job.chunk, "session": self._session}
-            about |= {"batch": batch, "valid": chunk.valid}
+            about = {"session": self._session, "batch": batch}
             not_finite = self.store.write(job.plan, job.chunk, measures, about)
         return Outcome(job, "done", chunk.valid, not_finite, batch)
 

@@ -18,11 +18,11 @@ from rich.text import Text
 
 
 class _Rate(ProgressColumn):
-    """Runs a second."""
+    """Runs a second, since this process began."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.3g} runs/s" if speed else "- runs/s")
+        taken, made = task.elapsed or 0.0, task.completed - task.fields["before"]
+        return Text(f"{made / taken:.3g} runs/s" if made and taken else "- runs/s")
 
 
 class Progress:
@@ -44,7 +44,7 @@ class Progress:
             console=Console(stderr=True),
             disable=not self.visible,
         )
-        self._task = self._bar.add_task(title, total=total, completed=done)
+        self._task = self._bar.add_task(title, total=total, completed=done, before=done)
 
     def __enter__(self) -> "Progress":
         self._bar.start()

@@ -1,0 +1,66 @@
+"""Write parts, killing the writer with SIGKILL at random moments: no JAX, so that forking is safe.
+
+Usage: kill_writer.py FOLDER KILLS SEED. Prints what it saw as JSON.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ci_theory.sweeps.parts import Parts
+
+PARTS = 400
+
+
+def content(index):
+    return {"x": np.random.default_rng(index).normal(size=(40, 25)), "k": np.arange(index % 7)}
+
+
+def write_missing(folder):
+    """What a resumed run does: sweep leftovers, check what is there, write the rest."""
+    parts = Parts(folder)
+    swept = parts.sweep_leftovers()
+    there = set(parts.names())
+    for name in there:
+        parts.read(name)
+    for index in range(PARTS):
+        if f"{index:04d}" not in there:
+            parts.write(f"{index:04d}", content(index), {"index": index})
+    return swept
+
+
+if __name__ == "__main__":
+    folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    folder.mkdir()
+    moments = random.Random(seed)
+    done, killed, halves, torn = 0, 0, 0, 0
+    while killed < kills:
+        child = os.fork()
+        if child == 0:
+            try:
+                write_missing(folder)
+            finally:
+                os._exit(0)
+        # Wait for the next parts to begin, then for a moment that may be anywhere in a write.
+        aim, begun = len(list(folder.glob("*.npz"))) + moments.randrange(3), time.monotonic()
+        while len(os.listdir(folder)) < aim and time.monotonic() - begun < 5:
+            time.sleep(0.0002)
+        time.sleep(moments.uniform(0, 0.008))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            break  # the writer had finished: the parts must last longer than the kills
+        killed += 1
+        halves += len(list(folder.glob("*.tmp")))
+        parts = Parts(folder)
+        for name in parts.names():
+            parts.read(name)  # raises if a kill left something torn under a final name
+        done = len(parts.names())
+    swept = write_missing(folder)
+    print(json.dumps({"killed": killed, "done": done, "halves": halves, "swept": swept}))

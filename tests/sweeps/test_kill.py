@@ -1,0 +1,132 @@
+"""Kill -9 at random moments, then resume: nothing lost, nothing doubled, the same bits.
+
+By default 100 kills hit a light writer of parts and a few hit the whole engine (each costs the
+start of a JAX process). CI_THEORY_KILLS=100 makes it a hundred of the latter.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kill_writer import PARTS, content
+from sweep_driver import bits, python, toy
+
+from ci_theory.sweeps import Store, run
+from ci_theory.sweeps.parts import Parts
+
+HERE = Path(__file__).parent
+KILLS = int(os.environ.get("CI_THEORY_KILLS", "5"))
+POINTS = 300 + 60 * KILLS
+MOST_RUNS = 4
+
+
+def test_a_hundred_kills_of_a_writer_leave_whole_parts(tmp_path):
+    folder = tmp_path / "parts"
+    command = [sys.executable, str(HERE / "kill_writer.py"), str(folder), "100", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["killed"] == 100
+    assert told["halves"] > 5, "the kills never hit a write: the test shows nothing"
+    assert told["done"] < PARTS
+    parts = Parts(folder)
+    assert sorted(f.name for f in folder.iterdir()) == [f"{i:04d}.npz" for i in range(PARTS)]
+    for index in range(PARTS):
+        arrays, about = parts.read(f"{index:04d}")
+        assert about == {"index": index}
+        for name, array in content(index).items():
+            np.testing.assert_array_equal(arrays[name], array)
+
+
+def parts_of(folder):
+    return sorted(f.name for f in (folder / "parts").iterdir())
+
+
+def driven(folder, points=POINTS, **variables):
+    words = [str(HERE / "sweep_driver.py"), str(folder), "--points", str(points)]
+    return python(*words, "--most-runs", str(MOST_RUNS), **variables)
+
+
+def finish(folder, points=POINTS, **variables):
+    with driven(folder, points, **variables) as process:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    return json.loads(out)
+
+
+@pytest.mark.timeout(max(300, 12 * KILLS))
+def test_a_killed_sweep_resumes_to_the_same_bits(tmp_path):
+    """The moments are random: from the start of the process until some chunks are written."""
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
+    cache["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    whole, folder = tmp_path / "whole", tmp_path / "killed"
+    begun = time.monotonic()
+    told = finish(whole, **cache)
+    starting = time.monotonic() - begun
+    assert told["done"] == told["chunks"] > 20 * KILLS
+
+    moments = random.Random(5)
+    lasted = []
+    for kill in range(KILLS):
+        before = len(list(folder.glob("parts/*.npz")))
+        with driven(folder, **cache) as process:
+            if kill % 3 == 0:
+                time.sleep(moments.uniform(0, 0.5 * starting))
+            else:
+                while process.poll() is None and len(list(folder.glob("parts/*.npz"))) == before:
+                    time.sleep(0.002)
+                time.sleep(moments.uniform(0, 0.03))
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=60)
+        lasted.append(process.returncode == -signal.SIGKILL)
+        if (folder / "plan-000.json").exists():
+            store = Store.open(folder)
+            for name in store.parts.names():
+                store.parts.read(name)
+            assert len(store.parts.names()) >= before
+
+    assert sum(lasted) >= 0.8 * KILLS, "most kills must hit a running sweep"
+    left = len(list(folder.glob("parts/*.npz")))
+    resumed = finish(folder, **cache)
+    assert resumed["done"] == told["chunks"] - left  # nothing lost, nothing done twice
+    assert parts_of(folder) == parts_of(whole)
+    assert bits(Store.open(folder)) == bits(Store.open(whole))
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "s"
+    with driven(folder, 600) as process:
+        while process.poll() is None and not list(folder.glob("parts/*.npz")):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    (line,) = err.strip().splitlines()
+    assert line.startswith("stopped with ")
+    assert line.endswith("the same command continues")
+    counts = Store.open(folder).counts()
+    assert f"stopped with {counts.chunks} of {counts.all_chunks} chunks" in line
+    assert 0 < counts.chunks < counts.all_chunks
+
+
+def test_two_processes_share_one_store(tmp_path):
+    """Started together on an empty folder: one plan, every chunk computed by one of them."""
+    folder, points = tmp_path / "both", 300
+    with driven(folder, points) as one, driven(folder, points) as other:
+        told = []
+        for process in (one, other):
+            out, err = process.communicate(timeout=120)
+            assert process.returncode == 0, err
+            told.append(json.loads(out))
+    assert told[0]["done"] + told[1]["done"] == told[0]["chunks"]
+    assert [f.name for f in folder.glob("plan-*")] == ["plan-000.json"]
+    one_alone = run(toy(points), tmp_path / "one", most_runs=MOST_RUNS)
+    assert parts_of(folder) == parts_of(tmp_path / "one")
+    assert bits(Store.open(folder)) == bits(one_alone)

@@ -1,0 +1,35 @@
+import io
+import sys
+
+import pytest
+
+from ci_theory.sweeps import Sweep, run
+from ci_theory.sweeps.progress import Progress
+
+GRAM = Sweep(
+    phenomenon="sweep_toys.gram", axes={"fail_above": (-1.0, 1e9)}, replicates=2, name="toy"
+)
+
+
+def test_nothing_is_shown_where_nobody_watches(tmp_path, capfd):
+    run(GRAM, tmp_path / "s")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_with_rate_and_time_left_goes_to_stderr(tmp_path, capfd):
+    run(GRAM, tmp_path / "s", progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    for word in ("toy", "4/4", "runs/s", "0:00:00", "2 cells are not finite"):
+        assert word in err
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_it_is_on_exactly_on_a_terminal(terminal, monkeypatch):
+    fake = io.StringIO()
+    fake.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", fake)
+    with Progress("toy", 10, done=4) as bar:
+        bar.advance(6)
+    assert bar.visible == terminal
+    assert ("10/10" in fake.getvalue()) == terminal
