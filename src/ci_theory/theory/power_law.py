@@ -276,9 +276,9 @@ def noise_crossover(noise: Any, alpha: Any, source: Any) -> Scalar:
 def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spectra.Spectrum:
     """Quadrature nodes of the power law without an end, exact to about 1e-12.
 
-    The first 10^6 modes are compressed; beyond them sums are integrals (midpoint rule, relative
-    error (alpha/k)^2/24), on Gauss-Legendre nodes in log k down to eigenvalue ``smallest``; what
-    remains is an infinitesimal tail. ``v_1^2 = 1``.
+    The first 200,000 modes are compressed. Beyond them sums are integrals (midpoint rule, error
+    at most alpha/(24 k) of a mode) on Gauss-Legendre nodes in log k, down to eigenvalue
+    ``smallest``; what remains is an infinitesimal tail. ``v_1^2 = 1``.
 
     Args:
         alpha: capacity exponent, > 1.
@@ -293,7 +293,7 @@ def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spect
     >>> bool(abs(root.value / ridgeless_kappa(300, 2.0) - 1) < 1e-11)
     True
     """
-    first = 1_000_000
+    first = 200_000
     head = spectra.compress(spectra.power_law(first, alpha, source, tail=False))
     if not alpha > 1:
         raise BadInput(f"alpha = {alpha}: must be > 1 for a spectrum without an end")

@@ -1,0 +1,116 @@
+"""Isotropic closed forms: simulation of the exact ones, the rest against the general solver."""
+
+import jax
+import mpmath as mp
+import numpy as np
+import pytest
+
+from ci_theory._errors import Status
+from ci_theory.theory import isotropic as iso
+from ci_theory.theory.ridge import ridge_risk
+from ci_theory.theory.spectrum import isotropic
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 20), (60, 12), (20, 34), (12, 60)])
+def test_exact_forms_against_simulation(n, p):
+    """Exact at finite size: no slack, 5 standard errors; the proportional limit is off by more."""
+    rng = np.random.default_rng(5)
+    noise, trials = 0.4, 6000
+    x = rng.normal(size=(trials, n, p))
+    gram = x @ x.swapaxes(1, 2) if p > n else x.swapaxes(1, 2) @ x
+    spread = noise * np.trace(np.linalg.inv(gram), axis1=1, axis2=2)
+    missed = np.zeros(trials)
+    if p > n:  # the part of a unit target outside the row space
+        first = x[:, :, 0]
+        missed = 1 - np.sum(first * np.linalg.solve(gram, first[:, :, None])[:, :, 0], axis=1)
+    risks = noise + spread + missed
+    mean, error = risks.mean(), risks.std() / np.sqrt(trials)
+    exact = iso.exact_ridgeless(n, p, noise)
+    assert abs(mean - float(exact.test_error)) < 5 * error
+    limit = float(iso.ridgeless(n, p, noise).test_error)
+    if abs(n - p) < 20:
+        assert abs(mean - limit) > 5 * error
+
+
+def test_the_limit_form_is_the_general_solver():
+    for n, p in [(50.0, 20.0), (50.0, 49.0), (50.0, 51.0), (50.0, 300.0)]:
+        general = ridge_risk(isotropic(p, signal=1.7), n, 0.0, 0.3)
+        closed = iso.ridgeless(n, p, 0.3, 1.7)
+        assert float(closed.test_error) == pytest.approx(float(general.test_error), rel=1e-13)
+        assert closed.status == Status.OK
+
+
+def test_at_the_threshold():
+    assert iso.ridgeless(50, 50, 0.3).status == Status.NOT_FINITE
+    assert (iso.ridgeless(50, 50, 0.0).test_error, iso.ridgeless(50, 50, 0.0).status) == (0.0, 0)
+    for p in (49, 50, 51):
+        found = iso.exact_ridgeless(50, p, 0.3)
+        assert found.status == Status.OUT_OF_SCOPE
+        assert np.isnan(float(found.test_error))
+
+
+def test_the_exact_form_tends_to_the_limit_as_one_over_n():
+    gaps = []
+    for scale in (10, 100, 1000):
+        exact, limit = (f(2 * scale, 3 * scale, 0.3) for f in (iso.exact_ridgeless, iso.ridgeless))
+        gaps.append(float(exact.test_error - limit.test_error))
+    np.testing.assert_allclose(np.array(gaps[1:]) / gaps[:-1], 0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize("ridge", [1e-12, 1e-6, 1e-2, 10.0])
+def test_the_height_of_the_peak(ridge):
+    general = ridge_risk(isotropic(100, signal=1.7), 100.0, ridge, 0.3)
+    height = iso.peak_height(100, ridge, 0.3, 1.7)
+    assert float(height) == pytest.approx(float(general.test_error), rel=1e-13)
+    leading = iso.peak_height_small_ridge(100, ridge, 0.3, 1.7)
+    assert abs(float(leading / height) - 1) < 3 * (ridge / 100) ** 0.5
+
+
+def test_no_noise_no_peak():
+    heights = [float(iso.peak_height(100, r, 0.0)) for r in (1e-2, 1e-6, 1e-10)]
+    np.testing.assert_allclose(np.array(heights[1:]) / heights[:-1], 0.01, rtol=0.01)
+    assert float(iso.peak_height(100, 0.0, 0.0)) == 0.0
+
+
+def test_the_local_minimum_is_one():
+    for noise, signal in [(0.25, 1.0), (0.1, 3.0), (0.9, 1.0)]:
+        best = iso.local_minimum(noise, signal)
+        n = 1e6
+
+        def excess(ratio, n=n, noise=noise, signal=signal):
+            return iso.ridgeless(n, ratio * n, noise, signal).test_error - noise
+
+        assert float(excess(best.ratio)) == pytest.approx(float(best.excess_risk), rel=1e-12)
+        assert float(jax.grad(excess)(float(best.ratio))) == pytest.approx(0, abs=1e-12)
+        assert float(jax.grad(jax.grad(excess))(float(best.ratio))) > 0
+        assert np.min(excess(np.geomspace(1.001, 1e4, 3000))) >= best.excess_risk - 1e-12
+        assert float(best.excess_risk) < signal
+    none = iso.local_minimum(1.0, 1.0)
+    assert none.status == Status.NO_BREAK
+    assert np.isnan(float(none.ratio))
+
+
+@pytest.mark.parametrize("n", [20.0, 100.0, 300.0])
+def test_the_optimal_ridge_is_one_and_removes_the_peak(n):
+    p, noise, signal = 100.0, 0.5, 2.0
+    best = float(iso.optimal_ridge(p, noise, signal))
+
+    def error(ridge):
+        return ridge_risk(isotropic(p, signal=signal), n, ridge, noise).test_error
+
+    assert abs(float(jax.grad(error)(best))) < 1e-14
+    assert float(jax.grad(jax.grad(error))(best)) > 0
+    assert np.all(jax.vmap(error)(best * np.geomspace(0.01, 100, 21)) >= error(best))
+    over_n = jax.vmap(lambda m: ridge_risk(isotropic(p, signal=signal), m, best, noise).test_error)
+    assert np.all(np.diff(over_n(np.linspace(10, 400, 60))) < 0)
+
+
+def test_wishart_moment_of_the_exact_form():
+    """E tr (Z'Z)^-1 = p/(n - p - 1), from the chi-squared law of a Schur complement."""
+    n, p = 17, 9
+    shape = mp.mpf(n - p + 1) / 2
+    density = lambda t: t ** (shape - 2) * mp.exp(-t / 2) / (2**shape * mp.gamma(shape))  # noqa: E731
+    want = p * mp.quad(density, [0, 1, 10, 100, mp.inf])
+    assert float(iso.exact_ridgeless(n, p, 1.0).test_error) - 1 == pytest.approx(
+        float(want), rel=1e-12
+    )
