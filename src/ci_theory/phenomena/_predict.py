@@ -10,7 +10,7 @@ import numpy as np
 from ci_theory._errors import BadInput, Status
 from ci_theory._record import build
 from ci_theory._types import cpu, needs_float64
-from ci_theory.phenomena._base import Decoy, Estimate, Phenomenon, Prediction, statics
+from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, statics
 
 
 class Predicted(NamedTuple):
@@ -60,15 +60,13 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Pred
 
     with cpu():
         for members in groups.values():
-            world = phenomenon.world(build(phenomenon.params, rows[members[0]]))
-            words, numbers = _split([rows[i] for i in members])
-            for found in results.values():
-                value = _batch(phenomenon, found.prediction, words, numbers, world)
-                for target, source in zip(found.estimate, value, strict=True):
+            group = [rows[i] for i in members]
+            world = phenomenon.world(build(phenomenon.params, group[0]))
+            for name, (value, wrong) in _batch(phenomenon, group, world).items():
+                for target, source in zip(results[name].estimate, value, strict=True):
                     target[members] = source
-                for decoy in found.prediction.decoys:
-                    wrong = _batch(phenomenon, decoy, words, numbers, world)
-                    found.decoys[decoy.name][members] = wrong
+                for decoy, source in wrong.items():
+                    results[name].decoys[decoy][members] = source
 
     for found in results.values():
         lost = ~np.isfinite(found.estimate.value) & (found.estimate.status == Status.OK)
@@ -89,23 +87,27 @@ def _split(rows: list[dict[str, Any]]) -> tuple[tuple, dict[str, np.ndarray]]:
     return words, {k: v if v.dtype == bool else v.astype(float) for k, v in columns.items()}
 
 
-def _batch(
-    phenomenon: Phenomenon,
-    form: Prediction | Decoy,
-    words: tuple,
-    numbers: dict[str, np.ndarray],
-    world: Any,
-) -> Any:
-    size = len(next(iter(numbers.values())))
+def _batch(phenomenon: Phenomenon, group: list[dict[str, Any]], world: Any) -> Any:
+    words, numbers = _split(group)
+    size = len(group)
     padded = 1 << (size - 1).bit_length()  # few batch shapes, so few compilations
     batch = {k: np.concatenate([v, np.full(padded - size, v[-1])]) for k, v in numbers.items()}
-    out = _compiled(phenomenon.params, form.evaluate, words)(batch, world)
+    out = _compiled(phenomenon, words)(batch, world)
     return jax.tree.map(lambda a: np.broadcast_to(np.asarray(a), (padded,))[:size], out)
 
 
-@lru_cache(maxsize=256)
-def _compiled(params: type, evaluate: Any, words: tuple) -> Any:
-    def one(numbers: dict[str, Any], world: Any) -> Any:
-        return evaluate(build(params, {**numbers, **dict(words)}), world)
+@lru_cache(maxsize=64)
+def _compiled(phenomenon: Phenomenon, words: tuple) -> Any:
+    """Compile all predictions and decoys as one program: they share most of their work."""
+
+    def one(numbers: dict[str, Any], world: Any) -> dict[str, tuple[Estimate, dict[str, Any]]]:
+        params: Any = build(phenomenon.params, {**numbers, **dict(words)})
+        return {
+            form.name: (
+                form.evaluate(params, world),
+                {decoy.name: decoy.evaluate(params, world) for decoy in form.decoys},
+            )
+            for form in phenomenon.predictions
+        }
 
     return jax.jit(jax.vmap(one, in_axes=(0, None)))
