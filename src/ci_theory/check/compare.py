@@ -117,7 +117,7 @@ def simulated(dataset: xarray.Dataset, measure: str) -> tuple[np.ndarray, np.nda
 
 def predicted(dataset: xarray.Dataset, phenomenon: Phenomenon) -> dict[str, Any]:
     """Evaluate every prediction on the cells of a dataset: arrays (N,), N the product of axes."""
-    return predict(phenomenon, {**_fixed(dataset), **_cells(dataset)})
+    return predict(phenomenon, {**fixed_values(dataset), **_cells(dataset)})
 
 
 def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> list[Comparison]:
@@ -159,7 +159,8 @@ def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> li
     return comparisons
 
 
-def _fixed(dataset: xarray.Dataset) -> dict[str, Any]:
+def fixed_values(dataset: xarray.Dataset) -> dict[str, Any]:
+    """Return the parameters that the sweep holds fixed."""
     return json.loads(dataset.attrs.get("fixed", "{}"))
 
 

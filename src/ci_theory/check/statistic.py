@@ -77,8 +77,14 @@ def floors(
 def too_skewed(
     skew: np.ndarray, count: np.ndarray, judged: np.ndarray, near: np.ndarray
 ) -> np.ndarray:
-    """Say where the replicates are too few for their skewness, or their neighbours' (N,)."""
-    worst = _around(np.where(judged, np.abs(skew), 0.0), near, 0.0).max(axis=1)
+    """Say where the replicates are too few for their skewness, or their neighbours' (N,).
+
+    A cell without judged neighbours is held to the worst skewness of the sweep.
+    """
+    size = np.where(judged, np.abs(skew), 0.0)
+    around = _around(size, near, 0.0)
+    alone = ~_around(judged, near, False)[:, 1:].any(axis=1)
+    worst = np.where(alone, np.max(size, initial=0.0), around.max(axis=1))
     return count < _WORST_SKEW * worst**2
 
 
@@ -104,6 +110,7 @@ class Pooled(NamedTuple):
         slack: how far from 0 it may truly be within the cells' slack.
         score: corrected t score of what is beyond the slack.
         replicates: how many went in.
+        skewed: replicates are too few for their skewness: no test, and no agreement either.
     """
 
     value: float
@@ -111,10 +118,13 @@ class Pooled(NamedTuple):
     slack: float
     score: float
     replicates: int
+    skewed: bool = False
 
     @property
     def probability(self) -> float:
         """Two-sided tail probability; 1 if there was nothing to test."""
+        if self.skewed:
+            return 1.0
         return float(probability(np.array(self.score), np.array(self.replicates - 1)))
 
     def interval(self, confidence: float) -> tuple[float, float]:
@@ -159,9 +169,10 @@ def pooled(
     room = float((np.abs(weights) * slack[:, None]).sum(axis=0).mean())
     r = len(each)
     value, error = float(each.mean()), float(each.std(ddof=1) / np.sqrt(r))
+    skew = skewness(each[:, None])[0]
     t = t_statistic(beyond(np.array(value), np.array(room)), np.array(error))
-    score = corrected(t, skewness(each[:, None])[0], np.array(r))
-    return Pooled(value, error, room, float(score), r)
+    score = corrected(t, skew, np.array(r))
+    return Pooled(value, error, room, float(score), r, bool(r < _WORST_SKEW * skew**2))
 
 
 def _precisions(values: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -108,9 +108,9 @@ def judge(
 
     - OUT_OF_SCOPE: the prediction is valid in no cell.
     - DISAGREES: a test rejects it, at ``level`` for both tests together.
-    - UNDERPOWERED: no cell has enough finite replicates; or the sweep would not find a bias of
-      ``effect`` with 95 % probability; or a decoy, with the prediction's slack, passes both
-      tests; or every decoy is vacuous.
+    - UNDERPOWERED: no cell has enough finite replicates, or too few for their skewness; or the
+      sweep would not find a bias of ``effect`` with 95 % probability; or a decoy, with the
+      prediction's slack, passes both tests; or every decoy is vacuous.
     - AGREES: everything else.
     """
     cells = _Cells(comparison, level, rounding)
@@ -226,6 +226,8 @@ def _decide(
         return Verdict.UNDERPOWERED, (
             f"a bias of {effect:.2g} could go unnoticed: only {detectable:.2g} would be found"
         )
+    if own.pooled.skewed:
+        return Verdict.UNDERPOWERED, "replicates are too few for their skewness"
     survivors = [n for n, e in decoys.items() if not (e.rejected or e.vacuous)]
     if survivors:
         return Verdict.UNDERPOWERED, f"cannot tell it from: {', '.join(survivors)}"

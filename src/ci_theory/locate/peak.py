@@ -14,6 +14,31 @@ from ci_theory.locate.student import accepted, quantile
 class Peak:
     """The interior maximum of a curve with the largest rise before it and fall after it.
 
+    For a curve with one maximum that is the maximum; for double descent, which starts high, it
+    is the second ascent's peak. It is placed at the zero of the slope of the mean curve, where
+    slopes are least-squares lines through ``2 reach`` neighbouring points, interpolated linearly:
+    with ``reach`` 1 this is the vertex of the parabola through the three highest points, and it
+    is exact for parabolas on any grid. The same rule applied to a formula on the same grid has
+    the same grid bias (0.04 to 0.2 grid steps in the shapes below), so the two compare.
+
+    With replicates:
+
+    - the peak must rise and fall significantly, allowing for the choice of all indices, else
+      NO_BREAK;
+    - the interval holds the places at which a t test over replicates accepts slope zero (exact
+      for normal replicates, whatever they share along the axis), cut to the stretch between
+      the troughs that is not significantly lower than the top. No bootstrap of an argmax, which
+      fails at cusps and on grids;
+    - ``reach`` is the smallest one for which this leaves one stretch that the slopes alone
+      bound; if there is none, the stretch that the heights bound is the answer. AT_EDGE: it
+      extends to an end of the axis, and the interval is open there.
+
+    Measured coverage of the 95 % interval (300 curves each, 10, 30 and 100 replicates, 13 and 41
+    points, shapes: parabola, Gaussian, cusp 1/(|x|+w), Lorentz, quartic plateau, skewed, double
+    descent; noise constant, proportional, lognormal, correlated 0.8 along the axis; where at
+    least half of the curves are found to have a peak): 0.92 to 0.99, mean 0.96, for the peak of the
+    true curve by the same rule. The interval of the height covers 0.88 to 0.97.
+
     Attributes:
         log_axis: fit in log x; None decides by which scale the grid is more even on.
         reach: grid points on either side in the local fit; None lets the data choose.
@@ -21,6 +46,8 @@ class Peak:
 
     >>> Peak(log_axis=False).locate([0.0, 1.0, 2.0, 3.0], [0.0, 0.75, 0.75, 0.0]).value
     1.5
+    >>> Peak().locate([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]).status
+    <Status.NO_BREAK: 4>
     """
 
     log_axis: bool | None = None
@@ -28,20 +55,29 @@ class Peak:
     confidence: float = 0.95
 
     def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
-        """Locate the peak in a formula y (t,) or in replicates y (r, t)."""
+        """Locate the peak in a formula y (t,) or in replicates y (r, t).
+
+        Returns:
+            BreakPoint; NOT_FINITE where fewer than 3 grid points or fewer than 3 finite
+            replicates are left.
+
+        Raises:
+            BadInput: see ``point.clean``.
+        """
         curve = clean(x, y, self.log_axis)
-        enough = 1 if curve.formula else 3
-        if len(curve.u) < 3 or len(curve.y) < enough:
+        if len(curve.u) < 3 or len(curve.y) < (1 if curve.formula else 3):
             return missing(Status.NOT_FINITE, curve)
         top = summit(curve.y.mean(axis=0))
         if top is None or not (curve.formula or certain(curve.y, top, 1 - self.confidence)):
             return missing(Status.NO_BREAK, curve)
-        if curve.formula:
-            return self._formula(curve, top)
-        return self._replicates(curve, top)
+        return self._formula(curve, top) if curve.formula else self._replicates(curve, top)
+
+    def matching(self, found: BreakPoint) -> "Peak":
+        """Return this locator at the reach that a measured curve was given: for its formula."""
+        return dataclasses.replace(self, reach=found.reach)
 
     def _formula(self, curve: Curve, top: "Summit") -> BreakPoint:
-        reach = min(self.reach or 1, _most(curve.u))
+        reach = self._reaches(curve.u, top)[0]
         place = vertex(curve.u, curve.y[0], top, reach)
         value, height = curve.place(place), float(parabola_at(curve.u, curve.y, place, reach)[0][0])
         return BreakPoint(
@@ -52,25 +88,25 @@ class Peak:
         u, y = curve.u, curve.y
         doubt = 0.1 * (1 - self.confidence)
         region = plausible(u, y, top, doubt)
-        widest = max(1, min(_most(u), top.top - top.before, top.after - top.top))
-        first = self.reach or 1
-        for reach in [first] if self.reach else range(1, widest + 1):
-            spans = _slope_spans(u, y, reach, region, self.confidence + doubt)
-            if len(spans) == 1 and region[0] < spans[0][0] and spans[0][1] < region[1]:
-                low, high = spans[0]
+        reaches = self._reaches(u, top)
+        reach, (low, high) = reaches[0], region
+        for wider in reaches:
+            knots, operator = slopes(u, wider)
+            spans = _within(accepted(knots, y @ operator.T, self.confidence + doubt), region)
+            start, end = max(region[0], knots[0]), min(region[1], knots[-1])
+            if len(spans) == 1 and start < spans[0][0] and spans[0][1] < end:
+                reach, (low, high) = wider, spans[0]
                 break
-        else:
-            reach, (low, high) = first, region
         place = vertex(u, y.mean(axis=0), top, reach)
-        knots, _ = slopes(u, reach)
-        edge_low, edge_high = low <= knots[0], high >= knots[-1]
+        ends = slopes(u, reach)[0][[0, -1]]
+        open_low, open_high = low <= ends[0], high >= ends[1]
         height, half = self._height(u, y, place, reach)
         return BreakPoint(
             value=curve.place(place),
-            low=-np.inf if edge_low else curve.place(min(low, place)),
-            high=np.inf if edge_high else curve.place(max(high, place)),
+            low=-np.inf if open_low else curve.place(min(low, place)),
+            high=np.inf if open_high else curve.place(max(high, place)),
             height=height,
-            status=Status.AT_EDGE if edge_low or edge_high else Status.OK,
+            status=Status.AT_EDGE if open_low or open_high else Status.OK,
             height_low=height - half,
             height_high=height + half,
             replicates=len(y),
@@ -78,15 +114,25 @@ class Peak:
             reach=reach,
         )
 
-    def _height(self, u: np.ndarray, y: np.ndarray, place: float, reach: int) -> tuple:
-        """Return the height with half its interval, less the upward bias of a maximum."""
+    def _reaches(self, u: np.ndarray, top: "Summit") -> list[int]:
+        """Return the reaches to try, narrow first."""
+        if self.reach is not None:
+            return [max(1, min(self.reach, (len(u) - 1) // 2))]
+        widest = min((len(u) - 1) // 4, top.top - top.before, top.after - top.top)
+        return list(range(1, max(1, widest) + 1))
+
+    def _height(
+        self, u: np.ndarray, y: np.ndarray, place: float, reach: int
+    ) -> tuple[float, float]:
+        """Return the height and half its interval, less the upward bias of a maximum."""
         value, slope, bend = parabola_at(u, y, place, reach)
         r = len(y)
         error = value.std(ddof=1) / np.sqrt(r)
-        half = float(quantile(0.5 + self.confidence / 2, r - 1) * error)
+        half = quantile(0.5 + self.confidence / 2, r - 1) * float(error)
         curvature = -float(bend.mean())
-        bias = 0.5 * slope.var(ddof=1) / r / curvature if curvature > 0 else 0.0
-        return float(value.mean()) - min(float(bias), half), half
+        bias = 0.5 * float(slope.var(ddof=1)) / r / curvature if curvature > 0 else 0.0
+        bias = min(bias, half)
+        return float(value.mean()) - bias, half + bias
 
 
 class Summit(NamedTuple):
@@ -129,12 +175,10 @@ def plausible(u: np.ndarray, y: np.ndarray, top: Summit, level: float) -> tuple[
     return float(u[max(kept.min() - 1, 0)]), float(u[min(kept.max() + 1, len(u) - 1)])
 
 
-def _slope_spans(
-    u: np.ndarray, y: np.ndarray, reach: int, region: tuple[float, float], confidence: float
+def _within(
+    spans: list[tuple[float, float]], region: tuple[float, float]
 ) -> list[tuple[float, float]]:
-    """Return the parts of a region in which the slope of the mean curve may be zero."""
-    knots, operator = slopes(u, reach)
-    spans = accepted(knots, y @ operator.T, confidence)
+    """Return the parts of spans that lie in a region."""
     cut = [(max(a, region[0]), min(b, region[1])) for a, b in spans]
     return [(a, b) for a, b in cut if a < b]
 
@@ -177,7 +221,3 @@ def parabola_at(
     operator = np.linalg.pinv(np.stack([np.ones_like(z), z, z**2], axis=1))
     value, slope, half_bend = operator @ y[:, window].T
     return value, slope, 2 * half_bend
-
-
-def _most(u: np.ndarray) -> int:
-    return max(1, (len(u) - 1) // 4)
