@@ -145,14 +145,13 @@ class Summit(NamedTuple):
 
 def summit(mean: np.ndarray) -> Summit | None:
     """Find the interior point that maximises the smaller of rise before and fall after it."""
-    t = len(mean)
-    best, found = 0.0, None
-    for j in range(1, t - 1):
-        before, after = int(np.argmin(mean[:j])), j + 1 + int(np.argmin(mean[j + 1 :]))
-        drop = min(mean[j] - mean[before], mean[j] - mean[after])
-        if drop > best:
-            best, found = drop, Summit(before, j, after)
-    return found
+    before = np.minimum.accumulate(mean)[:-2]
+    after = np.minimum.accumulate(mean[::-1])[::-1][2:]
+    drop = mean[1:-1] - np.maximum(before, after)
+    top = int(np.argmax(drop)) + 1
+    if not drop[top - 1] > 0:
+        return None
+    return Summit(int(np.argmin(mean[:top])), top, top + 1 + int(np.argmin(mean[top + 1 :])))
 
 
 def certain(y: np.ndarray, top: Summit, level: float) -> bool:
@@ -180,7 +179,7 @@ def _within(
 ) -> list[tuple[float, float]]:
     """Return the parts of spans that lie in a region."""
     cut = [(max(a, region[0]), min(b, region[1])) for a, b in spans]
-    return [(a, b) for a, b in cut if a < b]
+    return [(a, b) for a, b in cut if a <= b]
 
 
 def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,15 +188,15 @@ def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
     The least-squares slope of a parabola over a window is its derivative at mean + m3 / (2 m2)
     of the window's places, so the interpolant of the slopes is exact for parabolas on any grid.
     """
-    t, width = len(u), 2 * reach
-    knots, rows = [], np.zeros((t - width + 1, t))
-    for i in range(t - width + 1):
-        window = u[i : i + width]
-        centred = window - window.mean()
-        square = (centred**2).sum()
-        rows[i, i : i + width] = centred / square
-        knots.append(window.mean() + (centred**3).sum() / (2 * square))
-    return np.array(knots), rows
+    width = 2 * reach
+    windows = np.lib.stride_tricks.sliding_window_view(u, width)
+    centre = windows.mean(axis=1)
+    offset = windows - centre[:, None]
+    square = (offset**2).sum(axis=1)
+    rows = np.zeros((len(windows), len(u)))
+    index = np.arange(len(windows))[:, None] + np.arange(width)
+    np.put_along_axis(rows, index, offset / square[:, None], axis=1)
+    return centre + (offset**3).sum(axis=1) / (2 * square), rows
 
 
 def vertex(u: np.ndarray, mean: np.ndarray, top: Summit, reach: int) -> float:

@@ -1,0 +1,93 @@
+"""Laws that every locator obeys, found by listing the public locators."""
+
+import numpy as np
+import pytest
+
+import ci_theory.locate
+from ci_theory import Status
+from ci_theory.locate import BreakPoint
+
+LOCATORS = sorted(
+    name for name in ci_theory.locate.__all__ if hasattr(getattr(ci_theory.locate, name), "locate")
+)
+FOUND = (Status.OK, Status.AT_EDGE)
+
+
+def test_what_was_collected():
+    assert LOCATORS == ["Crossing", "Peak"]
+
+
+@pytest.fixture(params=LOCATORS)
+def locator(request):
+    return getattr(ci_theory.locate, request.param)(log_axis=False)
+
+
+@pytest.fixture
+def curve():
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(0.5, 8.0, 14))
+    mean = 2 * np.exp(-0.5 * (x - 4) ** 2) - 0.5
+    return x, mean, mean + 0.2 * rng.standard_normal((25, 14))
+
+
+def numbers(found: BreakPoint):
+    return np.array([found.value, found.low, found.high])
+
+
+def test_formula_has_no_interval(locator, curve):
+    x, mean, _ = curve
+    found = locator.locate(x, mean)
+    assert found.status == Status.OK
+    assert found.low == found.value == found.high
+    assert found.replicates == 0
+
+
+def test_the_interval_holds_the_value(locator, curve):
+    x, _, y = curve
+    found = locator.locate(x, y)
+    assert found.status in FOUND
+    assert found.low < found.value < found.high
+    assert found.replicates == 25
+
+
+def test_order_of_the_axis_and_of_the_replicates_is_irrelevant(locator, curve):
+    x, _, y = curve
+    rng = np.random.default_rng(1)
+    places, rows = rng.permutation(14), rng.permutation(25)
+    shuffled = locator.locate(x[places], y[rows][:, places])
+    np.testing.assert_allclose(numbers(shuffled), numbers(locator.locate(x, y)), rtol=1e-9)
+
+
+def test_units_of_the_axis_are_irrelevant(locator, curve):
+    x, _, y = curve
+    scaled = locator.locate(1000 * x + 7, y)
+    np.testing.assert_allclose(numbers(scaled), 1000 * numbers(locator.locate(x, y)) + 7, rtol=1e-7)
+
+
+def test_units_of_the_curve_are_irrelevant(locator, curve):
+    x, _, y = curve
+    scaled = locator.locate(x, 1e-6 * y)
+    np.testing.assert_allclose(numbers(scaled), numbers(locator.locate(x, y)), rtol=1e-7)
+
+
+def test_identical_replicates_give_the_formula(locator, curve):
+    x, mean, _ = curve
+    same = locator.locate(x, np.tile(mean, (5, 1)))
+    np.testing.assert_allclose(numbers(same), locator.locate(x, mean).value, rtol=1e-7)
+
+
+def test_a_flat_curve_has_no_break(locator, curve):
+    x, _, _ = curve
+    flat = 1 + 0.01 * np.random.default_rng(2).standard_normal((25, 14))
+    assert locator.locate(x, flat).status == Status.NO_BREAK
+    assert locator.locate(x, np.ones(14)).status == Status.NO_BREAK
+
+
+def test_lost_runs_are_counted(locator, curve):
+    x, _, y = curve
+    y = y.copy()
+    y[4, 2] = np.nan
+    found = locator.locate(x, y)
+    assert (found.replicates, found.excluded) == (24, 1)
+    gone = locator.locate(x, np.full_like(y, np.nan))
+    assert gone.status == Status.NOT_FINITE
