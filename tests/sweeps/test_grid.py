@@ -43,7 +43,8 @@ def test_reads_a_file(tmp_path):
         "ridge": (0.01, 0.1, 1.0),
     }
     assert list(sweep.axes) == ["n", "slope", "up.noise", "ridge"]
-    assert sweep.fixed == {"p": 4, "shape": "steep", "mirrored": False, "degree": 1, "up.rows": 6}
+    assert sweep.fixed == {"p": 4, "shape": "steep", "up.rows": 6}
+    assert sweep.completed().fixed == {**sweep.fixed, "mirrored": False, "degree": 1}
     assert (sweep.replicates, sweep.seed, sweep.paired) == (3, 7, ("slope",))
     assert (sweep.name, sweep.title, sweep.cells) == ("toy", "A line", 48)
     assert sweep.validated() == sweep

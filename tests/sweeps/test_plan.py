@@ -137,9 +137,9 @@ def test_a_run_too_large_for_memory_is_refused_with_its_estimate(n):
 
 
 def test_no_run_goes_alone_next_to_others():
-    for replicates in range(2, 20):
+    for replicates in (2, 3, 5, 9, 17):
         sweep = Sweep(phenomenon="sweep_toys.line", replicates=replicates)
-        for most_runs in (1, 2, 3, 8, None):
+        for most_runs in (1, 3, 8, None):
             group = make_plan(sweep, most_runs=most_runs).groups[0]
             assert group.batch >= 2
             assert group.chunk % group.batch == 0

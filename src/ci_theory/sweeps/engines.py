@@ -10,6 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -83,7 +84,8 @@ class Worker:
         devices = devices_of(device)
         session = session_of(devices)
         self._session = session_hash(session)
-        text = json.dumps(session, indent=1, sort_keys=True)
+        began = datetime.now(UTC).isoformat(timespec="seconds")  # of the first such session
+        text = json.dumps({**session, "began": began}, indent=1, sort_keys=True)
         write_whole(store.folder / f"session-{self._session}.json", text.encode(), keep=True)
         plan = store.plans[0]
         self.programs = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
@@ -109,34 +111,21 @@ class Worker:
 
     def _run(self, plan: Plan, chunk: Chunk) -> tuple[dict[str, Any], int]:
         """Run a chunk, halving the runs that go at a time as long as memory runs out."""
-        planned = self._on_these_devices(chunk.group.shape)
+        planned = chunk.group.shape
         arguments = plan.arguments(chunk)
         while True:
-            batch = self._smaller.get(planned, planned.batch)
-            shape = planned._replace(batch=batch)
+            most = self._smaller.get(planned, planned.batch)
+            shape = self.programs.fitted(planned, most)
             try:
-                return self.programs.call(shape, plan.sweep.seed, arguments), batch
+                return self.programs.call(shape, plan.sweep.seed, arguments), shape.batch
             except Exception as problem:
                 if not out_of_memory(problem):
                     raise
-                if batch == 1:
+                if shape.batch == 1:
                     raise BadInput(
                         f"{shape}: one run does not fit in the device's memory"
                     ) from None
-            share = shape.chunk // len(self.programs.devices)
-            self._smaller[planned] = max(b for b in range(1, batch // 2 + 1) if share % b == 0)
-
-    def _on_these_devices(self, shape: Shape) -> Shape:
-        """Adapt a stored layout to the number of devices here, which may be another one."""
-        count = len(self.programs.devices)
-        if shape.chunk % count:
-            raise BadInput(
-                f"{self.store.folder}: planned in chunks of {shape.chunk} runs, "
-                f"which {count} devices cannot share equally"
-            )
-        share = shape.chunk // count
-        batch = max(b for b in range(1, min(shape.batch, share) + 1) if share % b == 0)
-        return shape._replace(batch=batch)
+            self._smaller[planned] = shape.batch // 2
 
 
 @functools.lru_cache(maxsize=4)

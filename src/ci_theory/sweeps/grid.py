@@ -49,7 +49,7 @@ class Sweep:
     Attributes:
         phenomenon: registry name, entry point or dotted module path.
         axes: dotted parameter name -> its values, in the order of the result's dimensions.
-        fixed: dotted parameter name -> value; what is in neither keeps its default.
+        fixed: dotted parameter name -> value; what is in neither has its default.
         replicates: independent runs per cell.
         seed: 0 to 2^32 - 1.
         paired: parameters left out of the hash that addresses the random numbers, so that
@@ -79,7 +79,7 @@ class Sweep:
         return math.prod(len(v) for v in self.axes.values())
 
     def validated(self) -> "Sweep":
-        """Return the sweep with values in their fields' types and ``fixed`` complete.
+        """Return the sweep with every value checked and in its field's type.
 
         Raises:
             BadInput: one line that names the place, the offending key and what would be right.
@@ -101,12 +101,10 @@ class Sweep:
                 raise BadInput(f"{name} is both an axis and a fixed value: keep one of them")
         axes = {name: values_for(known[name], values) for name, values in self.axes.items()}
         fixed = {}
-        for name, axis in known.items():
-            if name not in axes:
-                value = self.fixed.get(name, axis.default)
-                if isinstance(value, (list, tuple, np.ndarray)):
-                    raise BadInput(f"fixed value {name}: expected one value; several make an axis")
-                fixed[name] = values_for(axis, (value,))[0]
+        for name, value in self.fixed.items():
+            if isinstance(value, (list, tuple, np.ndarray)):
+                raise BadInput(f"fixed value {name}: expected one value; several make an axis")
+            fixed[name] = values_for(known[name], (value,))[0]
         made = dataclasses.replace(
             self,
             axes=axes,
@@ -118,8 +116,14 @@ class Sweep:
             title=_text("title", self.title),
         )
         _check_size(made, phenomenon)
-        _check_rule(made, phenomenon)
+        _check_rule(made.completed(), phenomenon)
         return made
+
+    def completed(self) -> "Sweep":
+        """Return the sweep with the defaults of the phenomenon written out in ``fixed``."""
+        known = _load(self.phenomenon).axes
+        fixed = {k: self.fixed.get(k, a.default) for k, a in known.items() if k not in self.axes}
+        return dataclasses.replace(self, fixed={k: known[k].type(v) for k, v in fixed.items()})
 
 
 def _load(name: Any) -> Phenomenon:

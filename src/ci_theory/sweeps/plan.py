@@ -82,7 +82,7 @@ class Plan:
     """The layout of replicates ``start`` to ``stop`` of a sweep.
 
     Attributes:
-        sweep: the validated sweep; its ``replicates`` is ``stop``.
+        sweep: the sweep with its defaults written out; its ``replicates`` is ``stop``.
         about: kind, type, unit and meaning of every parameter and measure.
         identity: what must be equal for results to be mixed: version, formula, dtype, generator.
         spread: sized values up to this factor apart share a program.
@@ -296,7 +296,7 @@ def make_plan(
     Raises:
         BadInput: a mistake in the sweep, no such device, or a run that does not fit in memory.
     """
-    sweep = sweep.validated()
+    sweep = sweep.validated().completed()
     phenomenon = load(sweep.phenomenon)
     bare = Plan(
         sweep=sweep,

@@ -87,20 +87,40 @@ class Programs:
         self.devices = list(devices)
         self.inner = inner
         self._kept: OrderedDict[Shape, Any] = OrderedDict()
+        self._costs: dict[tuple, Cost] = {}
 
     @property
     def inner_points(self) -> int:
         """Inner points a run: m."""
         return max((len(v) for v in self.inner.values()), default=1)
 
+    def sharing(self, chunk: int) -> int:
+        """Return how many devices share a chunk: as many as do so equally."""
+        return max(k for k in range(1, len(self.devices) + 1) if chunk % k == 0)
+
+    def fitted(self, shape: Shape, most: int) -> Shape:
+        """Return a shape with at most ``most`` runs at a time, dividing each device's share."""
+        share = shape.chunk // self.sharing(shape.chunk)
+        batch = max(b for b in range(1, min(most, share) + 1) if share % b == 0)
+        return shape._replace(batch=batch)
+
     def cost(self, statics: Mapping[str, Any], capacity: Mapping[str, int]) -> Cost:
         """Trace one run and add up what it costs."""
+        place = (*statics.items(), *capacity.items())
+        if place not in self._costs:
+            self._costs[place] = self._cost(statics, capacity)
+        return self._costs[place]
+
+    def _cost(self, statics: Mapping[str, Any], capacity: Mapping[str, int]) -> Cost:
         one = self._one(statics, capacity)
         try:
             return cost_of(one, np.uint32(0), dict(self.inner), self._runs_like(()))
-        except (MemoryError, OverflowError) as problem:
+        except (MemoryError, OverflowError, ValueError, TypeError) as problem:
+            sizes = [v for v in (*statics.values(), *capacity.values()) if isinstance(v, int)]
+            if isinstance(problem, (ValueError, TypeError)) and max(sizes, default=0) < 10**8:
+                raise
             where = ", ".join(f"{k} = {v}" for k, v in {**statics, **capacity}.items())
-            raise BadInput(f"{self.phenomenon.name}: {where} is too large: {problem}") from None
+            raise BadInput(f"{where}: too large to simulate: {problem}") from None
 
     def compiled(self, shape: Shape) -> Any:
         """Return the executable of a shape, compiling it unless it is one of the latest."""
@@ -157,7 +177,8 @@ class Programs:
 
     def _compile(self, shape: Shape) -> Any:
         one = self._one(dict(shape.statics), dict(shape.capacity))
-        share = shape.chunk // len(self.devices)
+        devices = self.devices[: self.sharing(shape.chunk)]
+        share = shape.chunk // len(devices)
         size = shape.batch if shape.batch > 1 else None
 
         def call(seed: Any, inner: Any, runs: Any) -> Any:
@@ -168,8 +189,8 @@ class Programs:
                 return jax.vmap(each)(runs)
             return jax.lax.map(each, runs, batch_size=size)
 
-        mesh = Mesh(np.array(self.devices), ("runs",), axis_types=(AxisType.Auto,))
-        if len(self.devices) > 1:
+        mesh = Mesh(np.array(devices), ("runs",), axis_types=(AxisType.Auto,))
+        if len(devices) > 1:
             split = (P(), P(), P("runs"))
             call = jax.shard_map(
                 call, mesh=mesh, in_specs=split, out_specs=P("runs"), check_vma=False

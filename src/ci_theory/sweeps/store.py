@@ -220,7 +220,7 @@ def difference(stored: Plan, sweep: Sweep, identity: Mapping[str, Any]) -> str |
         if old != value:
             meaning = {"version": "package version", "formula": "simulation source"}.get(name, name)
             return f"its {meaning} is {old}, here it is {value}"
-    old, new = declared(stored.sweep), declared(sweep)
+    old, new = declared(stored.sweep), declared(sweep.completed())
     if old["axes"] != new["axes"]:
         there, here = dict(old["axes"]), dict(new["axes"])
         if list(there) != list(here):
