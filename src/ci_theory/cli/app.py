@@ -198,8 +198,33 @@ def check(
     if as_json:
         output.print_json(document)
     else:
-        verdicts.print_report(report, str(folder))
+        verdicts.print_report(report)
     return report.exit_code
+
+
+@_command
+def locate(store: Stored, as_json: Json = False) -> None:
+    """Locate break points: measured with an interval, and predicted."""
+    from ci_theory.cli import output, verdicts
+
+    folder = verdicts.open_store(store).folder
+    document, found = verdicts.locate_in_store(folder)
+    if as_json:
+        output.print_json(document)
+    else:
+        verdicts.print_breaks(found)
+
+
+@_command
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="folder for results and figures")
+    ] = Path("results"),
+) -> int:
+    """Sweep noise, repetition and data size; locate breaks; judge formulas; draw figures."""
+    from ci_theory.cli import demo as showing
+
+    return showing.show(out)
 
 
 @_command

@@ -4,10 +4,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ci_theory._errors import BadInput
-from ci_theory.check import Report, check
+import numpy as np
+
+from ci_theory._errors import MESSAGES, BadInput, Status
+from ci_theory.check import Report, Verdict, check
+from ci_theory.check.breaks import Breaks, Located, locate_breaks
 from ci_theory.cli import experiments
-from ci_theory.cli.output import print_lines, print_table
+from ci_theory.cli.output import number, print_lines, print_table
+from ci_theory.locate.point import BreakPoint
 from ci_theory.sweeps import Store
 
 
@@ -58,11 +62,59 @@ def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Repo
     return {**about, **report.to_json(), **counts}, report
 
 
-def print_report(report: Report, title: str) -> None:
+def locate_in_store(folder: Path) -> tuple[dict[str, Any], Breaks]:
+    """Locate the breaks of a store's curves: the document for JSON, and what is behind it."""
+    data = complete_dataset(Store.open(folder))
+    found = locate_breaks(data)
+    return {"store": str(folder), "sweep": data.attrs["name"], **found.to_json()}, found
+
+
+def print_breaks(found: Breaks) -> None:
+    """Print measured break points with intervals beside predicted ones, a table for each kind."""
+    if not found.found:
+        print("no break points: none is defined on an axis of this sweep")
+        return
+    for kind in dict.fromkeys(one.kind.name for one in found.found):
+        these = [one for one in found.found if one.kind.name == kind]
+        first = these[0]
+        print(f"{kind}: place on the axis {first.kind.axis} where {first.kind.measure} breaks")
+        others = list(first.at)
+        print_table(
+            [*others, "measured [95 %]", "predicted [slack]", "formula", "agree"],
+            [[*(number(one.at[k], 4) for k in others), *_break_row(one)] for one in these],
+            right=[*others, "formula"],
+        )
+        if any(one.delicate for one in these):
+            print("  * heavy tails at the break: the interval may be too narrow")
+    print_lines([("", found.note)], width=0)
+
+
+def _break_row(one: Located) -> list[str]:
+    """Return what is known of one break, as text: measured, predicted, closed form, agreement."""
+    m, p = one.measured, one.predicted
+    exact = one.predicted_low == one.predicted_high
+    return [
+        _place(m, m.low, m.high) + ("*" if one.delicate else ""),
+        number(p.value, 4) if exact else _place(p, one.predicted_low, one.predicted_high),
+        number(one.closed_form, 4),
+        {None: "-", True: "yes", False: "NO"}[one.agrees],
+    ]
+
+
+def _place(point: BreakPoint, low: float, high: float) -> str:
+    if np.isfinite(point.value):
+        return f"{number(point.value, 4)} [{number(low, 4)}, {number(high, 4)}]"
+    short = {Status.NO_BREAK: "none", Status.OUT_OF_SCOPE: "-"}
+    return short.get(Status(point.status), MESSAGES[Status(point.status)])
+
+
+def print_report(report: Report) -> None:
     """Print the verdicts of a sweep: the numbers in a table, the reasons below."""
-    print(f"{title}: {report.verdict.value} (family-wise level {report.level:g})")
+    print(f"predictions: {report.verdict.value} at a family-wise level of {report.level:g}")
     rows = report.table()
     columns = ["prediction", "verdict", "cells", "bias", "finds", "worst z"]
     print_table(columns, [[row[c] for c in columns] for row in rows], right=columns[2:])
     for row in rows:
-        print_lines([(row["prediction"], row["reason"]), ("decoys", row["decoys"])])
+        print_lines([(row["prediction"], row["reason"])], width=18)
+        if row["verdict"] != Verdict.OUT_OF_SCOPE.value:
+            print_lines([("  decoys", row["decoys"])], width=18)

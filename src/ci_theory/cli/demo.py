@@ -1,0 +1,57 @@
+"""`ci-theory demo`: the main job in small, from sweeps to located breaks, verdicts and figures.
+
+It takes every experiment named ``demo`` or ``demo_...``, so a new one needs only its file.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from ci_theory.check import Report, Verdict, check
+from ci_theory.check.breaks import locate_breaks
+from ci_theory.cli import experiments, verdicts
+from ci_theory.figures import curves, style
+from ci_theory.sweeps import read_sweep, run
+
+
+def names() -> list[str]:
+    """List the experiments of the demonstration."""
+    return [name for name in experiments.names() if name == "demo" or name.startswith("demo_")]
+
+
+def show(out: Path) -> int:
+    """Run every demonstration and print what it found.
+
+    Args:
+        out: folder for the figures; the stores go to ``stores`` in it.
+
+    Returns:
+        Exit code: 1 if a prediction disagrees with its simulation, else 0.
+    """
+    begun = time.perf_counter()
+    reports: list[Report] = []
+    files: list[Path] = []
+    for name in names():
+        sweep = read_sweep(experiments.find(name))
+        _tell(f"{sweep.title}: {sweep.cells} cells x {sweep.replicates} replicates")
+        data = run(sweep, out / "stores" / name).dataset()
+        _tell("locating break points and checking predictions")
+        found, report = locate_breaks(data), check(data)
+        print(f"{sweep.title} ({name})")
+        verdicts.print_breaks(found)
+        verdicts.print_report(report)
+        print()
+        reports.append(report)
+        _tell("drawing")
+        with style.applied():
+            files += style.save(curves.draw(data, title=sweep.title), out, name)
+    print("figures")
+    for file in files:
+        print(f"  {file}")
+    _tell(f"done in {time.perf_counter() - begun:.0f} s")
+    return 1 if any(report.verdict is Verdict.DISAGREES for report in reports) else 0
+
+
+def _tell(text: str) -> None:
+    """Say on stderr what is going on."""
+    print(text, file=sys.stderr, flush=True)

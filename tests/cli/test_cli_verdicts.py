@@ -1,0 +1,187 @@
+"""check, locate, claims --results and demo: verdicts, break points and exit codes from stores."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ci_theory.check import Verdict
+from ci_theory.cli import demo, experiments, main
+from ci_theory.sweeps import read_sweep
+
+SWEEP = """
+phenomenon = "toys.{name}"
+title = "How far a mean is off"
+replicates = {replicates}
+
+[axes]
+n = [4, 6, 9, 13, 19, 28, 41, 60]
+noise = [0.5, 1.0]
+
+[fixed]
+d = {d}
+"""
+
+
+def strict(text):
+    """Parse JSON as a strict parser does."""
+    return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A folder with a store for each verdict."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("verdicts")
+        patch.chdir(folder)
+        cases = {"good": ("mean", 20, 800), "few": ("mean", 4, 4), "bad": ("wrong", 20, 800)}
+        for case, (name, replicates, d) in cases.items():
+            text = SWEEP.format(name=name, replicates=replicates, d=d)
+            (folder / f"{case}.toml").write_text(text)
+            assert main(["run", f"{case}.toml"]) == 0
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def there(results, monkeypatch):
+    monkeypatch.chdir(results)
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict", "code"),
+    [("good", "AGREES", 0), ("bad", "DISAGREES", 1), ("few", "UNDERPOWERED", 3)],
+)
+def test_the_verdict_decides_the_exit_code(case, verdict, code, capsys):
+    for place in (f"{case}.toml", f"results/stores/{case}"):
+        assert main(["check", place]) == code
+        out, err = capsys.readouterr()
+        assert f"predictions: {verdict}" in out
+        assert err == ""
+        assert main(["check", place, "--json"]) == code
+        out, err = capsys.readouterr()
+        made = strict(out)
+        assert err == ""
+        assert (made["verdict"], made["missing"], made["not_finite"]) == (verdict, 0, 0)
+        assert made["store"] == f"results/stores/{case}"
+        assert [p["verdict"] for p in made["predictions"]] == [verdict]
+
+
+def test_locate_finds_what_the_closed_form_says(capsys):
+    assert main(["locate", "good.toml", "--json"]) == 0
+    made = strict(capsys.readouterr().out)
+    assert [b["at"]["noise"] for b in made["breaks"]] == [0.5, 1.0]
+    for found in made["breaks"]:
+        low, high = found["measured"]["interval"]
+        truth = 20 * found["at"]["noise"]
+        assert found["closed_form"] == truth
+        assert low <= found["predicted"]["value"] <= high
+        assert found["measured"]["value"] == pytest.approx(truth, rel=0.1)
+    assert main(["locate", "good.toml"]) == 0
+    text = capsys.readouterr().out
+    assert "good_enough: place on the axis n" in text
+    assert sum("yes" in line for line in text.splitlines()) == 2
+
+
+def test_claims_count_the_verdicts_of_stores(capsys):
+    assert main(["claims", "--results", ".", "--json"]) == 0
+    rows = strict(capsys.readouterr().out)
+    toy = rows[24]["phenomena"]["toys.mean"]
+    assert toy["verdicts"] == {"AGREES": 1, "UNDERPOWERED": 1}
+    assert toy["verdict"] == "AGREES 1, UNDERPOWERED 1"
+    assert rows[24]["phenomena"]["lifelong_editing"]["verdict"] in ("planned", "not run")
+    assert all("toys.wrong" not in row["phenomena"] for row in rows)
+
+
+def test_an_incomplete_store_says_so_on_stderr(capsys):
+    assert main(["run", "good.toml", "--shard", "0/9", "seed=5", "--store", "part"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "good.toml",
+                "--replicates",
+                "60",
+                "seed=5",
+                "--store",
+                "part",
+                "--shard",
+                "0/9",
+            ]
+        )
+        == 0
+    )
+    capsys.readouterr()
+    main(["check", "part", "--json"])
+    out, err = capsys.readouterr()
+    missing = strict(out)["missing"]
+    assert (missing > 0) == ("not simulated yet" in err)
+    assert missing > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["check", "god"], "unknown experiment 'god'"),
+        (["check", "missing.toml"], "no such file"),
+        (["check", "."], "is not a store"),
+        (["check", "empty"], "is empty"),
+        (["check", "new.toml"], "`ci-theory run new.toml` comes first"),
+        (["check", "good.toml", "--level", "0"], "level = 0"),
+        (["check", "good.toml", "--level", "nan"], "level = nan"),
+        (["check", "good.toml", "--level", "high"], "--level"),
+        (["locate", "new.toml"], "comes first"),
+        (["locate", "damaged"], "is not a plan"),
+        (["claims", "--results", "nowhere"], "no such folder"),
+    ],
+)
+def test_mistakes(words, says, results, capsys):
+    (results / "empty").mkdir(exist_ok=True)
+    (results / "new.toml").write_text((results / "good.toml").read_text())
+    (results / "damaged").mkdir(exist_ok=True)
+    (results / "damaged" / "plan-000.json").write_text("{}")
+    before = sorted(results.rglob("*"))
+    try:
+        assert main(words) == 2
+        out, err = capsys.readouterr()
+        assert says in err
+        assert (out, err.count("\n")) == ("", 1)
+        assert sorted(results.rglob("*")) == before
+    finally:
+        (results / "damaged" / "plan-000.json").unlink()
+        (results / "damaged").rmdir()
+
+
+def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatch, capsys):
+    (results / "experiments").mkdir()
+    for name, case in [("demo", "good"), ("demo_more", "few")]:
+        text = (results / f"{case}.toml").read_text()
+        (results / "experiments" / f"{name}.toml").write_text(text)
+    monkeypatch.setattr(experiments, "folders", lambda: [Path("experiments")])
+    assert demo.names() == ["demo", "demo_more"]
+    assert main(["demo", "--out", "shown"]) == 0
+    out, err = capsys.readouterr()
+    for told in ("good_enough", "AGREES", "UNDERPOWERED", "shown/demo.png", "shown/demo_more.pdf"):
+        assert told in out
+    assert "done in" in err
+    assert all(
+        (results / line.strip()).is_file() for line in out.split("figures\n")[1].splitlines()
+    )
+
+    class Wrong:
+        verdict = Verdict.DISAGREES
+
+    monkeypatch.setattr(demo, "check", lambda data: Wrong)
+    monkeypatch.setattr(demo.verdicts, "print_report", lambda report: None)
+    assert main(["demo", "--out", "shown"]) == 1
+
+
+def test_the_packaged_demonstration_is_sound(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert {"demo", "demo_double_descent"} <= set(demo.names())
+    swept = {}
+    for name in demo.names():
+        sweep = read_sweep(experiments.find(name))
+        swept.setdefault(sweep.phenomenon, set()).update(sweep.axes)
+        assert sweep.title
+    assert {"noise", "repeats", "budget"} <= swept["repeated_data"]
+    assert {"noise", "n"} <= swept["ridge_peak"]
