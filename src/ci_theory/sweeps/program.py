@@ -1,8 +1,10 @@
 """The compiled program of a group: many runs of one shape in one call, over all devices."""
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +39,19 @@ def devices_of(device: str | None) -> list[Any]:
         raise BadInput(f"device '{device}': none is available here (found: {here})") from None
 
 
+def lanes(devices: Sequence[Any]) -> int:
+    """Return how many chunks to compute at a time: one a core on a single CPU device, else one."""
+    if len(devices) > 1 or devices[0].platform != "cpu":
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def memory_budget(devices: Sequence[Any]) -> float:
     """Return the bytes that a chunk may take on each device.
 
-    Four fifths of an accelerator's memory; half of the host's, shared by its devices.
+    Four fifths of an accelerator's memory; half of the host's, shared by its devices and by the
+    chunks that are computed at a time.
     """
     if devices[0].platform != "cpu":
         known = devices[0].memory_stats() or {}
@@ -51,7 +62,7 @@ def memory_budget(devices: Sequence[Any]) -> float:
             total = min(total, float(Path(limit).read_text()))
         except (OSError, ValueError):  # no such limit, or "max"
             continue
-    return 0.5 * total / len(devices)
+    return 0.5 * total / len(devices) / lanes(devices)
 
 
 def out_of_memory(problem: BaseException) -> bool:
@@ -86,7 +97,8 @@ class Programs:
         self.phenomenon = phenomenon
         self.devices = list(devices)
         self.inner = inner
-        self._kept: OrderedDict[Shape, Any] = OrderedDict()
+        self._kept: OrderedDict[Shape, Future[Any]] = OrderedDict()
+        self._lock = threading.Lock()
         self._costs: dict[tuple, Cost] = {}
 
     @property
@@ -123,13 +135,23 @@ class Programs:
             raise BadInput(f"{where}: too large to simulate: {problem}") from None
 
     def compiled(self, shape: Shape) -> Any:
-        """Return the executable of a shape, compiling it unless it is one of the latest."""
-        if shape not in self._kept:
-            self._kept[shape] = self._compile(shape)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(shape)
-        return self._kept[shape]
+        """Return the executable of a shape; whichever thread asks first compiles it."""
+        with self._lock:
+            found = self._kept.get(shape)
+            mine = found is None
+            if found is None:
+                found = self._kept[shape] = Future()
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(shape)
+        if mine:
+            try:
+                found.set_result(self._compile(shape))
+            except BaseException as problem:
+                with self._lock:
+                    self._kept.pop(shape, None)
+                found.set_exception(problem)
+        return found.result()
 
     def memory(self, shape: Shape) -> float:
         """Return the bytes a call takes on one device, by the compiler's own account."""
