@@ -44,7 +44,7 @@ def python(*words, **variables):
     process = subprocess.Popen([sys.executable, *words], env=environment, text=True, **pipes)
     try:
         yield process
-        process.communicate(timeout=120)
+        process.communicate(timeout=300)
     finally:
         process.kill()
         process.communicate()
