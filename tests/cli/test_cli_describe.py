@@ -30,7 +30,7 @@ def answer(capsys, *words):
 def test_list_names_every_phenomenon_with_claims_predictions_and_axes(capsys):
     entries = strict(answer(capsys, "list", "--json"))
     assert [e["name"] for e in entries] == phenomena.names()
-    text = answer(capsys, "list")
+    text = " ".join(answer(capsys, "list").split())
     for entry in entries:
         assert f"{entry['name']}: {entry['title']}" in text
         assert entry["predictions"]
@@ -61,7 +61,7 @@ def test_show_tells_everything_a_phenomenon_declares(capsys):
             prediction.order, prediction.source, toy.breaks[0].statement]  # fmt: skip
     told += [f"{d.name} {d.why}" for d in prediction.decoys]
     told += [f"{doc} [{unit}]" for unit, doc in toy.measure_info.values()]
-    told += ["noise inner label² 1 >= 0 variance of a row", "shift traced label 0 -10 .. 10"]
+    told += ["noise inner 1 >= 0 variance of a row [label²]", "shift traced 0 -10 .. 10 true mean"]
     for part in told:
         assert part in text
 
@@ -75,6 +75,17 @@ def test_show_fits_80_columns_and_has_strict_json(name, capsys, monkeypatch):
     for axis in phenomena.load(name).axes:
         assert axis in entry["axes"]
         assert entry["axes"][axis]["kind"] in text
+
+
+def test_show_renders_the_formulas_that_have_a_statement(capsys):
+    entry = strict(answer(capsys, "show", "repeated_data", "--json"))
+    worst = {f["name"]: f for f in entry["formulas"]}["repetition.worst_excess"]
+    assert "\\sqrt{1 - f}" in worst["latex"]
+    text = answer(capsys, "show", "repeated_data")
+    for line in worst["unicode"].splitlines():
+        assert line.rstrip() in text
+    assert "ρ " in text.split("symbols\n")[1]
+    assert strict(answer(capsys, "show", "toys.mean", "--json"))["formulas"] == []
 
 
 def test_claims_without_results_are_planned_or_not_run(capsys):

@@ -119,19 +119,24 @@ def list_(as_json: Json = False) -> None:
 
 @_command
 def show(name: Name, as_json: Json = False) -> None:
-    """Show one phenomenon: model, formulas, scope, source, axes with units and defaults."""
-    from ci_theory.cli import describe, output
+    """Show a phenomenon: model, formulas, scope, sources, axes."""
+    from ci_theory.cli import describe, formulas, output
 
     entry = describe.document(describe.named(name))
+    entry["formulas"] = formulas.document(entry["name"])
     if as_json:
         output.print_json(entry)
     else:
         describe.print_phenomenon(entry)
+        formulas.print_formulas(entry["formulas"])
 
 
 @_command
 def predict(name: Name, values: Values = None, as_json: Json = False) -> None:
-    """Evaluate the closed forms; a value may be a range: n=geom(10,1000,50)."""
+    """Evaluate closed forms at a point or over ranges.
+
+    A value may be a list, n=10,20,30, or a range, n=geom(10,1000,50), lin(a,b,k), log(x,y,k).
+    """
     from ci_theory.cli import describe, output
     from ci_theory.cli import predict as prediction
     from ci_theory.cli.assignments import split
@@ -168,7 +173,10 @@ def run(
         bool, typer.Option("--dry-run", help="print cells, memory and time; write nothing")
     ] = False,
 ) -> None:
-    """Run a sweep into its store; the same command resumes it, key=value changes it."""
+    """Run a sweep into its store, or resume it.
+
+    key=value fixes a parameter or, as a list or a range, makes it an axis.
+    """
     from ci_theory.cli import experiments
     from ci_theory.cli import run as sweeping
     from ci_theory.cli.assignments import split
@@ -190,7 +198,10 @@ def check(
     ] = 1e-3,
     as_json: Json = False,
 ) -> int:
-    """Judge predictions: exit 0 all AGREES, 1 a DISAGREES, 3 nothing worse than UNDERPOWERED."""
+    """Judge the predictions by a sweep's results.
+
+    Exit code 0: what is in scope agrees; 1: something disagrees; 3: the sweep cannot tell.
+    """
     from ci_theory.cli import output, verdicts
 
     folder = verdicts.open_store(store).folder
@@ -221,7 +232,7 @@ def demo(
         Path, typer.Option("--out", metavar="DIR", help="folder for results and figures")
     ] = Path("results"),
 ) -> int:
-    """Sweep noise, repetition and data size; locate breaks; judge formulas; draw figures."""
+    """Run the main job in small: sweeps, breaks, verdicts, figures."""
     from ci_theory.cli import demo as showing
 
     return showing.show(out)
@@ -254,7 +265,7 @@ def claims(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the claims of the seed paper, and what this package's checks say of each."""
+    """Print the claims under test, and what the checks say of each."""
     from ci_theory.cli import claims as page
     from ci_theory.cli import output
 

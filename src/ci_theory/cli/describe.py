@@ -113,7 +113,7 @@ def print_catalogue(entries: list[dict[str, Any]]) -> None:
         if "error" in entry:
             print(entry["error"])
             continue
-        print(f"{entry['name']}: {entry['title']}")
+        _print_title(entry)
         lines = [
             ("claims", ", ".join(map(str, entry["claims"])) or "none"),
             ("predictions", ", ".join(p["name"] for p in entry["predictions"])),
@@ -125,7 +125,7 @@ def print_catalogue(entries: list[dict[str, Any]]) -> None:
 
 def print_phenomenon(entry: dict[str, Any]) -> None:
     """Print everything about one phenomenon."""
-    print(f"{entry['name']}: {entry['title']}")
+    _print_title(entry)
     print_lines(
         [
             ("claims", ", ".join(map(str, entry["claims"])) or "none"),
@@ -138,7 +138,6 @@ def print_phenomenon(entry: dict[str, Any]) -> None:
         print_lines(
             [
                 ("formula", p["statement"]),
-                *([("", p["rendered"])] if p.get("rendered") else []),
                 ("scope", p["scope"]),
                 ("slack", p["order"]),
                 ("source", p["source"]),
@@ -163,15 +162,25 @@ def print_phenomenon(entry: dict[str, Any]) -> None:
     )
     print("\naxes")
     print_table(
-        ["axis", "kind", "unit", "default", "values", "meaning"],
+        ["axis", "kind", "default", "values", "meaning [unit]"],
         [
-            [name, a["kind"], a["unit"] or "-", number(a["default"]), a["bounds"], a["doc"]]
+            [
+                name,
+                a["kind"],
+                number(a["default"]),
+                a["bounds"],
+                a["doc"] + (f" [{a['unit']}]" if a["unit"] else ""),
+            ]
             for name, a in entry["axes"].items()
         ],
         right=["default"],
     )
     kinds = {a["kind"] for a in entry["axes"].values()}
     print_lines((kind, text) for kind, text in KINDS.items() if kind in kinds)
+
+
+def _print_title(entry: dict[str, Any]) -> None:
+    print_lines([(f"{entry['name']}:", entry["title"])], indent=0, width=0)
 
 
 KINDS = {

@@ -78,7 +78,8 @@ def print_table(
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
-        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+        side: Any = "right" if header in right else "left"
+        table.add_column(header, justify=side, overflow="fold", no_wrap=header == headers[0])
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _print(table, indent)
@@ -89,7 +90,7 @@ def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int
     from rich.table import Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 2 if width else 1))
     table.add_column(min_width=width)
     table.add_column(overflow="fold")
     for name, text in pairs:
