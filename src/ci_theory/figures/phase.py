@@ -1,0 +1,162 @@
+"""A measure as a map over two axes: simulation beside theory, and the ridge of its breaks."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from ci_theory._errors import BadInput, Status, unknown
+from ci_theory.figures import series, style
+from ci_theory.phenomena import Break
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["draw", "edges", "located", "paint", "predicted"]
+
+MAP = "cividis"
+
+
+def draw(
+    data: "xarray.Dataset",
+    *,
+    measure: str,
+    x: str,
+    y: str,
+    held: Mapping[str, Any] | None = None,
+    prediction: str | None = None,
+    title: str | None = None,
+    note: str = "",
+) -> Figure:
+    """Draw the mean of a measure over two axes, simulated and predicted.
+
+    If the phenomenon has a break point along ``x`` in this measure, its place is drawn on both
+    maps for every value of ``y``: located with its interval, and where theory puts it.
+
+    Args:
+        data: a Dataset from a sweep store.
+        measure: variable shown as colour.
+        x: horizontal axis.
+        y: vertical axis.
+        held: values of all other axes.
+        prediction: name of the closed form; the first one of the measure by default.
+        title: the finding; the phenomenon's title by default.
+        note: a second line under the title.
+
+    Raises:
+        BadInput: a name that the sweep does not have, or an axis without a value.
+    """
+    held = dict(held or {})
+    axes = [str(d) for d in data.dims if d != "replicate"]
+    for name in (x, y, *held):
+        if name not in axes:
+            raise unknown("axis", name, axes, where="this sweep")
+    if measure not in data.data_vars:
+        raise unknown("measure", measure, [str(v) for v in data.data_vars], where="this sweep")
+    left = [a for a in axes if a not in (x, y, *held)]
+    if left:
+        raise BadInput(f"map over {x} and {y}: axis {left[0]} needs a value")
+
+    phenomenon = series.phenomenon_of(data)
+    values = data[measure].sel(held).transpose(y, x, "replicate")
+    places, levels = data[x].to_numpy().astype(float), data[y].to_numpy()
+    simulated = series.means(values).mean
+    forms = series.predictions(phenomenon, measure, prediction)
+    fixed = {**series.fixed_values(data), **held}
+    grid = series.dense(phenomenon.axes[x], places, count=80)
+    curves = [{y: v} for v in levels.tolist()]
+    line = series.first_line(phenomenon, forms, x, grid, fixed, curves)
+    break_ = next((b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)), None)
+
+    with style.applied():
+        made, panels = style.figure(1, 1 + (line is not None), height=2.9, sharex=True, sharey=True)
+        images = [simulated] + ([_at(line, places)] if line is not None else [])
+        norm = _norm(images)
+        for axes_, image, heading in zip(panels[0], images, ("simulation", "theory"), strict=False):
+            mesh = paint(axes_, places, levels.astype(float), image, norm)
+            axes_.set_title(heading)
+            axes_.set_xlabel(style.label(x, data[x].attrs))
+        panels[0, 0].set_ylabel(style.label(y, data[y].attrs))
+        bar = made.colorbar(mesh, ax=list(panels[0]), pad=0.01)
+        bar.set_label(style.label(measure, data[measure].attrs, width=34))
+        if break_ is not None:
+            up = levels.astype(float)
+            handles = [*located(panels[0, 0], break_, places, up, values)]
+            if line is not None:
+                for axes_ in panels[0]:
+                    (drawn,) = predicted(axes_, break_, up, line)
+                handles.append(drawn)
+            style.legend_below(made, handles)
+        made.suptitle(f"{title or phenomenon.title}\n{note}".strip(), x=0.01, ha="left")
+    return made
+
+
+def paint(axes: Axes, x: np.ndarray, y: np.ndarray, image: np.ndarray, norm: Normalize) -> Any:
+    """Draw a map (y, x) with cells around the grid values; axes follow the grid's spacing."""
+    for which, grid in (("x", x), ("y", y)):
+        style.scale(axes, which, grid.min(), grid.max(), style.grid_scale(grid))
+    mesh = axes.pcolormesh(edges(x), edges(y), image, cmap=MAP, norm=norm, rasterized=True)
+    axes.grid(False)
+    return mesh
+
+
+def edges(grid: np.ndarray) -> np.ndarray:
+    """Return the limits of cells around ascending grid values, halfway on the drawn scale.
+
+    >>> edges(np.array([1.0, 2.0, 3.0]))
+    array([0.5, 1.5, 2.5, 3.5])
+    """
+    if len(grid) == 1:
+        return np.array([grid[0] - 0.5, grid[0] + 0.5])
+    log = style.grid_scale(grid) == "log"
+    u = np.log(grid) if log else np.asarray(grid, float)
+    middle = 0.5 * (u[1:] + u[:-1])
+    ends = np.concatenate([[2 * u[0] - middle[0]], middle, [2 * u[-1] - middle[-1]]])
+    return np.exp(ends) if log else ends
+
+
+def located(
+    axes: Axes,
+    break_: Break,
+    places: np.ndarray,
+    levels: np.ndarray,
+    values: "xarray.DataArray",
+) -> list[Any]:
+    """Mark where simulated curves along x break, for each level of y; return legend entries.
+
+    ``values`` has dimensions (y, x, replicate); a level without a break is left out.
+    """
+    found = [break_.locator.locate(places, curve.T) for curve in values.to_numpy()]
+    real = [i for i, f in enumerate(found) if f.status in (Status.OK, Status.AT_EDGE)]
+    if not real:
+        return []
+    centre = np.array([found[i].value for i in real])
+    low = np.array([max(found[i].low, places.min()) for i in real])
+    high = np.array([min(found[i].high, places.max()) for i in real])
+    bars = [np.maximum(centre - low, 0), np.maximum(high - centre, 0)]
+    look: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 3.2, "mfc": "white", "mec": "black"}
+    text = "located break, 95 % interval"
+    return [axes.errorbar(centre, levels[real], xerr=bars, ecolor="black", label=text, **look)]
+
+
+def predicted(axes: Axes, break_: Break, levels: np.ndarray, line: series.Line) -> list[Any]:
+    """Draw where the predicted curves break, by the same locator; return legend entries."""
+    found = [break_.locator.locate(line.x, curve) for curve in line.value]
+    where = [f.value if f.status == Status.OK else np.nan for f in found]
+    return axes.plot(where, levels, color="#D55E00", lw=1.4, label="predicted break")
+
+
+def _at(line: series.Line, places: np.ndarray) -> np.ndarray:
+    """Return a line's values at grid places, which it contains."""
+    return line.value[:, np.searchsorted(line.x, places)]
+
+
+def _norm(images: list[np.ndarray]) -> Normalize:
+    flat = np.concatenate([i[np.isfinite(i)] for i in images])
+    if not len(flat):
+        return Normalize(0.0, 1.0)
+    low, high = float(flat.min()), float(flat.max())
+    return LogNorm(low, high) if style.spread(low, high) == "log" else Normalize(low, high)

@@ -1,0 +1,179 @@
+"""What a picture shows, as numbers: means with intervals, and closed forms on a dense grid."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ci_theory._errors import Status, unknown
+from ci_theory._record import Axis
+from ci_theory.figures.style import grid_scale
+from ci_theory.locate.student import quantile
+from ci_theory.phenomena import Phenomenon, Prediction, load, predict
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = [
+    "Line",
+    "Means",
+    "dense",
+    "first_line",
+    "fixed_values",
+    "line",
+    "means",
+    "phenomenon_of",
+    "predictions",
+]
+
+
+class Means(NamedTuple):
+    """Means over replicates with the half-widths of their intervals, arrays of one shape.
+
+    Attributes:
+        mean: NaN where no replicate is finite.
+        half: half-width of the interval; NaN with fewer than two finite replicates.
+        runs: finite replicates.
+    """
+
+    mean: np.ndarray
+    half: np.ndarray
+    runs: np.ndarray
+
+
+def means(values: "xarray.DataArray", confidence: float = 0.95) -> Means:
+    """Average over the dimension ``replicate``; values that are not finite are left out.
+
+    The interval is Student's, of the mean.
+    """
+    y = values.transpose(..., "replicate").to_numpy()
+    good = np.isfinite(y)
+    count = good.sum(axis=-1)
+    total = np.where(good, y, 0.0).sum(axis=-1)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    squares = (np.where(good, y - mean[..., None], 0.0) ** 2).sum(axis=-1)
+    enough = count > 1
+    variance = np.divide(squares, count - 1, out=np.full(total.shape, np.nan), where=enough)
+    error = np.sqrt(np.divide(variance, count, out=variance, where=enough))
+    factor = {c: quantile(0.5 + confidence / 2, c - 1) for c in np.unique(count) if c > 1}
+    half = error * np.vectorize(lambda c: factor.get(c, np.nan), otypes=[float])(count)
+    return Means(mean, half, count)
+
+
+class Line(NamedTuple):
+    """A closed form along an axis, for each of k curves.
+
+    Attributes:
+        x: places (t,).
+        value: the form (k, t), NaN where it has no value.
+        slack: its own finite-size bound (k, t).
+        valid: whether it claims the mean of a run here (k, t).
+        decoys: name -> values (k, t) of the wrong forms.
+    """
+
+    x: np.ndarray
+    value: np.ndarray
+    slack: np.ndarray
+    valid: np.ndarray
+    decoys: dict[str, np.ndarray]
+
+
+def phenomenon_of(data: "xarray.Dataset") -> Phenomenon:
+    """Load the phenomenon that a Dataset holds."""
+    return load(data.attrs["phenomenon"])
+
+
+def fixed_values(data: "xarray.Dataset") -> dict[str, Any]:
+    """Return the parameters that no axis varies."""
+    return dict(json.loads(data.attrs["fixed"]))
+
+
+def predictions(phenomenon: Phenomenon, measure: str, name: str | None = None) -> list[Prediction]:
+    """Return the predictions of a measure in their order, or the named one alone.
+
+    Raises:
+        BadInput: no prediction of that name.
+    """
+    if name is not None:
+        named = {p.name: p for p in phenomenon.predictions}
+        if name not in named:
+            raise unknown("prediction", name, named, where=phenomenon.name)
+        return [named[name]]
+    return [p for p in phenomenon.predictions if p.measure == measure]
+
+
+def dense(axis: Axis, values: Sequence[float] | np.ndarray, count: int = 160) -> np.ndarray:
+    """Return a grid over the range of some values, with the values themselves in it.
+
+    Evenly spaced on the scale that a picture would choose; whole numbers stay whole.
+    """
+    seen = np.asarray(values, float)
+    low, high = float(seen.min()), float(seen.max())
+    even = np.geomspace if grid_scale(np.sort(seen)) == "log" else np.linspace
+    grid = np.unique(np.concatenate([even(low, high, count), seen]))
+    grid = np.clip(grid, low, high)
+    return np.unique(np.round(grid)) if axis.type is int else grid
+
+
+def line(
+    phenomenon: Phenomenon,
+    form: Prediction,
+    axis: str,
+    places: np.ndarray,
+    fixed: Mapping[str, Any],
+    curves: Sequence[Mapping[str, Any]] = ({},),
+) -> Line:
+    """Evaluate a prediction along an axis, once per curve.
+
+    Args:
+        phenomenon: the phenomenon.
+        form: one of its predictions.
+        axis: the parameter along the axis.
+        places: its values (t,).
+        fixed: the other parameters.
+        curves: per curve, the parameters in which it differs from ``fixed``.
+    """
+    k, t = len(curves), len(places)
+    columns: dict[str, Any] = {**fixed, axis: list(np.tile(places, k))}
+    for name in curves[0]:
+        columns[name] = [curve[name] for curve in curves for _ in range(t)]
+    alone = dataclasses.replace(phenomenon, predictions=(form,))  # no other form is evaluated
+    found = predict(alone, columns)[form.name]
+    estimate = found.estimate
+    usable = estimate.status == Status.OK
+    return Line(
+        x=np.asarray(places, float),
+        value=np.where(usable, estimate.value, np.nan).reshape(k, t),
+        slack=np.asarray(estimate.slack).reshape(k, t),
+        valid=(estimate.valid & usable).reshape(k, t),
+        decoys={name: np.asarray(wrong).reshape(k, t) for name, wrong in found.decoys.items()},
+    )
+
+
+def first_line(
+    phenomenon: Phenomenon,
+    forms: Sequence[Prediction],
+    axis: str,
+    places: np.ndarray,
+    fixed: Mapping[str, Any],
+    curves: Sequence[Mapping[str, Any]] = ({},),
+) -> Line | None:
+    """Evaluate for every curve the first of several predictions that speaks about it.
+
+    Decoys are those of the first prediction. None if there is no prediction.
+    """
+    found = None
+    for form in forms:
+        if found is not None and np.isfinite(found.value).any(axis=1).all():
+            break
+        made = line(phenomenon, form, axis, places, fixed, curves)
+        if found is None:
+            found = made
+            continue
+        silent = ~np.isfinite(found.value).any(axis=1)[:, None]
+        both = zip(made[1:4], found[1:4], strict=True)
+        value, slack, valid = (np.where(silent, new, old) for new, old in both)
+        found = found._replace(value=value, slack=slack, valid=valid)
+    return found

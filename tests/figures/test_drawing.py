@@ -1,0 +1,125 @@
+"""Every generic figure: what is on it, its labels, and bytes that never change."""
+
+import hashlib
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from ci_theory._errors import BadInput
+from ci_theory.figures import curves, phase, style
+
+DRAWINGS = {
+    "curves": lambda data: curves.draw(data, decoys=("noise halved",), note="a note"),
+    "curves of one panel": lambda data: curves.draw(data, held={"ridge": 1.0}),
+    "curves along ridge": lambda data: curves.draw(data, x="ridge", colour="noise"),
+    "map": lambda data: phase.draw(
+        data, measure="test_error", x="n", y="noise", held={"ridge": 1.0}
+    ),
+}
+
+
+@pytest.fixture(params=DRAWINGS, scope="module")
+def drawing(request):
+    return DRAWINGS[request.param]
+
+
+def test_two_runs_write_the_same_bytes(drawing, sweep, tmp_path):
+    digests = []
+    for run in ("first", "second"):
+        files = style.save(drawing(sweep), tmp_path / run, "figure", dpi=80)
+        assert [f.name for f in files] == ["figure.png", "figure.pdf"]
+        digests.append([hashlib.sha256(f.read_bytes()).hexdigest() for f in files])
+        assert sorted(f.name for f in (tmp_path / run).iterdir()) == ["figure.pdf", "figure.png"]
+    assert digests[0] == digests[1]
+
+
+def test_axes_are_labelled_with_their_units(drawing, sweep):
+    made = drawing(sweep)
+    labels = [text for a in made.axes for text in (a.get_xlabel(), a.get_ylabel()) if text]
+    labels = [text.replace("\n", " ") for text in labels if text != "break"]
+    assert len(labels) >= 2
+    for text in labels:
+        assert text.endswith("]"), text
+        assert "[" in text, text
+
+
+def test_drawing_leaves_matplotlib_as_it_was(drawing, sweep, tmp_path):
+    before = dict(mpl.rcParams)
+    style.save(drawing(sweep), tmp_path, "figure", formats=("png",), dpi=50)
+    assert dict(mpl.rcParams) == before
+
+
+def test_legend_covers_no_panel(drawing, sweep):
+    made = drawing(sweep)
+    made.draw_without_rendering()
+    for legend in made.legends:
+        box = legend.get_window_extent()
+        assert not any(box.overlaps(a.get_window_extent()) for a in made.axes)
+
+
+def test_curves_show_the_means_the_theory_and_the_break(sweep):
+    made = curves.draw(sweep, held={"ridge": 1.0})
+    strip, main = made.axes
+    drawn = [line.get_xydata() for line in main.get_lines()]
+    mean = sweep["test_error"].sel(ridge=1.0, noise=1.0).mean("replicate").to_numpy()
+    assert any(len(xy) == len(mean) and np.allclose(xy[:, 1], mean) for xy in drawn)
+    # the peak in n of noisy labels is near n = p = 100, located and predicted
+    centres = [xy[0, 0] for xy in (li.get_xydata() for li in strip.get_lines()) if len(xy) == 1]
+    assert len(centres) >= 2
+    assert all(90 < c < 110 for c in centres)
+
+
+def test_a_hidden_interval_is_said_to_be_hidden(sweep):
+    quiet = sweep.copy()
+    mean = sweep["test_error"].mean("replicate")
+    quiet["test_error"] = (mean + 1e-6 * sweep["test_error"]).transpose(*sweep["test_error"].dims)
+    quiet["test_error"].attrs = sweep["test_error"].attrs
+    loud = sweep.copy()
+    loud["test_error"] = mean + 30 * (sweep["test_error"] - mean)
+    loud["test_error"].attrs = sweep["test_error"].attrs
+    texts = [
+        " ".join(t.get_text() for t in curves.draw(data).legends[0].get_texts())
+        for data in (quiet, loud)
+    ]
+    assert "smaller than the symbol" in texts[0]
+    assert "smaller than the symbol" not in texts[1]
+
+
+def test_map_cells_are_centred_on_the_grid():
+    assert np.allclose(phase.edges(np.array([1.0, 2.0, 3.0])), [0.5, 1.5, 2.5, 3.5])
+    assert np.allclose(phase.edges(np.array([1.0, 10.0, 100.0])), 10.0 ** np.arange(-0.5, 3))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"measure": "test_eror"}, "unknown measure 'test_eror'"),
+        ({"x": "m"}, "unknown axis 'm'"),
+        ({"decoys": ("noise doubled",)}, "unknown decoy 'noise doubled'"),
+    ],
+)
+def test_a_wrong_name_is_one_line(sweep, arguments, message):
+    with pytest.raises(BadInput, match=message):
+        curves.draw(sweep, **arguments)
+
+
+def test_a_map_needs_a_value_for_every_other_axis(sweep):
+    with pytest.raises(BadInput, match="ridge needs a value"):
+        phase.draw(sweep, measure="test_error", x="n", y="noise")
+
+
+def test_colours_of_numbers_follow_their_order():
+    shuffled = style.colours([3.0, 1.0, 2.0])
+    ordered = style.colours([1.0, 2.0, 3.0])
+    assert [shuffled[1], shuffled[2], shuffled[0]] == ordered
+    assert style.colours(["a", "b"]) == list(style.PALETTE[:2])
+    assert style.colours([True, False]) == list(style.PALETTE[:2])
+
+
+def test_an_unwritable_folder_is_one_line(sweep, tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    made = curves.draw(sweep, held={"ridge": 1.0})
+    with pytest.raises(BadInput, match="cannot be written"):
+        style.save(made, blocker / "out", "figure")

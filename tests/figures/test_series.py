@@ -1,0 +1,76 @@
+"""Means, intervals and dense lines are what they claim to be."""
+
+import numpy as np
+import pytest
+import xarray
+
+from ci_theory._errors import BadInput
+from ci_theory.figures import series
+from ci_theory.phenomena import load, predict
+
+
+def test_mean_and_interval_of_known_numbers():
+    found = series.means(xarray.DataArray([[1.0, 2.0, 3.0]], dims=("n", "replicate")))
+    # Student's two-sided 95 % quantile with two degrees of freedom is 4.302653 (tables)
+    assert found.mean == pytest.approx(2.0)
+    assert found.half == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
+
+
+def test_interval_covers_a_normal_mean_nineteen_times_in_twenty():
+    draws = np.random.default_rng(1).normal(size=(4000, 5))
+    found = series.means(xarray.DataArray(draws, dims=("cell", "replicate")))
+    missed = np.mean(np.abs(found.mean) > found.half)
+    assert 0.036 < missed < 0.065  # 4 binomial standard errors around 0.05
+
+
+def test_values_that_are_not_finite_are_left_out():
+    y = [[1.0, np.nan, 3.0], [np.inf, 5.0, np.nan], [np.nan, np.nan, np.nan]]
+    found = series.means(xarray.DataArray(y, dims=("n", "replicate")))
+    assert found.runs.tolist() == [2, 1, 0]
+    assert found.mean[:2].tolist() == [2.0, 5.0]
+    assert np.isnan(found.mean[2])
+    assert np.isnan(found.half[1:]).all()
+
+
+def test_dense_grid_holds_the_values_and_whole_numbers_stay_whole():
+    axes = load("ridge_peak").axes
+    n = series.dense(axes["n"], [20, 45, 500])
+    assert set(n) >= {20, 45, 500}
+    assert np.array_equal(n, np.round(n))
+    assert (n.min(), n.max()) == (20, 500)
+    ridge = series.dense(axes["ridge"], [1e-4, 0.37, 1.0], count=50)
+    assert set(ridge) >= {1e-4, 0.37, 1.0}
+    assert np.all(np.diff(ridge) > 0)
+
+
+def test_line_is_the_prediction_point_by_point(sweep):
+    phenomenon = load("ridge_peak")
+    (form,) = series.predictions(phenomenon, "test_error")
+    places = np.array([50.0, 100.0, 200.0])
+    fixed = {**series.fixed_values(sweep), "ridge": 1.0}
+    line = series.line(phenomenon, form, "n", places, fixed, [{"noise": 0.1}, {"noise": 1.0}])
+    points = {"n": [50, 100, 200] * 2, "noise": [0.1] * 3 + [1.0] * 3}
+    direct = predict(phenomenon, {**fixed, **points})["test_error"].estimate
+    assert line.value.ravel() == pytest.approx(direct.value, rel=1e-12)
+    assert line.valid.ravel().tolist() == direct.valid.tolist()
+    assert len(set(direct.value)) == 6
+    assert line.decoys["noise halved"].shape == (2, 3)
+
+
+def test_unknown_prediction_is_named():
+    with pytest.raises(BadInput, match="did you mean 'test_error'"):
+        series.predictions(load("ridge_peak"), "test_error", "test_eror")
+
+
+def test_a_curve_gets_the_first_prediction_that_speaks_about_it():
+    phenomenon = load("ridge_peak")
+    forms = [p for p in phenomenon.predictions if p.name in ("finite_size_excess", "test_error")]
+    forms.sort(key=lambda p: p.name)  # the exact form first: it is silent at a positive ridge
+    places, curves = np.array([50.0, 200.0]), [{"ridge": 0.0}, {"ridge": 1.0}]
+    fixed = {"p": 100, "noise": 0.5}
+    both = series.first_line(phenomenon, forms, "n", places, fixed, curves)
+    exact, limit = (series.line(phenomenon, f, "n", places, fixed, curves) for f in forms)
+    assert np.isnan(exact.value[1]).all()
+    assert np.array_equal(both.value[0], exact.value[0])
+    assert np.array_equal(both.value[1], limit.value[1])
+    assert series.first_line(phenomenon, [], "n", places, fixed, curves) is None
