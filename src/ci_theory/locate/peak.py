@@ -33,11 +33,13 @@ class Peak:
       bound; if there is none, the stretch that the heights bound is the answer. AT_EDGE: it
       extends to an end of the axis, and the interval is open there.
 
-    Measured coverage of the 95 % interval (300 curves each, 10, 30 and 100 replicates, 13 and 41
-    points, shapes: parabola, Gaussian, cusp 1/(|x|+w), Lorentz, quartic plateau, skewed, double
-    descent; noise constant, proportional, lognormal, correlated 0.8 along the axis; where at
-    least half of the curves are found to have a peak): 0.92 to 0.99, mean 0.96, for the peak of the
-    true curve by the same rule. The interval of the height covers 0.88 to 0.97.
+    Measured coverage of the 95 % interval for the peak of the true curve by the same rule, over
+    198 settings of 300 curves each (10, 30, 100 replicates; 13, 41 points; parabola, Gaussian,
+    cusp 1/(|x|+w), Lorentz curve, quartic plateau; noise of 10 and 40 %, constant, proportional,
+    lognormal, correlated by 0.8 along the axis; settings in which at least half of the curves
+    show a peak): mean 0.963, nine in ten settings between 0.943 and 0.988 (binomial error
+    0.011), plateaus 0.984. The interval of the height: mean 0.954, lowest 0.90 on plateaus.
+    False peaks on monotone and flat curves: at most 1 %.
 
     Attributes:
         log_axis: fit in log x; None decides by which scale the grid is more even on.

@@ -1,0 +1,153 @@
+import dataclasses
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from check_toy import TOY, exact, prediction, sweep
+
+from ci_theory import Status
+from ci_theory.check.breaks import locate_breaks
+from ci_theory.phenomena import Break
+
+PLACES = np.linspace(-1.0, 5.0, 19).tolist()
+
+
+@pytest.fixture(scope="module")
+def tops():
+    return sweep({"place": PLACES, "top": [1.0, 2.3, 9.0]}, replicates=30)
+
+
+def test_every_break_of_every_slice_is_located_beside_its_prediction(tops):
+    found = locate_breaks(tops, TOY).found
+    assert [(one.kind.name, one.at["top"]) for one in found] == [
+        ("top", 1.0),
+        ("top", 2.3),
+        ("top", 9.0),
+        ("half", 1.0),
+        ("half", 2.3),
+        ("half", 9.0),
+    ]
+    for one in found[:2]:
+        assert one.measured.status == Status.OK
+        assert one.covers is True
+        assert one.agrees is True
+        assert one.covers_closed_form is True
+        assert one.closed_form == one.at["top"]
+        assert one.predicted.value == pytest.approx(one.at["top"], abs=0.02)
+        assert one.predicted.reach == one.measured.reach
+        assert one.step == pytest.approx(1 / 3)
+    no_peak = found[2]  # rises to the end of the axis
+    assert no_peak.measured.status == no_peak.predicted.status == Status.NO_BREAK
+    assert no_peak.agrees is True
+    assert no_peak.covers is None
+    half = found[4]
+    assert half.predicted.value == pytest.approx(2.3 - np.sqrt(2 * np.log(2)), abs=0.02)
+    assert half.covers is True
+    assert np.isnan(half.closed_form)
+    assert half.covers_closed_form is None
+
+
+def shifted(by, slack=0.0):
+    def evaluate(params, world):
+        value = params.scale * jnp.exp(-0.5 * (params.place - params.top - by) ** 2)
+        return exact(value)._replace(slack=slack)
+
+    return evaluate
+
+
+def with_bump(evaluate):
+    return dataclasses.replace(TOY, predictions=(prediction("bump", evaluate),))
+
+
+def test_a_shifted_prediction_is_missed_and_slack_can_excuse_it(tops):
+    wrong = locate_breaks(tops, with_bump(shifted(0.5))).found[1]
+    assert wrong.covers is False
+    assert wrong.agrees is False
+    loose = locate_breaks(tops, with_bump(shifted(0.5, slack=0.3))).found[1]
+    assert loose.covers is False
+    assert loose.agrees is True
+    assert loose.predicted_low < 2.3 < loose.predicted.value < loose.predicted_high
+
+
+def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_see(tops):
+    tall = locate_breaks(tops, with_bump(shifted(-7.0))).found[2]  # predicts 2 for the top at 9
+    assert tall.measured.status == Status.NO_BREAK
+    assert tall.visible
+    assert tall.agrees is False
+
+    def ripple(params, world):
+        rise = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        return exact(rise + 1e-3 * jnp.exp(-20 * (params.place - 2) ** 2))
+
+    tiny = locate_breaks(tops, with_bump(ripple)).found[2]
+    assert tiny.predicted.status == Status.OK
+    assert not tiny.visible
+    assert tiny.agrees is None
+
+
+def test_points_without_a_finite_prediction_are_left_out_of_both_curves(tops):
+    def holed(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        hole = jnp.abs(params.place - params.top) < 0.3
+        return exact(jnp.where(hole, jnp.inf, value))
+
+    one = locate_breaks(tops, with_bump(holed)).found[1]
+    assert one.measured.status == one.predicted.status == Status.OK
+    assert one.step > 0.5
+    assert one.covers is True
+
+
+def test_delicate_where_the_mean_has_no_normal_error_bar(tops):
+    def masked(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        return exact(value)._replace(valid=jnp.abs(params.place - params.top) > 0.2)
+
+    assert locate_breaks(tops, with_bump(masked)).found[1].delicate
+    assert not locate_breaks(tops, TOY).found[1].delicate
+
+
+def test_without_a_prediction_the_break_is_still_measured(tops):
+    one = locate_breaks(tops, dataclasses.replace(TOY, predictions=())).found[1]
+    assert one.measured.status == Status.OK
+    assert one.predicted.status == Status.OUT_OF_SCOPE
+    assert one.covers is None
+    assert one.agrees is None
+
+
+def test_lost_curves_are_reported_plainly(tops):
+    data = tops.copy(deep=True)
+    data["bump"][:, 1] = np.nan
+    one = locate_breaks(data, TOY).found[1]
+    assert one.measured.status == Status.NOT_FINITE
+    assert one.agrees is None
+    assert locate_breaks(data, TOY).table()[1]["measured"] == "not a finite number"
+
+
+def test_breaks_of_axes_that_were_not_swept_are_not_looked_for(tops):
+    elsewhere = Break(name="elsewhere", axis="noise", measure="bump", locator=TOY.breaks[0].locator)
+    found = locate_breaks(tops, dataclasses.replace(TOY, breaks=(elsewhere,)))
+    assert found.found == ()
+    assert found.table() == []
+
+
+def test_intervals_cover_in_nineteen_slices_of_twenty():
+    data = sweep({"place": PLACES, "top": np.linspace(1, 3, 30).tolist()}, replicates=20, seed=5)
+    found = [one for one in locate_breaks(data, TOY).found if one.kind.name == "top"]
+    told = [one.covers for one in found if one.covers is not None]
+    assert len(told) >= 28
+    assert np.mean(told) >= 0.9
+
+
+def test_table_and_json(tops):
+    report = locate_breaks(tops, TOY)
+    rows = report.table()
+    assert len({tuple(row) for row in rows}) == 1
+    assert all(isinstance(v, str) for row in rows for v in row.values())
+    assert rows[1]["at"] == "top=2.3"
+    assert rows[1]["covers"] == "yes"
+    body = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert len(body["breaks"]) == 6
+    assert body["breaks"][2]["measured"]["value"] is None
+    assert body["breaks"][2]["measured"]["status"] == "NO_BREAK"
+    assert "intervals miss" in body["note"]

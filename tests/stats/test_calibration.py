@@ -1,0 +1,72 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ci_theory.check.calibration import Setting, alarms, like, power
+
+SETTINGS = {
+    "normal": Setting(),
+    "one run for all cells": Setting(shared=0.9, inner=True),
+    "skewed": Setting(tail=0.5),
+    "few replicates, skewed": Setting(tail=0.5, replicates=12),
+    "few cells": Setting(cells=3),
+    "very different cells": Setting(spread=(0.01, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_false_alarms_come_at_the_nominal_rate(name):
+    # Design: 3 to 7 % at a nominal 5 %. With 400 sweeps the binomial interval must meet the band.
+    rate = alarms(SETTINGS[name], level=0.05, sweeps=400, seed=1)
+    assert rate.low < 0.07
+    assert rate.high > 0.03
+    assert 0.02 <= rate.value <= 0.08
+
+
+def test_false_alarms_of_a_strict_level_stay_rare_with_skewed_replicates():
+    rate = alarms(Setting(tail=0.5, replicates=15), level=1e-3, sweeps=1000, seed=2)
+    assert rate.value <= 4e-3
+
+
+def test_power_against_a_bias_of_three_percent():
+    assert power(Setting(), bias=0.03, sweeps=200, seed=3).value >= 0.95
+    assert power(Setting(), bias=-0.03, sweeps=200, seed=3).value >= 0.95
+    assert power(Setting(), bias=0.002, sweeps=200, seed=3).value < 0.5
+
+
+def test_a_deviation_within_the_slack_is_no_alarm():
+    true = Setting(slack=0.03, offset=0.03)
+    assert alarms(true, level=0.05, sweeps=400, seed=4).value <= 0.05
+    assert power(dataclasses.replace(true, slack=0.01), sweeps=200, seed=4).value > 0.5
+
+
+def test_a_checker_with_plain_t_tests_would_not_pass():
+    # The reason for the corrections: same replicates, one t test a cell, no correction.
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(5)
+    setting = Setting(tail=1.0, replicates=15)
+    hits = 0
+    for _ in range(300):
+        c = setting.draw(rng)
+        p = ttest_1samp(c.values, c.estimate.value[:, None], axis=1).pvalue
+        hits += p.min() < 1e-3 / len(p)
+    assert hits / 300 > 0.05
+
+
+def test_rates_carry_exact_binomial_intervals():
+    from scipy.stats import binomtest
+
+    rate = alarms(Setting(cells=3, replicates=8), level=0.5, sweeps=60, seed=6)
+    hits = round(rate.value * 60)
+    expected = binomtest(hits, 60).proportion_ci(method="exact")
+    assert (rate.low, rate.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
+
+
+def test_a_setting_like_a_real_comparison():
+    drawn = Setting(cells=200, replicates=400, spread=(0.05, 0.3), tail=0.5)
+    found = like(drawn.draw(np.random.default_rng(7)))
+    assert (found.cells, found.replicates) == (200, 400)
+    assert found.tail == pytest.approx(0.5, abs=0.1)
+    assert found.spread == pytest.approx((0.055, 0.274), rel=0.15)

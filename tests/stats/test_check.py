@@ -1,0 +1,311 @@
+import dataclasses
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from check_toy import TOY, decoy, exact, prediction, sweep
+from scipy.stats import ttest_1samp
+
+from ci_theory import BadInput, Status
+from ci_theory.check import Verdict, check
+from ci_theory.check.compare import compare
+from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_skewed
+
+NOISES = [0.5, 1.0, 2.0, 4.0]
+AXES = {"noise": NOISES, "scale": [1.0, 3.0]}
+
+
+@pytest.fixture(scope="module")
+def small():
+    return sweep(AXES, replicates=60)
+
+
+def toy(*predictions):
+    return dataclasses.replace(TOY, predictions=predictions)
+
+
+def scaled(factor, slack=0.0):
+    """The true formula times a factor, with a relative slack."""
+
+    def evaluate(params, world):
+        value = params.scale * params.noise
+        return exact(factor * value)._replace(slack=slack * value)
+
+    return evaluate
+
+
+def only(dataset, phenomenon, **options):
+    report = check(dataset, phenomenon, **options)
+    return report.outcomes[0]
+
+
+# --- verdicts -----------------------------------------------------------------------------------
+
+
+def test_a_true_formula_agrees_and_the_decoys_are_told_from_it(small):
+    outcome = only(small, toy(TOY.predictions[0]), effect=0.05)
+    assert outcome.verdict is Verdict.AGREES, outcome.reason
+    assert outcome.decoys["halved"].rejected
+    assert outcome.decoys["halved"].pooled.value == pytest.approx(1.0, abs=0.05)
+    assert outcome.decoys["same"].vacuous
+    assert abs(outcome.own.pooled.value) < 4 * outcome.own.pooled.error
+
+
+@pytest.mark.parametrize("factor", [1.1, 0.9])
+def test_a_wrong_formula_disagrees(small, factor):
+    report = check(small, toy(prediction("power", scaled(factor))))
+    assert report.verdict is Verdict.DISAGREES
+    assert report.exit_code == 1
+    bias = report.outcomes[0].own.pooled
+    assert bias.value == pytest.approx(1 / factor - 1, abs=4 * bias.error)
+
+
+def test_a_formula_wrong_in_one_cell_disagrees_and_the_cell_is_named(small):
+    def evaluate(params, world):
+        bad = (params.noise == 2.0) & (params.scale == 3.0)
+        return exact(params.scale * params.noise * jnp.where(bad, 1.5, 1.0))
+
+    outcome = only(small, toy(prediction("power", evaluate)))
+    assert outcome.verdict is Verdict.DISAGREES
+    assert (outcome.worst_cell["noise"], outcome.worst_cell["scale"]) == (2.0, 3.0)
+    assert outcome.worst_cell["predicted"] == pytest.approx(9.0)
+    assert outcome.worst_cell["z"] < -5
+
+
+def test_slack_excuses_a_deviation_and_the_decoys_with_it(small):
+    off = toy(prediction("power", scaled(1.2, slack=0.25), decoy("near", 1.1)))
+    outcome = only(small, off)
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert not outcome.own.rejected
+    assert not outcome.decoys["near"].rejected
+    beyond = toy(prediction("power", scaled(1.5, slack=0.25)))
+    assert only(small, beyond).verdict is Verdict.DISAGREES
+
+
+def test_a_surviving_decoy_leaves_the_sweep_underpowered(small):
+    close = toy(prediction("power", scaled(1.0), decoy("halved", 0.5), decoy("close", 1.003)))
+    outcome = only(small, close, effect=0.05)
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert outcome.reason == "cannot tell it from: close"
+
+
+def test_only_vacuous_decoys_leave_it_underpowered(small):
+    outcome = only(small, toy(prediction("power", scaled(1.0), decoy("same", 1.0))), effect=0.05)
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert "every decoy says the same" in outcome.reason
+
+
+def test_an_effect_too_small_to_see_leaves_it_underpowered(small):
+    outcome = only(small, toy(prediction("power", scaled(1.0))), effect=0.01)
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert outcome.detectable > 0.01
+    agreed = only(small, toy(prediction("power", scaled(1.0))), effect=0.05)
+    assert agreed.verdict is Verdict.AGREES
+
+
+def test_two_replicates_are_too_few():
+    outcome = only(sweep(AXES, replicates=2), toy(TOY.predictions[0]))
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert "fewer than 3 replicates" in outcome.reason
+
+
+def test_out_of_scope_where_no_cell_is_valid():
+    report = check(sweep({"noise": [60.0, 70.0]}, replicates=5), toy(TOY.predictions[0]))
+    assert report.verdict is Verdict.OUT_OF_SCOPE
+    assert report.exit_code == 3
+
+
+def test_invalid_cells_do_not_count():
+    data = sweep({"noise": [1.0, 2.0, 60.0]}, replicates=60)
+    data["power"][2] = 1e9
+    outcome = only(data, toy(TOY.predictions[0]), effect=0.1)
+    assert outcome.verdict is Verdict.AGREES
+    assert outcome.comparison.judged.tolist() == [True, True, False]
+
+
+def test_few_very_skewed_replicates_are_underpowered():
+    data = sweep({"noise": [1.0]}, replicates=10)
+    data["power"][:] = 1.0
+    data["power"][0, 0] = 1.4
+    outcome = only(data, toy(prediction("power", scaled(1.0))), effect=1.0)
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert "skewness" in outcome.reason
+
+
+def test_an_exactly_reproduced_zero_agrees(small):
+    data = small.assign(power=small["power"] * 1e-30)
+    decoys = (decoy("not zero", 1.0),)
+    outcome = only(data, toy(prediction("power", scaled(0.0), *decoys)))
+    assert outcome.verdict is Verdict.AGREES
+    assert np.isnan(outcome.detectable)
+
+
+# --- what is left out, and bookkeeping ------------------------------------------------------------
+
+
+def test_cells_with_lost_runs_are_left_out_and_counted():
+    data = sweep(AXES, replicates=40, status=True)
+    data["power"][0, 0, 3] = np.nan  # shows in the value
+    data["status"][1, 1, 5] = int(Status.NOT_FINITE)  # shows in the status only
+    data["status"][2, 0, 7] = -1  # not simulated yet: nothing is wrong with the cell
+    data["power"][2, 0, 7] = np.nan
+    c = compare(data, TOY)[0]
+    assert c.lost.reshape(4, 2).tolist() == [[1, 0], [0, 1], [0, 0], [0, 0]]
+    assert c.judged.sum() == 6
+    assert c.count.reshape(4, 2).tolist() == [[39, 40], [40, 39], [39, 40], [40, 40]]
+    body = check(data, TOY).to_json()["predictions"][0]
+    assert (body["judged"], body["with_lost_runs"]) == (6, 2)
+
+
+def test_the_order_of_the_dimensions_is_irrelevant(small):
+    turned = small.transpose("replicate", "scale", "noise")
+    cells = []
+    for data in (turned, small):
+        c = compare(data, TOY)[0]
+        cells.append(
+            dict(zip(zip(c.axes["noise"], c.axes["scale"], strict=True), c.mean, strict=True))
+        )
+    assert cells[0] == pytest.approx(cells[1], rel=1e-12)
+    assert check(turned, TOY).verdict is check(small, TOY).verdict
+
+
+def test_the_level_is_shared_by_the_predictions_in_scope(small):
+    report = check(small, TOY, level=0.01)
+    assert [o.level for o in report.outcomes] == [0.005, 0.005]
+    assert only(small, toy(TOY.predictions[0]), level=0.01).level == 0.01
+
+
+def test_neighbours_lie_on_numeric_axes_with_their_own_random_numbers():
+    axes = {"family": ["plain", "odd"], "noise": NOISES, "scale": [1.0, 3.0]}
+    data = sweep(axes, replicates=4)
+    near = compare(data, TOY)[0].near
+    neighbours = [sorted(set(row[row >= 0].tolist())) for row in near]
+    # cell (family, noise, scale) has index 8 family + 2 noise + scale: only noise steps count
+    assert neighbours[0] == [2]
+    assert neighbours[3] == [1, 5]
+    assert neighbours[8] == [10]
+    paired = sweep(axes, replicates=4, paired=("noise",))
+    assert np.all(compare(paired, TOY)[0].near == -1)
+
+
+def test_paired_axes_share_their_runs_and_are_judged():
+    data = sweep(AXES, replicates=60, paired=("noise",))
+    ratio = data["power"].values / np.array(NOISES)[:, None, None]
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:1], ratio.shape), rtol=1e-12)
+    outcome = only(data, toy(prediction("power", scaled(1.0))), effect=0.2)
+    assert outcome.verdict is Verdict.AGREES
+    # 8 cells, one run: the error is that of a single cell, not of 8
+    c = outcome.comparison
+    assert outcome.own.pooled.error == pytest.approx(c.error[0] / 0.5, rel=0.05)
+
+
+def test_table_and_json(small):
+    report = check(small, TOY)
+    rows = report.table()
+    assert [row["prediction"] for row in rows] == ["power", "bump"]
+    assert len({tuple(row) for row in rows}) == 1
+    assert all(isinstance(v, str) for row in rows for v in row.values())
+    body = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert body["phenomenon"] == "toy"
+    assert body["predictions"][0]["decoys"]["same"]["vacuous"] is True
+    low, high = body["predictions"][0]["own"]["pooled"]["interval_95"]
+    assert low < body["predictions"][0]["own"]["pooled"]["value"] < high
+
+
+def test_datasets_that_do_not_fit_are_refused(small):
+    with pytest.raises(BadInput, match="phenomenon"):
+        check(small.assign_attrs(phenomenon="toi"))
+    nameless = small.copy()
+    del nameless.attrs["phenomenon"]
+    with pytest.raises(BadInput, match="what was simulated"):
+        check(nameless)
+    with pytest.raises(BadInput, match="replicate"):
+        check(small.isel(replicate=0), TOY)
+    with pytest.raises(BadInput, match="unknown axis 'nose'"):
+        check(small.rename(noise="nose"), TOY)
+    with pytest.raises(BadInput, match="none of the predicted measures"):
+        check(small.drop_vars(["power", "bump"]).assign(other=small["power"]), TOY)
+
+
+# --- the two tests --------------------------------------------------------------------------------
+
+
+def test_one_cell_pooled_is_the_t_test():
+    y = np.random.default_rng(0).normal(3.0, 1.0, (1, 12))
+    one = np.ones(1)
+    found = pooled(y, 2.5 * one, 0 * one, 2.5 * one, 2.5 * one)
+    expected = ttest_1samp(y[0], 2.5)
+    assert found.value == pytest.approx(y.mean() / 2.5 - 1, rel=1e-12)
+    assert found.value / found.error == pytest.approx(expected.statistic, rel=1e-12)
+    assert found.probability >= expected.pvalue * (1 - 1e-9)
+
+
+def test_pooled_bias_is_unbiased_where_plain_inverse_variance_weights_are_not():
+    rng = np.random.default_rng(1)
+    cells, r, tries = 30, 10, 400
+    value = np.ones(cells)
+    z = np.exp(rng.standard_normal((tries, cells, r)) - 0.5)  # lognormal, mean 1, skewness 6
+    ours = [pooled(y, value, 0 * value, value, value).value for y in z]
+    weight = 1 / z.var(axis=2, ddof=1)
+    naive = (weight * (z.mean(axis=2) - 1)).sum(axis=1) / weight.sum(axis=1)
+    error = np.std(ours) / np.sqrt(tries)
+    assert abs(np.mean(ours)) < 3.5 * error
+    assert np.mean(naive) < -0.2
+
+
+def test_pooled_error_is_that_of_repeated_experiments():
+    rng = np.random.default_rng(2)
+    value = np.geomspace(1, 100, 12)
+    found = []
+    for _ in range(400):
+        common = rng.standard_normal(15)
+        y = value[:, None] * (1 + 0.1 * common + 0.2 * rng.standard_normal((12, 15)))
+        found.append(pooled(y, value, 0 * value, value, value))
+    stated = np.sqrt(np.mean([f.error**2 for f in found]))
+    assert stated == pytest.approx(np.std([f.value for f in found]), rel=0.1)
+
+
+def test_direction_tells_decoy_from_prediction():
+    rng = np.random.default_rng(3)
+    truth, wrong = np.array([1.0, 2.0, 3.0]), np.array([1.3, 1.6, 3.0])
+    y = truth[:, None] + 0.1 * rng.standard_normal((3, 40))
+    toward = pooled(y, wrong, 0 * truth, truth - wrong, truth)
+    assert toward.value == pytest.approx(1.0, abs=4 * toward.error)
+    assert toward.probability < 1e-10
+    # the deviations of this decoy cancel in the mean: only the right direction shows them
+    assert pooled(y, wrong, 0 * truth, truth, truth).probability > toward.probability
+
+
+def test_moments_ignore_what_is_missing():
+    from scipy.stats import skew
+
+    y = np.random.default_rng(4).exponential(size=(3, 9))
+    y[0, 2] = y[2, :7] = np.nan
+    mean, spread, skewed, count = moments(y)
+    assert count.tolist() == [8, 9, 2]
+    np.testing.assert_allclose(mean, np.nanmean(y, axis=1))
+    np.testing.assert_allclose(spread, np.nanstd(y, axis=1, ddof=1))
+    expected = [skew(row[np.isfinite(row)], bias=False) for row in y[:2]]
+    np.testing.assert_allclose(skewed[:2], expected)
+
+
+def test_a_lucky_quiet_cell_borrows_the_error_bar_of_its_neighbours():
+    near = np.array([[-1, 1], [0, 2], [1, 3], [2, -1]])
+    spread, unit = np.array([0.2, 0.01, 0.2, 0.2]), np.ones(4)
+    everywhere = np.ones(4, bool)
+    assert floors(spread, unit, everywhere, near)[1] == 0.2
+    assert floors(spread, unit, everywhere, np.full((4, 1), -1))[1] == 0.01
+    low = np.array([0.0, -0.05, 0.0, 0.0])
+    count, none = np.full(4, 10), np.zeros(4)
+    own = cell_scores(low, none, spread, none, count)[1]
+    floored = cell_scores(low, none, np.maximum(spread, 0.2), none, count)[1]
+    assert own < -10 < -1 < floored < 0
+
+
+def test_cells_are_held_to_their_neighbours_skewness_or_the_sweeps():
+    skew, count, judged = np.array([0.1, 3.0, 0.1, 0.1]), np.full(4, 20), np.ones(4, bool)
+    chain = np.array([[-1, 1], [0, 2], [1, 3], [2, -1]])
+    assert too_skewed(skew, count, judged, chain).tolist() == [True, True, True, False]
+    assert too_skewed(skew, count, judged, np.full((4, 1), -1)).all()
+    assert not too_skewed(skew, count * 10, judged, chain).any()
