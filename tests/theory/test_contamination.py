@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.contamination import contaminated_risk
+from ci_theory.theory.contamination import apparent_peak, contaminated_risk
 from ci_theory.theory.ridge import ridge_risk
 from ci_theory.theory.spectrum import explicit, isotropic, power_law
 
@@ -152,6 +152,34 @@ def test_against_simulation():
     assert np.all(np.abs(mean - wanted) < 3.5 * error + 1.5 * wanted / free)
     once = contaminated_risk(isotropic(p), n, ridge, noise, 1.0)
     assert abs(mean[1] - float(once.leaked_error)) > 10 * error[1]
+
+
+def _highest(p, ridge, phi):
+    """Interior maximum in n of the apparent error and whether there is one, on a fine grid."""
+    n = p + np.sqrt(p * ridge) * np.linspace(-3, 3, 6001)
+    curve = jax.vmap(lambda v: contaminated_risk(isotropic(p, 1e-9), v, ridge, 1.0, phi))(n)
+    y = np.asarray(curve.apparent_error)
+    tops = np.flatnonzero((y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])) + 1
+    return n[tops]
+
+
+@pytest.mark.parametrize("f", [9.6, 12.0, 40.0])
+def test_apparent_peak(f):
+    """The maximum of the curve approaches the formula as sqrt(ridge / p) goes to zero."""
+    off = []
+    for p in (1e4, 1e6):
+        phi = 1 - f / p  # ridge = 1
+        (top,) = _highest(p, 1.0, phi)
+        off.append((float(apparent_peak(p, 1.0, phi)) - top) / np.sqrt(p))
+    assert abs(off[1]) < 0.01
+    assert abs(off[1]) < 0.2 * abs(off[0]) + 1e-3  # sqrt of 100
+
+
+def test_apparent_peak_vanishes():
+    assert not len(_highest(1e6, 1.0, 1 - 8.8 / 1e6))
+    assert np.isnan(apparent_peak(1e6, 1.0, 1 - 8.8 / 1e6))
+    assert float(apparent_peak(100, 0.0, 0.3)) == 100.0
+    np.testing.assert_allclose(apparent_peak(1e6, 1.0, 0.0), 1e6, atol=0.1)
 
 
 def _apparent(theta):

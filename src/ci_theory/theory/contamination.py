@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.repetition import repeated_rows, weighted_ridge_risk
-from ci_theory.theory.spectrum import Spectrum
+from ci_theory.theory.spectrum import Spectrum, df2
 
-__all__ = ["ContaminatedRisk", "contaminated_risk"]
+__all__ = ["ContaminatedRisk", "apparent_peak", "contaminated_risk"]
 
 
 class ContaminatedRisk(NamedTuple):
@@ -29,6 +29,7 @@ class ContaminatedRisk(NamedTuple):
         gain: test_error - apparent_error, without cancellation; negative where leaked rows with
             fresh labels look worse than fresh rows [label^2].
         memorised: leverage h of a leaked row, in [0, 1].
+        free: effective number of training rows less df2: what is left to average over.
         status: that of the fixed point; OUT_OF_SCOPE outside 0 <= contamination, leaked <= 1.
     """
 
@@ -37,6 +38,7 @@ class ContaminatedRisk(NamedTuple):
     leaked_error: Scalar
     gain: Scalar
     memorised: Scalar
+    free: Scalar
     status: Int[Array, ""]
 
 
@@ -104,5 +106,47 @@ def contaminated_risk(
         leaked_error=shown,
         gain=gain,
         memorised=h,
+        free=risk.fixed_point.effective_rows - df2(spectrum, risk.fixed_point.kappa),
         status=jnp.where(good, risk.status, Status.OUT_OF_SCOPE),
     )
+
+
+@needs_float64
+def apparent_peak(p: Any, ridge: Any, contamination: Any) -> Scalar:
+    r"""Number of rows at which a contaminated test set shows its interpolation peak, if it does.
+
+    .. math::
+        n_* = p + \sqrt{p\,\delta}\,\frac{y - 1}{\sqrt y}, \qquad
+        y = \tfrac12\big(f - 3 - \sqrt{(f-1)(f-9)}\big), \qquad f = \frac{(1-\varphi)\,p}{\delta}
+
+    At f = 9, a share of fresh test rows ``1 - contamination = 9 ridge / p``, the maximum meets a
+    minimum and vanishes: beyond that the test set shows no peak at all. Far above, the peak is
+    where the true one is, n = p, and lower by the factor 1 - contamination.
+
+    Args:
+        p: parameters, isotropic inputs.
+        ridge: total ridge [x^2], > 0, far below p.
+        contamination: share of the test set that is leaked training rows with their labels,
+            seen once.
+
+    Returns:
+        The place of the maximum in n; NaN where there is none (f < 9). p itself without a ridge.
+
+    Regime: leading order in sqrt(ridge / p) with f fixed, label noise above the bias there
+    (noise >> signal ridge / p). The next order moves the place by O(ridge), relative to
+    sqrt(p ridge) the same sqrt(ridge / p).
+
+    Source: derived here (docs/contamination.md): near n = p the error is proportional to
+    ``[f + exp(2 t)] / cosh t`` with ``n - p = 2 sqrt(p ridge) sinh t``.
+
+    >>> print(f"{float(apparent_peak(1000, 0.1, 0.5)):.3f}", apparent_peak(1000, 0.1, 0.9995))
+    1000.008 nan
+    """
+    p, ridge = jnp.asarray(p, float), jnp.asarray(ridge, float)
+    positive = ridge > 0
+    f = (1 - jnp.asarray(contamination, float)) * p / jnp.where(positive, ridge, 1.0)
+    there = f >= 9
+    f = jnp.where(there, f, 9.0)
+    excess = 8 / (f - 5 + jnp.sqrt((f - 1) * (f - 9)))  # y - 1, by its own quadratic
+    moved = p + jnp.sqrt(p * ridge) * excess / jnp.sqrt(1 + excess)
+    return jnp.where(positive, jnp.where(there, moved, jnp.nan), p)
