@@ -2,8 +2,9 @@
 
 A point is one (n, ridge, noise) with all its errors. "Shared" is ``risk_grid``: the four noise
 levels of a point share one kappa, because the noise enters affinely; "each alone" solves kappa
-for every point, in batches of 50 (all of a batch take the steps of its slowest). The loops are scipy's brentq in log kappa and plain bisection, both on numpy
-arrays with the same sums for the risk, one kappa a point; they are timed on a sample.
+for every point, in batches of 50 (all of a batch take the steps of its slowest). The loops are
+scipy's brentq in log kappa and plain bisection, both on numpy arrays with the same sums for the
+risk, one kappa a point; they are timed on a sample.
 """
 
 import time
