@@ -158,6 +158,26 @@ def test_cells_with_lost_runs_are_left_out_and_counted():
     assert (body["judged"], body["with_lost_runs"]) == (6, 2)
 
 
+def test_a_sweep_that_still_runs_is_judged_on_what_is_there(small):
+    data = sweep(AXES, replicates=60, status=True)
+    data["status"][:, :, 40:] = -1
+    data["power"][:, :, 40:] = np.nan
+    data["status"][0, 0, 39] = -1
+    data["power"][0, 0, 39] = np.nan
+    outcome = only(data, toy(TOY.predictions[0]), effect=0.06)
+    assert outcome.verdict is Verdict.AGREES
+    assert outcome.own.pooled.replicates == 40
+    assert outcome.comparison.lost.sum() == 0
+
+
+def test_single_precision_is_given_its_rounding():
+    data = sweep({"noise": [1.0, 2.0]}, replicates=5)
+    data["power"][:] = data["noise"] * (1 + 1e-7)
+    exactly = toy(prediction("power", scaled(1.0)))
+    assert check(data, exactly).verdict is Verdict.DISAGREES
+    assert check(data.assign_attrs(dtype="float32"), exactly).verdict is Verdict.AGREES
+
+
 def test_the_order_of_the_dimensions_is_irrelevant(small):
     turned = small.transpose("replicate", "scale", "noise")
     cells = []
@@ -224,6 +244,8 @@ def test_datasets_that_do_not_fit_are_refused(small):
         check(small.isel(replicate=0), TOY)
     with pytest.raises(BadInput, match="unknown axis 'nose'"):
         check(small.rename(noise="nose"), TOY)
+    with pytest.raises(BadInput, match="power has dimensions"):
+        check(small.assign(power=small["power"].isel(scale=0)), TOY)
     with pytest.raises(BadInput, match="none of the predicted measures"):
         check(small.drop_vars(["power", "bump"]).assign(other=small["power"]), TOY)
 

@@ -142,7 +142,8 @@ def _estimates(dataset: xarray.Dataset, phenomenon: Phenomenon) -> dict[str, lis
     estimates: dict[str, list[Estimate]] = {}
     for one in predicted(dataset, phenomenon).values():
         shaped = Estimate(*(np.asarray(a).reshape(shape) for a in one.estimate))
-        estimates.setdefault(one.prediction.measure, []).append(shaped)
+        value = np.where(shaped.status == int(Status.OK), shaped.value, np.nan)
+        estimates.setdefault(one.prediction.measure, []).append(shaped._replace(value=value))
     return estimates
 
 

@@ -106,6 +106,9 @@ def simulated(dataset: xarray.Dataset, measure: str) -> tuple[np.ndarray, np.nda
     if measure not in dataset:
         raise unknown("measure", measure, [str(v) for v in dataset.data_vars], where="dataset")
     dims = [*axis_names(dataset), "replicate"]
+    held = [str(d) for d in dataset[measure].dims]
+    if sorted(held) != sorted(dims):
+        raise BadInput(f"dataset: {measure} has dimensions {held}, expected {dims}")
     raw = dataset[measure].transpose(*dims).values.astype(float)
     finite = np.isfinite(raw)
     if "status" not in dataset:

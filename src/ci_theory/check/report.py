@@ -57,7 +57,7 @@ def check(
     *,
     level: float = 1e-3,
     effect: float = 0.03,
-    rounding: float = 1e-9,
+    rounding: float | None = None,
 ) -> Report:
     """Judge every prediction of a phenomenon against a sweep.
 
@@ -67,12 +67,15 @@ def check(
         level: probability of calling any true prediction of the sweep wrong; shared by the
             predictions.
         effect: relative bias that the sweep must be able to find for AGREES.
-        rounding: relative error of the simulation's arithmetic, allowed on top of the slack.
+        rounding: relative error of the simulation's arithmetic, allowed on top of the slack; by
+            default 1e-9, or 1e-5 if the dataset's attribute ``dtype`` is not float64.
 
     Raises:
         BadInput: the dataset does not fit the phenomenon.
     """
     phenomenon = swept(dataset, phenomenon)
+    if rounding is None:
+        rounding = 1e-9 if dataset.attrs.get("dtype", "float64") == "float64" else 1e-5
     comparisons = compare(dataset, phenomenon)
     share = level / max(1, sum(bool(c.valid.any()) for c in comparisons))
     outcomes = tuple(judge(c, level=share, effect=effect, rounding=rounding) for c in comparisons)

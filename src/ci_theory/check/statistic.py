@@ -157,6 +157,7 @@ def pooled(
             the difference of two hypotheses to tell them apart.
         unit: size of the measure in each cell (N,), > 0.
     """
+    values = values[:, np.isfinite(values).any(axis=0)]
     finite = np.isfinite(values)
     weights = np.where(finite, _precisions(values, unit), 0.0) * direction[:, None]
     scale = (weights * direction[:, None]).sum(axis=0)
