@@ -166,7 +166,7 @@ def test_a_full_disk_behind_stdout_is_told():
                 sys.executable,
                 "-c",
                 "import sys; from ci_theory.cli import main; sys.exit(main())",
-                "claims",
+                "--version",
             ],
             stdout=full,
             stderr=subprocess.PIPE,
@@ -177,10 +177,13 @@ def test_a_full_disk_behind_stdout_is_told():
     assert done.stderr == "ci-theory: cannot write: No space left on device\n"
 
 
-def test_a_reader_that_leaves_is_no_error():
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("words", ["--help", "--version"])
+def test_a_reader_that_leaves_is_no_error(words, buffered):
+    program = "import sys; from ci_theory.cli import main; sys.exit(main())"
     done = subprocess.run(
-        f"{{ '{sys.executable}' -c 'import sys; from ci_theory.cli import main; sys.exit(main())' "
-        "claims; echo $? >&2; } | true",
+        f"{{ '{sys.executable}' -c '{program}' {words}; echo $? >&2; }} | true",
+        env={**os.environ, "PYTHONUNBUFFERED": buffered},
         shell=True,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from ci_theory.cli import main, predict, run
 from ci_theory.sweeps import runner
 
 FUZZ = settings(
-    max_examples=200,
+    max_examples=150,
     deadline=None,
     derandomize=True,
     database=None,

@@ -111,7 +111,7 @@ def test_shards_share_a_store(folder, capsys):
         (["run", "toy.toml", "--replicates", "0"], "replicates = 0"),
         (["run", "toy.toml", "--replicates", "some"], "replicates = 'some'"),
         (["run", "toy.toml", "biased=true"], "biased needs a shift"),
-        (["run", "toy.toml", "n=lin(1,1000000,1000000)", "shift=lin(0,1,900000)"], "GB of results"),
+        (["run", "toy.toml", "n=lin(1,11000,11000)", "shift=lin(0,1,10000)"], "GB of results"),
         (["run", "toy.toml", "--device", "gpu"], "none is available here"),
         (["run", "toy.toml", "--device", "abacus"], "expected one of cpu, gpu, tpu"),
         (["run", "toy.toml", "--engine", "dask"], "not in this version"),

@@ -132,6 +132,7 @@ def test_an_incomplete_store_says_so_on_stderr(capsys):
         (["locate", "new.toml"], "comes first"),
         (["locate", "damaged"], "is not a plan"),
         (["claims", "--results", "nowhere"], "no such folder"),
+        (["demo", "--out", "good.toml"], "good.toml"),
     ],
 )
 def test_mistakes(words, says, results, capsys):

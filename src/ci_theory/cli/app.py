@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ci_theory import __version__
-from ci_theory.cli.failures import GOOD, Stopped, bug, explain
+from ci_theory.cli.failures import BROKEN_PIPE, GOOD, Stopped, bug, explain
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -71,6 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
         return code or GOOD
+    except SystemExit as stop:  # how the library answers a closed pipe before a command runs
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        return BROKEN_PIPE
     except Exception as error:
         if "--debug" in words or os.environ.get("CI_THEORY_DEBUG"):
             traceback.print_exc()

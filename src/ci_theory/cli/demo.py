@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from ci_theory._errors import BadInput
 from ci_theory.check import Report, Verdict, check
 from ci_theory.check.breaks import locate_breaks
 from ci_theory.cli import experiments, verdicts
@@ -27,12 +28,18 @@ def show(out: Path) -> int:
 
     Returns:
         Exit code: 1 if a prediction disagrees with its simulation, else 0.
+
+    Raises:
+        BadInput: there is no demonstration, or ``out`` cannot be used.
     """
+    if not names():
+        raise BadInput("no experiment named demo: the package was installed without experiments")
     begun = time.perf_counter()
     reports: list[Report] = []
     files: list[Path] = []
-    for name in names():
-        sweep = read_sweep(experiments.find(name))
+    sweeps = {name: read_sweep(experiments.find(name)) for name in names()}
+    out.mkdir(parents=True, exist_ok=True)
+    for name, sweep in sweeps.items():
         _tell(f"{sweep.title}: {sweep.cells} cells x {sweep.replicates} replicates")
         data = run(sweep, out / "stores" / name).dataset()
         _tell("locating break points and checking predictions")
