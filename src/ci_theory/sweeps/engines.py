@@ -14,8 +14,9 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -67,8 +68,8 @@ class Outcome(NamedTuple):
 class Engine(Protocol):
     """Runs jobs somewhere."""
 
-    def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Iterator[Outcome]:
-        """Yield the outcome of every job, in any order.
+    def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Generator[Outcome, None, None]:
+        """Yield the outcome of every job, in any order; closed early, leave nothing running.
 
         ``worker`` computes in this process; elsewhere ``compute_job`` makes its own.
         """
@@ -77,14 +78,11 @@ class Engine(Protocol):
 class LocalEngine:
     """This process, on all its devices; on a CPU, one chunk a core at a time."""
 
-    def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Iterator[Outcome]:
+    def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Generator[Outcome, None, None]:
         """Yield outcomes as they come."""
         count = lanes(worker.programs.devices)
         waiting = iter(jobs)
-        if count == 1:
-            yield from map(worker.compute, waiting)
-            return
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as pool:
+        with one_lapack_thread(worker.programs.devices), ThreadPoolExecutor(count) as pool:
             running: set[Future[Outcome]] = set()
             try:
                 while True:
@@ -97,6 +95,15 @@ class LocalEngine:
                         yield future.result()
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+def one_lapack_thread(devices: Sequence[Any]) -> AbstractContextManager[Any]:
+    """Return a context in which LAPACK on the host uses one thread, if the host computes.
+
+    Every engine computes in it: the number of threads may change last bits.
+    """
+    on_host = devices[0].platform == "cpu"
+    return threadpool_limits(1, user_api="blas") if on_host else nullcontext()
 
 
 class Worker:
@@ -150,7 +157,8 @@ class Worker:
                     raise BadInput(
                         f"{shape}: one run does not fit in the device's memory"
                     ) from None
-            self._smaller[planned] = shape.batch // 2
+            known = self._smaller.get(planned, shape.batch)
+            self._smaller[planned] = min(known, shape.batch // 2)
 
 
 @functools.lru_cache(maxsize=4)
@@ -160,7 +168,9 @@ def _worker(folder: str, device: str | None) -> Worker:
 
 def compute_job(job: Job) -> Outcome:
     """Compute a job in a worker process of any engine: the process keeps its programs."""
-    return _worker(job.folder, job.device).compute(job)
+    worker = _worker(job.folder, job.device)
+    with one_lapack_thread(worker.programs.devices):
+        return worker.compute(job)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

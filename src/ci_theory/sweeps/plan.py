@@ -25,7 +25,7 @@ from ci_theory._keys import point_hash
 from ci_theory._record import Kind
 from ci_theory.phenomena import Phenomenon, load
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.program import Programs, Shape, devices_of, dtype_of, memory_budget
+from ci_theory.sweeps.program import Programs, Shape, devices_of, dtype_of, lanes, memory_budget
 from ci_theory.sweeps.provenance import identity_of
 
 FORMAT = 1
@@ -427,6 +427,8 @@ def _lay_out(
     aim = _SECONDS * _RATE.get(platform, _OTHER_RATE) / max(cost.work, 1.0)
     most = max(1, int(min(aim, most_runs, _MOST_NUMBERS / numbers)) // devices)
     if platform == "cpu":
+        if cost.work * runs > _RATE["cpu"] / 10:  # worth sharing between the cores
+            most = min(most, math.ceil(share / lanes(programs.devices)))
         batch = _power_below(
             min(max(_CACHE / max(cost.held, 1.0), _BATCH[0]), _BATCH[1], most_runs)
         )

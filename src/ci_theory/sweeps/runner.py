@@ -4,17 +4,18 @@ import dataclasses
 import math
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
 from ci_theory.sweeps.claims import PLAN, Claims
-from ci_theory.sweeps.engines import Engine, Job, LocalEngine, Worker
+from ci_theory.sweeps.engines import Engine, Job, LocalEngine, Worker, one_lapack_thread
 from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.parts import Damaged
 from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
-from ci_theory.sweeps.program import Programs, devices_of
+from ci_theory.sweeps.program import Programs, devices_of, lanes
 from ci_theory.sweeps.progress import Progress
 from ci_theory.sweeps.provenance import identity_of
 from ci_theory.sweeps.store import Store, add_plan, difference
@@ -175,12 +176,13 @@ def _drain(engine: Engine, jobs: Sequence[Job], worker: Worker, bar: Progress) -
     """Run jobs; those that another process holds come last, when it has finished or died."""
     not_finite = 0
     held: list[Job] = []
-    for outcome in engine.outcomes(jobs, worker):
-        if outcome.state == "held":
-            held.append(outcome.job._replace(wait=True))
-            continue
-        not_finite += outcome.not_finite
-        bar.advance(outcome.runs)
+    with closing(engine.outcomes(jobs, worker)) as outcomes:
+        for outcome in outcomes:
+            if outcome.state == "held":
+                held.append(outcome.job._replace(wait=True))
+                continue
+            not_finite += outcome.not_finite
+            bar.advance(outcome.runs)
     return not_finite + (_drain(engine, held, worker, bar) if held else 0)
 
 
@@ -248,7 +250,8 @@ def dry_run(
     todo = [chunk.group for chunk, stored in zip(chunks, there, strict=True) if not stored]
 
     programs = Programs(load(sweep.phenomenon), devices_of(device), plans[0].inner)
-    needed, seconds = _measure(programs, plans[0], todo)
+    with one_lapack_thread(programs.devices):
+        needed, seconds = _measure(programs, plans[0], todo)
     values = sweep.cells * sweep.replicates
     return Forecast(
         cells=sweep.cells,
@@ -288,7 +291,8 @@ def _measure(programs: Programs, plan: Plan, todo: Sequence[Group]) -> tuple[flo
         calls += 1
     taken = (time.perf_counter() - begun) / calls
     running = taken * sum(work.values()) / (probe.work * size)
-    return needed, running + compiling * len(groups)
+    together = min(lanes(programs.devices), len(todo))
+    return needed, running / together + compiling * len(groups)
 
 
 def _bytes(count: float) -> str:
