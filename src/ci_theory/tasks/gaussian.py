@@ -41,7 +41,7 @@ def target(p: int) -> np.ndarray:
     return np.full(p, p**-0.5)
 
 
-def rows(key: Key, n: int, variances: Float[Array, "p"]) -> Float[Array, "n p"]:
+def rows(key: Key, n: int, variances: Float[Array, " p"]) -> Float[Array, "n p"]:
     """Draw n rows of N(0, diag(variances)) from the stream "design"."""
     p = variances.shape[0]
     z = jax.random.normal(stream(key, "design"), (n, p), variances.dtype)

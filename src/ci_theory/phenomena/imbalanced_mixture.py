@@ -1,0 +1,211 @@
+"""A minority class under least squares: how imbalance costs it, and when it is lost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
+
+from ci_theory._record import inner, record, sized, static, traced
+from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.locate.crossing import Crossing
+from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.tasks import gaussian, mixture
+from ci_theory.theory.imbalance import lost_minority, mixture_risk, separation
+from ci_theory.theory.spectrum import Spectrum, compress, df2, explicit, isotropic
+from ci_theory.training import closed_form
+
+NODES = 256  # a power law is compressed to this many nodes: one compiled shape for every p
+
+
+@record
+class Params:
+    """Least-squares classification of two Gaussian classes."""
+
+    n: int = sized(400, low=4, unit="rows", doc="training rows of both classes")
+    minority: float = traced(0.2, above=0, high=0.5, unit="", doc="share of the smaller class")
+    p: int = static(100, low=1, unit="parameters", doc="input dimension")
+    spectrum: str = static(
+        "isotropic", choices=gaussian.SPECTRA, doc="within-class covariance, see `model`"
+    )
+    alpha: float = static(1.5, above=0, doc="decay exponent of the power-law spectrum")
+    separation: float = traced(
+        1.0, low=0, unit="input²", doc="|mu|²: squared half distance of the class means"
+    )
+    ridge: float = inner(1.0, low=0, unit="rows·input²", doc="total ridge; the intercept is free")
+
+
+@record
+class Measures:
+    """Exact on the test law, given the fitted classifier sign(w.x + b)."""
+
+    error_majority: Float[Array, " m"] = measured(
+        unit="probability", doc="error on fresh rows of the majority"
+    )
+    error_minority: Float[Array, " m"] = measured(
+        unit="probability", doc="error on fresh rows of the minority; above 1/2 the class is lost"
+    )
+    balanced_error: Float[Array, " m"] = measured(
+        unit="probability", doc="mean of the two class errors"
+    )
+    balanced_error_optimal: Float[Array, " m"] = measured(
+        unit="probability", doc="mean of the two class errors at the best threshold"
+    )
+
+
+def sizes(params: Params) -> tuple[Scalar, Scalar]:
+    """Rows of the majority and of the minority: whole numbers, at least one each."""
+    n = jnp.asarray(params.n, float)
+    minority = jnp.clip(jnp.round(params.minority * n), 1.0, n - 1.0)
+    return n - minority, minority
+
+
+def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
+    """Draw both classes, fit every ridge, and integrate the score over each class."""
+    variances = jnp.asarray(gaussian.variances(params.spectrum, params.p, alpha=params.alpha))
+    mean = jnp.sqrt(params.separation) * gaussian.target(params.p)
+    size, few = capacity["n"], sizes(params)[1]
+    x, labels, there = mixture.draw(key, size, jnp.asarray(params.n), few, variances, mean)
+
+    # A free intercept is a fit of centred rows to centred labels.
+    n = jnp.sum(there)
+    middle, level = there @ x / n, there @ labels / n
+    path = closed_form.decompose(x - middle[None, :], there)
+    w = closed_form.coefficients(path, labels - level, jnp.asarray(params.ridge))
+    intercept = level - middle @ w
+
+    spread = jnp.sqrt(variances @ w**2)
+    majority, minority = intercept + mean @ w, intercept - mean @ w
+    wrong = ndtr(-majority / spread), ndtr(minority / spread)
+    return Measures(
+        error_majority=wrong[0],
+        error_minority=wrong[1],
+        balanced_error=(wrong[0] + wrong[1]) / 2,
+        balanced_error_optimal=ndtr((minority - majority) / (2 * spread)),
+    )
+
+
+def world(params: Params) -> Spectrum:
+    """Build the within-class spectrum, with class means at unit squared distance from 0."""
+    if params.spectrum == "isotropic":
+        return isotropic(float(params.p))
+    variances = gaussian.variances(params.spectrum, params.p, alpha=params.alpha)
+    squares = gaussian.target(params.p) ** 2 / variances  # so that ``power`` is mu^2
+    return compress(explicit(variances, squares), pad_to=NODES)
+
+
+def _spectrum(params: Params, unit: Spectrum) -> Spectrum:
+    """Scale the class means to the wanted distance."""
+    return Spectrum(
+        eigenvalues=unit.eigenvalues,
+        multiplicity=unit.multiplicity,
+        power=params.separation * unit.power,
+        tail_trace=unit.tail_trace,
+        tail_power=params.separation * unit.tail_power,
+    )
+
+
+def _predict(name: str) -> Any:
+    """Make the prediction of one measure by the deterministic equivalent.
+
+    The slack is the second-order term of averaging Phi over scores whose relative variance is of
+    order 1/minority. Fewer than 8 effective directions (df2), or than 10 minority rows, do not
+    average out.
+    """
+
+    def evaluate(params: Params, unit: Spectrum) -> Estimate:
+        spectrum = _spectrum(params, unit)
+        majority, minority = sizes(params)
+        risk = mixture_risk(spectrum, majority, minority, params.ridge)
+        error = getattr(risk, name)
+        slack = error * (1 - error) * (1 + ndtri(error) ** 2 / 2) / minority
+        second = df2(spectrum, risk.kappa)
+        free = params.n - 2 - second
+        return Estimate(error, slack, (minority >= 10) & (second >= 8) & (free >= 10), risk.status)
+
+    return evaluate
+
+
+def _even(name: str) -> Decoy:
+    def evaluate(params: Params, unit: Spectrum) -> Scalar:
+        half = params.n / 2
+        return getattr(mixture_risk(_spectrum(params, unit), half, half, params.ridge), name)
+
+    return Decoy(
+        name="imbalance ignored",
+        why="two classes of n/2 rows; of the best threshold: imbalance only moves the threshold",
+        evaluate=evaluate,
+    )
+
+
+_FISHER = Decoy(
+    name="infinite data",
+    why="Fisher's discriminant with known means and covariance",
+    evaluate=lambda params, unit: ndtr(-jnp.sqrt(separation(_spectrum(params, unit), 0.0)) / 2),
+)
+
+_HALF_ROWS = "the classes count half their rows"
+
+
+def _fewer(name: str) -> Decoy:
+    def evaluate(params: Params, unit: Spectrum) -> Scalar:
+        majority, minority = sizes(params)
+        risk = mixture_risk(_spectrum(params, unit), majority / 2, minority / 2, params.ridge)
+        return getattr(risk, name)
+
+    return Decoy(name="rows halved", why=_HALF_ROWS, evaluate=evaluate)
+
+
+def _prediction(name: str, statement: str) -> Prediction:
+    return Prediction(
+        name=name,
+        measure=name,
+        evaluate=_predict(name),
+        statement=statement,
+        scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, n - df2 >= 12",
+        order="1 / minority rows",
+        source="derived here (docs/imbalance.md); Raudys 1967; Mai, Liao 2019 (arXiv:1905.13742)",
+        decoys=(_even(name), _FISHER, _fewer(name)),
+    )
+
+
+def _lost(params: Params) -> float:
+    """Share of the minority at which its error passes 1/2, in closed form."""
+    unit = world(params)
+    return float(lost_minority(_spectrum(params, unit), params.n, params.ridge))
+
+
+PHENOMENON = Phenomenon(
+    name="imbalanced_mixture",
+    title="A minority class under least squares: threshold, direction, and loss of the class",
+    claims=(5,),
+    question="When is a rare class lost, and what of the harm can a threshold repair?",
+    model=(
+        "Rows N(+-mu, S), a share `minority` of them at -mu, labels +-1; minimise "
+        "sum (y - w.x - b)^2 + ridge |w|^2 with a free intercept b, classify by sign(w.x + b). "
+        "|mu|^2 = separation, spread evenly over the coordinates; S is the identity, two blocks "
+        "(half the variances 1, the others 1/10) or k^-alpha."
+    ),
+    params=Params,
+    measures=Measures,
+    simulate=simulate,
+    world=world,
+    predictions=(
+        _prediction("error_majority", "Phi(-m+ / s),  m+ = 1 - 2 (n-/n) R"),
+        _prediction(
+            "error_minority", "Phi(m- / s),  m- = -1 + 2 (n+/n) R,  R = n' / (n' + (n+ n-/n) A)"
+        ),
+        _prediction("balanced_error", "(Phi(-m+ / s) + Phi(m- / s)) / 2"),
+        _prediction("balanced_error_optimal", "Phi(-A / (2 sqrt V)): what no threshold removes"),
+    ),
+    breaks=(
+        Break(
+            name="minority lost",
+            axis="minority",
+            measure="error_minority",
+            locator=Crossing(level=0.5, direction="down"),
+            statement="2 / (a + 2 + sqrt(a^2 + 4)),  a = n A(kappa) / (n - 2)",
+            closed_form=_lost,
+        ),
+    ),
+)
