@@ -13,8 +13,8 @@ import sweep_driver
 
 from ci_theory import BadInput, Status
 from ci_theory._keys import key_for, point_hash
-from ci_theory._record import build
-from ci_theory.phenomena import load
+from ci_theory._record import build, record
+from ci_theory.phenomena import load, measured
 from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run
 from ci_theory.sweeps.engines import Job, LocalEngine, compute_job
 from ci_theory.sweeps.program import Programs
@@ -201,6 +201,27 @@ def test_other_failures_are_not_taken_for_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(Programs, "call", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         run(GRAM, tmp_path / "s")
+
+
+def test_single_precision_runs_and_says_so(tmp_path):
+    jax.config.update("jax_enable_x64", False)  # conftest restores it
+    found = run(GRAM, tmp_path / "s").dataset()
+    assert found.attrs["dtype"] == "float32"
+    values = found["size"].values
+    np.testing.assert_array_equal(values, values.astype(np.float32))
+    assert found.attrs["missing"] == 0
+
+
+def test_a_measure_may_not_have_the_name_of_an_axis(monkeypatch):
+    gram = load("sweep_toys.gram")
+
+    @record
+    class Measures:
+        n: float = measured(unit="1", doc="taken")
+
+    monkeypatch.setattr("sweep_toys.gram.PHENOMENON", dataclasses.replace(gram, measures=Measures))
+    with pytest.raises(TypeError, match="measures need other names: n"):
+        make_plan(GRAM)
 
 
 def test_a_wrong_shape_from_a_simulation_is_named(tmp_path, monkeypatch):

@@ -114,7 +114,7 @@ class Worker:
         self.store = store
         self.claims = Claims(store.folder / "lock")
         devices = devices_of(device)
-        session = session_of(devices)
+        self.session = session = session_of(devices)
         self._session = session_hash(session)
         began = datetime.now(UTC).isoformat(timespec="seconds")  # of the first such session
         text = json.dumps({**session, "began": began}, indent=1, sort_keys=True)

@@ -96,6 +96,10 @@ def _compute(
         done = total - sum(_valid(store, *place) for place in pending)
         jobs = [Job(str(store.folder), *place, device) for place in pending]
         with Progress(sweep.name or sweep.phenomenon, total, done=done, show=progress) as bar:
+            if _continued_elsewhere(store, worker):
+                bar.note(
+                    "continued under other libraries or devices: see `sessions`; bits may differ"
+                )
             if damaged:
                 bar.note(f"{damaged} damaged chunks were set aside and are computed again")
             not_finite = _drain(engine, jobs, worker, bar)
@@ -166,6 +170,12 @@ def _pending(
                     damaged += 1
             pending.append(place)
     return pending, damaged
+
+
+def _continued_elsewhere(store: Store, worker: Worker) -> bool:
+    names = ("jax", "jaxlib", "machine", "device", "devices", "settings")
+    here = worker.session
+    return any(s.get(name) != here[name] for s in store.sessions() for name in names)
 
 
 def _valid(store: Store, plan: int, chunk: int) -> int:
