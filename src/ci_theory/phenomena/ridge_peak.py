@@ -90,7 +90,7 @@ def _risk(params: Params, unit: Spectrum, *, ridge: float = 1.0, noise: float = 
     return ridge_risk(spectrum, params.n, ridge * params.ridge, noise * params.noise)
 
 
-def _estimate(risk: RidgeRisk, value: Scalar, moving: Scalar, n: Scalar) -> Estimate:
+def _estimate(risk: RidgeRisk, value: Scalar, moving: Scalar, n: float) -> Estimate:
     """Attach the finite-size slack: 1.5 / (n - df2) of the part of the value that fluctuates.
 
     The true relative deviation of excess and training error, times n - df2, was between -0.1
@@ -125,7 +125,7 @@ def finite_size(params: Params, unit: Spectrum) -> Estimate:
 
 
 def _classical(params: Params, unit: Spectrum) -> Scalar:
-    return params.noise * (1 + params.p / params.n)
+    return jnp.asarray(params.noise * (1 + params.p / params.n))
 
 
 _HALF = "the noise variance is halved"

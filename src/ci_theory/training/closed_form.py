@@ -171,7 +171,7 @@ def path_errors(
     squares = signal[:, 0] ** 2, own
     if path.primal:
         length = jnp.where(alive[:, 0], path.eigenvalues, 1.0)
-        squares = tuple(jnp.where(alive[:, 0], s / length, 0.0) for s in squares)
+        squares = squares[0] * (alive[:, 0] / length), squares[1] * (alive[:, 0] / length)
         totals = jnp.sum((path.root * signal_labels) ** 2), jnp.sum(spread)
         outside = [jnp.maximum(t - jnp.sum(s), 0.0) for t, s in zip(totals, squares, strict=True)]
     else:
