@@ -70,6 +70,7 @@ class FeatureRisk(NamedTuple):
         gcv: generalised cross-validation from the training rows [label^2].
         approximation: risk of the data-averaged predictor at fixed features [label^2].
         noise_error: excess due to the label noise alone [label^2].
+        dof_left: L = a + b r, what the errors divide by; n - p for least squares [rows].
         status: OK, NOT_CONVERGED, OUT_OF_SCOPE (bad inputs) or NOT_FINITE (the ridgeless peak).
     """
 
@@ -81,6 +82,7 @@ class FeatureRisk(NamedTuple):
     gcv: Scalar
     approximation: Scalar
     noise_error: Scalar
+    dof_left: Scalar
     status: Int[Array, ""]
 
 
@@ -222,7 +224,7 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
     r"""Mean test and training error of ridge regression on p random features.
 
     .. math::
-        E_{te} = \frac{n\,(\sigma^2 + A)}{a + b\,r}, \quad
+        E_{te} = \frac{n\,(\sigma^2 + A)}{L}, \quad L = a + b\,r, \quad
         A = \sum_i v_i^2\,\frac{\gamma\,(\gamma + r\lambda_i)}{(\lambda_i + \gamma)^2}, \quad
         E_{tr} = \Bigl(\frac a n\Bigr)^2 E_{te}, \quad r = \frac{u}{b + u}
 
@@ -280,5 +282,6 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
         gcv=test,
         approximation=approximation,
         noise_error=jnp.where(singular, jnp.inf, noise_error),
+        dof_left=left,
         status=jnp.where(singular, jnp.maximum(at.status, Status.NOT_FINITE), at.status),
     )
