@@ -39,7 +39,8 @@ class Peak:
     lognormal, correlated by 0.8 along the axis; settings in which at least half of the curves
     show a peak): mean 0.963, nine in ten settings between 0.943 and 0.988 (binomial error
     0.011), plateaus 0.984. The interval of the height: mean 0.954, lowest 0.90 on plateaus.
-    False peaks on monotone and flat curves: at most 1 %.
+    On simulated ridge risks (p = 50): 0.95 to 0.98. False peaks on monotone and flat curves:
+    at most 1 %.
 
     Attributes:
         log_axis: fit in log x; None decides by which scale the grid is more even on.
