@@ -103,10 +103,16 @@ def finetune(
     )
 
 
+def kept(stage: Design, ridge: Scalar) -> Float[Array, "p p"]:
+    """Return the map from the error of the start to that of the mean fit, (p, p), symmetric."""
+    keep, _ = _shrink(stage, ridge)
+    return (stage.vectors * keep[None, :]) @ stage.vectors.T
+
+
 def training_error(
     stage: Design, start: Moments, target: Float[Array, " p"], ridge: Scalar, noise: Scalar
 ) -> Scalar:
-    """Mean squared residual of the stage's fit on its rows' mean labels."""
+    """Return the mean squared residual of the stage's fit on its rows' mean labels."""
     keep, _ = _shrink(stage, ridge)
     alive = stage.eigenvalues > 0
     gap = stage.vectors.T @ (start.mean - target)
@@ -118,20 +124,10 @@ def training_error(
     return (missed + noise * (outside + jnp.sum(keep**2 * inside))) / stage.rows
 
 
-def excess_risk(
-    weights: Moments, target: Float[Array, " p"], along: Float[Array, " p"] | None = None
-) -> Scalar:
-    """Mean squared error on clean labels of isotropic inputs, or only that part along a direction.
-
-    Args:
-        weights: moments of the fitted weights.
-        target: weights that make the labels.
-        along: unit direction; the error of inputs that vary in this direction alone.
-    """
+def excess_risk(weights: Moments, target: Float[Array, " p"]) -> Scalar:
+    """Return the mean squared error on clean labels of inputs of unit covariance."""
     gap = weights.mean - target
-    if along is None:
-        return gap @ gap + jnp.trace(weights.covariance)
-    return (along @ gap) ** 2 + along @ weights.covariance @ along
+    return gap @ gap + jnp.trace(weights.covariance)
 
 
 def _shrink(stage: Design, ridge: Scalar) -> tuple[Array, Array]:
