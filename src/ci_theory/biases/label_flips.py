@@ -1,0 +1,18 @@
+"""Label flips: binary labels, a share of which has the wrong sign.
+
+>>> from ci_theory._keys import key_for
+>>> flipped(key_for(0, 0, 0, 0), jnp.array([1.0, -1.0, 1.0]), 1.0)
+Array([-1.,  1., -1.], dtype=float...)
+"""
+
+import jax
+import jax.numpy as jnp
+
+from ci_theory._keys import stream
+from ci_theory._types import Array, Float, Key, Scalar
+
+
+def flipped(key: Key, labels: Float[Array, " n"], flips: Scalar) -> Float[Array, " n"]:
+    """Flip each label with probability ``flips`` (stream "flips")."""
+    wrong = jax.random.bernoulli(stream(key, "flips"), flips, labels.shape)
+    return jnp.where(wrong, -labels, labels)
