@@ -184,24 +184,25 @@ def test_what_does_not_converge_says_so(monkeypatch):
     assert root.residual > 1e-3
 
 
-def fields(spectrum):
-    return (spectrum.eigenvalues, spectrum.multiplicity, spectrum.tail_trace)
+def kappa_of(values, count, tail, rows, amount):
+    spectrum = Spectrum(
+        eigenvalues=values, multiplicity=count, power=count, tail_trace=tail, tail_power=tail
+    )
+    return solve_kappa(spectrum, rows, amount).value
+
+
+everything = (0, 1, 2, 3, 4)
+reverse = jax.jit(jax.grad(kappa_of, everything))
+forward = jax.jit(jax.jacfwd(kappa_of, everything))
+curvature = jax.jit(jax.grad(jax.grad(kappa_of, 3), 3))
 
 
 @pytest.mark.parametrize(("n", "ridge"), [(7.0, 0.3), (20.0, 1e-12), (33.5, 1e-8), (12.0, 0.0)])
 def test_derivatives(n, ridge):
-    """Every first derivative, and second ones in (n, ridge), against 60-digit differences."""
+    """Every first derivative, and the second in n, against 60-digit differences."""
     spectrum = power_law(20, 1.2, tail=ridge > 0.1)
-
-    def kappa(values, count, tail, rows, amount):
-        s = Spectrum(
-            eigenvalues=values, multiplicity=count, power=count, tail_trace=tail, tail_power=0.0
-        )
-        return solve_kappa(s, rows, amount).value
-
-    at = (*(jnp.asarray(f) for f in fields(spectrum)), n, ridge)
-    slopes = jax.grad(kappa, argnums=(0, 1, 2, 3, 4))(*at)
-    forward = jax.jacfwd(kappa, argnums=(0, 1, 2, 3, 4))(*at)
+    at = (spectrum.eigenvalues, spectrum.multiplicity, spectrum.tail_trace, n, ridge)
+    slopes = reverse(*at)
     modes = Modes.of(spectrum)
     h = mp.mpf("1e-12") * modes.kappa(n, ridge) / 10**6
 
@@ -224,14 +225,13 @@ def test_derivatives(n, ridge):
     central = (modes.kappa(mp.mpf(n) + h, ridge) - modes.kappa(mp.mpf(n) - h, ridge)) / (2 * h)
     assert off(slopes[3], central) < 1e-11
     assert off(slopes[4] / slopes[2], mp.mpf(1)) < 1e-13  # ridge and tail enter alike
-    for a, b in zip(slopes, forward, strict=True):
+    for a, b in zip(slopes, forward(*at), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
-    curve = jax.hessian(lambda q: kappa(*at[:3], q[0], q[1]))(jnp.array([n, ridge]))
     step = mp.mpf("1e-9") * modes.kappa(n, ridge)
     bend = modes.kappa(mp.mpf(n) + step, ridge) + modes.kappa(mp.mpf(n) - step, ridge)
     want = (bend - 2 * modes.kappa(n, ridge)) / step**2
-    assert off(curve[0, 0], want) < 1e-9
+    assert off(curvature(*at), want) < 1e-9
 
 
 def test_derivative_of_least_squares():

@@ -72,37 +72,57 @@ def test_no_noise_no_peak():
     assert float(iso.peak_height(100, 0.0, 0.0)) == 0.0
 
 
+@jax.jit
+def excess(ratio, noise, signal):
+    return iso.ridgeless(1e6, ratio * 1e6, noise, signal).test_error - noise
+
+
+slope = jax.jit(jax.grad(excess))
+bend = jax.jit(jax.grad(jax.grad(excess)))
+
+
 def test_the_local_minimum_is_one():
     for noise, signal in [(0.25, 1.0), (0.1, 3.0), (0.9, 1.0)]:
         best = iso.local_minimum(noise, signal)
-        n = 1e6
-
-        def excess(ratio, n=n, noise=noise, signal=signal):
-            return iso.ridgeless(n, ratio * n, noise, signal).test_error - noise
-
-        assert float(excess(best.ratio)) == pytest.approx(float(best.excess_risk), rel=1e-12)
-        assert float(jax.grad(excess)(float(best.ratio))) == pytest.approx(0, abs=1e-12)
-        assert float(jax.grad(jax.grad(excess))(float(best.ratio))) > 0
-        assert np.min(excess(np.geomspace(1.001, 1e4, 3000))) >= best.excess_risk - 1e-12
-        assert float(best.excess_risk) < signal
+        at = float(excess(best.ratio, noise, signal))
+        assert at == pytest.approx(float(best.excess_risk), rel=1e-12)
+        assert float(slope(best.ratio, noise, signal)) == pytest.approx(0, abs=1e-12)
+        assert float(bend(best.ratio, noise, signal)) > 0
+        everywhere = excess(np.geomspace(1.001, 1e4, 3000), noise, signal)
+        assert np.min(everywhere) >= at - 1e-12
+        assert at < signal
     none = iso.local_minimum(1.0, 1.0)
     assert none.status == Status.NO_BREAK
     assert np.isnan(float(none.ratio))
 
 
+P, NOISE, SIGNAL = 100.0, 0.5, 2.0
+
+
+def error(ridge, n):
+    return ridge_risk(isotropic(P, signal=SIGNAL), n, ridge, NOISE).test_error
+
+
+error_grid = jax.jit(jax.vmap(error))
+error_slope = jax.jit(jax.grad(error))
+error_bend = jax.jit(jax.grad(jax.grad(error)))
+
+
 @pytest.mark.parametrize("n", [20.0, 100.0, 300.0])
-def test_the_optimal_ridge_is_one_and_removes_the_peak(n):
-    p, noise, signal = 100.0, 0.5, 2.0
-    best = float(iso.optimal_ridge(p, noise, signal))
+def test_the_optimal_ridge_is_one(n):
+    best = float(iso.optimal_ridge(P, NOISE, SIGNAL))
+    assert abs(float(error_slope(best, n))) < 1e-14
+    assert float(error_bend(best, n)) > 0
+    around = best * np.geomspace(0.01, 100, 21)
+    found = error_grid(around, np.full(21, n))
+    assert np.all(found >= found[10])
+    assert around[10] == pytest.approx(best)
 
-    def error(ridge):
-        return ridge_risk(isotropic(p, signal=signal), n, ridge, noise).test_error
 
-    assert abs(float(jax.grad(error)(best))) < 1e-14
-    assert float(jax.grad(jax.grad(error))(best)) > 0
-    assert np.all(jax.vmap(error)(best * np.geomspace(0.01, 100, 21)) >= error(best))
-    over_n = jax.vmap(lambda m: ridge_risk(isotropic(p, signal=signal), m, best, noise).test_error)
-    assert np.all(np.diff(over_n(np.linspace(10, 400, 60))) < 0)
+def test_the_optimal_ridge_removes_the_peak():
+    best = float(iso.optimal_ridge(P, NOISE, SIGNAL))
+    curve = error_grid(np.full(60, best), np.linspace(10, 400, 60))
+    assert np.all(np.diff(curve) < 0)
 
 
 def test_wishart_moment_of_the_exact_form():

@@ -15,13 +15,16 @@ from ci_theory.theory.spectrum import bias, df1, power_law
 
 batched = jax.jit(jax.vmap(ridge_risk, (None, 0, 0, None)))
 endless = lru_cache(law.endless)
+kappa_of = jax.jit(jax.vmap(law.ridgeless_kappa, (0, None)))
+bias_of = jax.jit(jax.vmap(law.bias, (0, None, None)))
+curve_of = jax.jit(jax.vmap(law.ridgeless, (0, None, None, None)))
 
 
 def test_zeta_function():
     for s in (-7.3, -3.0, -2.0, -0.5, 0.0, 0.3, 0.999, 1.001, 1.5, 4.0, 11.0):
         want = float(mp.zeta(s))
         assert float(law.zeta(s)) == pytest.approx(want, rel=2e-13, abs=1e-14), s
-    slope = jax.grad(law.zeta)
+    slope = jax.jit(jax.grad(law.zeta))
     for s in (-2.5, 0.4, 3.0):
         assert float(slope(s)) == pytest.approx(float(mp.zeta(s, 1, 1)), rel=1e-10)
 
@@ -62,12 +65,12 @@ def test_ridgeless_kappa_and_its_order(alpha):
     n = np.array([20.0, 40.0, 80.0, 160.0])
     exact = batched(spectrum, n, np.zeros(4), 0.1)
     assert np.all(exact.status == Status.OK)
-    closed = jax.vmap(law.ridgeless_kappa, (0, None))(n, alpha)
+    closed = kappa_of(n, alpha)
     error = np.abs(closed / exact.kappa - 1)
     assert error[0] < 1e-3
     slope = np.polyfit(np.log(n), np.log(error + 1e-13), 1)[0]
     assert slope < -(1 + alpha) + 0.15 or error.max() < 1e-11
-    plain = jax.vmap(law.ridgeless_kappa, (0, None))(n - 0.5, alpha)
+    plain = kappa_of(n - 0.5, alpha)
     assert np.all(np.abs(plain / exact.kappa - 1) > 0.4 * alpha / n)
 
 
@@ -76,7 +79,7 @@ def test_the_bias_near_and_far_from_its_pole(source):
     """The error is O(kappa^3), also on both sides of r = 1 and at r = 3/2 (with a logarithm)."""
     n = np.array([30.0, 300.0, 3000.0])
     exact = batched(endless(1.5, source), n, np.zeros(3), 0.1)
-    closed = jax.vmap(law.bias, (0, None, None))(exact.kappa, 1.5, source)
+    closed = bias_of(exact.kappa, 1.5, source)
     order = 2 * exact.kappa**3 * (1 - np.log(exact.kappa))
     assert np.all(np.abs(closed - exact.bias) < order + 1e-6 * exact.bias)
     if source == 0.8:  # the leading term alone misses by several per cent here
@@ -88,7 +91,7 @@ def test_the_learning_curve():
     n = np.array([30.0, 300.0])
     for alpha, source in ((1.5, 0.4), (2.0, 1.3)):
         exact = batched(endless(alpha, source), n, np.zeros(2), 0.2)
-        closed = jax.vmap(law.ridgeless, (0, None, None, None))(n, alpha, source, 0.2)
+        closed = curve_of(n, alpha, source, 0.2)
         np.testing.assert_allclose(closed.gamma, exact.gamma, rtol=1e-4)
         error = np.abs(closed.test_error / exact.test_error - 1)
         assert np.all(error < [3e-3, 1e-4])

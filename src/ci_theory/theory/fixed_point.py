@@ -55,12 +55,13 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
     Regime: exact solution of the equation (relative error near 1e-15, also at n = p with a ridge
     of 1e-12); the equation itself is the limit n, p -> infinity.
 
-    Method (derived here). At the current kappa each mode's ``lambda/(lambda + kappa')`` is
-    replaced by the ``A - s kappa' + b/kappa'`` that meets it to second order; the difference is
-    ``s (kappa' - kappa)^3 / (kappa' (lambda + kappa'))``, of one sign on either side, so the
-    root of the replaced equation (a quadratic) is never beyond the true one: steps are monotone
-    from any start and cubic at the end, where Newton halves its error some 30 times at the peak.
-    With x, y the fractions learned and not, the quadratic in r = kappa'/kappa is
+    Method (derived in docs/ridge.md). At the current kappa each mode's
+    ``lambda/(lambda + kappa')`` is replaced by the ``A - s kappa' + b/kappa'`` that meets it to
+    second order; the difference is ``s (kappa' - kappa)^3 / (kappa' (lambda + kappa'))``, of one
+    sign on either side, so the root of the replaced equation (a quadratic) is never beyond the
+    true one: steps are monotone from any start and cubic at the end. (Newton halves its error
+    some 30 times at the peak.) With x, y the fractions learned and not, the quadratic in
+    r = kappa'/kappa is
 
         S r^2 + (n - A) r - C = 0,   S = sum m x^2 y,   C = sum m x y^2 + (tail + ridge)/kappa,
         n - A = (n - N) + sum_{lambda>kappa} m y - sum_{lambda<=kappa} m x - S + sum m x y^2

@@ -50,8 +50,18 @@ def ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
 
         p < n:  noise / (1 - g)          p > n:  signal (1 - 1/g) + noise g / (g - 1)
 
-    with g = p/n. Regime: limit n, p -> infinity; relative error O(1/|n - p|) against
-    ``exact_ridgeless``. Status NOT_FINITE at n = p with noise.
+    with g = p/n.
+
+    Args:
+        n: training rows.
+        p: parameters.
+        noise: label-noise variance [label^2].
+        signal: ``|w|^2`` [label^2].
+
+    Regime: limit n, p -> infinity; relative error O(1/|n - p|) against ``exact_ridgeless``.
+    Status NOT_FINITE at n = p with noise; without noise the error is 0 there.
+
+    Limits: g -> 0 the noise; g -> infinity noise + signal.
 
     Source: Hastie et al., arXiv:1903.08560.
 
@@ -72,6 +82,12 @@ def exact_ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
 
         n > p + 1:  noise + noise p / (n - p - 1)
         p > n + 1:  noise + signal (1 - n/p) + noise n / (p - n - 1)
+
+    Args:
+        n: training rows.
+        p: parameters.
+        noise: label-noise variance [label^2].
+        signal: ``|w|^2`` [label^2].
 
     Regime: exact for Gaussian inputs (the first line for any covariance, the second for an
     isotropic one). For |n - p| <= 1 the mean is infinite with noise: OUT_OF_SCOPE.
@@ -101,10 +117,16 @@ def peak_height(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -> Scalar:
         kappa^2 = (ridge/n) (1 + kappa),   test_error = (signal kappa^2 + noise (1+kappa)^2)
                                                         / (kappa (2 + kappa))
 
+    Args:
+        n: training rows, equal to the parameters.
+        ridge: total ridge.
+        noise: label-noise variance [label^2].
+        signal: ``|w|^2`` [label^2].
+
     Regime: limit n = p -> infinity at fixed ridge/n. Without noise it is
     ``signal kappa/(2 + kappa)``, which vanishes with the ridge: no peak.
 
-    Source: special case of ``theory.ridge.ridge_risk``; derived here.
+    Source: special case of ``theory.ridge.ridge_risk``; derived in docs/ridge.md.
 
     >>> print(f"{float(peak_height(100, 1e-2, 0.3)):.4f}")
     15.1556
@@ -121,9 +143,15 @@ def peak_height_small_ridge(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -
 
         (noise + signal l) / (2 sqrt(l)),    l = ridge/n
 
+    Args:
+        n: training rows, equal to the parameters.
+        ridge: total ridge, > 0.
+        noise: label-noise variance [label^2].
+        signal: ``|w|^2`` [label^2].
+
     Regime: l -> 0, relative error O(sqrt(l)).
 
-    Source: derived here from ``peak_height``.
+    Source: derived in docs/ridge.md.
 
     >>> print(f"{float(peak_height_small_ridge(100, 1e-2, 0.3)):.3f}")
     15.005
@@ -141,6 +169,10 @@ def local_minimum(noise: Any, signal: Any = 1.0) -> Minimum:
     with SNR = signal/noise. It exists when SNR > 1 (else NO_BREAK: the risk falls towards
     ``signal`` as p grows), and then lies below the null risk ``signal``. Without noise the
     infimum is 0, at p = n.
+
+    Args:
+        noise: label-noise variance [label^2].
+        signal: ``|w|^2`` [label^2].
 
     Regime: limit n, p -> infinity, isotropic, fixed signal.
 
@@ -170,6 +202,11 @@ def optimal_ridge(p: Any, noise: Any, signal: Any = 1.0) -> Scalar:
 
     It is the posterior mean under w ~ N(0, signal/p), so it holds at every n and p (average over
     the direction of the target) and for any variance of the inputs; it removes the peak.
+
+    Args:
+        p: parameters.
+        noise: label-noise variance [label^2].
+        signal: ``|w|^2`` [label^2]; infinite ridge at 0.
 
     Regime: exact.
 

@@ -7,6 +7,7 @@ finite version, ``endless`` one without an end.
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gamma
@@ -55,6 +56,7 @@ class Tuned(NamedTuple):
 
 
 @needs_float64
+@jax.jit
 def ridgeless_kappa(n: Any, alpha: Any) -> Scalar:
     """Effective ridge of the interpolator on an endless power law.
 
@@ -68,7 +70,7 @@ def ridgeless_kappa(n: Any, alpha: Any) -> Scalar:
         alpha: capacity exponent, > 1.
 
     Regime: relative error O(n^-(1 + alpha)) from the equation ``df1(kappa) = n``; with n in
-    place of n + 1/2 it would be O(1/n). Source: derived here; the leading order as in Bordelon,
+    place of n + 1/2 it would be O(1/n). Source: docs/ridge.md; the leading order as in Bordelon,
     Canatar, Pehlevan, arXiv:2002.02561.
 
     >>> print(f"{float(ridgeless_kappa(300, 2.0)):.6e}")
@@ -84,6 +86,7 @@ def _df1_scale(alpha: Any) -> Array:
 
 
 @needs_float64
+@jax.jit
 def bias(kappa: Any, alpha: Any, source: Any) -> Scalar:
     """Squared bias left at kappa.
 
@@ -100,7 +103,7 @@ def bias(kappa: Any, alpha: Any, source: Any) -> Scalar:
             out, and is left out too.
 
     Regime: kappa -> 0, absolute error O(kappa^3); within 1e-4 of r = 1 a relative error of 1e-6
-    (the value is averaged over both sides). Source: derived here (Mellin transform).
+    (the value is averaged over both sides). Source: derived in docs/ridge.md.
 
     >>> print(f"{float(bias(1e-3, 1.5, 0.5)):.4e}")
     6.6646e-04
@@ -118,6 +121,8 @@ def _bias_terms(kappa: Array, alpha: Any, source: Array) -> Array:
     return jnp.where(rough, smooth, 0.0) + kappa**2 * zeta(1 + 2 * alpha * (source - 1))
 
 
+@needs_float64
+@jax.jit
 def zeta(s: Any) -> Scalar:
     """Riemann zeta function at any real s but 1, by Euler-Maclaurin and, below 0, reflection.
 
@@ -140,6 +145,7 @@ def zeta(s: Any) -> Scalar:
 
 
 @needs_float64
+@jax.jit
 def ridgeless(n: Any, alpha: Any, source: Any, noise: Any) -> Ridgeless:
     """Learning curve of the interpolator on an endless power law, in closed form.
 
@@ -175,6 +181,10 @@ def plateau(alpha: Any, noise: Any) -> Scalar:
     """Excess risk at which the noisy interpolator's learning curve ends.
 
         (alpha - 1) noise
+
+    Args:
+        alpha: capacity exponent, > 1.
+        noise: label-noise variance [label^2].
 
     Regime: n -> infinity, relative error O(1/n). Source: Mallinar et al., arXiv:2207.06569.
 
@@ -215,6 +225,10 @@ def tuned(alpha: Any, source: Any) -> Tuned:
 
         decay = alpha / (1 + 2 alpha rho),     slope = -2 alpha rho / (1 + 2 alpha rho)
 
+    Args:
+        alpha: capacity exponent, > 1.
+        source: source exponent r > 0; rho = min(r, 1).
+
     Regime: n -> infinity with noise. Source: Cui et al., arXiv:2105.15004; the rates of Caponnetto
     and De Vito (2007).
 
@@ -246,6 +260,7 @@ def ridge_crossover(level: Any, alpha: Any) -> Scalar:
 
 
 @needs_float64
+@jax.jit
 def noise_crossover(noise: Any, alpha: Any, source: Any) -> Scalar:
     """Rows at which the interpolator's excess risk is half bias, half noise.
 
