@@ -22,6 +22,7 @@ from scipy.special import zeta
 from ci_theory._errors import BadInput
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Scalar, needs_float64
+from ci_theory.theory.quadrature import exact_total, lagrange
 
 __all__ = [
     "Spectrum",
@@ -402,9 +403,9 @@ def compress(
             panel = slice(low, high)
             if high - low > nodes_per_panel:
                 middle = (np.floor(depth[low] / width) + 0.5) * width
-                grid, lagrange = _lagrange((depth[panel] - middle) * (2 / width), nodes_per_panel)
+                grid, lagrange = lagrange((depth[panel] - middle) * (2 / width), nodes_per_panel)
                 at = values[0] * np.exp(-(middle + grid * (width / 2)))
-                weight = _exact_total((lagrange * counts[panel]).sum(axis=1), counts[panel].sum())
+                weight = exact_total((lagrange * counts[panel]).sum(axis=1), counts[panel].sum())
                 nodes.append((at, weight, (lagrange * power[panel]).sum(axis=1)))
             elif high > low:
                 nodes.append((values[panel], counts[panel], power[panel]))
@@ -418,34 +419,3 @@ def compress(
         tail_trace=merged.tail_trace,
         tail_power=np.asarray(lost),
     )
-
-
-def _lagrange(t: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Chebyshev nodes (count,) on [-1, 1] and their Lagrange polynomials at t, (count, len(t))."""
-    angles = (2 * np.arange(count) + 1) * np.pi / (2 * count)
-    grid = np.cos(angles)
-    signs = np.where(np.arange(count) % 2 == 0, 1.0, -1.0) * np.sin(angles)
-    gap = t - grid[:, None]
-    hit = gap == 0
-    terms = signs[:, None] / np.where(hit, 1.0, gap)
-    values = terms / terms.sum(axis=0)
-    on_node = hit.any(axis=0)
-    values[:, on_node] = hit[:, on_node]
-    return grid, values
-
-
-def _exact_total(weights: np.ndarray, total: float) -> np.ndarray:
-    """Round weights to a dyadic grid on which they add up to ``total`` without rounding.
-
-    The solver's count of modes above kappa must not carry a rounding error: at the
-    interpolation peak it is all that is left of ``n - df1``.
-    """
-    size = max(float(np.max(np.abs(weights))), 1.0)
-    quantum = 2.0 ** max(np.ceil(np.log2(size)) - 51, -44)
-    if total % quantum:
-        return weights  # fractional multiplicities in, no exact total to keep
-    rounded = np.round(weights / quantum) * quantum
-    whole = np.round(rounded)
-    missing = (total - whole.sum()) - (rounded - whole).sum()
-    rounded[np.argmax(np.abs(rounded))] += missing
-    return rounded
