@@ -186,3 +186,4 @@ def test_the_packaged_demonstration_is_sound(tmp_path, monkeypatch):
         assert sweep.title
     assert {"noise", "repeats", "budget"} <= swept["repeated_data"]
     assert {"noise", "n"} <= swept["ridge_peak"]
+    assert {"noise", "n"} <= swept["random_feature_peak"]
