@@ -403,10 +403,10 @@ def compress(
             panel = slice(low, high)
             if high - low > nodes_per_panel:
                 middle = (np.floor(depth[low] / width) + 0.5) * width
-                grid, lagrange = lagrange((depth[panel] - middle) * (2 / width), nodes_per_panel)
+                grid, basis = lagrange((depth[panel] - middle) * (2 / width), nodes_per_panel)
                 at = values[0] * np.exp(-(middle + grid * (width / 2)))
-                weight = exact_total((lagrange * counts[panel]).sum(axis=1), counts[panel].sum())
-                nodes.append((at, weight, (lagrange * power[panel]).sum(axis=1)))
+                weight = exact_total((basis * counts[panel]).sum(axis=1), counts[panel].sum())
+                nodes.append((at, weight, (basis * power[panel]).sum(axis=1)))
             elif high > low:
                 nodes.append((values[panel], counts[panel], power[panel]))
     joined = [np.concatenate(parts) for parts in zip(*nodes, strict=True)] if nodes else None
