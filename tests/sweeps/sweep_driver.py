@@ -17,13 +17,13 @@ from ci_theory.sweeps.engines import LocalEngine
 jax.config.update("jax_enable_x64", True)
 
 
-def toy(points=60, replicates=2):
+def toy(points=60, replicates=2, ridges=2):
     return Sweep(
         phenomenon="sweep_toys.line",
         axes={
             "n": (5, 20),
             "slope": tuple(float(i) for i in range(points)),
-            "ridge": (0.0, 1.0),
+            "ridge": tuple(i / ridges for i in range(ridges)),
         },
         replicates=replicates,
         seed=3,
@@ -65,10 +65,11 @@ if __name__ == "__main__":
     parser.add_argument("--points", type=int, default=60)
     parser.add_argument("--replicates", type=int, default=2)
     parser.add_argument("--most-runs", type=int, default=4)
+    parser.add_argument("--ridges", type=int, default=2)
     args = parser.parse_args()
     engine = Counting()
     try:
-        sweep = toy(args.points, args.replicates)
+        sweep = toy(args.points, args.replicates, args.ridges)
         store = run(sweep, args.folder, engine=engine, most_runs=args.most_runs)
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)

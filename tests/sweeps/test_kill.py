@@ -5,6 +5,7 @@ start of a JAX process). CI_THEORY_KILLS=100 makes it a hundred of the latter.
 """
 
 import json
+import math
 import os
 import random
 import signal
@@ -25,6 +26,7 @@ HERE = Path(__file__).parent
 KILLS = int(os.environ.get("CI_THEORY_KILLS", "5"))
 POINTS = 300 + 60 * KILLS
 MOST_RUNS = 4
+RIDGES = 1000  # inner points: parts of 70 kB, so that kills fall into their writing
 
 
 def test_a_hundred_kills_of_a_writer_leave_whole_parts(tmp_path):
@@ -51,7 +53,8 @@ def parts_of(folder):
 
 def driven(folder, points=POINTS, **variables):
     words = [str(HERE / "sweep_driver.py"), str(folder), "--points", str(points)]
-    return python(*words, "--most-runs", str(MOST_RUNS), **variables)
+    words += ["--most-runs", str(MOST_RUNS), "--ridges", str(RIDGES)]
+    return python(*words, **variables)
 
 
 def answer(process):
@@ -60,9 +63,12 @@ def answer(process):
     return json.loads(out)
 
 
-def until_written(process, folder, count=0):
-    """Wait until a process has written more than so many parts, or ended."""
-    while process.poll() is None and len(list(folder.glob("parts/*.npz"))) <= count:
+def until_written(process, folder, count=0, latest=math.inf):
+    """Wait until a process has written more than so many files, or ended, or a time is over."""
+    parts, begun = folder / "parts", time.monotonic()
+    while process.poll() is None and time.monotonic() - begun < latest:
+        if parts.exists() and len(os.listdir(parts)) > count:
+            return
         time.sleep(0.002)
 
 
@@ -82,18 +88,19 @@ def test_a_killed_sweep_resumes_to_the_same_bits(tmp_path):
     moments = random.Random(5)
     lasted: list[bool] = []
     seen: set[str] = set()
+    halves = writes = 0
     for kill in range(KILLS):
-        before = len(list(folder.glob("parts/*.npz")))
         with driven(folder, **cache) as process:
-            if kill % 3 == 0:
-                time.sleep(moments.uniform(0, 1.2 * starting))
-            else:
-                until_written(process, folder, before)
-                time.sleep(moments.uniform(0, 0.03))
+            # a third while the process starts, plans or compiles, the others while it writes
+            latest = moments.uniform(0, starting) if kill % 3 == 0 else math.inf
+            until_written(process, folder, len(seen) + halves, latest)
+            time.sleep(moments.uniform(0, 0.03) if kill % 3 else 0)
             process.send_signal(signal.SIGKILL)
             process.wait(timeout=60)
         lasted.append(process.returncode == -signal.SIGKILL)
         parts = Parts(folder / "parts")
+        halves = len(list(parts.folder.glob("*.tmp")))
+        writes += halves > 0
         there = set(parts.names())
         assert there >= seen
         for name in there - seen:
@@ -101,6 +108,7 @@ def test_a_killed_sweep_resumes_to_the_same_bits(tmp_path):
         seen = there
 
     assert sum(lasted) >= 0.8 * KILLS, "most kills must hit a running sweep"
+    print(f"{sum(lasted)} kills hit a running sweep, {writes} a write")
     left = len(list(folder.glob("parts/*.npz")))
     with driven(folder, **cache) as process:
         resumed = answer(process)
@@ -131,6 +139,6 @@ def test_two_processes_share_one_store(tmp_path):
         told = [answer(process) for process in (one, other)]
     assert told[0]["done"] + told[1]["done"] == told[0]["chunks"]
     assert [f.name for f in folder.glob("plan-*")] == ["plan-000.json"]
-    one_alone = run(toy(points), tmp_path / "one", most_runs=MOST_RUNS)
+    one_alone = run(toy(points, ridges=RIDGES), tmp_path / "one", most_runs=MOST_RUNS)
     assert parts_of(folder) == parts_of(tmp_path / "one")
     assert bits(Store.open(folder)) == bits(one_alone)
