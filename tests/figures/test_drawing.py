@@ -13,6 +13,7 @@ DRAWINGS = {
     "curves": lambda data: curves.draw(data, decoys=("noise halved",), note="a note"),
     "curves of one panel": lambda data: curves.draw(data, held={"ridge": 1.0}),
     "curves along ridge": lambda data: curves.draw(data, x="ridge", colour="noise"),
+    "maps": lambda data: phase.draw(data, measure="test_error", x="n", y="ridge", panel="noise"),
     "map": lambda data: phase.draw(
         data, measure="test_error", x="n", y="noise", held={"ridge": 1.0}
     ),
@@ -56,6 +57,8 @@ def test_legend_covers_no_panel(drawing, sweep):
     for legend in made.legends:
         box = legend.get_window_extent()
         assert not any(box.overlaps(a.get_window_extent()) for a in made.axes)
+        assert made.bbox.x0 <= box.x0
+        assert box.x1 <= made.bbox.x1
 
 
 def test_curves_show_the_means_the_theory_and_the_break(sweep):
@@ -123,3 +126,23 @@ def test_an_unwritable_folder_is_one_line(sweep, tmp_path):
     made = curves.draw(sweep, held={"ridge": 1.0})
     with pytest.raises(BadInput, match="cannot be written"):
         style.save(made, blocker / "out", "figure")
+
+
+def test_lowest_takes_the_best_curve_at_every_place(sweep):
+    held = {"noise": 1.0}
+    panel = curves.contents(sweep, "test_error", "n", "ridge", held)
+    best = curves.lowest(panel)
+    mean = sweep["test_error"].sel(held).mean("replicate")
+    assert np.allclose(best.curves[0].values.mean("replicate"), mean.min("ridge"))
+    assert np.allclose(best.line.value[0], panel.line.value.min(axis=0))
+
+
+def test_a_curve_can_be_added_on_another_scale(sweep):
+    panel = curves.contents(sweep, "test_error", "n", None, {"noise": 1.0, "ridge": 1.0})
+    with style.applied():
+        _, axes = style.figure()
+        hue, measured, predicted = curves.add(axes[0, 0], panel, 1, "text", per=0.01)
+    assert hue == style.PALETTE[1]
+    assert measured.value == pytest.approx(0.01 * panel.curves[0].measured.value)
+    assert predicted == pytest.approx(0.01 * panel.curves[0].predicted)
+    assert axes[0, 0].get_legend_handles_labels()[1] == ["text"]

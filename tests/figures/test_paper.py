@@ -34,7 +34,7 @@ if __name__ == "__main__":
 def test_names_are_the_listing_of_the_folder(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert figures.names() == [s.stem for s in SCRIPTS]
-    assert len(SCRIPTS) >= 2
+    assert len(SCRIPTS) >= 7
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.stem)

@@ -74,3 +74,11 @@ def test_a_curve_gets_the_first_prediction_that_speaks_about_it():
     assert np.array_equal(both.value[0], exact.value[0])
     assert np.array_equal(both.value[1], limit.value[1])
     assert series.first_line(phenomenon, [], "n", places, fixed, curves) is None
+
+
+def test_closed_form_of_a_break_along_another_axis():
+    phenomenon = load("ridge_peak")
+    places = series.closed_form(
+        phenomenon, "peak in n", {"ridge": 0.0}, "p", np.array([50.0, 80.0])
+    )
+    assert places.tolist() == [50.0, 80.0]

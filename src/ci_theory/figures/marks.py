@@ -14,7 +14,7 @@ from ci_theory.figures import series, style
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["curve_keys", "keys", "points", "small_bars", "strip_of", "theory"]
+__all__ = ["curve_keys", "keys", "places", "points", "small_bars", "strip_of", "theory"]
 
 _THIN = 0.7  # width of a line where it does not claim the mean of a run
 
@@ -86,6 +86,17 @@ def strip_of(axes: Axes, breaks: Sequence[tuple[Any, Any, float | None]]) -> Non
     axes.grid(False)
 
 
+def places(
+    axes: Axes, x: Sequence[float], measured: Sequence[Any], colour: Any, marker: str, label: str
+) -> None:
+    """Draw where curves break, against a second axis, with intervals; no break, no symbol."""
+    real = [(v, m) for v, m in zip(x, measured, strict=True) if m.status == Status.OK]
+    at, value = [v for v, _ in real], np.array([m.value for _, m in real])
+    bars = [value - [m.low for _, m in real], [m.high for _, m in real] - value]
+    look: dict[str, Any] = {"ls": "none", "lw": 0.9, "mfc": "white", "mew": 0.9, "zorder": 3}
+    axes.errorbar(at, value, yerr=bars, color=colour, marker=marker, label=label, **look)
+
+
 def small_bars(axes: Axes, found: Sequence[series.Means]) -> bool:
     """Say whether the symbols hide most of the intervals, so that the legend must say so."""
     mean = np.concatenate([f.mean.ravel() for f in found])
@@ -95,13 +106,13 @@ def small_bars(axes: Axes, found: Sequence[series.Means]) -> bool:
         axes.transData.transform(np.stack([np.ones_like(mean), y], axis=1))[:, 1]
         for y in (mean, mean + half)
     )
-    size = 72 / axes.get_figure(root=True).dpi * (high - low)  # type: ignore[union-attr]
+    size = style.points_per_pixel(axes) * (high - low)
     return bool(np.mean(size < mpl.rcParams["lines.markersize"] / 2) > 0.5)
 
 
 def keys(
     *,
-    replicates: int = 0,
+    replicates: int | str = 0,
     hidden: bool = False,
     line: bool = True,
     thin: bool = False,

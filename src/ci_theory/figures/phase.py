@@ -1,10 +1,11 @@
 """A measure as a map over two axes: simulation beside theory, and the ridge of its breaks."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
@@ -15,7 +16,7 @@ from ci_theory.phenomena import Break
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["draw", "edges", "located", "paint", "predicted"]
+__all__ = ["Map", "contents", "draw", "edges", "located", "paint", "predicted", "show"]
 
 MAP = "cividis"
 
@@ -26,6 +27,7 @@ def draw(
     measure: str,
     x: str,
     y: str,
+    panel: str | None = None,
     held: Mapping[str, Any] | None = None,
     prediction: str | None = None,
     title: str | None = None,
@@ -33,14 +35,15 @@ def draw(
 ) -> Figure:
     """Draw the mean of a measure over two axes, simulated and predicted.
 
-    If the phenomenon has a break point along ``x`` in this measure, its place is drawn on both
-    maps for every value of ``y``: located with its interval, and where theory puts it.
+    If the phenomenon has a break point along ``x`` in this measure, its place is drawn for every
+    value of ``y``: located with its interval, and where theory puts it.
 
     Args:
         data: a Dataset from a sweep store.
         measure: variable shown as colour.
         x: horizontal axis.
         y: vertical axis.
+        panel: axis with one row of maps per value, each with its own colour scale.
         held: values of all other axes.
         prediction: name of the closed form; the first one of the measure by default.
         title: the finding; the phenomenon's title by default.
@@ -51,47 +54,101 @@ def draw(
     """
     held = dict(held or {})
     axes = [str(d) for d in data.dims if d != "replicate"]
-    for name in (x, y, *held):
+    shown = [x, y, *([panel] if panel else []), *held]
+    for name in shown:
         if name not in axes:
             raise unknown("axis", name, axes, where="this sweep")
     if measure not in data.data_vars:
         raise unknown("measure", measure, [str(v) for v in data.data_vars], where="this sweep")
-    left = [a for a in axes if a not in (x, y, *held)]
+    left = [a for a in axes if a not in shown]
     if left:
         raise BadInput(f"map over {x} and {y}: axis {left[0]} needs a value")
 
+    rows = [{**held, panel: v} for v in data[panel].to_numpy().tolist()] if panel else [held]
+    maps = [contents(data, measure, x, y, at, prediction) for at in rows]
+    columns = 1 + (maps[0].line is not None)
+    with style.applied():
+        made, panels = style.figure(
+            len(maps), columns, height=0.9 + 2.1 * len(maps), sharex=True, sharey=True
+        )
+        handles: list[Any] = []
+        for row, at, found in zip(panels, rows, maps, strict=True):
+            norm = _norm([found.image] if found.theory is None else [found.image, found.theory])
+            keys = show(row, found, norm)
+            handles = keys if len(keys) > len(handles) else handles
+            text = f", {panel} = {style.value_text(at[panel])}" if panel else ""
+            for axes_, heading in zip(row, ("simulation", "theory"), strict=False):
+                axes_.set_title(heading + text)
+            row[0].set_ylabel(style.label(y, data[y].attrs))
+            bar = made.colorbar(ScalarMappable(norm, MAP), ax=list(row), pad=0.01)
+            bar.set_label(style.label(measure, data[measure].attrs, width=34))
+        for axes_ in panels[-1]:
+            axes_.set_xlabel(style.label(x, data[x].attrs))
+        if handles:
+            style.legend_below(made, handles)
+        made.suptitle(
+            f"{title or series.phenomenon_of(data).title}\n{note}".strip(), x=0.01, ha="left"
+        )
+    return made
+
+
+class Map(NamedTuple):
+    """One map: places x (t,), levels y (k,), means and predictions (k, t).
+
+    Attributes:
+        x: places along the horizontal axis.
+        y: levels of the vertical axis.
+        values: the runs, dimensions (y, x, replicate).
+        image: their means.
+        line: the closed form along x on a dense grid, one curve per level, or None.
+        theory: the closed form at the places, or None.
+        break_: the break point along x, or None.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    values: "xarray.DataArray"
+    image: np.ndarray
+    line: series.Line | None
+    theory: np.ndarray | None
+    break_: Break | None
+
+
+def contents(
+    data: "xarray.Dataset",
+    measure: str,
+    x: str,
+    y: str,
+    held: Mapping[str, Any],
+    prediction: str | None = None,
+) -> Map:
+    """Work out what a map shows; arguments as for ``draw``."""
     phenomenon = series.phenomenon_of(data)
     values = data[measure].sel(held).transpose(y, x, "replicate")
     places, levels = data[x].to_numpy().astype(float), data[y].to_numpy()
-    simulated = series.means(values).mean
     forms = series.predictions(phenomenon, measure, prediction)
     fixed = {**series.fixed_values(data), **held}
     grid = series.dense(phenomenon.axes[x], places, count=80)
     curves = [{y: v} for v in levels.tolist()]
     line = series.first_line(phenomenon, forms, x, grid, fixed, curves)
+    theory = None if line is None else line.value[:, np.searchsorted(line.x, places)]
     break_ = next((b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)), None)
+    image = series.means(values).mean
+    return Map(places, levels.astype(float), values, image, line, theory, break_)
 
-    with style.applied():
-        made, panels = style.figure(1, 1 + (line is not None), height=2.9, sharex=True, sharey=True)
-        images = [simulated] + ([_at(line, places)] if line is not None else [])
-        norm = _norm(images)
-        for axes_, image, heading in zip(panels[0], images, ("simulation", "theory"), strict=False):
-            mesh = paint(axes_, places, levels.astype(float), image, norm)
-            axes_.set_title(heading)
-            axes_.set_xlabel(style.label(x, data[x].attrs))
-        panels[0, 0].set_ylabel(style.label(y, data[y].attrs))
-        bar = made.colorbar(mesh, ax=list(panels[0]), pad=0.01)
-        bar.set_label(style.label(measure, data[measure].attrs, width=34))
-        if break_ is not None:
-            up = levels.astype(float)
-            handles = [*located(panels[0, 0], break_, places, up, values)]
-            if line is not None:
-                for axes_ in panels[0]:
-                    (drawn,) = predicted(axes_, break_, up, line)
-                handles.append(drawn)
-            style.legend_below(made, handles)
-        made.suptitle(f"{title or phenomenon.title}\n{note}".strip(), x=0.01, ha="left")
-    return made
+
+def show(axes: Sequence[Axes], found: Map, norm: Normalize) -> list[Any]:
+    """Draw the simulated and the predicted map, with breaks; return legend entries."""
+    paint(axes[0], found.x, found.y, found.image, norm)
+    handles: list[Any] = []
+    if found.break_ is not None:
+        handles += located(axes[0], found.break_, found.x, found.y, found.values)
+    if found.line is not None and found.theory is not None:
+        paint(axes[1], found.x, found.y, found.theory, norm)
+        if found.break_ is not None:
+            predicted(axes[1], found.break_, found.y, found.line)
+            handles += predicted(axes[0], found.break_, found.y, found.line)
+    return handles
 
 
 def paint(axes: Axes, x: np.ndarray, y: np.ndarray, image: np.ndarray, norm: Normalize) -> Any:
@@ -139,6 +196,11 @@ def located(
     bars = [np.maximum(centre - low, 0), np.maximum(high - centre, 0)]
     look: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 3.2, "mfc": "white", "mec": "black"}
     text = "located break, 95 % interval"
+    pixels = axes.transData.transform(
+        np.stack([np.concatenate([low, high]), np.tile(levels[real], 2)], 1)
+    )
+    width = np.subtract(*pixels[:, 0].reshape(2, -1)[::-1]) * style.points_per_pixel(axes)
+    text += ", mostly smaller than the symbol" if np.mean(width < look["ms"]) > 0.5 else ""
     return [axes.errorbar(centre, levels[real], xerr=bars, ecolor="black", label=text, **look)]
 
 
@@ -147,11 +209,6 @@ def predicted(axes: Axes, break_: Break, levels: np.ndarray, line: series.Line) 
     found = [break_.locator.locate(line.x, curve) for curve in line.value]
     where = [f.value if f.status == Status.OK else np.nan for f in found]
     return axes.plot(where, levels, color="#D55E00", lw=1.4, label="predicted break")
-
-
-def _at(line: series.Line, places: np.ndarray) -> np.ndarray:
-    """Return a line's values at grid places, which it contains."""
-    return line.value[:, np.searchsorted(line.x, places)]
 
 
 def _norm(images: list[np.ndarray]) -> Normalize:

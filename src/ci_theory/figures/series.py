@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ci_theory._errors import Status, unknown
-from ci_theory._record import Axis
+from ci_theory._record import Axis, build
 from ci_theory.figures.style import grid_scale
 from ci_theory.locate.student import quantile
 from ci_theory.phenomena import Phenomenon, Prediction, load, predict
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Line",
     "Means",
+    "closed_form",
     "dense",
     "first_line",
     "fixed_values",
@@ -150,6 +151,25 @@ def line(
         valid=(estimate.valid & usable).reshape(k, t),
         decoys={name: np.asarray(wrong).reshape(k, t) for name, wrong in found.decoys.items()},
     )
+
+
+def closed_form(
+    phenomenon: Phenomenon, name: str, fixed: Mapping[str, Any], axis: str, values: np.ndarray
+) -> np.ndarray:
+    """Return where a break's closed form puts it, along a second axis: NaN where it is silent.
+
+    Args:
+        phenomenon: the phenomenon.
+        name: of one of its breaks, which has a closed form.
+        fixed: the other parameters.
+        axis: the parameter along the axis.
+        values: its values (t,).
+    """
+    form = {b.name: b.closed_form for b in phenomenon.breaks}[name]
+    if form is None:
+        return np.full(len(values), np.nan)
+    points = [phenomenon.point({**fixed, axis: value}) for value in values.tolist()]
+    return np.array([form(build(phenomenon.params, point)) for point in points], float)
 
 
 def first_line(

@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from ci_theory._errors import BadInput
 
@@ -29,12 +30,13 @@ __all__ = [
     "PAGE",
     "PALETTE",
     "applied",
-    "caption",
     "colours",
     "figure",
     "grid_scale",
     "label",
     "legend_below",
+    "legend_under",
+    "points_per_pixel",
     "save",
     "scale",
     "spread",
@@ -201,9 +203,18 @@ def legend_below(made: Figure, handles: Sequence[Any], *, columns: int = 4, **mo
     return made.legend(handles=list(handles), loc="outside lower center", ncols=columns, **more)
 
 
-def caption(axes: Axes, text: str, *, width: int = 60) -> None:
-    """Write a panel's finding above it, wrapped to ``width`` characters."""
-    axes.set_title("\n".join(textwrap.wrap(text, width)))
+def legend_under(axes: Axes, *, columns: int = 1, **more: Any) -> Legend:
+    """Put a panel's own legend under its horizontal label, where it cannot cover data."""
+    made = axes.get_figure(root=True)
+    down = ScaledTranslation(0, -0.38, made.dpi_scale_trans)  # type: ignore[union-attr]
+    anchor = {"bbox_to_anchor": (0, 0), "bbox_transform": axes.transAxes + down}
+    return axes.legend(loc="upper left", borderaxespad=0, ncols=columns, **anchor, **more)
+
+
+def points_per_pixel(axes: Axes) -> float:
+    """Return the size of a pixel of the figure in points (1/72 inch)."""
+    made = axes.get_figure(root=True)
+    return 72 / made.dpi if made is not None else 1.0
 
 
 def save(
