@@ -204,6 +204,9 @@ def test_outcomes_are_data_and_do_not_spread():
     assert list(map(int, risk.status)) == [Status.OK, bad, bad, bad, peak]
     assert np.isnan(np.asarray(risk.test_error[1:4])).all()
     assert np.isposinf(float(risk.test_error[4]))
+    negative = random_feature_risk(SPECTRA["slow"], 30.0, 30.0, 1e-3, -0.1)
+    assert int(negative.status) == bad
+    assert np.isnan(float(negative.test_error))
     alone = random_feature_risk(SPECTRA["slow"], 30.0, 30.0, 1e-3, 0.1)
     assert float(alone.test_error) == pytest.approx(float(risk.test_error[0]), rel=1e-13)
 

@@ -143,7 +143,7 @@ def mei_montanari_risk(
 
     Regime: limit n, p, d -> infinity, relative error O(1/d) (about -5 % at d = 40, tanh,
     p = 2 d, n = 3 d). The polynomials lose digits at p = n as the ridge falls: relative error
-    near 1e-10 at ridge 1e-12.
+    up to 2e-10 at lambda = 1e-12.
 
     Errors: OUT_OF_SCOPE for ridge <= 0 or an activation with slope or rest 0.
 

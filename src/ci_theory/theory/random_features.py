@@ -250,7 +250,7 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
     ridge^(-1/2), without noise too.
 
     Errors: status NOT_FINITE and infinite test error at the ridgeless peak p = n; OUT_OF_SCOPE
-    and NaN for n <= 0, p <= 0, ridge < 0.
+    and NaN for n <= 0, p <= 0, ridge < 0 or noise < 0.
 
     Source: Simon et al., arXiv:2311.14646; Defilippis, Loureiro & Misiakiewicz,
     arXiv:2405.15699; the cancellation-free form is derived here and equal to both.
@@ -271,8 +271,11 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
     noise_error = noise * used / n * per_row
     excess = approximation * per_row + noise_error
     excess = jnp.where(singular, jnp.inf, excess)
+    excess = jnp.where(noise < 0, jnp.nan, excess)
     test = excess + noise
     kept = at.rows_left / n
+    status = jnp.where(singular, jnp.maximum(at.status, Status.NOT_FINITE), at.status)
+    status = jnp.where(noise < 0, Status.OUT_OF_SCOPE, status)
     return FeatureRisk(
         gamma=at.gamma,
         kappa=at.kappa,
@@ -283,5 +286,5 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
         approximation=approximation,
         noise_error=jnp.where(singular, jnp.inf, noise_error),
         dof_left=left,
-        status=jnp.where(singular, jnp.maximum(at.status, Status.NOT_FINITE), at.status),
+        status=status,
     )
