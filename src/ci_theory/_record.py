@@ -19,10 +19,12 @@ Params(p=50, n=200, ridge=0.1)
 """
 
 import dataclasses
+import functools
 import math
 import numbers
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
 
 import jax
@@ -142,7 +144,8 @@ def record(cls: type[_T]) -> type[_T]:
     return made
 
 
-def axes_of(cls: type) -> dict[str, Axis]:
+@functools.cache
+def axes_of(cls: type) -> Mapping[str, Axis]:
     """Map the dotted name of every declared field of a parameter record to its Axis."""
     hints = get_type_hints(cls)
     found: dict[str, Axis] = {}
@@ -154,7 +157,7 @@ def axes_of(cls: type) -> dict[str, Axis]:
         else:
             meta = dict(f.metadata)
             found[f.name] = Axis(name=f.name, type=hints[f.name], default=f.default, **meta)
-    return found
+    return MappingProxyType(found)
 
 
 def build(cls: type[_T], values: Mapping[str, Any]) -> _T:

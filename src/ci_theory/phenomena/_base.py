@@ -111,7 +111,7 @@ class Phenomenon:
     rule: Callable[[Any], str | None] = lambda params: None
 
     @property
-    def axes(self) -> dict[str, Axis]:
+    def axes(self) -> Mapping[str, Axis]:
         """Every parameter by its dotted name."""
         return axes_of(self.params)
 
