@@ -11,12 +11,8 @@ from ci_theory.figures import curves, phase, style
 
 DRAWINGS = {
     "curves": lambda data: curves.draw(data, decoys=("noise halved",), note="a note"),
-    "curves of one panel": lambda data: curves.draw(data, held={"ridge": 1.0}),
     "curves along ridge": lambda data: curves.draw(data, x="ridge", colour="noise"),
     "maps": lambda data: phase.draw(data, measure="test_error", x="n", y="ridge", panel="noise"),
-    "map": lambda data: phase.draw(
-        data, measure="test_error", x="n", y="noise", held={"ridge": 1.0}
-    ),
 }
 
 
