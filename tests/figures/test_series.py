@@ -82,3 +82,17 @@ def test_closed_form_of_a_break_along_another_axis():
         phenomenon, "peak in n", {"ridge": 0.0}, "p", np.array([50.0, 80.0])
     )
     assert places.tolist() == [50.0, 80.0]
+
+
+def test_a_saw_between_the_places_is_not_drawn_and_a_peak_is():
+    x = np.arange(1.0, 101.0)
+    places = np.array([1.0, 10.0, 30.0, 60.0, 100.0])
+    peak = np.exp(-(((x - 45) / 5) ** 2))[None]
+    saw = peak + 0.1 * (x % 5)[None]
+    decoys = {"wrong": saw}
+    sharp = series.Line(x, peak, 0 * peak, peak >= 0, decoys)
+    assert series.without_rounding(sharp, places) is sharp
+    kept = series.without_rounding(sharp._replace(value=saw), places)
+    assert kept.x.tolist() == places.tolist()
+    assert np.array_equal(kept.value[0], saw[0][[0, 9, 29, 59, 99]])
+    assert kept.decoys["wrong"].shape == kept.value.shape == (1, 5)

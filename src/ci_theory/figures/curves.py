@@ -235,8 +235,10 @@ def contents(
     places, values = data[x].to_numpy().astype(float), _values(data, colour)
     at = [{colour: v} if colour else {} for v in values]
     forms = series.predictions(phenomenon, measure, prediction)
-    grid = series.dense(phenomenon.axes[x], places) if grid is None else np.union1d(grid, places)
-    line = series.first_line(phenomenon, forms, x, grid, fixed, at)
+    own = series.dense(phenomenon.axes[x], places) if grid is None else np.union1d(grid, places)
+    line = series.first_line(phenomenon, forms, x, own, fixed, at)
+    if line is not None and grid is None and phenomenon.axes[x].type is int:
+        line = series.without_rounding(line, np.sort(places))
     breaks = [b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)]
     hues, found = style.colours(values), []
     for index, point in enumerate(at):
@@ -244,8 +246,8 @@ def contents(
         measured = predicted = None
         if breaks and len(places) > 2:
             measured = breaks[0].locator.locate(places, y.to_numpy().T)
-            own = {**fixed, **point, x: places[0]}
-            predicted = _predicted(breaks[0], phenomenon, own, line, index, places, measured)
+            one = {**fixed, **point, x: places[0]}
+            predicted = _predicted(breaks[0], phenomenon, one, line, index, places, measured)
         marker = style.MARKERS[index % len(style.MARKERS)]
         found.append(Curve(y, hues[index], marker, measured, predicted))
     keys = marks.curve_keys(colour, data[colour].attrs, values, hues) if colour else []

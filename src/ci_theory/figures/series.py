@@ -27,6 +27,7 @@ __all__ = [
     "means",
     "phenomenon_of",
     "predictions",
+    "without_rounding",
 ]
 
 
@@ -197,3 +198,25 @@ def first_line(
         value, slack, valid = (np.where(silent, new, old) for new, old in both)
         found = found._replace(value=value, slack=slack, valid=valid)
     return found
+
+
+def without_rounding(line: Line, places: np.ndarray) -> Line:
+    """Return a line through the places alone if it jumps up and down between them.
+
+    Where a phenomenon rounds counts to whole rows, a closed form on a dense grid of whole numbers
+    is a saw: true, and unreadable. More than three turns beyond those at the places say so.
+    """
+    at = np.searchsorted(line.x, places)
+    turns = [_turns(dense) - _turns(dense[at]) for dense in line.value]
+    if max(turns, default=0) <= 3:
+        return line
+    decoys = {name: wrong[:, at] for name, wrong in line.decoys.items()}
+    value, slack, valid = line.value[:, at], line.slack[:, at], line.valid[:, at]
+    return Line(line.x[at], value, slack, valid, decoys)
+
+
+def _turns(curve: np.ndarray) -> int:
+    """Count the local extrema of a curve."""
+    steps = np.diff(curve[np.isfinite(curve)])
+    signs = np.sign(steps[np.abs(steps) > 1e-12 * np.abs(curve[np.isfinite(curve)]).max(initial=0)])
+    return int(np.sum(signs[1:] != signs[:-1]))

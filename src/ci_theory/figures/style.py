@@ -4,7 +4,7 @@ Nothing here touches the state of matplotlib: figures are made without ``pyplot`
 choice of backend), and settings hold only inside ``applied``.
 
 >>> label("n", {"long_name": "training rows", "unit": "rows"})
-'training rows n [rows]'
+'training rows, n [rows]'
 """
 
 import os
@@ -139,7 +139,7 @@ def label(name: str, attributes: Mapping[str, Any], *, width: int = 46) -> str:
     A quantity without a unit is marked [1].
     """
     meaning = str(attributes.get("long_name", "")).split(";")[0].split(", see")[0].strip()
-    words = meaning if meaning == name else f"{meaning} {name}".strip()
+    words = f"{meaning}, {name}" if meaning and meaning != name else name
     text = f"{words} [{attributes.get('unit') or '1'}]"
     return "\n".join(textwrap.wrap(text, width, break_long_words=False))
 
