@@ -1,0 +1,85 @@
+"""Digits: the data, one run by brute force, and the learning curve against the theory."""
+
+import builtins
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._errors import BadInput, Status
+from ci_theory._keys import key_for, stream
+from ci_theory.phenomena import digits_ridge, load, predict
+from ci_theory.tasks import digits
+
+pytest.importorskip("sklearn")
+
+
+@partial(jax.jit, static_argnames="capacity")
+def _runs(params, replicates, capacity):
+    def one(replicate):
+        return digits_ridge.simulate(key_for(0, 1, 2, replicate), params, {"n": capacity})
+
+    return jax.lax.map(one, replicates)
+
+
+def test_images_and_labels():
+    x = digits.images()
+    assert x.shape == (1797, 64)
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-13)
+    np.testing.assert_allclose(np.mean(np.sum(x**2, axis=1)), 1)
+    assert set(digits.labels("zero")) == {-1.0, 1.0}
+    assert np.sum(digits.labels("zero") > 0) == 178
+    with pytest.raises(BadInput, match="parity"):
+        digits.labels("party")
+
+
+def test_missing_scikit_learn_is_one_line(monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name.startswith("sklearn"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    digits._data.cache_clear()
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(BadInput, match=r"pip install 'ci-theory\[data\]'"):
+        digits.labels("parity")
+
+
+@pytest.mark.parametrize("features", digits.FEATURES)
+def test_one_run_is_the_explicit_computation_with_literal_copies(features):
+    n, repeats, ridge, noise = 40, 3, 0.8, 0.5
+    params = digits_ridge.Params(
+        n=n, features=features, repeats=repeats, ridge=np.array([ridge]), noise=np.array([noise])
+    )
+    found = _runs(params, jnp.arange(1), n + 4)
+    order = np.asarray(jax.random.permutation(stream(key_for(0, 1, 2, 0), "design"), 1797))
+    x, y = digits.images()[order], digits.labels("parity")[order]
+    rows = np.append(np.arange(n), np.repeat(np.arange(n // 4), repeats - 1))
+    gram = np.asarray(digits.kernel(features, x, x[rows]))
+    copy = np.eye(n)[rows]
+    fit = gram @ np.linalg.solve(gram[rows] + ridge * np.eye(len(rows)), copy)
+    miss = (fit @ y[:n] - y) ** 2 + noise * np.sum(fit**2, axis=1)
+    np.testing.assert_allclose(found.test_error[0, 0], np.mean(miss[n:]) + noise, rtol=1e-8)
+    rest = copy - fit[rows]
+    train = np.mean((rest @ y[:n]) ** 2 + noise * np.sum(rest**2, axis=1))
+    np.testing.assert_allclose(found.train_error[0, 0], train, rtol=1e-8)
+
+
+@pytest.mark.parametrize("features", ["gaussian", "pixels"])
+def test_learning_curve_is_closer_than_the_infinite_population(features):
+    ridge, noise = np.array([1.0, 1.0, 10.0]), np.array([0.0, 1.0, 0.3])
+    n, repeats, replicates = 250, 8, 12
+    params = digits_ridge.Params(n=n, features=features, repeats=repeats, ridge=ridge, noise=noise)
+    values = np.asarray(_runs(params, jnp.arange(replicates), n).test_error)
+    point = {"n": n, "features": features, "repeats": repeats, "ridge": ridge, "noise": noise}
+    made = predict(load("digits_ridge"), point)["test_error"]
+    assert np.all(made.estimate.status == Status.OK)
+    error = values.std(axis=0, ddof=1) / replicates**0.5
+    gap = np.abs(values.mean(axis=0) - made.estimate.value)
+    assert np.all(gap < made.estimate.slack + 4.5 * error)
+    usual = values.mean(axis=0) - made.decoys["infinite population"]
+    assert np.sum(np.abs(usual)) > 1.5 * np.sum(gap)
