@@ -1,0 +1,47 @@
+"""Real images: the theory from the kernel's spectrum, noise and repetition included."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ci_theory.figures import curves, marks, style
+from ci_theory.figures.paper import dataset, main
+
+EXPERIMENTS = ("fig_digits_n", "fig_digits_repeats")
+
+
+def draw(stores: Path) -> Figure:
+    """Learning curves at two ridges, one where the theory fails; and repeated images."""
+    rows, copies = (dataset(name, stores) for name in EXPERIMENTS)
+    made, axes = style.figure(1, 3, height=3.2)
+    a, b, c = axes[0]
+    fine = curves.contents(rows, "test_error", "n", "noise", {"ridge": 1.0})
+    rough = curves.contents(rows, "test_error", "n", "noise", {"ridge": 0.01})
+    repeated = curves.contents(copies, "test_error", "repeats", "noise")
+    decoys = ("infinite population",), ("infinite population",), ("copies are new images",)
+    hidden = True
+    for panel, found, wrong in zip((a, b, c), (fine, rough, repeated), decoys, strict=True):
+        hidden &= curves.paint(panel, found, decoys=wrong)
+        panel.set_yscale("linear")
+        panel.set_ylim(bottom=0)
+        panel.set_xlabel("training images n [rows]")
+        panel.set_ylabel("test error [label²]")
+    c.set_xlabel("repeats of a quarter [copies]")
+    a.set_title("a   ridge 1")
+    b.set_title("b   ridge 0.01: theory is low")
+    c.set_title("c   n = 200, ridge 1")
+    runs = "{} (c: {})".format(*(data.sizes["replicate"] for data in (rows, copies)))
+    keys = marks.keys(
+        replicates=runs, hidden=hidden, decoys=("infinite population (c: copies as new)",)
+    )
+    style.legend_below(made, keys + fine.keys, columns=2)
+    made.suptitle(
+        "Digits: the kernel's spectrum predicts noise and repetition, less well near interpolation",
+        x=0.01,
+        ha="left",
+    )
+    return made
+
+
+if __name__ == "__main__":
+    main(__file__)
