@@ -6,16 +6,16 @@ import jax
 import mpmath as mp
 import numpy as np
 import pytest
-from feature_oracle import DIGITS, Oracle, exact, relative
+from feature_oracle import DIGITS, NODES, Oracle, exact, padded, relative
 
 from ci_theory._errors import Status
 from ci_theory.theory.decomposition import ErrorParts, ensemble_error, error_parts
 from ci_theory.theory.random_features import random_feature_risk
-from ci_theory.theory.spectrum import power_law
+from ci_theory.theory.spectrum import compress, power_law
 from ci_theory.theory.sphere import sphere_spectrum
 
 SPECTRA = {
-    "slow": power_law(40, 1.2, source=0.4),
+    "slow": padded(power_law(40, 1.2, source=0.4)),
     "sphere": sphere_spectrum(lambda t: np.maximum(t, 0.0), 20, linear=1.0, quadratic=0.5),
 }
 POINTS = list(
@@ -153,7 +153,7 @@ def test_nested_simulation_of_the_parts():
                 alone - common,
             ]
         )
-    parts = error_parts(spectrum, n, p, ridge, noise)
+    parts = error_parts(compress(spectrum, pad_to=NODES), n, p, ridge, noise)
     fields = ("bias", "features", "data", "label_noise", "features_data", "features_noise")
     mean, error = np.mean(sums, axis=0), np.std(sums, axis=0) / np.sqrt(trials)
     for i, field in enumerate(fields):

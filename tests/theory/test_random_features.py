@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
-from feature_oracle import DIGITS, Oracle, exact, relative
+from feature_oracle import DIGITS, NODES, Oracle, exact, padded, relative
 
 from ci_theory._errors import Status
 from ci_theory.theory.fixed_point import solve_kappa
 from ci_theory.theory.random_features import balance, random_feature_risk, solve_gamma
-from ci_theory.theory.spectrum import isotropic, power_law, two_block
+from ci_theory.theory.spectrum import compress, isotropic, power_law, two_block
 from ci_theory.theory.sphere import sphere_spectrum
 
 
@@ -27,7 +27,7 @@ def spectra():
     }
 
 
-SPECTRA = spectra()
+SPECTRA = {name: padded(spectrum) for name, spectrum in spectra().items()}
 SIZES = [(20, 20), (20, 21), (50, 20), (20, 300), (30, 30), (80, 80), (200, 150)]
 RIDGES = [1e-12, 1e-8, 1e-4, 0.1, 10.0]
 POINTS = list(itertools.product(SIZES, RIDGES))
@@ -100,12 +100,13 @@ def test_published_forms_agree_in_double_precision_away_from_the_peak():
     spectrum, n, p, ridge, noise = SPECTRA["slow"], 90.0, 40.0, 1e-2, 0.3
     ours = random_feature_risk(spectrum, n, p, ridge, noise)
     lam, power = np.asarray(spectrum.eigenvalues), np.asarray(spectrum.power)
+    mult = np.asarray(spectrum.multiplicity)
     tail, lost = float(spectrum.tail_trace), float(spectrum.tail_power)
     nu2 = float(ours.gamma)
-    q = np.sum((lam / (lam + nu2)) ** 2)
-    nu1 = nu2 * (1 - (np.sum(lam / (lam + nu2)) + tail / nu2) / p)
+    q = np.sum(mult * (lam / (lam + nu2)) ** 2)
+    nu1 = nu2 * (1 - (np.sum(mult * lam / (lam + nu2)) + tail / nu2) / p)
     upsilon = p / n * ((1 - nu1 / nu2) ** 2 + (nu1 / nu2) ** 2 * q / (p - q))
-    chi = (np.sum(lam / (lam + nu2) ** 2) + tail / nu2**2) / (p - q)
+    chi = (np.sum(mult * lam / (lam + nu2) ** 2) + tail / nu2**2) / (p - q)
     fit = nu2**2 * (np.sum(power * (1 + chi * lam) / (lam + nu2) ** 2) + lost / nu2**2)
     published = (fit + noise * upsilon) / (1 - upsilon) + noise
     assert published == pytest.approx(float(ours.test_error), rel=1e-13)
@@ -232,8 +233,9 @@ def test_simulated_linear_features(n, p, ridge):
         test.append(misfit @ misfit + noise * np.sum(onto**2) + noise)
         hat = np.eye(n) - phi @ solve
         train.append((np.sum((hat @ x @ w) ** 2) + noise * np.sum(hat**2)) / n)
-    risk = random_feature_risk(spectrum, n, p, ridge, noise)
-    left = float(balance(spectrum, n, p, ridge).dof_left)  # n - p for least squares
+    nodes = compress(spectrum, pad_to=NODES)
+    risk = random_feature_risk(nodes, n, p, ridge, noise)
+    left = float(balance(nodes, n, p, ridge).dof_left)  # n - p for least squares
     for sample, wanted in ((test, risk.test_error), (train, risk.train_error)):
         error = np.std(sample) / np.sqrt(trials)
         finite_size = float(wanted) / left

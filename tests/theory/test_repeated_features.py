@@ -6,16 +6,16 @@ import jax
 import mpmath as mp
 import numpy as np
 import pytest
-from feature_oracle import DIGITS, Oracle, exact, relative
+from feature_oracle import DIGITS, NODES, Oracle, exact, padded, relative
 
 from ci_theory._errors import Status
 from ci_theory.theory.random_features import random_feature_risk
 from ci_theory.theory.repeated_features import repeated_feature_risk
 from ci_theory.theory.repetition import Groups, plain_rows, repeated_rows, weighted_ridge_risk
-from ci_theory.theory.spectrum import isotropic, power_law
+from ci_theory.theory.spectrum import compress, isotropic, power_law
 
-SLOW = power_law(40, 1.2, source=0.4)
-FINITE = isotropic(30, signal=2.0)
+SLOW = padded(power_law(40, 1.2, source=0.4))
+FINITE = padded(isotropic(30, signal=2.0))
 # (fresh, repeated, repeats, p): p equal to the number of distinct rows, below and above
 SIZES = [
     (25, 5, 20, 30),
@@ -57,17 +57,22 @@ def reference(oracle, groups, p, ridge):
     return {"gamma": gamma, "excess_risk": excess, "effective_rows": 1 / sum(squares)}, forgotten
 
 
+@jax.jit
+def batch(spectrum, shared, noise, *columns):
+    def risk(fresh, repeated, repeats, p, ridge):
+        rows = repeated_rows(fresh, repeated, repeats, noise, shared)
+        return repeated_feature_risk(spectrum, rows, p, ridge)
+
+    return jax.vmap(risk)(*columns)
+
+
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("spectrum", [SLOW, FINITE], ids=["slow", "finite"])
 def test_matches_the_two_equations_at_60_digits(spectrum, shared):
     noise = 0.3
     columns = [np.array(v, float) for v in zip(*[(*s, r) for s, r in POINTS], strict=True)]
 
-    def risk(fresh, repeated, repeats, p, ridge):
-        rows = repeated_rows(fresh, repeated, repeats, noise, shared)
-        return repeated_feature_risk(spectrum, rows, p, ridge)
-
-    ours = jax.jit(jax.vmap(risk))(*columns)
+    ours = batch(spectrum, shared, noise, *columns)
     assert np.all(np.asarray(ours.status) == Status.OK)
     worst = {}
     with mp.workdps(DIGITS):
@@ -161,16 +166,20 @@ def test_rows_of_weight_zero_are_not_there():
     assert float(padded.excess_risk) == pytest.approx(float(there.excess_risk), rel=1e-13)
 
 
+@jax.jit
+def excess(*x):
+    rows = repeated_rows(x[0], x[1], x[2], 0.3, True)
+    return repeated_feature_risk(SLOW, rows, x[3], x[4]).excess_risk
+
+
+slopes_of = jax.jit(jax.grad(excess, argnums=(0, 1, 2, 3, 4)))
+
+
 @pytest.mark.parametrize("p", [60.0, 45.0])
 def test_gradients(p):
     point = [50.0, 10.0, 20.0, p, 1e-3]
 
-    @jax.jit
-    def excess(*x):
-        rows = repeated_rows(x[0], x[1], x[2], 0.3, True)
-        return repeated_feature_risk(SLOW, rows, x[3], x[4]).excess_risk
-
-    slopes = jax.jit(jax.grad(excess, argnums=(0, 1, 2, 3, 4)))(*point)
+    slopes = slopes_of(*point)
     for i, slope in enumerate(slopes):
         h = 3e-6 * point[i]
         ends = []
@@ -209,9 +218,10 @@ def test_simulated(fresh, repeated, repeats, p, ridge, shared):
         misfit = onto @ (x @ w) - np.sqrt(lam) * w
         sample.append(misfit @ misfit + np.sum(onto**2 * variance))
     rows = repeated_rows(fresh, repeated, repeats, noise, shared)
-    wanted = float(repeated_feature_risk(spectrum, rows, p, ridge).excess_risk)
+    nodes = compress(spectrum, pad_to=NODES)
+    wanted = float(repeated_feature_risk(nodes, rows, p, ridge).excess_risk)
     error = np.std(sample) / np.sqrt(trials)
     assert abs(np.mean(sample) - wanted) < 4 * error + 2 * wanted / min(p, len(weight))
-    plain = float(random_feature_risk(spectrum, len(weight), p, ridge, noise).excess_risk)
+    plain = float(random_feature_risk(nodes, len(weight), p, ridge, noise).excess_risk)
     if shared:  # and it is not the formula for rows seen once
         assert abs(np.mean(sample) - wanted) < 0.5 * abs(plain - wanted)
