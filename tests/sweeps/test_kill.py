@@ -23,7 +23,7 @@ from ci_theory.sweeps import Store, run
 from ci_theory.sweeps.parts import Parts
 
 HERE = Path(__file__).parent
-KILLS = int(os.environ.get("CI_THEORY_KILLS", "5"))
+KILLS = int(os.environ.get("CI_THEORY_KILLS", "4"))
 POINTS = 400
 MOST_RUNS = 4
 RIDGES = 1000  # inner points: parts of 70 kB, so that kills fall into their writing
@@ -141,7 +141,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
 
 def test_two_processes_share_one_store(tmp_path):
     """Started together on an empty folder: one plan, every chunk computed by one of them."""
-    folder, points = tmp_path / "both", 300
+    folder, points = tmp_path / "both", 150
     with driven(folder, points) as one, driven(folder, points) as other:
         told = [answer(process) for process in (one, other)]
     assert told[0]["done"] + told[1]["done"] == told[0]["chunks"]

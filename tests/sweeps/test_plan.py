@@ -11,7 +11,8 @@ from ci_theory._keys import point_hash
 from ci_theory.phenomena import load
 from ci_theory.sweeps import Plan, Sweep, make_plan
 from ci_theory.sweeps.cost import cost_of
-from ci_theory.sweeps.plan import _lengths, chunks_of_shard
+from ci_theory.sweeps.groups import lengths_of
+from ci_theory.sweeps.plan import chunks_of_shard
 from ci_theory.sweeps.program import Programs, devices_of
 
 SWEEP = Sweep(
@@ -104,12 +105,12 @@ def test_the_hash_sees_what_decides_bits_and_nothing_else(plan):
 
 def test_sized_values_share_lengths_within_the_spread():
     values = (1, 20, 33, 64, 65, 129, 400, 500)
-    assert _lengths(values, math.inf) == [512] * 8
-    assert _lengths(values, 2.0) == [1, 20, 64, 64, 192, 192, 512, 512]
-    assert _lengths((400, 256, 250), 2.0) == [512, 512, 512]
-    assert _lengths((300,), 2.0) == [300]
-    assert _lengths((0,), 2.0) == [1]
-    assert _lengths((700, 768), math.inf) == [768, 768]
+    assert lengths_of(values, math.inf) == [512] * 8
+    assert lengths_of(values, 2.0) == [1, 20, 64, 64, 192, 192, 512, 512]
+    assert lengths_of((400, 256, 250), 2.0) == [512, 512, 512]
+    assert lengths_of((300,), 2.0) == [300]
+    assert lengths_of((0,), 2.0) == [1]
+    assert lengths_of((700, 768), math.inf) == [768, 768]
 
 
 def test_costly_rows_split_a_sized_axis_and_cheap_ones_do_not():
@@ -121,12 +122,12 @@ def test_costly_rows_split_a_sized_axis_and_cheap_ones_do_not():
 
 
 def test_chunks_shrink_to_the_memory_that_the_compiler_reports():
-    sweep = Sweep(phenomenon="sweep_toys.gram", fixed={"n": 256}, replicates=64)
+    sweep = Sweep(phenomenon="sweep_toys.gram", fixed={"n": 128}, replicates=64)
     roomy = make_plan(sweep, memory=1e9).groups[0]
-    tight = make_plan(sweep, memory=4e6).groups[0]
+    tight = make_plan(sweep, memory=1e6).groups[0]
     assert tight.batch < roomy.batch
     programs = Programs(load("sweep_toys.gram"), devices_of("cpu"), {})
-    assert programs.memory(tight.shape) <= 4e6 < programs.memory(roomy.shape)
+    assert programs.memory(tight.shape) <= 1e6 < programs.memory(roomy.shape)
 
 
 @pytest.mark.parametrize("n", [10**4, 10**9, 10**15])

@@ -71,7 +71,7 @@ def _add(jaxpr: Any) -> Cost:
         else:
             work += _operations(name, equation, sum(out))
         held += sum(size)
-        largest = max(largest, *size) if size else largest
+        largest = max(largest, *map(float, size)) if size else largest
     return Cost(work, held, largest)
 
 
