@@ -83,4 +83,6 @@ def test_the_best_threshold_repairs_the_threshold_but_not_the_direction():
     best = rare["balanced_error_optimal"].estimate.value[0]
     assert rare["error_minority"].estimate.value[0] > 0.5
     assert best < 0.7 * rare["balanced_error"].estimate.value[0]
-    assert best > 1.2 * even["balanced_error_optimal"].estimate.value[0]
+    fair = even["balanced_error_optimal"].estimate
+    slack = rare["balanced_error_optimal"].estimate.slack[0] + fair.slack[0]
+    assert best - fair.value[0] > 3 * slack
