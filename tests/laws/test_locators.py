@@ -14,7 +14,7 @@ FOUND = (Status.OK, Status.AT_EDGE)
 
 
 def test_what_was_collected():
-    assert LOCATORS == ["Crossing", "Peak"]
+    assert LOCATORS == ["Crossing", "Peak", "Valley"]
 
 
 @pytest.fixture(params=LOCATORS)
@@ -26,7 +26,7 @@ def locator(request):
 def curve():
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(0.5, 8.0, 14))
-    mean = 2 * np.exp(-0.5 * (x - 4) ** 2) - 0.5
+    mean = 1.5 * np.sin(0.8 * x)  # a peak, a way down, a valley
     return x, mean, mean + 0.2 * rng.standard_normal((25, 14))
 
 

@@ -3,5 +3,6 @@
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.point import BreakPoint
+from ci_theory.locate.valley import Valley
 
-__all__ = ["BreakPoint", "Crossing", "Peak"]
+__all__ = ["BreakPoint", "Crossing", "Peak", "Valley"]
