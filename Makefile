@@ -21,7 +21,7 @@ demo: $(STAMP)
 	$(BIN)/ci-theory demo --out results
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -213,7 +213,11 @@ def test_memory_that_does_not_suffice_is_one_line(folder, capsys, monkeypatch):
 
 
 def test_ctrl_c_leaves_a_store_that_resumes(folder):
-    program = "import sys; from ci_theory.cli import main; sys.exit(main())"
+    # a shell that runs the tests in the background has its children ignore Ctrl-C
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from ci_theory.cli import main; sys.exit(main())"
+    )
     command = [sys.executable, "-c", program, "run", "toy.toml", "d=lin(4,400,12)"]
     env = {**os.environ, "PYTHONPATH": str(HERE)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as started:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ class Counting(LocalEngine):
 
 
 if __name__ == "__main__":
+    # a shell that runs the tests in the background has its children ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--points", type=int, default=60)

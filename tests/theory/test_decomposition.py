@@ -9,9 +9,10 @@ import pytest
 from feature_oracle import DIGITS, NODES, Oracle, exact, padded, relative
 
 from ci_theory._errors import Status
+from ci_theory.theory.compression import compress
 from ci_theory.theory.decomposition import ErrorParts, ensemble_error, error_parts
 from ci_theory.theory.random_features import random_feature_risk
-from ci_theory.theory.spectrum import compress, power_law
+from ci_theory.theory.spectrum import power_law
 from ci_theory.theory.sphere import sphere_spectrum
 
 SPECTRA = {

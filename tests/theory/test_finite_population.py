@@ -10,7 +10,8 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.finite_population import population_risk
-from ci_theory.theory.repetition import plain_rows, repeated_rows, weighted_ridge_risk
+from ci_theory.theory.groups import plain_rows, repeated_rows
+from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import explicit, isotropic, power_law
 
 P = 12

@@ -9,15 +9,9 @@ from mp_ridge import LongPowerLaw, Modes
 
 from ci_theory._errors import Status
 from ci_theory.theory import fixed_point
+from ci_theory.theory.compression import compress
 from ci_theory.theory.fixed_point import log_root, solve_kappa
-from ci_theory.theory.spectrum import (
-    Spectrum,
-    compress,
-    explicit,
-    isotropic,
-    power_law,
-    two_block,
-)
+from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, power_law, two_block
 
 batched = jax.jit(jax.vmap(solve_kappa, (None, 0, 0)))
 

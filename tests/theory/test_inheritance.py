@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
+from ci_theory.theory.groups import Groups, plain_rows
 from ci_theory.theory.inheritance import (
     IsotropicStage,
     IsotropicWeights,
@@ -18,7 +19,7 @@ from ci_theory.theory.inheritance import (
     isotropic_risk,
     risk,
 )
-from ci_theory.theory.repetition import Groups, plain_rows, weighted_ridge_risk
+from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import from_covariance
 
 P = 5

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import brentq
 
 from ci_theory._errors import Status
+from ci_theory.theory.groups import Groups
 from ci_theory.theory.inheritance import Stage, Weights, from_scratch, inherit, risk
 from ci_theory.theory.mixture import Mixture, fit_mixture
-from ci_theory.theory.repetition import Groups
 
 P = 6
 

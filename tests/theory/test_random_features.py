@@ -10,9 +10,10 @@ import pytest
 from feature_oracle import DIGITS, NODES, Oracle, exact, padded, relative
 
 from ci_theory._errors import Status
+from ci_theory.theory.compression import compress
 from ci_theory.theory.fixed_point import solve_kappa
 from ci_theory.theory.random_features import balance, random_feature_risk, solve_gamma
-from ci_theory.theory.spectrum import compress, isotropic, power_law, two_block
+from ci_theory.theory.spectrum import isotropic, power_law, two_block
 from ci_theory.theory.sphere import sphere_spectrum
 
 

@@ -10,13 +10,14 @@ import pytest
 import sympy as sp
 
 from ci_theory._errors import Status
+from ci_theory.theory.groups import repeated_rows
 from ci_theory.theory.repeat_peak import (
     data_rich_excess,
     repeats_at_interpolation,
     two_group_excess,
     worst_repeats,
 )
-from ci_theory.theory.repetition import repeated_rows, weighted_ridge_risk
+from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import isotropic, two_block
 
 f, g, rho, t, u, q = sp.symbols("f g rho t u q", positive=True)

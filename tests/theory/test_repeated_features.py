@@ -9,10 +9,12 @@ import pytest
 from feature_oracle import DIGITS, NODES, Oracle, exact, padded, relative
 
 from ci_theory._errors import Status
+from ci_theory.theory.compression import compress
+from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
 from ci_theory.theory.random_features import random_feature_risk
 from ci_theory.theory.repeated_features import repeated_feature_risk
-from ci_theory.theory.repetition import Groups, plain_rows, repeated_rows, weighted_ridge_risk
-from ci_theory.theory.spectrum import compress, isotropic, power_law
+from ci_theory.theory.repetition import weighted_ridge_risk
+from ci_theory.theory.spectrum import isotropic, power_law
 
 SLOW = padded(power_law(40, 1.2, source=0.4))
 FINITE = padded(isotropic(30, signal=2.0))

@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.repetition import (
-    Groups,
-    copy_errors,
-    plain_rows,
-    repeated_rows,
-    solve_shares,
-    weighted_ridge_risk,
-)
+from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.repetition import copy_errors, solve_shares, weighted_ridge_risk
 from ci_theory.theory.ridge import ridge_risk
 from ci_theory.theory.spectrum import Spectrum, isotropic, power_law, two_block
 
@@ -168,7 +162,7 @@ def test_no_ridge_with_a_tail_interpolates_at_any_number_of_rows():
 
 
 def test_million_modes_with_as_many_distinct_rows():
-    from ci_theory.theory.spectrum import compress
+    from ci_theory.theory.compression import compress
 
     law = compress(power_law(10**6, 1.2, source=0.8, tail=False))
     groups = Groups(

@@ -10,15 +10,9 @@ import pytest
 from mp_ridge import LongPowerLaw, Modes, risk
 
 from ci_theory._errors import Status
+from ci_theory.theory.compression import compress
 from ci_theory.theory.ridge import gcv, learned_weights, ridge_risk, risk_grid
-from ci_theory.theory.spectrum import (
-    Spectrum,
-    compress,
-    explicit,
-    isotropic,
-    power_law,
-    two_block,
-)
+from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, power_law, two_block
 
 SPECTRA = {
     "isotropic": isotropic(40, signal=1.3),

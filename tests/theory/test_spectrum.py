@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput
+from ci_theory.theory.compression import compress, merge
 from ci_theory.theory.spectrum import (
     bias,
-    compress,
     d12,
     df1,
     df2,
@@ -17,7 +17,6 @@ from ci_theory.theory.spectrum import (
     from_covariance,
     from_features,
     isotropic,
-    merge,
     power_law,
     rank,
     trace,

@@ -7,13 +7,13 @@ import pytest
 import sympy as sp
 from scipy.optimize import brentq, minimize_scalar
 
+from ci_theory.theory.groups import plain_rows
 from ci_theory.theory.inheritance import (
     IsotropicStage,
     IsotropicWeights,
     inherit_isotropic,
     isotropic_risk,
 )
-from ci_theory.theory.repetition import plain_rows
 from ci_theory.theory.transfer import (
     anchor_error,
     clean_rows,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._types import Array, Float, Scalar
+from ci_theory.training.closed_form import shrinkage, without_rounding
 
 
 class Moments(NamedTuple):
@@ -66,10 +67,9 @@ def design(
     n, p = inputs.shape
     weighted = inputs * weights[:, None]
     values, vectors = jnp.linalg.eigh(inputs.T @ weighted)
-    cut = jnp.max(values) * max(n, p) * jnp.finfo(values.dtype).eps
     turned = weighted @ vectors
     return Design(
-        eigenvalues=jnp.where(values > cut, values, 0.0),
+        eigenvalues=without_rounding(values, max(n, p)),
         vectors=vectors,
         noise=turned.T @ (row_noise[:, None] * turned),
         rows=jnp.sum(weights),
@@ -132,6 +132,5 @@ def excess_risk(weights: Moments, target: Float[Array, " p"]) -> Scalar:
 
 def _shrink(stage: Design, ridge: Scalar) -> tuple[Array, Array]:
     """Return what a direction keeps of its start, and 1/(eigenvalue + ridge)."""
-    alive = stage.eigenvalues > 0
-    inverse = jnp.where(alive, 1.0 / jnp.where(alive, stage.eigenvalues + ridge, 1.0), 0.0)
-    return jnp.where(alive, ridge * inverse, 1.0), inverse
+    inverse = shrinkage(stage.eigenvalues, ridge)
+    return jnp.where(stage.eigenvalues > 0, ridge * inverse, 1.0), inverse

@@ -23,7 +23,7 @@ class Params:
     """Ridge regression of a linear teacher, tested on a set that holds training rows."""
 
     n: int = sized(200, low=1, unit="rows", doc="distinct training rows")
-    p: int = static(100, low=1, unit="parameters", doc="input dimension = parameters")
+    p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
     ridge: float = inner(1.0, low=0, unit="rows·input²", doc="total ridge")
     noise: float = inner(0.25, low=0, unit="label²", doc="label-noise variance")
     signal: float = traced(1.0, low=0, unit="(label/input)²", doc="squared norm of the target")
@@ -114,7 +114,7 @@ def _leaked_error(
 
     def at(point: tuple[Array, Array]) -> Array:
         delta, level = point
-        inverse = jnp.where(alive, 1.0 / jnp.where(alive, values + delta, 1.0), 0.0)
+        inverse = closed_form.shrinkage(values, delta)
         u = -inverse if path.primal else jnp.where(alive, delta * inverse, 1.0)
         own = f**2 @ (inverse if path.primal else values * inverse)  # leverage
         residual = keep * labels + f @ (u * along)

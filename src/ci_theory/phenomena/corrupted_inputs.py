@@ -1,6 +1,5 @@
 """Corrupted inputs: training on noisy inputs, tested on clean and on equally noisy ones."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import input_noise
 from ci_theory.locate.peak import Peak
-from ci_theory.locate.point import BreakPoint
+from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.noise_kinds import (
@@ -23,7 +22,7 @@ from ci_theory.theory.noise_kinds import (
     input_noise_risk,
 )
 from ci_theory.theory.ridge import ridge_risk
-from ci_theory.theory.spectrum import Spectrum, explicit, isotropic
+from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 
@@ -32,7 +31,7 @@ class Params:
     """Ridge regression of a linear teacher whose training inputs are noisy."""
 
     n: int = sized(200, low=1, unit="rows", doc="training rows")
-    p: int = static(100, low=1, unit="parameters", doc="input dimension = parameters")
+    p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="covariance of the clean inputs, see `model`"
     )
@@ -103,19 +102,13 @@ def world(params: Params) -> Spectrum:
     return explicit(variances, gaussian.target(params.p) ** 2)
 
 
-def _scaled(params: Params, unit: Spectrum) -> Spectrum:
-    return Spectrum(
-        eigenvalues=unit.eigenvalues,
-        multiplicity=unit.multiplicity,
-        power=params.signal * unit.power,
-        tail_trace=unit.tail_trace,
-        tail_power=params.signal * unit.tail_power,
-    )
-
-
 def _risk(params: Params, unit: Spectrum, *, noise: float = 1.0) -> InputNoiseRisk:
     return input_noise_risk(
-        _scaled(params, unit), params.n, params.ridge, noise * params.noise, params.input_noise
+        scale_target(unit, params.signal),
+        params.n,
+        params.ridge,
+        noise * params.noise,
+        params.input_noise,
     )
 
 
@@ -174,35 +167,21 @@ def _exact(params: Params, noise: Any, gap: float) -> Estimate:
 
 def _bishop(params: Params, unit: Spectrum) -> Scalar:
     ridge = params.ridge + params.n * params.input_noise
-    return ridge_risk(_scaled(params, unit), params.n, ridge, params.noise).test_error
+    return ridge_risk(scale_target(unit, params.signal), params.n, ridge, params.noise).test_error
 
 
 def _ignored(params: Params, unit: Spectrum) -> Scalar:
-    return ridge_risk(_scaled(params, unit), params.n, params.ridge, params.noise).test_error
+    return ridge_risk(
+        scale_target(unit, params.signal), params.n, params.ridge, params.noise
+    ).test_error
 
 
 def _not_raised(params: Params, unit: Spectrum) -> Scalar:
     """Leave out the label variance that the noisy inputs do not explain."""
     risk = _risk(params, unit)
-    unseen = corrupted_law(_scaled(params, unit), 0.0, params.input_noise).noise
+    unseen = corrupted_law(scale_target(unit, params.signal), 0.0, params.input_noise).noise
     right = risk.inside.bias + params.noise + unseen
     return params.noise + risk.bias + risk.variance * (1 - unseen / right)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Lowest:
-    """The interior minimum of a curve: the peak of its negative."""
-
-    peak: Peak = dataclasses.field(default_factory=Peak)
-
-    def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
-        found = self.peak.locate(x, -np.asarray(y, float))
-        return found._replace(
-            height=-found.height, height_low=-found.height_high, height_high=-found.height_low
-        )
-
-    def matching(self, found: BreakPoint) -> "_Lowest":
-        return _Lowest(peak=self.peak.matching(found))
 
 
 def _best(params: Params) -> float:
@@ -306,7 +285,7 @@ PHENOMENON = Phenomenon(
                     why=_IGNORED.why,
                     evaluate=lambda params, unit: (
                         ridge_risk(
-                            _scaled(params, unit), params.n, params.ridge, params.noise
+                            scale_target(unit, params.signal), params.n, params.ridge, params.noise
                         ).train_error
                     ),
                 ),
@@ -357,7 +336,7 @@ PHENOMENON = Phenomenon(
             name="best input noise",
             axis="input_noise",
             measure="test_error",
-            locator=_Lowest(),
+            locator=Valley(),
             statement="(1-a) / (1 - a (1 + noise/signal)/2) - 1, a = p/(n-p-1): isotropic, "
             "ridge = 0, n > 2p+1, noise > signal",
             closed_form=_best,

@@ -14,8 +14,10 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import digits
 from ci_theory.theory.finite_population import PopulationRisk, population_risk
-from ci_theory.theory.repetition import Groups, repeated_rows, weighted_ridge_risk
+from ci_theory.theory.groups import Groups, repeated_rows
+from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import Spectrum
+from ci_theory.training.closed_form import shrinkage, without_rounding
 
 POPULATION = 1797
 """Images there are."""
@@ -75,8 +77,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     onto = digits.kernel(params.features, x, x[:size]) * root[None, :]
     gram = root[:, None] * onto[:size]
     values, vectors = jnp.linalg.eigh(gram)
-    alive = values > jnp.max(values) * size * jnp.finfo(values.dtype).eps
-    values = jnp.where(alive, values, 0.0)
+    values = without_rounding(values, size)
     along = vectors.T @ (root * y[:size])
     noise_gram = vectors.T @ (weights[:, None] * vectors)
     onto = (onto @ vectors) * jnp.sqrt(out)[:, None]
@@ -85,8 +86,8 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
     def at(point: tuple[Array, Array]) -> tuple[Array, Array]:
         ridge, noise = point
-        inverse = jnp.where(alive, 1.0 / jnp.where(alive, values + ridge, 1.0), 0.0)
-        kept = jnp.where(alive, ridge * inverse, 1.0) ** 2
+        inverse = shrinkage(values, ridge)
+        kept = jnp.where(values > 0, ridge * inverse, 1.0) ** 2
         miss = onto @ (inverse * along) - jnp.sqrt(out) * y
         spread = inverse @ (test_gram @ inverse)
         test = (miss @ miss + noise * spread) / jnp.sum(out)

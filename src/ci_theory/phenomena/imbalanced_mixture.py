@@ -11,8 +11,9 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian, mixture
+from ci_theory.theory.compression import compress
 from ci_theory.theory.imbalance import lost_minority, mixture_risk, separation
-from ci_theory.theory.spectrum import Spectrum, compress, df2, explicit, isotropic
+from ci_theory.theory.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 NODES = 256  # a power law is compressed to this many nodes: one compiled shape for every p
@@ -24,7 +25,7 @@ class Params:
 
     n: int = sized(400, low=4, unit="rows", doc="training rows of both classes")
     minority: float = traced(0.2, above=0, high=0.5, unit="", doc="share of the smaller class")
-    p: int = static(100, low=1, unit="parameters", doc="input dimension")
+    p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension")
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="within-class covariance, see `model`"
     )
@@ -94,17 +95,6 @@ def world(params: Params) -> Spectrum:
     return compress(explicit(variances, squares), pad_to=NODES)
 
 
-def _spectrum(params: Params, unit: Spectrum) -> Spectrum:
-    """Scale the class means to the wanted distance."""
-    return Spectrum(
-        eigenvalues=unit.eigenvalues,
-        multiplicity=unit.multiplicity,
-        power=params.separation * unit.power,
-        tail_trace=unit.tail_trace,
-        tail_power=params.separation * unit.tail_power,
-    )
-
-
 def _predict(name: str) -> Any:
     """Make the prediction of one measure by the deterministic equivalent.
 
@@ -114,7 +104,7 @@ def _predict(name: str) -> Any:
     """
 
     def evaluate(params: Params, unit: Spectrum) -> Estimate:
-        spectrum = _spectrum(params, unit)
+        spectrum = scale_target(unit, params.separation)
         majority, minority = sizes(params)
         risk = mixture_risk(spectrum, majority, minority, params.ridge)
         error = getattr(risk, name)
@@ -129,7 +119,9 @@ def _predict(name: str) -> Any:
 def _even(name: str) -> Decoy:
     def evaluate(params: Params, unit: Spectrum) -> Scalar:
         half = params.n / 2
-        return getattr(mixture_risk(_spectrum(params, unit), half, half, params.ridge), name)
+        return getattr(
+            mixture_risk(scale_target(unit, params.separation), half, half, params.ridge), name
+        )
 
     return Decoy(
         name="imbalance ignored",
@@ -141,7 +133,9 @@ def _even(name: str) -> Decoy:
 _FISHER = Decoy(
     name="infinite data",
     why="Fisher's discriminant with known means and covariance",
-    evaluate=lambda params, unit: ndtr(-jnp.sqrt(separation(_spectrum(params, unit), 0.0)) / 2),
+    evaluate=lambda params, unit: ndtr(
+        -jnp.sqrt(separation(scale_target(unit, params.separation), 0.0)) / 2
+    ),
 )
 
 _HALF_ROWS = "the classes count half their rows"
@@ -150,7 +144,9 @@ _HALF_ROWS = "the classes count half their rows"
 def _fewer(name: str) -> Decoy:
     def evaluate(params: Params, unit: Spectrum) -> Scalar:
         majority, minority = sizes(params)
-        risk = mixture_risk(_spectrum(params, unit), majority / 2, minority / 2, params.ridge)
+        risk = mixture_risk(
+            scale_target(unit, params.separation), majority / 2, minority / 2, params.ridge
+        )
         return getattr(risk, name)
 
     return Decoy(name="rows halved", why=_HALF_ROWS, evaluate=evaluate)
@@ -172,7 +168,7 @@ def _prediction(name: str, statement: str) -> Prediction:
 def _lost(params: Params) -> float:
     """Share of the minority at which its error passes 1/2, in closed form."""
     unit = world(params)
-    return float(lost_minority(_spectrum(params, unit), params.n, params.ridge))
+    return float(lost_minority(scale_target(unit, params.separation), params.n, params.ridge))
 
 
 PHENOMENON = Phenomenon(

@@ -25,8 +25,8 @@ class Params:
     """Ridge regression on random features of inputs on a sphere."""
 
     n: int = sized(200, low=1, unit="rows", doc="training rows")
-    p: int = static(200, low=1, unit="features", doc="random features")
-    d: int = static(20, low=4, unit="inputs", doc="input dimension")
+    p: int = static(200, low=1, high=10**7, unit="features", doc="random features")
+    d: int = static(20, low=4, high=10**7, unit="inputs", doc="input dimension")
     activation: str = static(
         "relu", choices=tuple(random_features.ACTIVATIONS), doc="nonlinearity of the features"
     )

@@ -12,20 +12,14 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
+from ci_theory.measure import copies
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
+from ci_theory.theory.groups import Groups, repeated_rows
 from ci_theory.theory.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
-from ci_theory.theory.repetition import (
-    CopyErrors,
-    Groups,
-    WeightedRisk,
-    copy_errors,
-    repeated_rows,
-    weighted_ridge_risk,
-)
+from ci_theory.theory.repetition import CopyErrors, WeightedRisk, copy_errors, weighted_ridge_risk
 from ci_theory.theory.ridge import RidgeRisk, ridge_risk
 from ci_theory.theory.spectrum import isotropic
-from ci_theory.training import closed_form
 
 
 @record
@@ -37,7 +31,7 @@ class Params:
         0.3, low=0, high=1, unit="", doc="share f of the budget spent on repeated rows"
     )
     repeats: int = traced(20, low=1, unit="copies", doc="times r that each repeated row appears")
-    p: int = static(100, low=1, unit="parameters", doc="input dimension = parameters")
+    p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
     ridge: float = inner(0.0, low=0, unit="rows·input²", doc="total ridge")
     noise: float = inner(1.0, low=0, unit="label²", doc="label-noise variance")
     signal: float = traced(1.0, low=0, unit="(label/input)²", doc="squared norm of the target")
@@ -84,92 +78,14 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     weights = repetition.weights(rows(params), size)
     target = jnp.sqrt(params.signal) * gaussian.target(params.p)
     mean_noise = label_noise.row_noise(weights, jnp.asarray(params.shared_noise))
-    design = _Design.of(x, weights, target, mean_noise)
-    return jax.lax.map(lambda at: _errors(design, *at), (params.ridge, params.noise))
-
-
-class _Design(NamedTuple):
-    """A weighted design in the basis that diagonalises it; q = min(n, p).
-
-    With z the weighted labels, coefficients in that basis are (F'z) / (eigenvalues + ridge).
-    """
-
-    weights: Float[Array, " n"]
-    eigenvalues: Float[Array, " q"]
-    rows: Float[Array, "n q"]  # F, with F'F diagonal
-    signal: Float[Array, " n"]  # weighted noiseless labels
-    target: Float[Array, " q"]  # target in the basis
-    beyond: Scalar  # squared target outside it
-    row_noise: Float[Array, " n"]  # of weighted labels, in units of the noise
-    within: Scalar  # spread of the copies' labels about their means, summed over copies
-    noise_gram: Float[Array, "q q"]  # F' diag(row_noise) F
-
-    @classmethod
-    def of(cls, x: Array, weights: Array, target: Array, mean_noise: Array) -> "_Design":
-        path = closed_form.decompose(x, weights)
-        values, vectors = path.eigenvalues, path.vectors
-        signal = path.root * (x @ target)
-        if path.primal:
-            f = path.design @ vectors
-            along = vectors.T @ target
-        else:
-            f = vectors * jnp.sqrt(values)[None, :]
-            safe = jnp.where(values > 0, values, 1.0)
-            along = jnp.where(values > 0, (vectors.T @ signal) / jnp.sqrt(safe), 0.0)
-        noise = weights * mean_noise
-        return cls(
-            weights=weights,
-            eigenvalues=values,
-            rows=f,
-            signal=signal,
-            target=along,
-            beyond=jnp.maximum(target @ target - along @ along, 0.0),
-            row_noise=noise,
-            within=jnp.sum(weights) - jnp.sum(noise),
-            noise_gram=f.T @ (noise[:, None] * f),
-        )
-
-
-def _errors(design: _Design, ridge: Scalar, noise: Scalar) -> Measures:
-    """Errors at one ridge and noise level.
-
-    Residuals are written as scale (a z + F W F'z): with more rows than directions as the labels
-    less their fit, otherwise without subtraction, so that leaving rows out is also exact for an
-    interpolator. The scale is the ridge in that case.
-    """
-    values, f = design.eigenvalues, design.rows
-    alive = values > 0
-    inverse = jnp.where(alive, 1.0 / jnp.where(alive, values + ridge, 1.0), 0.0)
-    fit = inverse * (f.T @ design.signal)
-    fitted_noise = inverse**2 @ jnp.diagonal(design.noise_gram)
-    excess = jnp.sum((design.target - fit) ** 2) + design.beyond + noise * fitted_noise
-
-    there = design.weights > 0
-    distinct, copies = jnp.sum(there), jnp.sum(design.weights)
-    few = distinct <= jnp.sum(alive)
-    keep = jnp.where(few, 0.0, 1.0)
-    w = jnp.where(few, inverse / jnp.where(alive, values, 1.0), -inverse)
-    own = keep * there + f**2 @ w  # a + (F W F')_ii
-    signal = keep * design.signal + f @ (w * (f.T @ design.signal))
-    mixed = f * w[None, :]
-    spread = jnp.sum((mixed @ design.noise_gram) * mixed, axis=1)
-    spread = spread + keep * design.row_noise * (2 * own - keep)
-    square = signal**2 + noise * spread  # of a row's weighted residual, over scale^2
-
-    # Where no row is repeated the scale drops out of generalised cross-validation.
-    scale = jnp.where(few, ridge, 1.0)
-    spare = jnp.where(few & (copies == distinct), 1.0, scale)
-    within = noise * design.within
-    left = (copies - distinct) + spare * jnp.sum(own)
-    held_out = square / jnp.where(there, design.weights * own**2, 1.0)
-    mean_spread = 1.0 - design.row_noise / jnp.where(there, design.weights, 1.0)
-    held_out = jnp.where(there, held_out + noise * mean_spread, 0.0)
+    design = copies.design(x, weights, target, mean_noise)
+    found = jax.lax.map(lambda at: copies.errors(design, *at), (params.ridge, params.noise))
     return Measures(
-        test_error=excess + noise,
-        excess_risk=excess,
-        train_error=(scale**2 * jnp.sum(square) + within) / copies,
-        gcv_naive=copies * (spare**2 * jnp.sum(square) + within) / left**2,
-        gcv_distinct=jnp.sum(held_out) / distinct,
+        test_error=found.excess + params.noise,
+        excess_risk=found.excess,
+        train_error=found.train,
+        gcv_naive=found.gcv_naive,
+        gcv_distinct=found.gcv_distinct,
     )
 
 

@@ -10,8 +10,9 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
+from ci_theory.theory.compression import compress
 from ci_theory.theory.ridge import RidgeRisk, ridge_risk
-from ci_theory.theory.spectrum import Spectrum, compress, explicit, isotropic
+from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 NODES = 256  # a power law is compressed to this many nodes: one compiled shape for every p
@@ -22,7 +23,7 @@ class Params:
     """Ridge regression of a linear teacher."""
 
     n: int = sized(200, low=1, unit="rows", doc="training rows")
-    p: int = static(100, low=1, unit="parameters", doc="input dimension = parameters")
+    p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="covariance of the inputs, see `model`"
     )
@@ -80,13 +81,7 @@ def world(params: Params) -> Spectrum:
 
 def _risk(params: Params, unit: Spectrum, *, ridge: float = 1.0, noise: float = 1.0) -> RidgeRisk:
     """Deterministic equivalent of a point, its ridge and noise scaled for the decoys."""
-    spectrum = Spectrum(
-        eigenvalues=unit.eigenvalues,
-        multiplicity=unit.multiplicity,
-        power=params.signal * unit.power,
-        tail_trace=unit.tail_trace,
-        tail_power=params.signal * unit.tail_power,
-    )
+    spectrum = scale_target(unit, params.signal)
     return ridge_risk(spectrum, params.n, ridge * params.ridge, noise * params.noise)
 
 

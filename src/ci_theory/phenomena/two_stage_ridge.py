@@ -12,10 +12,11 @@ from ci_theory._record import inner, part, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
-from ci_theory.inherit import finetune
+from ci_theory.inherit import finetune, two_stage
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
+from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
 from ci_theory.theory.inheritance import (
     Inherited,
     IsotropicStage,
@@ -23,7 +24,6 @@ from ci_theory.theory.inheritance import (
     inherit_isotropic,
     isotropic_risk,
 )
-from ci_theory.theory.repetition import Groups, plain_rows, repeated_rows
 from ci_theory.theory.transfer import negative_transfer_cosine
 
 
@@ -58,7 +58,7 @@ class Params:
 
     up: Upstream = part(Upstream)
     down: Downstream = part(Downstream)
-    p: int = static(100, low=2, unit="parameters", doc="input dimension = parameters")
+    p: int = static(100, low=2, high=10**7, unit="parameters", doc="input dimension = parameters")
     alignment: float = inner(
         0.8, low=-1, high=1, unit="", doc="cosine of the angle between the two targets"
     )
@@ -113,53 +113,14 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
         params.alignment,
         params.ood_variance,
     )
-    run = partial(_both_stages, up, down, jnp.asarray(params.signal))
-    return jax.lax.map(lambda fields: run(*fields), inner_fields)
-
-
-def _both_stages(
-    up: finetune.Design,
-    down: finetune.Design,
-    signal: Scalar,
-    up_ridge: Scalar,
-    up_noise: Scalar,
-    ridge: Scalar,
-    noise: Scalar,
-    alignment: Scalar,
-    variance: Scalar,
-) -> Measures:
-    """Run both stages at one inner point.
-
-    Errors are carried as second moments over orientations and label noise: a target of random
-    orientation and squared norm ``signal`` has the second moment signal / p in every direction.
-    """
-    p = up.eigenvalues.shape[0]
-    zero, unit, eye = jnp.zeros(p), signal / p, jnp.eye(p)
-    nothing = finetune.scratch(p, zero.dtype)
-    away = finetune.kept(up, up_ridge)  # upstream weights = (1 - away) target + fluctuation
-    learned = eye - away
-    fluctuation = finetune.finetune(up, nothing, zero, up_ridge, up_noise).covariance
-    upstream = jnp.trace(fluctuation) + unit * jnp.sum(away**2)
-
-    anchor = unit * (learned @ learned - 2 * alignment * learned + eye)
-    start = finetune.Moments(zero, anchor + fluctuation)
-    made = finetune.excess_risk(finetune.finetune(down, start, zero, ridge, noise), zero)
-    plain = finetune.Moments(zero, unit * eye)
-    scratch = finetune.excess_risk(finetune.finetune(down, plain, zero, ridge, noise), zero)
-
-    # The error along the upstream target: of the mean for each orientation, and of the rest.
-    keep = finetune.kept(down, ridge)
-    own = jnp.diagonal(keep @ learned) - alignment * jnp.diagonal(keep)
-    beside = (1 - alignment**2) * jnp.diagonal(jnp.roll(keep, -1, axis=1)) ** 2
-    rest = finetune.Moments(zero, fluctuation)
-    rest = finetune.finetune(down, rest, zero, ridge, noise)
-    along = unit * jnp.sum(own**2 + beside) + jnp.trace(rest.covariance) / p
+    run = partial(two_stage.errors, up, down, jnp.asarray(params.signal))
+    found = jax.lax.map(lambda fields: run(*fields), inner_fields)
     return Measures(
-        test_error=made + noise,
-        ood_error=made + (variance - 1) * along + noise,
-        train_error=finetune.training_error(down, start, zero, ridge, noise),
-        transfer_gain=scratch - made,
-        upstream_error=upstream + up_noise,
+        test_error=found.excess + params.down.noise,
+        ood_error=found.shifted + params.down.noise,
+        train_error=found.train,
+        transfer_gain=found.scratch - found.excess,
+        upstream_error=found.upstream + params.up.noise,
     )
 
 

@@ -186,7 +186,8 @@ class Programs:
         def one(seed: Any, inner: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
             key = key_for(seed, run["high"], run["low"], run["replicate"])
             params: Any = build(phenomenon.params, {**statics, **run["numbers"], **inner})
-            measures = phenomenon.simulate(key, params, capacity)
+            with jax.default_matmul_precision("highest"):  # no 10-bit products on accelerators
+                measures = phenomenon.simulate(key, params, capacity)
             made = {name: jnp.asarray(getattr(measures, name), float) for name in names}
             for name, value in made.items():
                 if value.shape != wanted:

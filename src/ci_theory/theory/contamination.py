@@ -13,7 +13,8 @@ import jax.numpy as jnp
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
-from ci_theory.theory.repetition import repeated_rows, weighted_ridge_risk
+from ci_theory.theory.groups import repeated_rows
+from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import Spectrum, df2
 
 __all__ = ["ContaminatedRisk", "apparent_peak", "contaminated_risk"]

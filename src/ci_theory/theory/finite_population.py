@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.fixed_point import log_root
-from ci_theory.theory.repetition import Groups
+from ci_theory.theory.groups import Groups
 from ci_theory.theory.spectrum import Spectrum, bias, d12, df1, fractions, rank, total, trace
 
 __all__ = ["PopulationRisk", "population_risk"]
@@ -152,7 +152,7 @@ def population_risk(
     Source: derived here (docs/real_data.md) from the minimal loss under a free compression of
     the weights: its derivative with respect to a row's weight is the row's squared error.
 
-    >>> from ci_theory.theory.repetition import plain_rows
+    >>> from ci_theory.theory.groups import plain_rows
     >>> from ci_theory.theory.spectrum import isotropic
     >>> for size in (150.0, 1000.0, 1e9):  # 50 parameters, |w|^2 = 1, label noise 0.5
     ...     risk = population_risk(isotropic(50), size, plain_rows(100, 0.5), 20.0)

@@ -25,7 +25,8 @@ import jax.numpy as jnp
 
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
-from ci_theory.theory.repetition import Groups, WeightedRisk, weighted_ridge_risk
+from ci_theory.theory.groups import Groups
+from ci_theory.theory.repetition import WeightedRisk, weighted_ridge_risk
 from ci_theory.theory.spectrum import Spectrum, df2, isotropic
 
 __all__ = [
@@ -120,7 +121,7 @@ def inherit(weights: Weights, stage: Stage) -> Inherited:
     Source: derived here (docs/inheritance.md) from the equivalents of anchored ridge regression;
     for isotropic stages compare Dar, LeJeune, Baraniuk, arXiv:2103.05621.
 
-    >>> from ci_theory.theory.repetition import plain_rows
+    >>> from ci_theory.theory.groups import plain_rows
     >>> rows = plain_rows(400, 0.5)
     >>> stage = Stage(covariance=jnp.eye(2), target=jnp.ones(2), groups=rows, ridge=1.0)
     >>> out = inherit(from_scratch(2), stage)
@@ -221,7 +222,7 @@ def inherit_isotropic(weights: IsotropicWeights, stage: IsotropicStage, p: Any) 
 
     Regime and source: as ``inherit``, of which it is the case Sigma = 1.
 
-    >>> from ci_theory.theory.repetition import plain_rows
+    >>> from ci_theory.theory.groups import plain_rows
     >>> start = IsotropicWeights(mean=jnp.zeros(1), spread=0.0)
     >>> rows = plain_rows(100, 0.25)
     >>> stage = IsotropicStage(target=jnp.ones(1), groups=rows, ridge=0.0)

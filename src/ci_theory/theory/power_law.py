@@ -15,6 +15,7 @@ from jax.scipy.special import gamma
 from ci_theory._errors import BadInput
 from ci_theory._types import Array, Scalar, needs_float64
 from ci_theory.theory import spectrum as spectra
+from ci_theory.theory.compression import compress
 
 __all__ = [
     "Exponents",
@@ -309,7 +310,7 @@ def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spect
     True
     """
     first = 200_000
-    head = spectra.compress(spectra.power_law(first, alpha, source, tail=False))
+    head = compress(spectra.power_law(first, alpha, source, tail=False))
     if not alpha > 1:
         raise BadInput(f"alpha = {alpha}: must be > 1 for a spectrum without an end")
     start, stop = np.log(first + 0.5), max(-np.log(smallest) / alpha, np.log(first + 0.5) + 1)

@@ -20,7 +20,7 @@ from jax import lax
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.fixed_point import Root, log_root, solve_kappa
-from ci_theory.theory.repetition import Groups
+from ci_theory.theory.groups import Groups
 from ci_theory.theory.spectrum import Spectrum, bias, d12, df1, df2, fractions, rank, trace
 
 __all__ = ["RepeatedFeatureRisk", "repeated_feature_risk"]
@@ -162,7 +162,7 @@ def repeated_feature_risk(
     Source: derived here from the weighted fixed point of docs/repetition.md and the
     eigenframework of Simon et al., arXiv:2311.14646.
 
-    >>> from ci_theory.theory.repetition import plain_rows
+    >>> from ci_theory.theory.groups import plain_rows
     >>> from ci_theory.theory.random_features import random_feature_risk
     >>> from ci_theory.theory.spectrum import power_law
     >>> spectrum = power_law(1000, 1.5)

@@ -1,9 +1,7 @@
 r"""Ridge regression on rows of unequal weight: what repeated rows do, exactly at any counts.
 
-A row that appears c times is a row of weight c. Groups g of ``counts`` distinct rows have the
-weight ``weights`` and the variance ``noise`` of their mean label: sigma^2 if the copies share
-one label, sigma^2/c if every copy is labelled afresh (``repeated_rows`` builds both). The same
-equations hold for importance weights, bootstrap counts and rows of unequal scale.
+A row that appears c times is a row of weight c; ``groups`` says how many there are of each
+weight. The same equations hold for importance weights, bootstrap counts and unequal scales.
 
 One scalar equation carries everything. With s = ridge/kappa (what n - df1 is for plain rows)
 
@@ -20,9 +18,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from ci_theory._errors import Status
-from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.fixed_point import GOOD, Root
+from ci_theory.theory.groups import Groups
 from ci_theory.theory.spectrum import (
     Spectrum,
     bias,
@@ -37,67 +35,12 @@ from ci_theory.theory.spectrum import (
 
 __all__ = [
     "CopyErrors",
-    "Groups",
     "Shares",
     "WeightedRisk",
     "copy_errors",
-    "plain_rows",
-    "repeated_rows",
     "solve_shares",
     "weighted_ridge_risk",
 ]
-
-
-@record
-class Groups:
-    """Training rows in groups; a group may be empty, and a row of weight 0 is not there.
-
-    Attributes:
-        counts: distinct rows of each group, >= 0; need not be whole.
-        weights: weight of each row, the copies seen of it, >= 0.
-        noise: variance of a row's mean label about the target [label^2].
-    """
-
-    counts: Float[Any, " g"]
-    weights: Float[Any, " g"]
-    noise: Float[Any, " g"]
-
-
-@needs_float64
-def plain_rows(n: Any, noise: Any) -> Groups:
-    """One group: n rows seen once.
-
-    >>> plain_rows(100, 0.25).counts
-    Array([100.], dtype=float64)
-    """
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
-    return Groups(counts=n[None], weights=jnp.ones(1), noise=noise[None])
-
-
-@needs_float64
-def repeated_rows(fresh: Any, repeated: Any, repeats: Any, noise: Any, shared: Any) -> Groups:
-    """Two groups: ``fresh`` rows seen once and ``repeated`` distinct rows seen ``repeats`` times.
-
-    Args:
-        fresh: rows seen once, >= 0.
-        repeated: distinct rows that are repeated, >= 0.
-        repeats: copies of each, > 0.
-        noise: variance of one label [label^2].
-        shared: whether the copies of a row share its label (true) or are labelled afresh, so
-            that their mean has the variance noise / repeats.
-
-    >>> repeated_rows(700, 30, 10, 0.5, shared=False).noise
-    Array([0.5 , 0.05], dtype=float64)
-    """
-    fresh, repeated, repeats, noise = (
-        jnp.asarray(v, float) for v in (fresh, repeated, repeats, noise)
-    )
-    mean = jnp.where(jnp.asarray(shared), noise, noise / repeats)
-    return Groups(
-        counts=jnp.stack([fresh, repeated]),
-        weights=jnp.stack([jnp.ones_like(repeats), repeats]),
-        noise=jnp.stack([noise, mean]),
-    )
 
 
 MOST_STEPS = 128
@@ -313,6 +256,7 @@ def solve_shares(spectrum: Spectrum, groups: Groups, ridge: Any) -> Shares:
     Source: derived here (docs/repetition.md); a repeated row is a block of ones in the sample
     correlation of Atanasov, Zavatone-Veth, Pehlevan, arXiv:2408.04607.
 
+    >>> from ci_theory.theory.groups import repeated_rows
     >>> from ci_theory.theory.spectrum import isotropic
     >>> at = solve_shares(isotropic(100), repeated_rows(1400, 30, 20, 1.0, True), 0.0)
     >>> print(f"{float(at.effective_rows):.1f}", [round(float(h), 3) for h in at.leverage])
@@ -388,6 +332,7 @@ def weighted_ridge_risk(spectrum: Spectrum, groups: Groups, ridge: Any) -> Weigh
 
     Source: derived here (docs/repetition.md), by a leave-one-distinct-row-out argument.
 
+    >>> from ci_theory.theory.groups import repeated_rows
     >>> from ci_theory.theory.spectrum import isotropic
     >>> risk = weighted_ridge_risk(isotropic(100), repeated_rows(1400, 30, 20, 1.0, True), 0.0)
     >>> print(f"{float(risk.excess_risk):.6f}")
@@ -436,6 +381,7 @@ def copy_errors(risk: WeightedRisk, groups: Groups, noise: Any) -> CopyErrors:
 
     Regime: as ``weighted_ridge_risk``. Source: derived here.
 
+    >>> from ci_theory.theory.groups import repeated_rows
     >>> from ci_theory.theory.spectrum import isotropic
     >>> rows = repeated_rows(1400, 30, 20, 1.0, True)
     >>> seen = copy_errors(weighted_ridge_risk(isotropic(100), rows, 0.0), rows, 1.0)

@@ -63,14 +63,23 @@ def decompose(features: Float[Array, "n p"], weights: Float[Array, " n"]) -> Rid
     root = jnp.sqrt(weights)
     a = features * root[:, None]
     values, vectors = jnp.linalg.eigh(a.T @ a if p <= n else a @ a.T)
-    cut = jnp.max(values) * max(n, p) * jnp.finfo(values.dtype).eps
-    return RidgePath(a, jnp.where(values > cut, values, 0.0), vectors, root)
+    return RidgePath(a, without_rounding(values, max(n, p)), vectors, root)
 
 
-def _inverse(path: RidgePath, ridge: Float[Array, " m"]) -> Float[Array, "q m"]:
+def without_rounding(values: Float[Array, " q"], size: int) -> Float[Array, " q"]:
+    """Set the eigenvalues of a Gram matrix that are rounding errors of zero to zero.
+
+    Null directions come out within about 3 eps of the largest eigenvalue, at any size; the cut
+    is sqrt(size) eps. A larger one would remove real directions in single precision.
+    """
+    cut = jnp.max(values) * size**0.5 * jnp.finfo(values.dtype).eps
+    return jnp.where(values > cut, values, 0.0)
+
+
+def shrinkage(values: Float[Array, "*q"], ridge: Float[Array, "*q"]) -> Float[Array, "*q"]:
     """1 / (eigenvalue + ridge), and 0 in the null space (the minimum-norm solution)."""
-    alive = path.eigenvalues[:, None] > 0
-    return jnp.where(alive, 1.0 / jnp.where(alive, path.eigenvalues[:, None] + ridge, 1.0), 0.0)
+    alive = values > 0
+    return jnp.where(alive, 1.0 / jnp.where(alive, values + ridge, 1.0), 0.0)
 
 
 def coefficients(
@@ -78,7 +87,7 @@ def coefficients(
 ) -> Float[Array, "p m"]:
     """Fit the labels at every ridge: the minimum-norm solution where the ridge is zero."""
     b = path.forward((path.root * labels)[:, None])
-    return path.back(_inverse(path, ridge[None, :]) * b)
+    return path.back(shrinkage(path.eigenvalues[:, None], ridge[None, :]) * b)
 
 
 def leverages(path: RidgePath, ridge: Float[Array, " m"]) -> Float[Array, "n m"]:
@@ -86,7 +95,7 @@ def leverages(path: RidgePath, ridge: Float[Array, " m"]) -> Float[Array, "n m"]
     alive = path.length[:, None] > 0
     forward = path.forward(jnp.eye(path.root.shape[0], dtype=path.root.dtype))
     unit = forward**2 / jnp.where(alive, path.length[:, None], 1.0)
-    shrink = path.eigenvalues[:, None] * _inverse(path, ridge[None, :])
+    shrink = path.eigenvalues[:, None] * shrinkage(path.eigenvalues[:, None], ridge[None, :])
     return unit.T @ shrink
 
 
@@ -145,7 +154,7 @@ def path_errors(
         equal_weights: whether all rows that are there have one weight and one noise: then the
             noise is uncorrelated between eigen-coordinates, and two matrix products are saved.
     """
-    inverse = _inverse(path, ridge[None, :])
+    inverse = shrinkage(path.eigenvalues[:, None], ridge[None, :])
     signal = path.forward((path.root * signal_labels)[:, None])
     # Apply R to all eigen-coordinates at once: the noise term needs its Gram matrix.
     onto_test = path.back(jnp.eye(path.eigenvalues.shape[0], dtype=path.root.dtype))
@@ -158,7 +167,8 @@ def path_errors(
         own = path.eigenvalues * level if path.primal else (vectors**2).T @ spread
         fitted_noise = (jnp.sum(onto_test**2, axis=0) * own) @ inverse**2
     else:
-        covariance = path.forward(path.forward(jnp.diag(spread)).T)
+        basis = path.design @ path.vectors if path.primal else path.vectors
+        covariance = basis.T @ (spread[:, None] * basis)
         own = jnp.diagonal(covariance)
         shared = (onto_test.T @ onto_test) * covariance
         fitted_noise = jnp.sum(inverse * (shared @ inverse), axis=0)
