@@ -21,7 +21,7 @@ from ci_theory.theory.noise_kinds import (
     input_noise_risk,
 )
 from ci_theory.theory.ridge import ridge_risk
-from ci_theory.theory.spectrum import Spectrum, explicit, isotropic
+from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 
@@ -30,7 +30,7 @@ class Params:
     """Ridge regression of a linear teacher whose training inputs are noisy."""
 
     n: int = sized(200, low=1, unit="rows", doc="training rows")
-    p: int = static(100, low=1, unit="parameters", doc="input dimension = parameters")
+    p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="covariance of the clean inputs, see `model`"
     )
@@ -101,19 +101,13 @@ def world(params: Params) -> Spectrum:
     return explicit(variances, gaussian.target(params.p) ** 2)
 
 
-def _scaled(params: Params, unit: Spectrum) -> Spectrum:
-    return Spectrum(
-        eigenvalues=unit.eigenvalues,
-        multiplicity=unit.multiplicity,
-        power=params.signal * unit.power,
-        tail_trace=unit.tail_trace,
-        tail_power=params.signal * unit.tail_power,
-    )
-
-
 def _risk(params: Params, unit: Spectrum, *, noise: float = 1.0) -> InputNoiseRisk:
     return input_noise_risk(
-        _scaled(params, unit), params.n, params.ridge, noise * params.noise, params.input_noise
+        scale_target(unit, params.signal),
+        params.n,
+        params.ridge,
+        noise * params.noise,
+        params.input_noise,
     )
 
 
@@ -172,17 +166,19 @@ def _exact(params: Params, noise: Any, gap: float) -> Estimate:
 
 def _bishop(params: Params, unit: Spectrum) -> Scalar:
     ridge = params.ridge + params.n * params.input_noise
-    return ridge_risk(_scaled(params, unit), params.n, ridge, params.noise).test_error
+    return ridge_risk(scale_target(unit, params.signal), params.n, ridge, params.noise).test_error
 
 
 def _ignored(params: Params, unit: Spectrum) -> Scalar:
-    return ridge_risk(_scaled(params, unit), params.n, params.ridge, params.noise).test_error
+    return ridge_risk(
+        scale_target(unit, params.signal), params.n, params.ridge, params.noise
+    ).test_error
 
 
 def _not_raised(params: Params, unit: Spectrum) -> Scalar:
     """Leave out the label variance that the noisy inputs do not explain."""
     risk = _risk(params, unit)
-    unseen = corrupted_law(_scaled(params, unit), 0.0, params.input_noise).noise
+    unseen = corrupted_law(scale_target(unit, params.signal), 0.0, params.input_noise).noise
     right = risk.inside.bias + params.noise + unseen
     return params.noise + risk.bias + risk.variance * (1 - unseen / right)
 
@@ -288,7 +284,7 @@ PHENOMENON = Phenomenon(
                     why=_IGNORED.why,
                     evaluate=lambda params, unit: (
                         ridge_risk(
-                            _scaled(params, unit), params.n, params.ridge, params.noise
+                            scale_target(unit, params.signal), params.n, params.ridge, params.noise
                         ).train_error
                     ),
                 ),
