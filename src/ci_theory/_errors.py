@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
-import numpy as np
-
 
 class Status(IntEnum):
     """Outcome of one point: stored beside every value, ordered from good to bad."""
@@ -56,11 +54,13 @@ def raise_if_bad(status: Any, where: str) -> None:
 
     Call it once, on the host, after a batch is done.
 
-    >>> raise_if_bad(np.array([0, 2, 0]), "kappa")
+    >>> raise_if_bad([0, 2, 0], "kappa")
     Traceback (most recent call last):
         ...
     ci_theory._errors.NumericalError: kappa: 1 of 3 points failed; first at index (1,): ...
     """
+    import numpy as np  # here: the command line's help imports this module
+
     flat = np.asarray(status)
     bad = np.argwhere(flat != Status.OK)
     if len(bad):

@@ -33,6 +33,8 @@ from ci_theory._errors import BadInput, unknown
 
 _T = TypeVar("_T")
 
+_hints = functools.cache(get_type_hints)  # slow, and asked for at every point
+
 
 class Kind(Enum):
     """How a sweep runs over a field."""
@@ -147,7 +149,7 @@ def record(cls: type[_T]) -> type[_T]:
 @functools.cache
 def axes_of(cls: type) -> Mapping[str, Axis]:
     """Map the dotted name of every declared field of a parameter record to its Axis."""
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     found: dict[str, Axis] = {}
     for f in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[f.name]):
@@ -165,7 +167,7 @@ def build(cls: type[_T], values: Mapping[str, Any]) -> _T:
 
     Values may be tracers: nothing looks at them.
     """
-    hints = get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     own: dict[str, Any] = {}
     for f in dataclasses.fields(cls):  # type: ignore[arg-type]
         if dataclasses.is_dataclass(hints[f.name]):

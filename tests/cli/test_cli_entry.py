@@ -85,6 +85,8 @@ def test_help_is_instant():
         (["show", "rigde_peak"], "did you mean 'ridge_peak'?"),
         (["show", "no.such_module"], "there is no module no.such_module"),
         (["show", "toys"], "unknown phenomenon 'toys'"),
+        (["show", "toys..mean"], "expected a name or a module path"),
+        (["show", ".mean"], "expected a name or a module path"),
         (["show", "os.path"], "defines no PHENOMENON"),
         (["claims", "--results", "no/such/folder"], "no such folder"),
     ],

@@ -28,8 +28,8 @@ def _errors(x, weights, w, variances, *, shared=False, equal=False, ridge=RIDGE)
         test_target=jnp.sqrt(variances) * w,
         signal_labels=jnp.asarray(x @ w),
         row_noise=row_noise,
-        ridge=jnp.asarray(ridge),
-        noise=jnp.asarray(NOISE[: len(ridge)]),
+        ridge=jnp.asarray(ridge, x.dtype),
+        noise=jnp.asarray(NOISE[: len(ridge)], x.dtype),
         equal_weights=equal,
     )
 
@@ -90,6 +90,28 @@ def test_ridge_zero_is_the_minimum_norm_solution(n, p):
     path = closed_form.decompose(jnp.asarray(x), jnp.ones(n))
     found = closed_form.coefficients(path, jnp.asarray(labels), jnp.zeros(1))[:, 0]
     np.testing.assert_allclose(found, np.linalg.pinv(x) @ labels, rtol=1e-9)
+
+
+def test_single_precision_keeps_the_small_directions_of_the_peak():
+    """A square design with one strong direction, as random features have, at a small ridge."""
+    n, ridge = 200, np.array([2e-3])
+    rng = np.random.default_rng(7)
+    x = (0.4 + rng.normal(size=(n, n))) / np.sqrt(n)
+    w = rng.normal(size=n)
+    args = x, np.ones(n), w, np.ones(n)
+    double = _errors(*args, equal=True, ridge=ridge)[1]
+    single = _errors(*(a.astype("float32") for a in args), equal=True, ridge=ridge)[1]
+    assert single.excess.dtype == "float32"
+    np.testing.assert_allclose(single.excess, double.excess, rtol=0.02)
+
+
+def test_null_directions_are_found_at_every_size():
+    for n, p in ((5, 60), (100, 120), (60, 300)):
+        for dtype in ("float32", "float64"):
+            x = np.random.default_rng(n).normal(size=(n, p)).astype(dtype)
+            x = np.concatenate([x, np.zeros((p, p), dtype)])  # the features' side is diagonalised
+            path = closed_form.decompose(jnp.asarray(x), jnp.ones(n + p, dtype))
+            assert int(jnp.sum(path.eigenvalues > 0)) == n
 
 
 def test_noise_average_is_the_mean_over_drawn_noise():

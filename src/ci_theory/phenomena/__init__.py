@@ -6,6 +6,7 @@ entry point in the group ``ci_theory.phenomena``.
 """
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -42,7 +43,13 @@ def names() -> list[str]:
     True
     """
     here = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    return sorted({*here, *(e.name for e in entry_points(group="ci_theory.phenomena"))})
+    return sorted({*here, *_outside()})
+
+
+@cache
+def _outside() -> dict[str, str]:
+    """Map the names that other installed packages declare to their modules."""
+    return {e.name: e.value for e in entry_points(group="ci_theory.phenomena")}
 
 
 def load(name: str) -> Phenomenon:
@@ -51,11 +58,14 @@ def load(name: str) -> Phenomenon:
     Raises:
         BadInput: no such phenomenon, or the module has no PHENOMENON.
     """
-    outside = {e.name: e.value for e in entry_points(group="ci_theory.phenomena")}
     if "." in name:
         path = name
-    elif name in outside:
-        path = outside[name]
+        if not all(part.isidentifier() for part in path.split(".")):
+            raise BadInput(
+                f"phenomenon '{name}': expected a name or a module path, like pkg.module"
+            )
+    elif name in _outside():
+        path = _outside()[name]
     elif name in names():
         path = f"{__name__}.{name}"
     else:

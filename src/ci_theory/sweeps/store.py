@@ -79,7 +79,8 @@ class Store:
             foreign = [f.name for f in files if not _ours(f.name)]
             if not plans and foreign:
                 raise BadInput(
-                    f"{folder} is not a store (it holds {foreign[0]}): choose an empty folder"
+                    f"{folder} is not a store (it holds {foreign[0]}): expected a folder that a "
+                    "sweep wrote, or an empty one to write to"
                 )
             return cls(folder, [_read_plan(f) for f in plans]) if plans else None
         except OSError as problem:

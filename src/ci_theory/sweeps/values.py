@@ -85,7 +85,8 @@ def parse_value(text: str, axis: Axis | None = None) -> Any:
     """Read one value, a comma list, or a range from a command line.
 
     Args:
-        text: ``12``, ``0.5``, ``true``, ``word``, ``1,2,3`` (``1,`` is a list of one) or a range:
+        text: ``12``, ``0.5``, ``true``, ``word``, ``1,2,3`` or ``[1,2,3]`` (``1,`` is a list of
+            one) or a range:
             ``lin(a,b,k)``, ``geom(a,b,k)``, ``log(x,y,k)`` (powers of ten), also spelled
             ``linspace`` and so on.
         axis: the parameter it is meant for; with it, words that look like numbers stay words.
@@ -106,6 +107,8 @@ def parse_value(text: str, axis: Axis | None = None) -> Any:
     if not word and ("(" in text or ")" in text):
         raise BadInput(f"{where}: expected a value, a list a,b,c or a range {_EXPECTED}")
     read = (lambda part, _: part.strip()) if word else _scalar
+    if re.fullmatch(r"\s*\[.*\]\s*", text):
+        text = text.strip()[1:-1].rstrip(", ") + ","  # a list as TOML and Python write it
     if "," in text:
         parts = text.split(",")
         return tuple(read(part, where) for part in (parts if parts[-1].strip() else parts[:-1]))
