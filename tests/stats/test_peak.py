@@ -1,43 +1,21 @@
 import numpy as np
 import pytest
+from benchmarks.coverage import (
+    constant,
+    correlated,
+    coverage,
+    cusp,
+    descent,
+    lognormal,
+    parabola,
+    plateau,
+)
 
 from ci_theory import BadInput, Status
 from ci_theory.locate import Peak
 from ci_theory.locate.peak import certain, slopes, summit
 
 U = np.linspace(-1.0, 1.0, 17)
-
-
-def parabola(x, top):
-    return 1 - 0.8 * (x - top) ** 2
-
-
-def cusp(x, top):
-    return 0.2 + 0.15 / (np.abs(x - top) + 0.05)
-
-
-def plateau(x, top):
-    return 1 - 0.9 * (x - top) ** 4
-
-
-def descent(x, top):
-    """Double descent: starts above its own peak."""
-    return 1.3 * np.exp(-1.5 * (x + 1)) + 0.09 / (np.hypot(x - top, 0.05) + 0.05)
-
-
-def constant_noise(rng, mean, r):
-    return mean + 0.1 * rng.standard_normal((r, len(mean)))
-
-
-def lognormal_noise(rng, mean, r):
-    return mean * np.exp(0.2 * rng.standard_normal((r, len(mean))) - 0.02)
-
-
-def shared_noise(rng, mean, r):
-    z = rng.standard_normal((r, len(mean)))
-    for i in range(1, len(mean)):
-        z[:, i] = 0.8 * z[:, i - 1] + 0.6 * z[:, i]
-    return mean * (1 + 0.1 * z)
 
 
 # --- the point: a formula ---------------------------------------------------------------------
@@ -90,29 +68,16 @@ def test_no_break_without_an_interior_maximum(curve):
 # --- the interval -----------------------------------------------------------------------------
 
 
-def coverage(shape, noise, r, points, tries, seed):
-    rng = np.random.default_rng(seed)
-    u = np.linspace(-1, 1, points)
-    hits = found_any = 0
-    for _ in range(tries):
-        mean = shape(u, rng.uniform(-0.3, 0.3))
-        found = Peak(log_axis=False).locate(u, noise(rng, mean, r))
-        if found.status in (Status.OK, Status.AT_EDGE):
-            truth = Peak(log_axis=False).matching(found).locate(u, mean)
-            found_any += 1
-            hits += found.low <= truth.value <= found.high
-    return hits, found_any
-
-
 def test_intervals_cover_the_peak_of_the_true_curve_19_times_in_20():
-    # Sheets in the docstring of Peak: 300 curves for each of 168 settings. Here 12 settings,
+    # The docstring of Peak tells the study, 300 curves for each of 180 settings. Here 12 settings,
     # 150 curves each; the coverage of all is held to the band, each to 4 standard errors below.
     total = tries = 0
     settings = [(r, t) for r in (10, 30, 100) for t in (13, 41)]
-    shapes = [(parabola, constant_noise), (cusp, lognormal_noise), (plateau, shared_noise)]
+    shapes = [(parabola, constant), (cusp, lognormal), (plateau, correlated)]
     for k, (r, points) in enumerate(settings):
         for shape, noise in (shapes[k % 3], shapes[(k + 1) % 3]):
-            hits, found = coverage(shape, noise, r, points, tries=150, seed=k)
+            peak = Peak(log_axis=False)
+            _, found, hits = coverage(peak, shape, noise, r, points, curves=150, seed=k)
             assert found >= 120
             assert hits / found > 0.88
             total, tries = total + hits, tries + found
@@ -121,7 +86,7 @@ def test_intervals_cover_the_peak_of_the_true_curve_19_times_in_20():
 
 def test_interval_shrinks_with_the_square_root_of_the_replicates():
     rng = np.random.default_rng(0)
-    y = constant_noise(rng, parabola(U, 0.1), 6400)
+    y = constant(rng, parabola(U, 0.1), 6400)
     fixed = Peak(log_axis=False, reach=2)
     few, many = fixed.locate(U, y[:400]), fixed.locate(U, y)
     ratio = (few.high - few.low) / (many.high - many.low)
@@ -132,7 +97,7 @@ def test_height_and_its_interval():
     rng = np.random.default_rng(1)
     hits = 0
     for _ in range(200):
-        found = Peak().locate(U, constant_noise(rng, parabola(U, 0.1), 20))
+        found = Peak().locate(U, constant(rng, parabola(U, 0.1), 20))
         hits += found.height_low <= 1.0 <= found.height_high
     assert 180 <= hits <= 198
 
@@ -152,7 +117,7 @@ def test_a_peak_near_the_end_may_have_an_open_interval():
     mean = parabola(U, U[-2])
     mean[-1] -= 0.2
     truth = Peak().locate(U, mean).value
-    found = [Peak().locate(U, constant_noise(rng, mean, 30)) for _ in range(40)]
+    found = [Peak().locate(U, constant(rng, mean, 30)) for _ in range(40)]
     edge = [f for f in found if f.status == Status.AT_EDGE]
     assert len(edge) >= 10
     assert all(np.isinf(f.high) and f.low < U[-2] for f in edge)
@@ -161,9 +126,9 @@ def test_a_peak_near_the_end_may_have_an_open_interval():
 
 def test_detection_needs_rise_and_fall():
     rng = np.random.default_rng(5)
-    y = constant_noise(rng, parabola(U, 0.0), 20)
+    y = constant(rng, parabola(U, 0.0), 20)
     assert certain(y, summit(y.mean(axis=0)), 0.05)
-    y = constant_noise(rng, np.minimum(U, 0.0), 20)
+    y = constant(rng, np.minimum(U, 0.0), 20)
     assert not certain(y, summit(y.mean(axis=0)), 0.05)
 
 
@@ -172,7 +137,7 @@ def test_detection_needs_rise_and_fall():
 
 def test_lost_replicates_are_left_out_and_counted():
     rng = np.random.default_rng(6)
-    y = constant_noise(rng, parabola(U, 0.1), 30)
+    y = constant(rng, parabola(U, 0.1), 30)
     clean = Peak().locate(U, y[3:])
     y[:3, 5] = [np.nan, np.inf, -np.inf]
     found = Peak().locate(U, y)
@@ -182,7 +147,7 @@ def test_lost_replicates_are_left_out_and_counted():
 
 def test_a_grid_point_that_is_mostly_lost_is_left_out():
     rng = np.random.default_rng(7)
-    y = constant_noise(rng, parabola(U, 0.1), 30)
+    y = constant(rng, parabola(U, 0.1), 30)
     without = Peak().locate(np.delete(U, 8), np.delete(y, 8, axis=1))
     y[:20, 8] = np.nan
     assert Peak().locate(U, y) == without
