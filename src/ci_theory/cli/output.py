@@ -71,15 +71,22 @@ def print_table(
     right: Sequence[str] = (),
     indent: int = 2,
 ) -> None:
-    """Print a table that fits the terminal; ``right`` names the columns of numbers."""
+    """Print a table that fits the terminal; ``right`` names the columns of numbers.
+
+    Where it would not fit, long headers are broken after their last underscore.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    rows = list(rows)
+    columns = zip(headers, *rows, strict=True)
+    wide = sum(max(map(len, column)) + 2 for column in columns) > _width() - indent
     for header in headers:
         side: Any = "right" if header in right else "left"
-        table.add_column(header, justify=side, overflow="fold", no_wrap=header == headers[0])
+        shown = "_\n".join(header.rsplit("_", 1)) if wide and len(header) > 12 else header
+        table.add_column(shown, justify=side, overflow="fold", no_wrap=header == headers[0])
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _print(table, indent)
@@ -99,13 +106,16 @@ def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int
         _print(table, indent)
 
 
+def _width() -> int:
+    return max(shutil.get_terminal_size().columns, 60)
+
+
 def _print(drawing: Any, indent: int) -> None:
     """Print a rich drawing as plain text: the same in a terminal, a pipe and a file."""
     from rich.console import Console
 
-    width = max(shutil.get_terminal_size().columns, 60)
     paper = io.StringIO()
-    Console(file=paper, width=width - indent, emoji=False, markup=False).print(drawing)
+    Console(file=paper, width=_width() - indent, emoji=False, markup=False).print(drawing)
     for line in paper.getvalue().strip("\n").splitlines():
         if line.strip():
             print(f"{'':{indent}}{line}".rstrip())

@@ -92,7 +92,7 @@ def print_breaks(found: Breaks) -> None:
 def _break_row(one: Located) -> list[str]:
     """Return what is known of one break, as text: measured, predicted, closed form, agreement."""
     m, p = one.measured, one.predicted
-    exact = one.predicted_low == one.predicted_high
+    exact = one.predicted_low == one.predicted_high and np.isfinite(p.value)
     return [
         _place(m, m.low, m.high) + ("*" if one.delicate else ""),
         number(p.value, 4) if exact else _place(p, one.predicted_low, one.predicted_high),
