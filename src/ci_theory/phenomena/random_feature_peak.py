@@ -102,7 +102,7 @@ def world(params: Params) -> World:
     )
 
 
-def _spectrum(params: Params, world: World) -> Spectrum:
+def spectrum_of(params: Params, world: World) -> Spectrum:
     """Put the target's powers on the sphere's spectrum."""
     one, two = world.linear, world.quadratic
     return dataclasses.replace(
@@ -139,7 +139,7 @@ def test_error(params: Params, world: World) -> Estimate:
     In simulations (relu, tanh; d = 6 ... 20, n = d^2/2, p = n/2 ... 2n, ridge 1e-3 and 0.1) the
     relative deviation of the excess risk times L was, within errors of 0.1 to 1, between -1 and 2.
     """
-    risk = _risk(params, _spectrum(params, world))
+    risk = _risk(params, spectrum_of(params, world))
     return _estimate(params, world, risk, risk.test_error, 2.0 * risk.excess_risk)
 
 
@@ -149,19 +149,19 @@ def train_error(params: Params, world: World) -> Estimate:
     The nearer to interpolation, the more its mean owes to rare designs: the relative deviation
     times L was below 1.3 for p < n and up to 3.3 where only a few percent of a label remain.
     """
-    risk = _risk(params, _spectrum(params, world))
+    risk = _risk(params, spectrum_of(params, world))
     kept = risk.train_error / risk.test_error  # (a/n)^2
     slack = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * risk.train_error
     return _estimate(params, world, risk, risk.train_error, slack)
 
 
 def _half_test(params: Params, world: World) -> Scalar:
-    risk = _risk(params, _spectrum(params, world))
+    risk = _risk(params, spectrum_of(params, world))
     return risk.test_error - 0.5 * (params.noise + risk.noise_error)
 
 
 def _half_train(params: Params, world: World) -> Scalar:
-    risk = _risk(params, _spectrum(params, world))
+    risk = _risk(params, spectrum_of(params, world))
     return risk.train_error * (1 - 0.5 * (params.noise + risk.noise_error) / risk.test_error)
 
 
@@ -175,12 +175,12 @@ def _limit(params: Params, world: World) -> FeatureRisk:
 
 def _kernel(params: Params, world: World) -> RidgeRisk:
     """Infinitely many features: kernel ridge regression."""
-    return ridge_risk(_spectrum(params, world), params.n, params.ridge, params.noise)
+    return ridge_risk(spectrum_of(params, world), params.n, params.ridge, params.noise)
 
 
 def _plain(params: Params, world: World) -> RidgeRisk:
     """The features taken for p independent inputs that hold the whole target."""
-    spectrum = _spectrum(params, world)
+    spectrum = spectrum_of(params, world)
     variance = trace(spectrum) / params.p
     power = params.signal + params.quadratic
     inputs = isotropic(params.p, signal=power / variance, variance=variance)

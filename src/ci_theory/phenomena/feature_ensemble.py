@@ -1,0 +1,222 @@
+"""Ensembles of random-feature models: averaging members removes what their features cause."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+
+from ci_theory._record import record, static
+from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.locate.peak import Peak
+from ci_theory.measure.ensemble import ensemble_errors
+from ci_theory.phenomena import random_feature_peak as member
+from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.systems import random_features
+from ci_theory.tasks import sphere
+from ci_theory.theory.decomposition import ErrorParts, error_parts
+from ci_theory.theory.random_features import random_feature_risk
+
+
+@record
+class Params(member.Params):
+    """The mean of several random-feature ridge models, fitted to the same rows and labels.
+
+    The number of members is static: every ensemble is simulated as such, so that the law in
+    1/members is measured, not assumed.
+    """
+
+    members: int = static(2, low=1, high=1000, unit="models", doc="models with fresh features")
+
+
+@record
+class Measures:
+    """Averaged over the label noise and the whole sphere of test inputs, given the design."""
+
+    test_error: Float[Array, " m"] = measured(
+        unit="label²", doc="mean squared error of the mean prediction on fresh noisy labels"
+    )
+    excess_risk: Float[Array, " m"] = measured(
+        unit="label²", doc="mean squared error of the mean prediction on fresh clean labels"
+    )
+    disagreement: Float[Array, " m"] = measured(
+        unit="label²", doc="mean squared distance of the members from their mean prediction"
+    )
+
+
+def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
+    """Draw one design and all members' features, and fit every ridge and noise level to them."""
+    p, d, members = params.p, params.d, params.members
+    theta = random_features.init(key, members * p, d)
+    x = sphere.rows(key, capacity["n"], d)
+    law = random_features.population(
+        theta,
+        params.activation,
+        signal=jnp.asarray(params.signal),
+        quadratic=jnp.asarray(params.quadratic),
+    )
+    target = jnp.sqrt(params.signal) * sphere.linear(x)
+    target = target + jnp.sqrt(params.quadratic) * sphere.quadratic(x)
+    # 1/sqrt(members p) is in the features of all members together, 1/sqrt(p) in a member's.
+    features = np.sqrt(members) * random_features.apply(theta, x, params.activation)
+    metric = np.sqrt(members) * law.metric
+    errors = ensemble_errors(
+        jnp.swapaxes(features.reshape(-1, members, p), 0, 1),
+        (jnp.arange(capacity["n"]) < params.n).astype(x.dtype),
+        metric=jnp.swapaxes(metric.reshape(-1, members, p), 0, 1),
+        test_target=law.target,
+        signal_labels=target,
+        ridge=jnp.asarray(params.ridge),
+        noise=jnp.asarray(params.noise),
+    )
+    return Measures(
+        test_error=errors.excess + params.noise,
+        excess_risk=errors.excess,
+        disagreement=errors.disagreement,
+    )
+
+
+def _parts(params: Params, world: member.World, noise: float = 1.0) -> ErrorParts:
+    spectrum = member.spectrum_of(params, world)
+    return error_parts(spectrum, params.n, params.p, params.ridge, noise * params.noise)
+
+
+def _initialisation(parts: ErrorParts) -> Scalar:
+    """Variance over the features given data and noise: what averaging removes."""
+    return parts.features + parts.features_data + parts.features_noise
+
+
+def _all_variance(parts: ErrorParts) -> Scalar:
+    return parts.data + parts.label_noise + _initialisation(parts)
+
+
+def _attach(params: Params, world: member.World, value: Scalar, moving: Scalar) -> Estimate:
+    """Attach scope and finite-size slack of one member, scaled from its excess to ``moving``."""
+    one = member.test_error(params, world)
+    excess = one.value - params.noise
+    some = excess > 0
+    share = jnp.where(some, moving / jnp.where(some, excess, 1.0), 0.0)
+    return Estimate(value, one.slack * share, one.valid, one.status)
+
+
+def test_error(params: Params, world: member.World) -> Estimate:
+    """Predict the error of the mean prediction; one member's relative slack covers it."""
+    value = _parts(params, world).ensemble(params.members)
+    return _attach(params, world, value, value - params.noise)
+
+
+def disagreement(params: Params, world: member.World) -> Estimate:
+    """Predict how far members are from their mean: with one member there is nothing to say."""
+    value = (1 - 1 / params.members) * _initialisation(_parts(params, world))
+    found = _attach(params, world, value, value)
+    return found._replace(valid=found.valid & (params.members > 1))
+
+
+def _one_large(params: Params, world: member.World) -> Scalar:
+    """Take the ensemble for a single model with all members' features."""
+    spectrum = member.spectrum_of(params, world)
+    features = params.members * params.p
+    return random_feature_risk(spectrum, params.n, features, params.ridge, params.noise).test_error
+
+
+def _bagged(params: Params, world: member.World) -> Scalar:
+    """Divide all variance by the number of members, as if each had rows and labels of its own."""
+    parts = _parts(params, world)
+    return parts.irreducible + parts.bias + _all_variance(parts) / params.members
+
+
+_HALF = "the noise variance is halved"
+
+PHENOMENON = Phenomenon(
+    name="feature_ensemble",
+    title="Averaging models with fresh features removes the peak, not the noise all have seen",
+    claims=(1,),
+    question="How much of the harm of label noise does an ensemble on the same data undo?",
+    model=(
+        "The random-feature ridge models of random_feature_peak, `members` of them with "
+        "independent features, fitted to the same rows and the same noisy labels; the prediction "
+        "is their mean."
+    ),
+    params=Params,
+    measures=Measures,
+    simulate=simulate,
+    world=member.world,
+    predictions=(
+        Prediction(
+            name="test_error",
+            measure="test_error",
+            evaluate=test_error,
+            statement="E_K = E_inf + (E_1 - E_inf) / K,  E_inf = n (noise + B) / (n - q),  "
+            "B = sum (v gamma/(lambda+gamma))^2,  q = df2(gamma), gamma of one member",
+            scope="as random_feature_peak; K = members >= 1",
+            order="1 / L of the excess risk, L of one member",
+            source="derived here (docs/random_features.md); ensembles: d'Ascoli et al. 2020 "
+            "(arXiv:2003.01054), Jacot et al. 2020 (arXiv:2002.08404)",
+            decoys=(
+                Decoy(
+                    name="one model",
+                    why="averaging is taken to change nothing",
+                    evaluate=lambda params, world: _parts(params, world).ensemble(1.0),
+                ),
+                Decoy(
+                    name="all variance averages out",
+                    why="the members are taken to have rows and label noise of their own",
+                    evaluate=_bagged,
+                ),
+                Decoy(
+                    name="one large model",
+                    why="the ensemble is taken for one model with all members' features",
+                    evaluate=_one_large,
+                ),
+                Decoy(
+                    name="noise halved",
+                    why=_HALF,
+                    evaluate=lambda params, world: _parts(params, world, 0.5).ensemble(
+                        params.members
+                    ),
+                ),
+            ),
+        ),
+        Prediction(
+            name="disagreement",
+            measure="disagreement",
+            evaluate=disagreement,
+            statement="(1 - 1/K) (E_1 - E_inf): the variance over the features",
+            scope="as test_error; K >= 2",
+            order="1 / L",
+            source="as test_error",
+            decoys=(
+                Decoy(
+                    name="features alone",
+                    why="what features cause only together with rows or noise is left out",
+                    evaluate=lambda params, world: (
+                        (1 - 1 / params.members) * _parts(params, world).features
+                    ),
+                ),
+                Decoy(
+                    name="all variance",
+                    why="the members are taken to have rows and label noise of their own",
+                    evaluate=lambda params, world: (
+                        (1 - 1 / params.members) * _all_variance(_parts(params, world))
+                    ),
+                ),
+                Decoy(
+                    name="noise halved",
+                    why=_HALF,
+                    evaluate=lambda params, world: (
+                        (1 - 1 / params.members) * _initialisation(_parts(params, world, 0.5))
+                    ),
+                ),
+            ),
+        ),
+    ),
+    breaks=(
+        Break(
+            name="peak in p",
+            axis="p",
+            measure="test_error",
+            locator=Peak(),
+            statement="p = n as ridge -> 0, of height 1/K above E_inf",
+            closed_form=lambda params: float(params.n),
+        ),
+    ),
+)
