@@ -1,13 +1,16 @@
-"""How far a network on addition modulo p has become a sum of waves: Fourier progress measures.
+"""How far a network on modular arithmetic has become a sum of waves: Fourier progress measures.
 
-Logits are a table over (n, m, q). What generalises is their part that depends on n + m - q alone:
-the projection on cos and sin of 2 pi k (n + m - q)/p. Restricted logits keep the waves of the key
-frequencies only, excluded ones lack just these (Nanda et al. 2023, arXiv:2301.05217).
+What generalises in logits on addition modulo p is their part that depends on n + m - q alone: the
+projection on cos and sin of 2 pi k (n + m - q)/p, and likewise for other operations of a cyclic
+group (``tasks.modular.places``). Restricted logits keep the waves of the key frequencies only,
+excluded ones lack just these (Nanda et al. 2023, arXiv:2301.05217).
 
 >>> from ci_theory.systems import quadratic
+>>> from ci_theory.tasks import modular
 >>> weights = quadratic.cyclic(11, [3])
->>> waves = split(quadratic.table(weights), share=0.9)
->>> bool(jnp.allclose(waves.restricted, quadratic.table(weights)))
+>>> logits = quadratic.apply(weights, jnp.asarray(modular.table("add", 11)[0]))
+>>> waves = split(logits, *modular.places("add", 11))
+>>> bool(jnp.allclose(waves.restricted, logits))
 True
 >>> print(f"{float(participation(weights.out)):.6f}")
 1.000000
@@ -17,6 +20,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ci_theory._types import Array, Bool, Float, Scalar
 
@@ -25,36 +29,39 @@ class Waves(NamedTuple):
     """Logits split into the waves of the key frequencies and the rest.
 
     Attributes:
-        restricted: mean and key waves only, (p, p, p).
-        excluded: the logits without the key waves, (p, p, p).
-        key: whether a frequency 1..(p-1)/2 is a key one, (K,).
+        restricted: mean and key waves only, (P, q).
+        excluded: the logits without the key waves, (P, q).
+        key: whether a frequency 1..G/2 is a key one, (K,).
         power: squared amplitude of each frequency's wave, (K,).
     """
 
-    restricted: Float[Array, "p p p"]
-    excluded: Float[Array, "p p p"]
+    restricted: Float[Array, "P q"]
+    excluded: Float[Array, "P q"]
     key: Bool[Array, " K"]
     power: Float[Array, " K"]
 
 
-def split(logits: Float[Array, "p p p"], share: float = 0.9) -> Waves:
+def split(logits: Float[Array, "P q"], place: np.ndarray, size: int, share: float = 0.9) -> Waves:
     """Split logits at the fewest frequencies that hold a share of the waves' power.
 
     Args:
-        logits: of all questions, entry (n, m, q); p is odd.
+        logits: of all questions.
+        place: where on a circle each entry is, -1 for one that is on none, (P, q).
+        size: points of the circle, G; with one point there are no waves.
         share: of the power, in (0, 1].
     """
-    p = logits.shape[0]
-    n, m, q = jnp.ogrid[:p, :p, :p]
-    place = (n + m - q) % p
-    profile = jax.ops.segment_sum(logits.ravel(), place.ravel(), num_segments=p) / p**2
-    waves = jnp.fft.fft(profile)
-    power = jnp.abs(waves[1 : (p + 1) // 2]) ** 2
+    on = place.ravel() >= 0
+    counts = np.maximum(np.bincount(place.ravel()[on], minlength=size), 1)
+    totals = jax.ops.segment_sum(logits.ravel()[on], place.ravel()[on], num_segments=size)
+    waves = jnp.fft.fft(totals / counts)
+    power = jnp.abs(waves[1 : size // 2 + 1]) ** 2
     order = jnp.argsort(-power)
     before = jnp.cumsum(power[order]) - power[order]
     key = jnp.zeros(len(power), bool).at[order].set(before < share * jnp.sum(power))
-    kept = jnp.concatenate([jnp.zeros(1, bool), key, key[::-1]])  # both signs of a frequency
-    part = jnp.fft.ifft(jnp.where(kept, waves, 0.0)).real[place]
+    kept = jnp.zeros(size, bool).at[1 : size // 2 + 1].set(key)
+    kept = kept | jnp.roll(kept[::-1], 1)  # both signs of a frequency
+    profile = jnp.fft.ifft(jnp.where(kept, waves, 0.0)).real
+    part = jnp.where(place >= 0, profile[np.maximum(place, 0)], 0.0)
     return Waves(jnp.mean(logits) + part, logits - part, key, power)
 
 

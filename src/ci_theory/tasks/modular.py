@@ -64,6 +64,33 @@ def table(operation: str, p: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([a, b], axis=1), answers
 
 
+@lru_cache(maxsize=16)
+def places(operation: str, p: int) -> tuple[np.ndarray, int]:
+    """Return where on a circle of G points a question and an answer differ, (P, p), and G.
+
+    An operation of a cyclic group is a shift: n + m - q on p points for addition, and for
+    multiplication modulo a prime the same with discrete logarithms, on p - 1 points. The right
+    answer is at 0. Entries with a 0 that has no logarithm are at -1. An operation without such
+    a group (or p not prime) has one point.
+
+    >>> place, size = places("multiply", 5)
+    >>> size, place[7].tolist()  # 1 * 2: the answer 2 is right, 0 has no logarithm
+    (4, [-1, 1, 0, 2, 3])
+    """
+    questions, _ = table(operation, p)
+    a, b, q = questions[:, :1], questions[:, 1:], np.arange(p)[None, :]
+    if operation in ("add", "subtract"):
+        return (a + b - q if operation == "add" else a - b - q) % p, p
+    if operation not in ("multiply", "divide") or not is_prime(p) or p < 3:
+        return np.zeros((len(questions), p), int), 1
+    root = next(g for g in range(1, p) if len({pow(g, k, p) for k in range(p - 1)}) == p - 1)
+    log = np.zeros(p, int)
+    log[[pow(root, k, p) for k in range(p - 1)]] = np.arange(p - 1)
+    sign = 1 if operation == "multiply" else -1
+    place = (log[a] + sign * log[b] - log[q]) % (p - 1)
+    return np.where((a > 0) & (b > 0) & (q > 0), place, -1), p - 1
+
+
 def training(key: Key, questions: int, fraction: Scalar) -> Bool[jax.Array, " P"]:
     """Choose the questions to train on: exactly round(fraction P) of them (stream "split").
 
