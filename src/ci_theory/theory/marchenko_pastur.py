@@ -79,7 +79,7 @@ def eigenvalue_law(gamma: Any) -> EigenvalueLaw:
     return EigenvalueLaw(
         eigenvalues=s,
         above_edge=above,
-        weights=weight / s,  # sqrt(x y) width * x y width / (2 pi gamma s)
+        weights=jnp.asarray(weight) / s,  # sqrt(x y) width * x y width / (2 pi gamma s)
         atom=jnp.maximum(1 - 1 / gamma, 0.0),
         lower=lower,
         upper=(1 + root) ** 2,
