@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from ci_theory._keys import stream
 from ci_theory._types import Array, Bool, Int, Key, Scalar
+from ci_theory.biases.subset import subset
 
 
 class Taught(NamedTuple):
@@ -44,8 +45,6 @@ def corrupted(
         there: questions to train on.
         share: of them, in [0, 1]; may be traced.
     """
-    place = jax.random.uniform(stream(key, "wrong"), labels.shape)
-    place = jnp.argsort(jnp.argsort(jnp.where(there, place, 2.0)))  # rank among those there
-    wrong = place < jnp.round(share * jnp.sum(there))
+    wrong = subset(stream(key, "wrong"), there, share)
     shift = jax.random.randint(stream(key, "wrong class"), labels.shape, 1, classes)
     return Taught(jnp.where(wrong, (labels + shift) % classes, labels), wrong)
