@@ -11,9 +11,12 @@ from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Bool, Float, Key, Scalar
 from ci_theory.biases import contamination
 from ci_theory.locate.peak import Peak
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.contamination import ContaminatedRisk, apparent_peak, contaminated_risk
+from ci_theory.theory.groups import repeated_rows
+from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import isotropic
 from ci_theory.training import closed_form
 
@@ -143,7 +146,7 @@ def _risk(
     )
 
 
-class _Slack(NamedTuple):
+class _Bounds(NamedTuple):
     """Finite-size bounds on the error on fresh rows and on leaked ones; where they hold."""
 
     fresh: Scalar
@@ -151,28 +154,26 @@ class _Slack(NamedTuple):
     valid: Scalar
 
 
-def _slack(params: Params, risk: ContaminatedRisk) -> _Slack:
-    """Bound the finite-size deviation: multiples of 1 / free of what fluctuates.
-
-    In simulations with p = 25, 50, 100, 0.5 to 4 rows per parameter, ridge 0.02 p to 0.5 p,
-    repeats 1 and 6, the relative deviation times ``free`` did not depend on the size: -0.2 to
-    1.0 for the excess risk, -0.2 to 2.6 for a leaked residual (largest where it is smallest,
-    near n = p with repeats), -0.2 to 0.4 of the whole with fresh labels. Below free = 10 the
-    means are too heavy-tailed.
-    """
-    new = 2 * risk.memorised * params.noise * jnp.where(params.fresh_labels, 1.0, 0.0)
-    residual = risk.leaked_error - new
-    return _Slack(
-        fresh=1.5 * (risk.test_error - params.noise) / risk.free,
-        leaked=(3 * residual + 0.3 * new) / risk.free,
-        valid=risk.free >= 10,
+def _bounds(params: Params, risk: ContaminatedRisk) -> _Bounds:
+    """Bound the deviations: of order 1 / free, of a leaked row's residual also h / p."""
+    rows, p = leak(params), jnp.asarray(params.p, float)
+    groups = repeated_rows(rows.rows - rows.leaked, rows.leaked, rows.repeats, params.noise, True)
+    made = weighted_ridge_risk(isotropic(p, signal=params.signal), groups, params.ridge)
+    h, free, new = risk.memorised, risk.free, jnp.where(params.fresh_labels, params.noise, 0.0)
+    signal = made.bias + made.signal_variance
+    kept = made.fixed_point.forgotten[1] ** 2
+    shown = _slack.row_residual(made.residual[1] - kept * signal, kept * signal, h, free, p)
+    return _Bounds(
+        fresh=_slack.excess(made.noise_variance, signal, made.fixed_point.df1 / p, free, h / p),
+        leaked=shown + 2 * new * _slack.leverage(h, free, p),
+        valid=(free >= _slack.FEWEST_FREE) & (p >= _slack.FEWEST_PARAMETERS),
     )
 
 
 def apparent_error(params: Params, world: None) -> Estimate:
     """Predict what the contaminated test set shows."""
     risk = _risk(params)
-    slack = _slack(params, risk)
+    slack = _bounds(params, risk)
     bound = (1 - params.contamination) * slack.fresh + params.contamination * slack.leaked
     return Estimate(risk.apparent_error, bound, slack.valid, risk.status)
 
@@ -180,18 +181,15 @@ def apparent_error(params: Params, world: None) -> Estimate:
 def true_error(params: Params, world: None) -> Estimate:
     """Predict the true test error."""
     risk = _risk(params)
-    slack = _slack(params, risk)
+    slack = _bounds(params, risk)
     return Estimate(risk.test_error, slack.fresh, slack.valid, risk.status)
 
 
 def gain(params: Params, world: None) -> Estimate:
-    """Predict what contamination hides of the error.
-
-    Both parts deviate upwards (see ``_slack``), so the larger bound holds for their difference.
-    """
+    """Predict what contamination hides of the error: a difference, so both bounds add."""
     risk = _risk(params)
-    slack = _slack(params, risk)
-    bound = params.contamination * jnp.maximum(slack.fresh, slack.leaked)
+    slack = _bounds(params, risk)
+    bound = params.contamination * (slack.fresh + slack.leaked)
     return Estimate(risk.gain, bound, slack.valid, risk.status)
 
 

@@ -12,6 +12,7 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import input_noise
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.noise_kinds import (
@@ -111,39 +112,51 @@ def _risk(params: Params, unit: Spectrum, *, noise: float = 1.0) -> InputNoiseRi
     )
 
 
-def _estimate(
-    params: Params, risk: InputNoiseRisk, value: Scalar, moving: Scalar, times: Any
-) -> Estimate:
-    """Attach the finite-size slack: a multiple of 1 / (n - df2) of what fluctuates.
+def _estimate(params: Params, risk: InputNoiseRisk, value: Scalar, slack: Scalar) -> Estimate:
+    """Attach a slack of order 1 / free, with df2 of the noisy law."""
+    return Estimate(value, slack, _free(params, risk) >= _slack.FEWEST_FREE, risk.status)
 
-    With df2 of the noisy law. In simulations with p = 32, 64, 128, 0.5 to 4 rows per parameter,
-    isotropic and power law, ridge 0 to 0.3 p and input noise 0.02 and 0.5, the relative
-    deviation times n - df2 did not depend on the size: -0.3 to 1.3 for both excess errors (1 is
-    exact for isotropic least squares), below 0.4 + 2.4 h^3 for the training error, h = df1/n.
-    Below n - df2 = 10 the means are too heavy-tailed.
+
+def _free(params: Params, risk: InputNoiseRisk) -> Scalar:
+    return params.n * (1 - risk.inside.gamma)
+
+
+def _excess_slack(params: Params, risk: InputNoiseRisk, excess: Scalar, spread: Scalar) -> Scalar:
+    """Bound an excess whose part ``spread`` is due to all that the training inputs leave open.
+
+    To the learner the part of a label that its noisy input does not show is label noise too.
     """
-    free = params.n * (1 - risk.inside.gamma)
-    return Estimate(value, times * moving / free, free >= 10, risk.status)
+    inside = risk.inside
+    level = inside.test_error - inside.excess_risk
+    noise = spread * level / jnp.maximum(level + inside.bias, 1e-300)
+    learned = inside.gamma / jnp.maximum(1 - inside.fit, 1e-300)  # df2 / df1
+    return _slack.excess(noise, excess - noise, learned, _free(params, risk))
 
 
 def clean_error(params: Params, unit: Spectrum) -> Estimate:
     """Predict the error on clean inputs."""
     risk = _risk(params, unit)
-    return _estimate(params, risk, risk.test_error, risk.excess_risk, 1.5)
+    slack = _excess_slack(params, risk, risk.excess_risk, risk.variance)
+    return _estimate(params, risk, risk.test_error, slack)
 
 
 def noisy_error(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the error on inputs as noisy as in training."""
+    """Predict the error on inputs as noisy as in training: plain ridge on the noisy law."""
     risk = _risk(params, unit)
-    moving = risk.noisy_test_error - params.noise
-    return _estimate(params, risk, risk.noisy_test_error, moving, 1.5)
+    spread = risk.inside.noise_variance + risk.inside.signal_variance
+    slack = _excess_slack(params, risk, risk.inside.excess_risk, spread)
+    return _estimate(params, risk, risk.noisy_test_error, slack)
 
 
 def train_error(params: Params, unit: Spectrum) -> Estimate:
     """Predict the training error."""
     risk = _risk(params, unit)
-    times = 0.4 + 2.4 * (1 - risk.inside.fit) ** 3
-    return _estimate(params, risk, risk.train_error, risk.train_error, times)
+    inside = risk.inside
+    level = inside.test_error - inside.excess_risk
+    noise = inside.fit**2 * (level + inside.noise_variance)
+    signal = risk.train_error - noise
+    slack = _slack.residual(noise, signal, inside.gamma, _free(params, risk))
+    return _estimate(params, risk, risk.train_error, slack)
 
 
 def finite_size(params: Params, unit: Spectrum) -> Estimate:

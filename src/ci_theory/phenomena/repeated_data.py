@@ -13,6 +13,7 @@ from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.measure import copies
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.groups import Groups, repeated_rows
@@ -137,57 +138,75 @@ def _half_noise(params: Params) -> _Forecast:
     return _forecast(params, repeated_rows(*rows(params), half, params.shared_noise), half)
 
 
-def _estimate(made: _Forecast, value: Scalar, slack: Scalar) -> Estimate:
-    """Attach the finite-size slack, a multiple of 1 / free of the part that fluctuates.
-
-    The true relative deviation times ``free`` did not depend on the size in simulations with
-    0.6 to 20 rows per parameter, p = 25 to 240, ridge 0 to p/2: -0.4 to 1.3 for the excess risk,
-    -0.2 to 2.1 of the excess for leaving rows out; for squared residuals 0 to 0.9 where leverages
-    are below 1/2, up to 3.2 close to interpolation. Below 10 means are too heavy-tailed.
-    """
-    return Estimate(value, slack / made.free, made.free >= 10, made.risk.status)
+def _estimate(params: Params, made: _Forecast, value: Scalar, slack: Scalar) -> Estimate:
+    """Attach a slack of order 1 / free and, of repeated rows, h / p (docs/finite_size.md)."""
+    scope = (made.free >= _slack.FEWEST_FREE) & (params.p >= _slack.FEWEST_PARAMETERS)
+    return Estimate(value, slack, scope, made.risk.status)
 
 
-def _residual_slack(made: _Forecast) -> Scalar:
-    """Return (1 + 3 leverage) of each group's part of the training error."""
-    at, copies = made.risk.fixed_point, made.groups.counts * made.groups.weights
-    return jnp.sum(copies * (1 + 3 * at.leverage) * made.risk.residual) / jnp.sum(copies)
+def _excess_slack(params: Params, made: _Forecast) -> Scalar:
+    risk, at = made.risk, made.risk.fixed_point
+    signal = risk.bias + risk.signal_variance
+    held = jnp.max(jnp.where(made.groups.counts > 0, at.leverage, 0.0))
+    return _slack.excess(risk.noise_variance, signal, at.df1 / params.p, made.free, held / params.p)
+
+
+def _residual_slack(params: Params, made: _Forecast) -> Scalar:
+    risk, at = made.risk, made.risk.fixed_point
+    noise = at.forgotten**2 * (risk.noise_variance + made.groups.noise)
+    copies = made.groups.counts * made.groups.weights
+    signal, moving = (risk.residual - noise) @ copies, (noise * at.leverage) @ copies
+    total = jnp.sum(copies)
+    p = jnp.asarray(params.p, float)
+    return _slack.copies_residual(moving / total, signal / total, at.df1 / p, made.free, p)
 
 
 def test_error(params: Params, world: None) -> Estimate:
     """Predict the test error by the scalar fixed point."""
     made = _true(params)
-    return _estimate(made, made.errors.test_error, 1.5 * made.risk.excess_risk)
+    return _estimate(params, made, made.errors.test_error, _excess_slack(params, made))
 
 
 def train_error(params: Params, world: None) -> Estimate:
     """Predict the mean squared residual over copies."""
     made = _true(params)
-    return _estimate(made, made.errors.train_error, _residual_slack(made))
+    return _estimate(params, made, made.errors.train_error, _residual_slack(params, made))
 
 
 def gcv_naive(params: Params, world: None) -> Estimate:
-    """Predict what cross-validation over copies reports."""
+    """Predict what cross-validation over copies reports.
+
+    The trace of the hat matrix is off by up to half its share of the copies per 1 / free,
+    relative to what it leaves of them, and enters squared. Its fluctuation is of the next order.
+    """
     made = _true(params)
     train, value = made.errors.train_error, made.errors.gcv_naive
     factor = jnp.where(train > 0, value / jnp.where(train > 0, train, 1.0), 0.0)
-    # 0.2: the trace of the hat matrix fluctuates too (0 to 0.07 measured, with fresh labels)
-    return _estimate(made, value, factor * _residual_slack(made) + 0.2 * value)
+    share = made.risk.fixed_point.df1 / jnp.sum(made.groups.counts * made.groups.weights)
+    slack = factor * _residual_slack(params, made) + value * share * _slack.per(made.free)
+    return _estimate(params, made, value, slack)
 
 
 def gcv_distinct(params: Params, world: None) -> Estimate:
-    """Predict cross-validation over distinct rows: the test error."""
+    """Predict cross-validation over distinct rows: the test error.
+
+    Its exact mean is the test error with a row less, which is larger by up to 1 / free of the
+    label noise's part and by 0.4 + 3 t^2 of the target's, t = df1/p.
+    """
     made = _true(params)
-    return _estimate(made, made.errors.gcv_distinct, 2.5 * made.risk.excess_risk)
+    risk, learned = made.risk, made.risk.fixed_point.df1 / params.p
+    less = risk.noise_variance + (0.4 + 3 * learned**2) * (risk.bias + risk.signal_variance)
+    slack = _excess_slack(params, made) + less * _slack.per(made.free)
+    return _estimate(params, made, made.errors.gcv_distinct, slack)
 
 
 def closed_form_excess(params: Params, world: None) -> Estimate:
     """Predict the least-squares excess risk without a fixed point."""
-    value = _closed_form(params)
+    value, made = _closed_form(params), _true(params)
     scope = jnp.isfinite(value)
-    free = _true(params).free
+    found = _estimate(params, made, value, _excess_slack(params, made))
     status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    return Estimate(value, 1.5 * value / free, scope & (free >= 10), status)
+    return found._replace(valid=scope & found.valid, status=status)
 
 
 def _closed_form(params: Params) -> Scalar:

@@ -8,6 +8,7 @@ from ci_theory._errors import Status
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.compression import compress
@@ -85,27 +86,31 @@ def _risk(params: Params, unit: Spectrum, *, ridge: float = 1.0, noise: float = 
     return ridge_risk(spectrum, params.n, ridge * params.ridge, noise * params.noise)
 
 
-def _estimate(risk: RidgeRisk, value: Scalar, moving: Scalar, n: float) -> Estimate:
-    """Attach the finite-size slack: 1.5 / (n - df2) of the part of the value that fluctuates.
+def _estimate(params: Params, risk: RidgeRisk, value: Scalar, slack: Scalar) -> Estimate:
+    """Attach a slack of order 1 / free; scope is where enough rows are left to average over."""
+    return Estimate(value, slack, _free(params, risk) >= _slack.FEWEST_FREE, risk.status)
 
-    The true relative deviation of excess and training error, times n - df2, was between -0.1
-    and 1.2 in simulations at n, p = 50 ... 200, all three spectra, ridge 0.1 ... 50; 1 is exact
-    for the ridgeless isotropic excess. Below n - df2 = 10 the means are too heavy-tailed.
-    """
-    free = n * (1 - risk.gamma)
-    return Estimate(value, 1.5 * moving / free, free >= 10, risk.status)
+
+def _free(params: Params, risk: RidgeRisk) -> Scalar:
+    return params.n * (1 - risk.gamma)
 
 
 def test_error(params: Params, unit: Spectrum) -> Estimate:
     """Predict the test error by the deterministic equivalent."""
     risk = _risk(params, unit)
-    return _estimate(risk, risk.test_error, risk.excess_risk, params.n)
+    learned = risk.gamma / jnp.maximum(1 - risk.fit, 1e-300)  # df2 / df1
+    signal = risk.excess_risk - risk.noise_variance
+    slack = _slack.excess(risk.noise_variance, signal, learned, _free(params, risk))
+    return _estimate(params, risk, risk.test_error, slack)
 
 
 def train_error(params: Params, unit: Spectrum) -> Estimate:
     """Predict the training error by the deterministic equivalent."""
     risk = _risk(params, unit)
-    return _estimate(risk, risk.train_error, risk.train_error, params.n)
+    noise = risk.fit**2 * (params.noise + risk.noise_variance)
+    signal = risk.train_error - noise
+    slack = _slack.residual(noise, signal, risk.gamma, _free(params, risk))
+    return _estimate(params, risk, risk.train_error, slack)
 
 
 def finite_size(params: Params, unit: Spectrum) -> Estimate:
@@ -148,7 +153,7 @@ PHENOMENON = Phenomenon(
             statement="E = (B + noise) / (1 - df2/n),  n = df1 + ridge/kappa,  "
             "B = kappa^2 sum v / (lambda + kappa)^2",
             scope="n, p -> infinity at fixed p/n; here n - df2 >= 10",
-            order="1 / (n - df2) of the excess risk",
+            order="1 / (n - df2) of the excess risk: docs/finite_size.md",
             source="Hastie, Montanari, Rosset, Tibshirani 2019 (arXiv:1903.08560); "
             "Simon et al. 2021 (arXiv:2110.03922)",
             decoys=(
@@ -196,7 +201,7 @@ PHENOMENON = Phenomenon(
             evaluate=train_error,
             statement="E_train = (ridge / (n kappa))^2 E",
             scope="as test_error; zero for an interpolator",
-            order="1 / (n - df2)",
+            order="1 / (n - df2): docs/finite_size.md",
             source="Hastie et al. 2019 (arXiv:1903.08560); Craven, Wahba 1979 (GCV)",
             decoys=(
                 Decoy(

@@ -14,6 +14,7 @@ from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.inherit import finetune, two_stage
 from ci_theory.locate.crossing import Crossing
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
@@ -210,53 +211,106 @@ def _gain(made: _Forecast, params: Params) -> Scalar:
     return made.gain * (params.signal - made.anchor)
 
 
-def _estimate(made: _Forecast, value: Scalar, moving: Scalar, factor: Scalar) -> Estimate:
-    """Attach the finite-size slack: 1 / free of each stage, of what that stage adds.
+class _Parts(NamedTuple):
+    """What the finite-size bounds of the downstream errors are made of."""
 
-    ``moving`` is the part of the value that fluctuates with the downstream rows, ``factor`` its
-    dependence on the anchor error, which is off by up to 1.25 / free of the upstream excess
-    risk. In simulations at p = 50 and 100 the deviations were -0.1 to 0.9 of this slack, at both
-    sizes alike: ridge 0 to 2 p, 0.4 to 6 rows per parameter.
+    noise: Scalar  # downstream excess risk made by downstream label noise
+    free: Scalar  # 1 / free of the downstream stage, with the orders beyond
+    factor: Scalar  # of the anchor error's part of the excess risk, per that
+    anchor: Scalar  # bound on the deviation of the anchor error
+    along: Scalar  # the same for its part along the upstream target
+
+
+def _parts(made: _Forecast, params: Params) -> _Parts:
+    """Bound what the upstream stage is off by, and split the downstream excess risk.
+
+    The upstream weights shrink by 1 - x, which is off by x per 1 / free. On one random target a
+    random shrinkage acts three times as spread out along it as across, and not once, which is
+    1/p of what sampling adds to the error.
     """
-    upstream = factor * made.up.risk.excess_risk / made.up_free
-    slack = 1.25 * upstream + jnp.abs(moving) / made.down_free
-    valid = (made.up_free >= 10) & (made.down_free >= 10)
+    at, down = made.up.risk.fixed_point, made.made.risk.fixed_point
+    size, learned = params.signal, at.df1 / params.p
+    shrunk = learned * (1 - learned) * _slack.per(made.up_free)
+    error = _upstream_slack(params, made.up, made.up_free)
+    aside = size * (1 - params.alignment)
+    missed = jnp.sqrt(size) * learned - made.target[0]
+    twice = made.up.risk.signal_variance / params.p
+    noise_share = made.made.risk.excess_risk - made.gain * made.anchor
+    return _Parts(
+        noise=noise_share,
+        free=_slack.per(made.down_free),
+        factor=_slack.signal_factor(down.df1 / params.p),
+        anchor=error + 2 * aside * shrunk,
+        along=error / params.p + 2 * jnp.abs(missed) * jnp.sqrt(size) * shrunk + twice,
+    )
+
+
+def _upstream_slack(params: Params, up: Inherited, free: Scalar) -> Scalar:
+    risk, at = up.risk, up.risk.fixed_point
+    signal = risk.bias + risk.signal_variance
+    held = jnp.max(at.leverage) / params.p
+    return _slack.excess(risk.noise_variance, signal, at.df1 / params.p, free, held)
+
+
+def _estimate(made: _Forecast, params: Params, value: Scalar, slack: Scalar) -> Estimate:
+    """Attach the finite-size slack, of order 1 / free of each stage (docs/finite_size.md)."""
+    valid = jnp.minimum(made.up_free, made.down_free) >= _slack.FEWEST_FREE
+    valid = valid & (params.p >= _slack.FEWEST_PARAMETERS)
     return Estimate(value, slack, valid, jnp.maximum(made.up.status, made.made.status))
+
+
+def _test_slack(made: _Forecast, parts: _Parts) -> Scalar:
+    own = parts.noise + parts.factor * made.gain * made.anchor
+    return own * parts.free + made.gain * parts.anchor * (1 + parts.factor * parts.free)
 
 
 def test_error(params: Params, world: None) -> Estimate:
     """Predict the downstream test error by two applications of the inheritance operator."""
     made = _forecast(params)
-    return _estimate(made, _test(made, params), made.made.risk.excess_risk, made.gain)
+    slack = _test_slack(made, _parts(made, params))
+    return _estimate(made, params, _test(made, params), slack)
 
 
 def ood_error(params: Params, world: None) -> Estimate:
     """Predict the error on inputs stretched along the upstream target."""
     made = _forecast(params)
-    moving = _ood(made, params) - params.down.noise
-    share = moving / jnp.maximum(made.made.risk.excess_risk, 1e-300)
-    return _estimate(made, _ood(made, params), moving, made.gain * share)
+    parts = _parts(made, params)
+    weights, p = made.made.weights, params.p
+    mean = (weights.mean[0] - made.target[0]) ** 2
+    twice = made.made.risk.signal_variance / p  # as upstream, see ``_parts``
+    own = (parts.noise / p + parts.factor * (mean + weights.spread / p)) * parts.free
+    along = own + made.gain * parts.along + twice
+    slack = _test_slack(made, parts) + jnp.abs(params.ood_variance - 1) * along
+    return _estimate(made, params, _ood(made, params), slack)
 
 
 def train_error(params: Params, world: None) -> Estimate:
     """Predict the mean squared residual on the downstream rows."""
     made = _forecast(params)
-    kept = made.made.risk.fixed_point.forgotten[0] ** 2
-    return _estimate(made, _train(made), _train(made), kept * made.gain)
+    parts, at = _parts(made, params), made.made.risk.fixed_point
+    kept, held = at.forgotten[0] ** 2, at.leverage[0]
+    signal, gamma = kept * made.gain * made.anchor, held * at.df1 / params.p
+    own = _slack.residual(_train(made) - signal, signal, gamma, made.down_free)
+    slack = own + kept * made.gain * parts.anchor * (1 + parts.free)
+    return _estimate(made, params, _train(made), slack)
 
 
 def transfer_gain(params: Params, world: None) -> Estimate:
     """Predict what inheriting gains over a ridge towards zero."""
     made = _forecast(params)
-    return _estimate(made, _gain(made, params), _gain(made, params), made.gain)
+    parts, value = _parts(made, params), _gain(made, params)
+    more = parts.factor * parts.free
+    slack = jnp.abs(value) * more + made.gain * parts.anchor * (1 + more)
+    return _estimate(made, params, value, slack)
 
 
 def upstream_error(params: Params, world: None) -> Estimate:
     """Predict the upstream test error."""
     up = _upstream(params, _groups(params))
     free = _free(up, params.p)
-    excess = up.risk.excess_risk
-    return Estimate(excess + params.up.noise, 1.25 * excess / free, free >= 10, up.status)
+    scope = (free >= _slack.FEWEST_FREE) & (params.p >= _slack.FEWEST_PARAMETERS)
+    slack = _upstream_slack(params, up, free)
+    return Estimate(up.risk.excess_risk + params.up.noise, slack, scope, up.status)
 
 
 def _as_fresh(params: Params) -> Groups:

@@ -1,0 +1,104 @@
+r"""Finite-size slack of ridge regression on Gaussian rows, from the next order of its equations.
+
+Every error that is linear or quadratic in the residuals is a second derivative of
+:math:`F = \mathrm E \log\det(X'CX + M)` with respect to the weights C and the penalty M. To
+leading order F gives the deterministic equivalents; the next term, of relative order 1/size, is
+
+.. math:: F_1 = \tfrac12 \log(1 - \gamma), \qquad \gamma = \mathrm{df}_2 \sum_i a_i^2
+
+so the deviation of a mean from its prediction is known to first order. It is bounded here in the
+simplest terms that cover it; docs/finite_size.md has the derivation, and tests/stats/test_slack.py
+takes the derivatives at random points and compares them with these bounds.
+
+Symbols: ``free`` = effective rows - df2 (no unit); ``learned`` t = df2/df1 in [0, 1], df1/p of an
+isotropic covariance; ``held`` h = leverage of a row in [0, 1]; p parameters. ``noise`` and
+``signal`` are the parts of an error made by label noise and by the target [label²].
+"""
+
+import jax.numpy as jnp
+
+from ci_theory._types import Scalar
+
+FEWEST_FREE = 10.0
+"""Below this ``free`` the means are too heavy-tailed for a normal error bar."""
+
+FEWEST_PARAMETERS = 10.0
+"""Below this the leverage of repeated rows is no longer nearly the same for all of them."""
+
+
+def per(free: Scalar) -> Scalar:
+    """Return 1 / (free - 4): 1 / free with the orders beyond.
+
+    The worst exact case, the squared bias of almost ridgeless isotropic least squares, deviates
+    by the factor f^2 / ((f - 1)(f - 3)) with f = n - p: relatively by 4 / (f - 3.25) or less.
+
+    >>> f = jnp.array(11.0)
+    >>> float(f**2 / ((f - 1) * (f - 3)) - 1) < 4 * float(per(f))
+    True
+    """
+    return 1 / jnp.maximum(free - 4, 1.0)
+
+
+def excess(
+    noise: Scalar, signal: Scalar, learned: Scalar, free: Scalar, spread: Scalar | float = 0.0
+) -> Scalar:
+    """Bound the deviation of an excess risk.
+
+    The part made by label noise deviates by -1/3 to 1 of itself per ``free``, that of the target
+    by 0 to 0.1 + 3.9 t²: by 4 where nearly everything is learned and little is forgotten.
+
+    Args:
+        noise: part of the excess risk due to label noise.
+        signal: the rest of it.
+        learned: t.
+        free: rows left to average over.
+        spread: h / p of the heaviest rows if weights differ and copies share their label: half
+            of it is added for the label noise, whose share between groups then fluctuates.
+    """
+    room = per(free)
+    return noise * (room + spread / 2) + signal * signal_factor(learned) * room
+
+
+def signal_factor(learned: Scalar) -> Scalar:
+    """Bound the relative deviation of the target's part of an excess risk, per 1 / free.
+
+    >>> float(signal_factor(jnp.array(0.0))), float(signal_factor(jnp.array(1.0)))
+    (0.1, 4.0)
+    """
+    return 0.1 + 3.9 * learned**2
+
+
+def residual(noise: Scalar, signal: Scalar, gamma: Scalar, free: Scalar) -> Scalar:
+    """Bound the deviation of the mean squared residual of equally weighted rows.
+
+    The target's part deviates like the label noise's part of the excess risk (they are dual), the
+    label noise's part by 0 to 4 gamma, gamma = df2 / n.
+    """
+    return (signal + 4 * gamma * noise) * per(free)
+
+
+def copies_residual(
+    noise: Scalar, signal: Scalar, learned: Scalar, free: Scalar, p: Scalar
+) -> Scalar:
+    """Bound the same for a mean over the copies of rows that are repeated unequally.
+
+    Args:
+        noise: the part due to label noise, each row's times its leverage h.
+        signal: the part due to the target.
+        learned: t, so that h t stands for gamma.
+        free: rows left to average over.
+        p: parameters.
+    """
+    room = per(free)
+    return signal * room + noise * learned * (4 * room + 2 / p)
+
+
+def row_residual(noise: Scalar, signal: Scalar, held: Scalar, free: Scalar, p: Scalar) -> Scalar:
+    """Bound the same for the rows of the heaviest group alone: their leverages differ by 1 / p."""
+    room = per(free)
+    return signal * (room + held / p) + noise * held**2 * (4 * room + 3 / p)
+
+
+def leverage(held: Scalar, free: Scalar, p: Scalar) -> Scalar:
+    """Bound the deviation of the mean leverage of the heaviest rows."""
+    return held * (1 - held) * (per(free) + 1 / p)
