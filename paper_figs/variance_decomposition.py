@@ -1,17 +1,19 @@
-"""Where the error of random features comes from: only mixed parts peak near p = n."""
+"""Where the error of random features comes from, and what the mean of several models keeps."""
 
 from pathlib import Path
 
 import jax
 import numpy as np
+import xarray
 from matplotlib.figure import Figure
 
 from ci_theory._record import build
-from ci_theory.figures import marks, series, style
+from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import dataset, main
-from ci_theory.theory.decomposition import error_parts
+from ci_theory.theory.decomposition import ErrorParts, error_parts
 
-EXPERIMENTS = ("fig_feature_parts",)
+EXPERIMENTS = ("fig_feature_parts", "feature_ensemble")
+AT = {"ridge": 1e-3, "noise": 0.25}
 PARTS = {  # in the order of the stack: first the signal's, then the label noise's
     "bias": ("bias²", 0),
     "data": ("inputs", 5),
@@ -23,49 +25,54 @@ PARTS = {  # in the order of the stack: first the signal's, then the label noise
 
 
 def draw(stores: Path) -> Figure:
-    """Parts stacked, with simulations of the two sums; and each part by itself."""
-    data = dataset(*EXPERIMENTS, stores)
-    phenomenon, fixed = series.phenomenon_of(data), series.fixed_values(data)
+    """Parts stacked, with simulations of the two sums; each part; simulated ensembles."""
+    data, ensembles = (dataset(name, stores) for name in EXPERIMENTS)
     levels, features = data["noise"].to_numpy(), data["p"].to_numpy().astype(float)
-    world = phenomenon.world(build(phenomenon.params, phenomenon.point(fixed)))
-    p = series.dense(phenomenon.axes["p"], features, count=300)
-    at = (world.linear, fixed["n"], p, fixed["ridge"], levels.max())
-    parts = jax.vmap(error_parts, in_axes=(None, None, 0, None, None))(*at)
-    values = {name: np.asarray(getattr(parts, name)) for name in PARTS}
-
-    made, axes = style.figure(1, 2, height=3.4)
-    a, b = axes[0]
+    p = np.unique(np.append(np.geomspace(features.min(), features.max(), 300), features))
+    values = {name: np.asarray(getattr(_parts(data, p), name)) for name in PARTS}
+    made, axes = style.figure(1, 3, height=3.2)
+    a, b, c = axes[0]
     below = np.zeros(len(p))
     for name, (text, colour) in PARTS.items():
         above, hue = below + values[name], style.PALETTE[colour]
         a.fill_between(p, below, above, color=hue, alpha=0.75, lw=0, label=text)
-        b.plot(p, values[name], color=hue, label=text)
+        b.plot(p, values[name], color=hue)
         below = above
-    signal = sum(values[name] for name in list(PARTS)[:4])
-    a.plot(p, signal, color="black", lw=0.8, ls="--")
+    a.plot(p, sum(values[name] for name in list(PARTS)[:4]), color="black", lw=0.8, ls="--")
     a.plot(p, below, color="black", lw=0.8)
     for level, marker in zip(levels, ("s", "o"), strict=True):
         runs = data["excess_risk"].sel(noise=level)
-        count = runs.sizes["replicate"]
-        text = f"noise = {style.value_text(level)} label²: mean of {count} runs, 95 % interval"
+        text = f"noise {level:g}: mean of runs, 95 % interval"
         marks.points(a, features, runs, "black", marker, label=text)
-    for panel in (a, b):
-        style.scale(panel, "x", p.min(), p.max(), "log")
-        panel.set_xlabel("random features p [features]")
-    a.set_ylabel("excess error [label²]")
-    b.set_ylabel("part of the excess error [label²]")
-    a.set_title("a   parts stacked: n = 200 rows")
-    b.set_title("b   each part")
+
+    panel = curves.contents(ensembles, "test_error", "p", "members", AT)
+    curves.paint(c, panel)
+    common = _parts(ensembles, panel.line.x).ensemble(np.inf)
+    (limit,) = c.plot(panel.line.x, common, color="black", lw=0.8, ls="--", label="members → ∞")
+    style.legend_under(c, handles=[*panel.keys, limit])
+    texts = (
+        ("a   parts stacked: n = 200", "features p", "excess error"),
+        ("b   each part", "features p", "part"),
+        ("c   means of models: n = 300", "features per member p", "test error"),
+    )
+    for axis, (title, x, y) in zip(axes[0], texts, strict=True):
+        axis.set(title=title, xlabel=f"{x} [features]", ylabel=f"{y} [label²]")
+        if axis is not c:
+            style.scale(axis, "x", p.min(), p.max(), "log")
     b.set_yscale("log")
     b.set_ylim(1e-4, None)
-    handles, labels = a.get_legend_handles_labels()
-    style.legend_below(made, handles, columns=3, labels=labels)
-    made.suptitle(
-        "Near p = n only what features cause together with inputs or label noise peaks",
-        x=0.01,
-        ha="left",
-    )
+    style.legend_below(made, a.get_legend_handles_labels()[0], columns=4)
+    title = "What features cause together with inputs or noise peaks at p = n; ensembles remove it"
+    note = series.verdict(ensembles, "test_error", "disagreement")
+    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
     return made
+
+
+def _parts(data: xarray.Dataset, p: np.ndarray) -> ErrorParts:
+    """Evaluate the parts of one model's error at feature counts p (t,)."""
+    phenomenon, fixed = series.phenomenon_of(data), series.fixed_values(data)
+    world = phenomenon.world(build(phenomenon.params, phenomenon.point(fixed)))
+    return jax.vmap(lambda p: error_parts(world.linear, fixed["n"], p, **AT))(p)
 
 
 if __name__ == "__main__":

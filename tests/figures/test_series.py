@@ -57,6 +57,18 @@ def test_line_is_the_prediction_point_by_point(sweep):
     assert line.decoys["noise halved"].shape == (2, 3)
 
 
+def test_the_verdict_of_a_check_fits_in_a_line(sweep):
+    """The sweep's means are the predictions plus 2 % of noise, or, scaled, 30 % off them."""
+    right = series.verdict(sweep, "test_error")
+    assert right.startswith("check (worst z): test error ")
+    assert "DISAGREES" not in right
+    assert "\n" not in right
+    wrong = sweep.copy()
+    wrong["test_error"] = 1.3 * sweep["test_error"]
+    assert "test error DISAGREES" in series.verdict(wrong, "test_error")
+    assert series.verdict(sweep, "train_error") == ""
+
+
 def test_unknown_prediction_is_named():
     with pytest.raises(BadInput, match="did you mean 'test_error'"):
         series.predictions(load("ridge_peak"), "test_error", "test_eror")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ci_theory._errors import Status, unknown
 from ci_theory._record import Axis, build
+from ci_theory.check import check
 from ci_theory.figures.style import grid_scale
 from ci_theory.locate.student import quantile
 from ci_theory.phenomena import Phenomenon, Prediction, load, predict
@@ -27,6 +28,7 @@ __all__ = [
     "means",
     "phenomenon_of",
     "predictions",
+    "verdict",
     "without_rounding",
 ]
 
@@ -104,6 +106,22 @@ def predictions(phenomenon: Phenomenon, measure: str, name: str | None = None) -
             raise unknown("prediction", name, named, where=phenomenon.name)
         return [named[name]]
     return [p for p in phenomenon.predictions if p.measure == measure]
+
+
+def verdict(data: "xarray.Dataset", *measures: str) -> str:
+    """Say in a line what the check of a sweep finds about the predictions of some measures.
+
+    Args:
+        data: a Dataset from a sweep store, whole.
+        measures: whose predictions; of all measures if none is named.
+    """
+    found = []
+    for outcome in check(data).outcomes:
+        if measures and outcome.comparison.prediction.measure not in measures:
+            continue
+        score = f"{outcome.own.z:+.1f}" if outcome.own.worst >= 0 else "no cell alone"
+        found.append(f"{outcome.name.replace('_', ' ')} {outcome.verdict.value} ({score})")
+    return "check (worst z): " + ", ".join(found) if found else ""
 
 
 def dense(axis: Axis, values: Sequence[float] | np.ndarray, count: int = 160) -> np.ndarray:
