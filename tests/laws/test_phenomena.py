@@ -29,9 +29,9 @@ def case(name):
     point = phenomenon.point({})
     for inner in phenomenon.names(Kind.INNER):
         axis = phenomenon.axes[inner]
-        other = 0.5 * point[inner] + 0.1
+        other = axis.type(0.5 * point[inner] + 0.1)
         assert axis.problem(other) is None
-        point[inner] = jnp.array([float(point[inner]), other])
+        point[inner] = jnp.array([point[inner], other])
     capacity = {sized: int(point[sized]) for sized in phenomenon.names(Kind.SIZED)}
     return phenomenon, point, capacity
 
@@ -81,7 +81,7 @@ def test_it_tells_what_it_is(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_predictions_have_scope_source_and_decoys(name):
     phenomenon = load(name)
-    assert phenomenon.predictions
+    assert phenomenon.predictions or "Nothing is predicted" in phenomenon.model
     labels = [p.name for p in phenomenon.predictions]
     assert len(set(labels)) == len(labels)
     for prediction in phenomenon.predictions:
@@ -92,7 +92,8 @@ def test_predictions_have_scope_source_and_decoys(name):
         assert prediction.source
         assert len(prediction.decoys) >= 1
         assert all(d.why for d in prediction.decoys)
-    assert sum(len(p.decoys) for p in phenomenon.predictions) >= 2
+    if phenomenon.predictions:
+        assert sum(len(p.decoys) for p in phenomenon.predictions) >= 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,7 +142,7 @@ def test_vmap_is_the_loop(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_predictions_at_the_defaults_are_good(name):
     found = predict(load(name), {})
-    assert any(p.estimate.valid[0] for p in found.values())
+    assert not found or any(p.estimate.valid[0] for p in found.values())
     for label, predicted in found.items():
         if predicted.estimate.valid[0]:
             assert predicted.estimate.status[0] == Status.OK, label

@@ -132,14 +132,15 @@ def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> li
         phenomenon: what was simulated; by default the one that the dataset names.
 
     Returns:
-        One comparison for each prediction whose measure the dataset holds.
+        One comparison for each prediction whose measure the dataset holds; none for a phenomenon
+        that predicts nothing.
 
     Raises:
         BadInput: the dataset does not fit the phenomenon, or holds none of its measures.
     """
     phenomenon = swept(dataset, phenomenon)
     held = [p for p in phenomenon.predictions if p.measure in dataset]
-    if not held:
+    if phenomenon.predictions and not held:
         wanted = sorted({p.measure for p in phenomenon.predictions})
         raise BadInput(f"dataset: holds none of the predicted measures ({', '.join(wanted)})")
     found = predicted(dataset, phenomenon)

@@ -11,7 +11,7 @@ from ci_theory.claims import CLAIMS, Claim
 from ci_theory.cli.describe import named
 from ci_theory.cli.output import print_table
 
-PLANNED, NOT_RUN = "planned", "not run"
+PLANNED, NOT_RUN, MEASURED = "planned", "not run", "measured, nothing predicted"
 
 
 def table(results: Path | None) -> list[dict[str, Any]]:
@@ -59,8 +59,10 @@ def _models(claim: Claim, registered: Sequence[str]) -> list[str]:
 def _verdict(name: str, registered: Sequence[str], verdicts: Mapping[str, list[str]]) -> str:
     if name not in registered:
         return PLANNED
-    if not verdicts.get(name):
+    if name not in verdicts:
         return NOT_RUN
+    if not verdicts[name]:
+        return MEASURED
     counts = Counter(verdicts[name])
     return ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
 

@@ -120,6 +120,9 @@ def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
     print_lines((k, f"{number(v)} {axes[k].unit}".rstrip()) for k, v in fixed.items())
     print()
     measures = {p.name: p.measure for p in phenomenon.predictions}
+    if not made["observables"]:
+        print("  nothing is predicted: see `ci-theory show`")
+        return
     if not ranged:
         print_table(
             ["prediction", "value", "unit", "status"],

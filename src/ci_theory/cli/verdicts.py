@@ -110,6 +110,9 @@ def _place(point: BreakPoint, low: float, high: float) -> str:
 
 def print_report(report: Report) -> None:
     """Print the verdicts of a sweep: the numbers in a table, the reasons below."""
+    if not report.outcomes:
+        print(f"{report.phenomenon} predicts nothing to check; `ci-theory locate` finds its breaks")
+        return
     print(f"predictions: {report.verdict.value} at a family-wise level of {report.level:g}")
     rows = report.table()
     columns = ["prediction", "verdict", "cells", "bias", "finds", "worst z"]

@@ -1,0 +1,105 @@
+"""Grokking in the quadratic network: what was seen to happen, and what the measures mean."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._errors import BadInput
+from ci_theory._keys import key_for
+from ci_theory._record import build
+from ci_theory.phenomena.modular_grokking import PHENOMENON, Params
+
+STEPS = jnp.array([0, 25, 100, 250])
+SEEDS = 4
+
+
+@functools.cache
+def _simulator(**fixed):
+    point = PHENOMENON.point(fixed)
+    names = ("fraction", "corrupted", "repeated", "repeats", "decay")
+
+    @jax.jit
+    def run(numbers):
+        def one(seed):
+            params = build(Params, {**point, **numbers, "step": STEPS})
+            return PHENOMENON.simulate(key_for(0, 0, 0, seed), params, {})
+
+        return jax.vmap(one)(jnp.arange(SEEDS, dtype=jnp.uint32))
+
+    return lambda **changes: run({k: changes.get(k, point[k]) for k in names})
+
+
+def measured(**changes):
+    return jax.tree.map(np.asarray, _simulator()(**changes))
+
+
+def test_enough_data_groks_and_too_little_memorises():
+    much, little = measured(fraction=0.8), measured(fraction=0.3)
+    for made in (much, little):
+        assert np.all(made.train_accuracy[:, 1:] > 0.97)  # known by heart after 25 steps
+        assert np.all(made.test_accuracy[:, 1] < 0.3)
+    assert np.all(much.test_accuracy[:, -1] > 0.99)
+    assert np.all(little.test_accuracy[:, -1] < 0.1)
+    assert np.all(much.train_accuracy[:, 1] > much.test_accuracy[:, 1] + 0.6)
+
+
+def test_waves_tell_of_the_rule_before_and_after():
+    much, little = measured(fraction=0.8), measured(fraction=0.3)
+    assert np.all(much.participation[:, -1] > 2 * much.participation[:, 0])
+    assert np.all(little.participation[:, -1] < 0.35)
+    # what grokked is in the key waves: without them the training answers are lost
+    assert np.all(much.excluded_loss[:, -1] > 20 * much.train_loss[:, -1])
+    assert np.all(much.restricted_loss[:, -1] < 0.5 * much.restricted_loss[:, 1])
+
+
+def test_wrong_answers_are_memorised_beside_the_rule_and_delay_it():
+    clean, noisy = measured(fraction=0.8), measured(fraction=0.8, corrupted=0.1)
+    wrong = round(0.1 * 423) / 423
+    np.testing.assert_allclose(noisy.memorised[:, -1], wrong, rtol=1e-12)
+    np.testing.assert_array_equal(noisy.restored[:, -1], 0.0)
+    assert np.all(clean.memorised == 0)
+    at_100 = noisy.test_accuracy[:, 2].mean(), clean.test_accuracy[:, 2].mean()
+    assert at_100[0] < at_100[1] - 0.05
+
+
+def test_before_training_answers_are_by_chance():
+    made = measured(fraction=0.5)
+    questions = 264 * SEEDS
+    error = np.sqrt(22 / 23**2 / questions)
+    assert abs(made.train_accuracy[:, 0].mean() - 1 / 23) < 4 * error
+    width = PHENOMENON.axes["width"].default
+    np.testing.assert_allclose(made.weight_norm[:, 0] ** 2, width + 23, rtol=0.1)
+
+
+def test_a_repeat_of_one_changes_nothing_and_more_do():
+    plain = measured(fraction=0.5)
+    same = measured(fraction=0.5, repeated=0.5, repeats=1)
+    other = measured(fraction=0.5, repeated=0.5, repeats=10)
+    np.testing.assert_array_equal(plain.train_loss, same.train_loss)
+    assert not np.allclose(plain.train_loss[:, 1:], other.train_loss[:, 1:])
+
+
+def test_without_decay_the_rule_stays_away():
+    """Weight decay is what drives this network from the memorised to the general solution."""
+    none = measured(fraction=0.6, decay=0.0)
+    some = measured(fraction=0.6, decay=1.0)
+    assert np.all(none.test_accuracy[:, -1] < 0.5)
+    assert np.median(some.test_accuracy[:, -1]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"fraction": 1.0}, "529 of 529"),
+        ({"fraction": 1e-4}, "0 of 529"),
+        ({"p": 9, "operation": "divide"}, "needs a prime"),
+        ({"step": -1}, ">= 0"),
+        ({"corrupted": 1.5}, "<= 1"),
+    ],
+)
+def test_bad_parameters_are_told(values, words):
+    with pytest.raises(BadInput, match=words):
+        PHENOMENON.point(values)
