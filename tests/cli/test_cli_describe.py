@@ -33,7 +33,7 @@ def test_list_names_every_phenomenon_with_claims_predictions_and_axes(capsys):
     text = " ".join(answer(capsys, "list").split())
     for entry in entries:
         assert f"{entry['name']}: {entry['title']}" in text
-        assert entry["predictions"]
+        assert entry["predictions"] or entry["breaks"]
         assert entry["axes"]
 
 
