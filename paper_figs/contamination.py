@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ci_theory.figures import curves, marks, style
+from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import dataset, main
 
 EXPERIMENTS = ("fig_contamination",)
@@ -25,11 +25,9 @@ def draw(stores: Path) -> Figure:
     axes[0, 0].set_title("a   leaked rows keep their training labels")
     axes[0, 1].set_title("b   leaked rows are labelled afresh")
     axes[1, 0].set_ylabel("apparent test error [label²]")
-    made.suptitle(
-        "Leaked training rows hide the interpolation peak, at p = 60, from the evaluation",
-        x=0.01,
-        ha="left",
-    )
+    title = "Leaked training rows hide the interpolation peak, at p = 60, from the evaluation"
+    note = series.verdict(data, "apparent_error")
+    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
     keys = marks.keys(replicates=data.sizes["replicate"], hidden=hidden, breaks=True)
     style.legend_below(made, keys + panel.keys, columns=3)
     return made

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ci_theory.figures import curves, marks, style
+from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import dataset, main
 
 EXPERIMENTS = ("fig_ridge_peak_n", "fig_ridge_peak_p")
@@ -24,9 +24,9 @@ def draw(stores: Path) -> Figure:
     axes[0, 1].set_title("b   n = 100 rows")
     axes[1, 0].set_ylabel("test error [label²]")
     axes[1, 1].set_xlabel("parameters = input dimension p [parameters]")
-    made.suptitle(
-        "Label noise raises the interpolation peak and leaves it at n = p", x=0.01, ha="left"
-    )
+    title = "Label noise raises the interpolation peak and leaves it at n = p"
+    notes = (series.verdict(data, "test_error") for data in (rows, parameters))
+    made.suptitle("{}\na {}; b {}".format(title, *notes), x=0.01, ha="left")
     keys = marks.keys(replicates=rows.sizes["replicate"], hidden=hidden, breaks=True)
     style.legend_below(made, keys + panel.keys, columns=3)
     return made

@@ -42,7 +42,9 @@ def draw(stores: Path) -> Figure:
     b.set_title("b   any downstream size n")
 
     fixed, counts = series.fixed_values(repeats), repeats["up.repeats"].to_numpy().astype(float)
-    whole = np.array([r for r in range(1, 61) if 240 % r == 0], float)  # no rounding of rows
+    copies = round(fixed["up.n"] * fixed["up.repeated_fraction"])
+    every = np.arange(1, counts.max() + 1)
+    whole = every[copies % every == 0]  # no rounding of rows
     for i, shared in enumerate((True, False)):
         held, text = (
             {"up.shared_noise": shared},
