@@ -1,6 +1,6 @@
 """Audit of the finite-size slack: does it bound |true mean - prediction| over the whole scope?
 
-    python -m benchmarks.slack [--seed S] [--share F] [--json FILE] [PHENOMENON ...]
+    python -m benchmarks.slack [--seed S] [--share F] [--largest P] [--json FILE] [PHENOMENON ...]
 
 Points are drawn at random over the stated scope, not from any experiment's grid, at sizes small
 enough that a deviation of relative order 1/size shows. Each is simulated many times and compared
@@ -175,7 +175,7 @@ SCOPES = {
     "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
     "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),
     "imbalanced_mixture": Scope(
-        _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 6
+        _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4
     ),
     "random_feature_peak": Scope(_FEATURES, random_feature_peak, kernel_ridge, 5),
 }
@@ -284,10 +284,16 @@ def main() -> int:
     parser.add_argument("phenomena", nargs="*", default=list(SCOPES))
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", help="write the table here too")
+    parser.add_argument("--share", type=float, default=1.0, help="of the replicates")
+    parser.add_argument("--largest", type=int, default=10**6, help="leave out larger p")
     asked = parser.parse_args()
     enable_float64()
     began = time.process_time()
-    found = {name: audit(name, SCOPES[name], asked.seed) for name in asked.phenomena}
+    found = {}
+    for name in asked.phenomena:
+        sizes = [(k, round(asked.share * r)) for k, r in SCOPES[name].sizes]
+        small = [size for size in sizes if size[0]["p"] <= asked.largest]
+        found[name] = audit(name, SCOPES[name]._replace(sizes=small), asked.seed)
     points = sum(int(f.valid.sum()) for made in found.values() for f in made.values())
     table = {n: {k: summary(f, points) for k, f in made.items()} for n, made in found.items()}
     print(f"seed {asked.seed}, {points} points, {time.process_time() - began:.0f} CPU s")

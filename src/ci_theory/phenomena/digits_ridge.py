@@ -22,8 +22,12 @@ from ci_theory.training.closed_form import shrinkage, without_rounding
 POPULATION = 1797
 """Images there are."""
 
-UNIVERSALITY = 0.02
-"""Relative deviation of real images from a Haar frame, measured at ridge >= 1 (no theory)."""
+TOLERANCE = 0.05
+"""Declared accuracy, relative to the excess: a standard to be held to, neither derived nor fitted.
+
+No bound is known for how far real images are from a Haar frame: where they are further than this
+the verdict is DISAGREES, and docs/real_data.md says where that is.
+"""
 
 
 @record
@@ -131,13 +135,13 @@ def left_out(params: Params, spectrum: Spectrum) -> Estimate:
     """Predict the error on the images left out."""
     risk = _risk(params, spectrum)
     excess = risk.excess_risk
-    return Estimate(excess + params.noise, UNIVERSALITY * excess, params.n >= 50, risk.status)
+    return Estimate(excess + params.noise, TOLERANCE * excess, params.n >= 50, risk.status)
 
 
 def residuals(params: Params, spectrum: Spectrum) -> Estimate:
     """Predict the mean squared residual over copies."""
     risk, value = _risk(params, spectrum), _train(params, spectrum)
-    return Estimate(value, 2 * UNIVERSALITY * value, params.n >= 50, risk.status)
+    return Estimate(value, TOLERANCE * value, params.n >= 50, risk.status)
 
 
 def _train(params: Params, spectrum: Spectrum, noise: float = 1.0) -> Scalar:
@@ -181,7 +185,7 @@ PHENOMENON = Phenomenon(
             statement="noise + [B + (df2 - D^2/N) sum a^2 v] / [(1 - D S2)(1 - (D+d12)/N) "
             "+ (1 - D/N) d12 S2], N = 1797",
             scope="images in general position (Haar frame); n >= 50",
-            order="2 % of the excess: measured at ridge >= 1, parity; not a bound near "
+            order="5 % of the excess: a declared tolerance, not a bound; not met near "
             "interpolation (docs/real_data.md)",
             source="derived here (docs/real_data.md)",
             decoys=(
@@ -210,7 +214,7 @@ PHENOMENON = Phenomenon(
             evaluate=residuals,
             statement="mean over copies of (1 - a D)^2 (E_x + v)",
             scope="as test_error",
-            order="4 %, as test_error",
+            order="5 %, declared as for test_error",
             source="derived here (docs/real_data.md)",
             decoys=(
                 Decoy(

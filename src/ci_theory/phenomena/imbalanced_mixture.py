@@ -98,9 +98,11 @@ def world(params: Params) -> Spectrum:
 def _predict(name: str) -> Any:
     """Make the prediction of one measure by the deterministic equivalent.
 
-    The slack is the second-order term of averaging Phi over scores whose relative variance is of
-    order 1/minority. Fewer than 8 effective directions (df2), or than 10 minority rows, do not
-    average out.
+    The slack is the second-order term of averaging Phi over scores that fluctuate with the
+    minority rows, the effective directions (df2) and the rows left over (free); its three factors
+    are measured at random points, |z| < 2.5, not derived (docs/finite_size.md). Further out in
+    the tail an average of Phi is made of rare designs. Fewer than 10 rows left, than 10 minority
+    rows or than 8 effective directions do not average out.
     """
 
     def evaluate(params: Params, unit: Spectrum) -> Estimate:
@@ -108,10 +110,12 @@ def _predict(name: str) -> Any:
         majority, minority = sizes(params)
         risk = mixture_risk(spectrum, majority, minority, params.ridge)
         error = getattr(risk, name)
-        slack = error * (1 - error) * (1 + ndtri(error) ** 2 / 2) / minority
         second = df2(spectrum, risk.kappa)
-        free = params.n - 2 - second
-        return Estimate(error, slack, (minority >= 10) & (second >= 8) & (free >= 10), risk.status)
+        free, z = params.n - 2 - second, ndtri(error)
+        room = 0.5 / minority + 0.3 / second + 0.4 / free
+        slack = error * (1 - error) * (1 + z**2 / 2) * room
+        valid = (minority >= 10) & (second >= 8) & (free >= 10) & (jnp.abs(z) <= 2.5)
+        return Estimate(error, jnp.where(valid, slack, 0.0), valid, risk.status)
 
     return evaluate
 
@@ -158,8 +162,9 @@ def _prediction(name: str, statement: str) -> Prediction:
         measure=name,
         evaluate=_predict(name),
         statement=statement,
-        scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, n - df2 >= 12",
-        order="1 / minority rows",
+        scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, "
+        "n - df2 >= 12, and an error of 0.6 to 99.4 %",
+        order="1 / minority rows, 1 / df2 and 1 / (n - 2 - df2): measured, docs/finite_size.md",
         source="derived here (docs/imbalance.md); Raudys 1967; Mai, Liao 2019 (arXiv:1905.13742)",
         decoys=(_even(name), _FISHER, _fewer(name)),
     )
