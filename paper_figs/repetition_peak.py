@@ -31,7 +31,7 @@ def divisors(whole: int) -> np.ndarray:
 def draw(stores: Path) -> Figure:
     """Four panels: repeated shares, budgets, remedies, and what cross-validation reports."""
     shares, budgets, arms, ridges = (dataset(name, stores) for name in EXPERIMENTS)
-    made, axes = style.figure(3, 2, height=5.8, height_ratios=[0.3, 2.2, 2.2])
+    made, axes = style.figure(3, 2, height=6.9, height_ratios=[0.3, 2.2, 2.2])
     a, b, c, d = axes[1:].ravel()
     axes[0, 0].sharex(a)
     axes[0, 1].sharex(b)
@@ -58,12 +58,11 @@ def draw(stores: Path) -> Figure:
     axes[0, 1].set_title("b   the worst count nears N / p: f = 0.3")
     c.set_title("c   what removes it: N = 20 p, f = 0.3")
     d.set_title("d   what sees it: N = 20 p, f = 0.3")
-    for axis, room in ((a, 0.18), (b, 0.3), (c, 0.35), (d, 0.4)):
+    for axis in (a, b, c, d):
         axis.set_xlabel("copies of each repeated row, r [copies]")
         axis.set_ylabel("excess error [label²]" if axis in (a, b) else "test error [label²]")
         style.scale(axis, "x", *((0.02, 18) if axis is b else (1, 120)), "log")
-        axis.set_ylim(top=axis.get_ylim()[1] + room * np.ptp(axis.get_ylim()))
-        axis.legend(handles=share.keys if axis is a else None, loc="upper left")
+        style.legend_under(axis, handles=share.keys if axis is a else None)
     b.set_xlabel("copies × parameters / budget, r p / N [1]")
     keys = marks.keys(replicates=shares.sizes["replicate"], hidden=hidden, breaks=True)
     style.legend_below(made, keys)
