@@ -49,7 +49,7 @@ CLAIMS = _claims(
     (
         "Noisy labels make double descent stronger and shift where it happens",
         "Nakkiran 2019; Belkin; Opper",
-        "ridge_peak random_feature_peak epochwise_descent",
+        "ridge_peak random_feature_peak feature_ensemble epochwise_descent",
         "peak of the error in n, in p and in time; height and place against noise",
     ),
     (

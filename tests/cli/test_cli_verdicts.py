@@ -170,6 +170,7 @@ def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatc
 
     class Wrong:
         verdict = Verdict.DISAGREES
+        outcomes = ()
 
     monkeypatch.setattr(demo, "check", lambda data: Wrong)
     monkeypatch.setattr(demo.verdicts, "print_report", lambda report: None)

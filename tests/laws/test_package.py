@@ -4,6 +4,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import ci_theory
 
 SOURCE = Path(ci_theory.__file__).parent
+ROOT = Path(__file__).parents[2]
 MODULES = sorted(m.name for m in pkgutil.walk_packages([str(SOURCE)], "ci_theory."))
 
 
@@ -48,6 +50,25 @@ def _loaded_by(statement):
 def test_importing_the_package_loads_nothing_heavy():
     heavy = {"jax", "numpy", "scipy", "sympy", "matplotlib", "xarray", "flax", "rich"}
     assert not heavy & _loaded_by("import ci_theory")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{f.name}" for f in ROOT.glob("docs/*.md"))])
+def test_links_lead_to_files(page):
+    text = (ROOT / page).read_text()
+    targets = [t for t in re.findall(r"\]\(([^)#]+)", text) if "://" not in t]
+    assert not [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()]
+
+
+def test_the_wheel_carries_experiments_and_figures(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    for folder, kind in (("experiments", "toml"), ("paper_figs", "py")):
+        files = {f"ci_theory/{folder}/{f.name}" for f in (ROOT / folder).glob(f"*.{kind}")}
+        assert files
+        assert files <= inside
+    assert "ci_theory/py.typed" in inside
 
 
 HANG = """

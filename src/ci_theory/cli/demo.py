@@ -5,6 +5,7 @@ It takes every experiment named ``demo`` or ``demo_...``, so a new one needs onl
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from ci_theory._errors import BadInput
@@ -51,12 +52,20 @@ def show(out: Path) -> int:
         reports.append(report)
         _tell("drawing")
         with style.applied():
-            files += style.save(curves.draw(data, title=sweep.title), out, name)
+            drawn = curves.draw(data, title=sweep.title, note=_note(report))
+            files += style.save(drawn, out, name)
     print("figures")
     for file in files:
         print(f"  {file}")
     _tell(f"done in {time.perf_counter() - begun:.0f} s")
     return 1 if any(report.verdict is Verdict.DISAGREES for report in reports) else 0
+
+
+def _note(report: Report) -> str:
+    """Say in a line what the check found."""
+    counts = Counter(outcome.verdict.value for outcome in report.outcomes)
+    found = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"check of {len(report.outcomes)} predictions: {found}"
 
 
 def _tell(text: str) -> None:
