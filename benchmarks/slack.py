@@ -13,13 +13,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks._scopes import SCOPES, Scope
 from ci_theory import enable_float64
 from ci_theory._keys import key_for
 from ci_theory._record import Kind, build
@@ -30,155 +30,6 @@ SEED = 1
 LEVEL = 1e-3
 INNER = 8  # points that share a run
 ROUNDING = 1e-9  # relative: what a formula without a slack may be off
-
-Random = np.random.Generator
-
-
-class Scope(NamedTuple):
-    """What to draw for a phenomenon.
-
-    Attributes:
-        sizes: static fields and replicates of every program.
-        outer: draws the traced and sized fields of one run, given the static ones.
-        inner: draws the inner fields of one point.
-        designs: runs with fields of their own, per program.
-    """
-
-    sizes: list[tuple[dict[str, Any], int]]
-    outer: Callable[[Random, dict[str, Any]], dict[str, Any]]
-    inner: Callable[[Random, dict[str, Any]], dict[str, float]]
-    designs: int
-
-
-def spread(rng: Random, low: float, high: float, zero: float = 0.0) -> float:
-    """Draw log-uniformly; 0 with probability ``zero``."""
-    return 0.0 if rng.random() < zero else float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
-def rows(rng: Random, p: int, most: float = 6.0) -> int:
-    """Draw 0.3 to ``most`` rows per parameter, in one draw of three within 25 of interpolation."""
-    if rng.random() < 1 / 3:
-        return int(max(4, p + rng.integers(-25, 26)))
-    return round(p * spread(rng, 0.3, most))
-
-
-def plain(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
-    """Draw ridge and noise: no ridge, or 1e-3 to 10 per parameter; no noise, or 1e-2 to 10."""
-    return {"ridge": ridge(rng, fixed["p"]), "noise": spread(rng, 1e-2, 10.0, 0.15)}
-
-
-def ridge(rng: Random, p: int) -> float:
-    """Draw a total ridge."""
-    return p * spread(rng, 1e-3, 10.0, 0.25)
-
-
-def signal(rng: Random) -> float:
-    """Draw the target's squared norm; 0 now and then."""
-    return spread(rng, 0.1, 10.0, 0.1)
-
-
-def repeated(rng: Random, prefix: str, budget: int) -> dict[str, Any]:
-    """Draw a share of the budget and how often its rows are seen."""
-    return {
-        f"{prefix}repeated_fraction": float(rng.choice([0.0, 1.0, rng.uniform(), rng.uniform()])),
-        f"{prefix}repeats": max(1, round(spread(rng, 1.0, min(100.0, budget)))),
-        f"{prefix}shared_noise": bool(rng.random() < 0.7),
-    }
-
-
-def ridge_peak(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Rows and signal."""
-    return {"n": rows(rng, fixed["p"]), "signal": signal(rng)}
-
-
-def repeated_data(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """A budget of up to 8 rows per parameter, spent on fresh and on repeated rows."""
-    budget = round(fixed["p"] * spread(rng, 0.4, 8.0))
-    found = {"budget": budget, "signal": signal(rng), **repeated(rng, "", budget)}
-    return {**found, "deduplicated": bool(rng.random() < 0.15)}
-
-
-def contaminated_test(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Leaked rows, seen up to 30 times."""
-    return {
-        **ridge_peak(rng, fixed),
-        "leaked": float(rng.choice([0.0, 1.0, rng.uniform(), rng.uniform()])),
-        "repeats": round(spread(rng, 1.0, 30.0)),
-        "fresh_labels": bool(rng.random() < 0.4),
-    }
-
-
-def leak(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
-    """Ridge, noise, and how much of the test set leaked."""
-    return {**plain(rng, fixed), "contamination": float(rng.choice([1.0, rng.uniform()]))}
-
-
-def corrupted_inputs(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Input noise from none to ten times the signal's variance."""
-    return {**ridge_peak(rng, fixed), "input_noise": spread(rng, 0.01, 10.0, 0.1)}
-
-
-def two_stage_ridge(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Upstream rows with repeats, downstream rows."""
-    up = round(fixed["p"] * spread(rng, 0.4, 8.0))
-    found = {"up.n": up, "down.n": rows(rng, fixed["p"], 4.0), "signal": spread(rng, 0.1, 10.0)}
-    return {**found, **repeated(rng, "up.", up)}
-
-
-def stages(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
-    """Ridge and noise of both stages, the angle between them, the shift."""
-    up, down = plain(rng, fixed), plain(rng, fixed)
-    return {
-        **{f"up.{k}": v for k, v in up.items()},
-        **{f"down.{k}": v for k, v in down.items()},
-        "alignment": float(rng.uniform(-1, 1)),
-        "ood_variance": spread(rng, 0.1, 20.0),
-    }
-
-
-def imbalanced_mixture(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Minorities of 10 rows and more."""
-    n = round(fixed["p"] * spread(rng, 0.5, 8.0))
-    share = spread(rng, min(0.45, 10.0 / n), 0.5)
-    return {"n": n, "minority": share, "separation": spread(rng, 0.05, 10.0, 0.05)}
-
-
-def random_feature_peak(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Rows from a few per input to twice the features; a linear and a quadratic target."""
-    n = round(spread(rng, 2.0 * fixed["d"], 2.0 * fixed["p"]))
-    return {"n": max(n, 12), "signal": signal(rng), "quadratic": spread(rng, 0.05, 2.0, 0.6)}
-
-
-def kernel_ridge(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
-    """Ridge in units of the kernel, and noise."""
-    return {"ridge": spread(rng, 1e-5, 10.0, 0.1), "noise": spread(rng, 1e-2, 10.0, 0.15)}
-
-
-_SPECTRA: list[dict[str, Any]] = [
-    {"spectrum": "isotropic"},
-    {"spectrum": "two_block"},
-    {"spectrum": "power_law", "alpha": 1.5},
-]
-_SIZES = ((20, 1500), (40, 1000), (80, 400))
-_PLAIN: list[tuple[dict[str, Any], int]] = [({"p": p}, count) for p, count in _SIZES]
-_SPECTRAL = [({"p": p, **s}, count) for p, count in _SIZES for s in _SPECTRA]
-_FEATURES: list[tuple[dict[str, Any], int]] = [
-    ({"p": p, "d": d, "activation": act}, 1500)
-    for p, d in ((40, 6), (60, 30), (120, 10), (150, 16))
-    for act in ("relu", "tanh")
-]
-
-SCOPES = {
-    "ridge_peak": Scope(_SPECTRAL, ridge_peak, plain, 7),
-    "repeated_data": Scope(_PLAIN, repeated_data, plain, 18),
-    "contaminated_test": Scope(_PLAIN, contaminated_test, leak, 15),
-    "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
-    "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),
-    "imbalanced_mixture": Scope(
-        _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4
-    ),
-    "random_feature_peak": Scope(_FEATURES, random_feature_peak, kernel_ridge, 5),
-}
 
 
 class Found(NamedTuple):
