@@ -18,14 +18,9 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
-from ci_theory.theory.inheritance import (
-    Inherited,
-    IsotropicStage,
-    IsotropicWeights,
-    inherit_isotropic,
-    isotropic_risk,
-)
+from ci_theory.theory.inheritance import Inherited
 from ci_theory.theory.transfer import negative_transfer_cosine
+from ci_theory.theory.two_stages import TwoStages, pretrain, rows_left, two_stages
 
 
 @record
@@ -130,23 +125,8 @@ def _split(params: Params) -> repetition.Counts:
     return repetition.counts(*(jnp.asarray(v, float) for v in given))
 
 
-class _Forecast(NamedTuple):
-    """Both stages by the inheritance operator."""
-
-    up: Inherited
-    made: Inherited
-    target: Array  # downstream target in the plane of the two targets, (2,)
-    anchor: Scalar  # squared distance of the inherited weights from it
-    gain: Scalar  # downstream excess risk per unit of anchor error
-    up_free: Scalar  # rows left to average over upstream: effective rows less df2
-    down_free: Scalar
-
-
 def _upstream(params: Params, groups: Groups) -> Inherited:
-    zero = IsotropicWeights(mean=jnp.zeros(2), spread=jnp.zeros(()))
-    own = jnp.stack([jnp.sqrt(params.signal), jnp.zeros(())])
-    stage = IsotropicStage(target=own, groups=groups, ridge=params.up.ridge)
-    return inherit_isotropic(zero, stage, params.p)
+    return pretrain(params.p, params.signal, groups, params.up.ridge)
 
 
 def _groups(params: Params) -> Groups:
@@ -159,27 +139,12 @@ def _forecast(
     groups: Groups | None = None,
     alignment: float | None = None,
     spread: float = 1.0,
-) -> _Forecast:
+) -> TwoStages:
     """Compose the two stages; the arguments are what decoys get wrong."""
     up = _upstream(params, _groups(params) if groups is None else groups)
-    start = IsotropicWeights(mean=up.weights.mean, spread=spread * up.weights.spread)
-    cosine = jnp.asarray(params.alignment if alignment is None else alignment, float)
-    sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))
-    target = jnp.sqrt(params.signal) * jnp.stack([cosine, sine])
     rows = plain_rows(params.down.n, params.down.noise)
-    stage = IsotropicStage(target=target, groups=rows, ridge=params.down.ridge)
-    made = inherit_isotropic(start, stage, params.p)
-    at = made.risk.fixed_point
-    keep = at.kappa / (1 + at.kappa)
-    return _Forecast(
-        up=up,
-        made=made,
-        target=target,
-        anchor=isotropic_risk(start, target),
-        gain=keep**2 / (at.forgotten[0] + at.leverage[0] * keep),
-        up_free=_free(up, params.p),
-        down_free=_free(made, params.p),
-    )
+    cosine = params.alignment if alignment is None else alignment
+    return two_stages(up, params.p, params.signal, rows, params.down.ridge, cosine, spread)
 
 
 def _scratch(params: Params) -> Scalar:
@@ -187,27 +152,22 @@ def _scratch(params: Params) -> Scalar:
     return _test(made, params) + _gain(made, params)
 
 
-def _free(stage: Inherited, p: float) -> Scalar:
-    at = stage.risk.fixed_point
-    return at.effective_rows - at.df1**2 / p
+def _test(made: TwoStages, params: Params) -> Scalar:
+    return made.down.risk.excess_risk + params.down.noise
 
 
-def _test(made: _Forecast, params: Params) -> Scalar:
-    return made.made.risk.excess_risk + params.down.noise
-
-
-def _ood(made: _Forecast, params: Params) -> Scalar:
+def _ood(made: TwoStages, params: Params) -> Scalar:
     """Add the error along the upstream target: of the mean, and a share 1/p of the spread."""
-    weights = made.made.weights
+    weights = made.down.weights
     along = (weights.mean[0] - made.target[0]) ** 2 + weights.spread / params.p
     return _test(made, params) + (params.ood_variance - 1) * along
 
 
-def _train(made: _Forecast) -> Scalar:
-    return made.made.risk.residual[0]
+def _train(made: TwoStages) -> Scalar:
+    return made.down.risk.residual[0]
 
 
-def _gain(made: _Forecast, params: Params) -> Scalar:
+def _gain(made: TwoStages, params: Params) -> Scalar:
     return made.gain * (params.signal - made.anchor)
 
 
@@ -221,21 +181,21 @@ class _Parts(NamedTuple):
     along: Scalar  # the same for its part along the upstream target
 
 
-def _parts(made: _Forecast, params: Params) -> _Parts:
+def _parts(made: TwoStages, params: Params) -> _Parts:
     """Bound what the upstream stage is off by, and split the downstream excess risk.
 
     The upstream weights shrink by 1 - x, which is off by x per 1 / free. On one random target a
     random shrinkage acts three times as spread out along it as across, and not once, which is
     1/p of what sampling adds to the error.
     """
-    at, down = made.up.risk.fixed_point, made.made.risk.fixed_point
+    at, down = made.up.risk.fixed_point, made.down.risk.fixed_point
     size, learned = params.signal, at.df1 / params.p
     shrunk = learned * (1 - learned) * _slack.per(made.up_free)
     error = _upstream_slack(params, made.up, made.up_free)
     aside = size * (1 - params.alignment)
     missed = jnp.sqrt(size) * learned - made.target[0]
     twice = made.up.risk.signal_variance / params.p
-    noise_share = made.made.risk.excess_risk - made.gain * made.anchor
+    noise_share = made.down.risk.excess_risk - made.gain * made.anchor
     return _Parts(
         noise=noise_share,
         free=_slack.per(made.down_free),
@@ -252,14 +212,14 @@ def _upstream_slack(params: Params, up: Inherited, free: Scalar) -> Scalar:
     return _slack.excess(risk.noise_variance, signal, at.df1 / params.p, free, held)
 
 
-def _estimate(made: _Forecast, params: Params, value: Scalar, slack: Scalar) -> Estimate:
+def _estimate(made: TwoStages, params: Params, value: Scalar, slack: Scalar) -> Estimate:
     """Attach the finite-size slack, of order 1 / free of each stage (docs/finite_size.md)."""
     valid = jnp.minimum(made.up_free, made.down_free) >= _slack.FEWEST_FREE
     valid = valid & (params.p >= _slack.FEWEST_PARAMETERS)
-    return Estimate(value, slack, valid, jnp.maximum(made.up.status, made.made.status))
+    return Estimate(value, slack, valid, jnp.maximum(made.up.status, made.down.status))
 
 
-def _test_slack(made: _Forecast, parts: _Parts) -> Scalar:
+def _test_slack(made: TwoStages, parts: _Parts) -> Scalar:
     own = parts.noise + parts.factor * made.gain * made.anchor
     return own * parts.free + made.gain * parts.anchor * (1 + parts.factor * parts.free)
 
@@ -275,9 +235,9 @@ def ood_error(params: Params, world: None) -> Estimate:
     """Predict the error on inputs stretched along the upstream target."""
     made = _forecast(params)
     parts = _parts(made, params)
-    weights, p = made.made.weights, params.p
+    weights, p = made.down.weights, params.p
     mean = (weights.mean[0] - made.target[0]) ** 2
-    twice = made.made.risk.signal_variance / p  # as upstream, see ``_parts``
+    twice = made.down.risk.signal_variance / p  # as upstream, see ``_parts``
     own = (parts.noise / p + parts.factor * (mean + weights.spread / p)) * parts.free
     along = own + made.gain * parts.along + twice
     slack = _test_slack(made, parts) + jnp.abs(params.ood_variance - 1) * along
@@ -287,7 +247,7 @@ def ood_error(params: Params, world: None) -> Estimate:
 def train_error(params: Params, world: None) -> Estimate:
     """Predict the mean squared residual on the downstream rows."""
     made = _forecast(params)
-    parts, at = _parts(made, params), made.made.risk.fixed_point
+    parts, at = _parts(made, params), made.down.risk.fixed_point
     kept, held = at.forgotten[0] ** 2, at.leverage[0]
     signal, gamma = kept * made.gain * made.anchor, held * at.df1 / params.p
     own = _slack.residual(_train(made) - signal, signal, gamma, made.down_free)
@@ -307,7 +267,7 @@ def transfer_gain(params: Params, world: None) -> Estimate:
 def upstream_error(params: Params, world: None) -> Estimate:
     """Predict the upstream test error."""
     up = _upstream(params, _groups(params))
-    free = _free(up, params.p)
+    free = rows_left(up, params.p)
     scope = (free >= _slack.FEWEST_FREE) & (params.p >= _slack.FEWEST_PARAMETERS)
     slack = _upstream_slack(params, up, free)
     return Estimate(up.risk.excess_risk + params.up.noise, slack, scope, up.status)
@@ -338,7 +298,7 @@ _SOURCE = "derived here, docs/inheritance.md; isotropic anchored ridge: Dar, LeJ
 _SOURCE += "2021 (arXiv:2103.05621)"
 
 
-def _decoys(read: Callable[[_Forecast, Params], Scalar]) -> tuple[Decoy, ...]:
+def _decoys(read: Callable[[TwoStages, Params], Scalar]) -> tuple[Decoy, ...]:
     """Return the mistakes that spoil every downstream prediction, for one of them."""
     return (
         Decoy(

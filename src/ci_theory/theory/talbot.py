@@ -33,7 +33,8 @@ def contour(count: int) -> Contour:
     The error of an inversion is near 3.9^-count of the transform's own size, until rounding,
     amplified by exp(0.17 count) a variable, takes over: 24 nodes are best in double precision.
 
-    Source: Weideman 2006 (SIAM J. Numer. Anal. 44); Trefethen, Weideman, Schmelzer 2006 (BIT 46).
+    Source: Weideman 2006 (SIAM Journal on Numerical Analysis 44); Trefethen, Weideman,
+    Schmelzer 2006 (BIT 46).
 
     >>> z, w = contour(24)
     >>> t = 0.7  # 1/(s + 1) is the transform of exp(-t)
