@@ -18,7 +18,7 @@ from ci_theory._errors import Status
 from ci_theory._types import Int, Scalar, needs_float64
 from ci_theory.theory.complex_ridge import complex_levels
 from ci_theory.theory.groups import Groups
-from ci_theory.theory.spectrum import Spectrum, fractions
+from ci_theory.theory.spectrum import Spectrum, fractions, trace
 from ci_theory.theory.talbot import contour
 
 __all__ = ["StartLeft", "start_left"]
@@ -33,7 +33,8 @@ class StartLeft(NamedTuple):
         test: on fresh inputs [x^2].
         train: on the training rows, averaged over copies [x^2].
         status: OK, NOT_CONVERGED or OUT_OF_SCOPE.
-        residual: relative difference of two contours, an estimate of the error from above.
+        residual: difference of two contours, relative to the value at t = 0: an estimate of the
+            error from above.
     """
 
     test: Scalar
@@ -97,7 +98,7 @@ def start_left(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Sta
     status = jnp.max(at.status)
 
     faded = jnp.exp(-jnp.where(inside, ridge / jnp.where(inside, copies, 1.0), 0.0) * when)
-    residual = jnp.abs(test - again) / jnp.maximum(jnp.abs(test), 1e-300)
+    residual = jnp.abs(test - again) / trace(spectrum)
     status = jnp.where(residual <= AGREED, status, jnp.maximum(status, Status.NOT_CONVERGED))
     return StartLeft(
         test=jnp.where(inside, faded * test, jnp.nan),

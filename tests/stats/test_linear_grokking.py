@@ -1,0 +1,139 @@
+"""linear_grokking: simulation against prediction, decoys, grokking times, and weights as copies."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._errors import Status
+from ci_theory._keys import key_for
+from ci_theory.phenomena import linear_grokking, load, predict
+from ci_theory.training import gradient_flow
+
+TIMES = np.geomspace(0.5, 1200, 16)
+CASES = {
+    "more inputs than rows": {"n": 200, "d": 400},
+    "with copies": {"n": 200, "d": 400, "repeated_fraction": 0.5, "repeats": 8},
+    "fewer inputs": {"n": 300, "d": 150, "signal": 1, "start": 1, "noise": 0.01, "decay": 0},
+    "fewer, copies": {
+        "n": 300, "d": 120, "signal": 1, "start": 1, "noise": 0.01, "decay": 0.02,
+        "repeated_fraction": 0.4, "repeats": 5,
+    },
+}  # fmt: skip
+
+
+def simulate(replicates, **changes):
+    """Replicates of every measure at TIMES: a record of arrays (replicates, times)."""
+    point = load("linear_grokking").point(changes)
+    for name in ("time", "decay", "noise"):
+        point[name] = jnp.full(len(TIMES), float(point[name]))
+    params = linear_grokking.Params(**{**point, "time": jnp.asarray(TIMES)})
+
+    def one(replicate):
+        return linear_grokking.simulate(key_for(0, 1, 2, replicate), params, {"n": point["n"]})
+
+    return jax.jit(lambda r: jax.lax.map(one, r))(jnp.arange(replicates))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_means_lie_within_slack_and_error_and_decoys_do_not(case):
+    found = simulate(60, **CASES[case])
+    predicted = predict(load("linear_grokking"), {**CASES[case], "time": TIMES})
+    for prediction in load("linear_grokking").predictions:
+        expected = predicted[prediction.name].estimate
+        if prediction.name == "closed_loss" and "copies" in case:
+            assert set(expected.status) == {Status.OUT_OF_SCOPE}
+            continue
+        assert np.all(expected.status == Status.OK)
+        judged = expected.valid
+        assert np.all(judged) or (prediction.name == "train_accuracy" and judged.sum() >= 2)
+        values = np.asarray(getattr(found, prediction.measure))
+        error = values.std(axis=0) / len(values) ** 0.5
+        room = expected.slack + 4.5 * error + 1e-12 * np.abs(expected.value)
+        off = np.abs(values.mean(axis=0) - expected.value)
+        assert np.all((off < room)[judged]), prediction.name
+        for name, wrong in predicted[prediction.name].decoys.items():
+            same = (name == "copies are fresh rows" and "copies" not in case) or (
+                name == "no decay" and CASES[case].get("decay") == 0
+            )
+            seen = np.any((np.abs(values.mean(axis=0) - wrong) > room)[judged])
+            assert seen != same, (prediction.name, name)
+
+
+def test_closed_form_is_the_inversion():
+    predicted = predict(load("linear_grokking"), {**CASES["fewer inputs"], "time": TIMES})
+    closed, inverted = (predicted[k].estimate.value for k in ("closed_loss", "test_loss"))
+    np.testing.assert_allclose(closed, inverted, rtol=1e-10)
+
+
+def test_grokking_times_are_found_in_the_curves():
+    """The located crossing holds the closed form; so does the one of the predicted curve."""
+    kinds = {b.name: b for b in load("linear_grokking").breaks}
+    params = linear_grokking.Params(**load("linear_grokking").point({"n": 200, "d": 400}))
+    found = simulate(30, n=200, d=400)
+    for name, field in (("generalises", "test_accuracy"), ("fits", "train_accuracy")):
+        place = kinds[name].closed_form(params)
+        located = kinds[name].locator.locate(TIMES, np.asarray(getattr(found, field)))
+        assert located.status == Status.OK
+        index = int(np.searchsorted(TIMES, place))
+        before, after = TIMES[index - 1], TIMES[index]
+        assert before < located.value < after
+    assert kinds["generalises"].closed_form(params) > 7 * kinds["fits"].closed_form(params)
+    never = linear_grokking.Params(
+        **load("linear_grokking").point({"n": 200, "d": 400, "signal": 1.0})
+    )
+    assert np.isnan(kinds["generalises"].closed_form(never))
+    assert kinds["fits"].closed_form(never) > 0
+
+
+def test_repetition_delays_grokking():
+    """Of 200 rows 175 are lost to copies: a larger null space has to decay."""
+    groks = []
+    for fraction in (0.0, 0.5, 1.0):
+        points = {"n": 200, "d": 400, "repeated_fraction": fraction, "repeats": 8, "time": TIMES}
+        accuracy = predict(load("linear_grokking"), points)["test_accuracy"].estimate.value
+        kind = load("linear_grokking").breaks[0]
+        groks.append(kind.locator.locate(TIMES, accuracy).value)
+    assert groks[0] < groks[1] < groks[2]
+
+
+def test_weights_are_literal_copies_and_the_dual_is_the_primal():
+    rng = np.random.default_rng(4)
+    x = jnp.asarray(rng.normal(size=(12, 9)))
+    weights = jnp.asarray([3.0] * 4 + [1.0] * 8)
+    literal = jnp.repeat(x, weights.astype(int), axis=0)
+    args = {
+        "time": jnp.array([0.3, 2.0, 40.0]), "decay": jnp.array([0.0, 0.1, 0.02]),
+        "noise": jnp.array([0.5, 0.1, 1.0]), "signal": jnp.array(1.3), "start": jnp.array(0.7),
+    }  # fmt: skip
+    fresh = gradient_flow.errors(gradient_flow.decompose(x, weights, 1 / weights), **args)
+    copied = gradient_flow.errors(
+        gradient_flow.decompose(literal, jnp.ones(20), jnp.ones(20)), **args
+    )
+    np.testing.assert_allclose(fresh.excess, copied.excess, rtol=1e-12)
+    # copies labelled afresh scatter about their mean label: sum over rows of noise (c - 1)/N
+    scatter = args["noise"] * 4 * 2 / 20
+    np.testing.assert_allclose(fresh.train + scatter, copied.train, rtol=1e-12)
+
+    # the dual form against the flow solved column by column
+    wide, w = rng.normal(size=(5, 9)), np.array([1.0, 2.0, 1.0, 1.0, 4.0])
+    modes = gradient_flow.decompose(jnp.asarray(wide), jnp.asarray(w), jnp.ones(5))
+    found = gradient_flow.errors(modes, **args)
+    for i in range(3):
+        t, mu, noise = (float(args[k][i]) for k in ("time", "decay", "noise"))
+        cov = (wide.T * w) @ wide / 9.0
+        s, v = np.linalg.eigh(cov)
+        a = np.maximum(s, 0) + mu
+        keep = v * np.exp(-a * t) @ v.T
+        h = np.where(a > 1e-12, (1 - np.exp(-a * t)) / np.where(a > 1e-12, a, 1), t)
+        learn = v * h @ v.T @ (wide.T * w) / 9.0
+        missed = np.eye(9) - learn @ wide
+        excess = (0.7 * np.sum(keep**2) + 1.3 * np.sum(missed**2)) / 9 + noise * np.sum(learn**2)
+        gone = np.eye(5) - wide @ learn
+        share = w[:, None] / 9.0
+        train = (
+            0.7 * np.sum(share * (wide @ keep) ** 2) + 1.3 * np.sum(share * (wide @ missed) ** 2)
+        ) / 9
+        train += noise * np.sum(share * gone**2)
+        assert float(found.excess[i]) == pytest.approx(float(excess), rel=1e-11)
+        assert float(found.train[i]) == pytest.approx(float(train), rel=1e-11)
