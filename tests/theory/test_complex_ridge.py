@@ -12,6 +12,7 @@ from ci_theory.theory.spectrum import two_block
 from ci_theory.theory.talbot import contour
 
 INF = np.inf
+solve = jax.jit(jax.vmap(complex_levels, (None, None, None, 0)))
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(8, 1e-3), (12, 1e-6), (16, 1e-8), (24, 1e-12)])
@@ -23,7 +24,6 @@ def test_contours_of_a_decaying_exponential(count, wanted):
 
 def test_levels_solve_the_equations_over_sixty_decades():
     """Defining equations of rows, modes and features; n = p = rank included."""
-    solve = jax.jit(jax.vmap(complex_levels, (None, None, None, 0)))
     sizes = np.geomspace(1e-30, 1e30, 13)
     ridges = np.concatenate([sizes * np.exp(1j * a) for a in (0.5, 2.55, -2.55)])
     spectrum = two_block(20, 40, 1.0, 1e-3, 1.0, 1.0)
@@ -43,13 +43,11 @@ def test_levels_solve_the_equations_over_sixty_decades():
 
 
 def test_no_root_where_there_is_no_problem():
-    """No rows: OUT_OF_SCOPE; the good neighbour in the batch is untouched."""
-    solve = jax.vmap(complex_levels, (None, 0, None, None))
-    rows = jax.tree.map(
-        lambda *leaves: np.stack(leaves),
-        repeated_rows(50, 10, 20, 0.1, True),
-        repeated_rows(0, 0, 20, 0.1, True),
-    )
-    at = solve(two_block(20, 40, 1.0, 1e-3, 1.0, 1.0), rows, INF, 1.0 + 2.0j)
-    assert at.status.tolist() == [Status.OK, Status.OUT_OF_SCOPE]
-    assert np.isfinite(at.kappa[0])
+    """No ridge, or no rows: OUT_OF_SCOPE; good neighbours in the batch are untouched."""
+    spectrum = two_block(20, 40, 1.0, 1e-3, 1.0, 1.0)
+    ridges = np.full(39, 1.0 + 2.0j)
+    ridges[1] = 0.0
+    at = solve(spectrum, repeated_rows(50, 10, 20, 0.1, True), INF, ridges)
+    assert at.status.tolist()[:3] == [Status.OK, Status.OUT_OF_SCOPE, Status.OK]
+    none = solve(spectrum, repeated_rows(0, 0, 20, 0.1, True), INF, ridges)
+    assert set(none.status.tolist()) == {Status.OUT_OF_SCOPE}

@@ -6,7 +6,7 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.flow_start import start_left
-from ci_theory.theory.groups import plain_rows, repeated_rows
+from ci_theory.theory.groups import repeated_rows
 from ci_theory.theory.marchenko_pastur import survival, survival_slope
 from ci_theory.theory.spectrum import two_block
 
@@ -59,7 +59,8 @@ def test_repeated_rows_against_simulation():
 
 
 def test_statuses():
-    found = evaluate(two_block(60, 60, 1.0, 0.1, 1, 1), rows(90.0), np.array([1.0, -1.0, 0.0]), 0.0)
-    assert found.status.tolist() == [Status.OK, Status.OUT_OF_SCOPE, Status.OUT_OF_SCOPE]
-    one = start_left(two_block(60, 60, 1.0, 0.1, 1, 1), plain_rows(90.0, 0.3), 1.0, 0.0)
-    assert float(one.test) == pytest.approx(float(found.test[0]), rel=1e-13)
+    spectrum, times = two_block(60, 60, 1.0, 0.1, 1, 1), np.array([0.5, -1.0, 0.0, 4.0])
+    found = evaluate(spectrum, rows(90.0), times, 0.0)
+    assert found.status.tolist() == [Status.OK, Status.OUT_OF_SCOPE, Status.OUT_OF_SCOPE, Status.OK]
+    alone = evaluate(spectrum, rows(90.0), TIMES, 0.0)
+    assert float(found.test[0]) == pytest.approx(float(alone.test[1]), rel=1e-13)
