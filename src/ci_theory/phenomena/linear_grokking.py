@@ -114,8 +114,8 @@ def _losses(params: Params, variant: int = 0) -> _Losses:
 
     All are evaluated as one batch: identical calls become one in the compiled program.
 
-    Slack: 1.5/|n - d| + 0.5/n of everything, n distinct rows (measured: at most a third of it
-    but for the transient), and what ``_bulk`` bounds.
+    Slack: 1.5/|n - d| + 0.5/n of everything, n distinct rows (measured: at most 0.4 of it), and
+    what ``_bulk`` bounds (measured: at most half of that).
     """
     split = _rows(params)
     fresh = repetition.Counts(jnp.asarray(params.n, float), jnp.zeros(()), jnp.ones(()))
