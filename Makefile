@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check-code bench figures clean
+.PHONY: demo test test-optimised check-code bench figures clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -20,8 +20,16 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/ci-theory demo --out results
 
+# Most of the tests' time is compilation: they compile without the expensive optimisations.
+# `make test-optimised` repeats the accuracy of the theory on the programs that users run.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+ACCURACY := $(addprefix tests/theory/test_,fixed_point.py ridge.py repetition.py random_features.py \
+	noise_kinds.py contamination.py imbalance.py flow.py)
+
+test-optimised: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY)
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .

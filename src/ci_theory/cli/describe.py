@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ci_theory._errors import BadInput, unknown
+from ci_theory._errors import BadInput
 from ci_theory._record import Axis
 from ci_theory.cli.output import number, print_lines, print_table
 from ci_theory.phenomena import Phenomenon, load, names
@@ -14,8 +14,6 @@ def named(name: str) -> Phenomenon:
     Raises:
         BadInput: no such phenomenon, or its module cannot be imported.
     """
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise unknown("phenomenon", name, names())
     try:
         return load(name)
     except BadInput:
