@@ -108,7 +108,11 @@ def _surplus(step: Array, spectrum: Spectrum, rows: _Rows, ridge: Array) -> Arra
     counted = jnp.sum(jnp.where(above, whole, 0.0)) - rows.fewer
     counted = counted + jnp.sum(jnp.where(above, part, 0.0))
     rest = jnp.sum(spectrum.multiplicity * jnp.where(above, -y, x))
-    return counted + rest + spectrum.tail_trace / gamma + left
+    near_full = counted + rest + spectrum.tail_trace / gamma + left
+    # At a large ridge z is far below min(N, p), from which it must not be counted.
+    z = jnp.sum(rows.counts * rows.weights / (rows.start + step + rows.weights))
+    near_empty = jnp.sum(spectrum.multiplicity * x) + spectrum.tail_trace / gamma - z
+    return jnp.where(left > 0.5 * rows.fewer, near_empty, near_full)
 
 
 def _step(spectrum: Spectrum, rows: _Rows, ridge: Array) -> Root:
