@@ -63,3 +63,13 @@ def test_the_peak_in_n_is_located_where_it_is_predicted(data):
     assert sharp.predicted.value == pytest.approx(60.44, abs=0.01)
     assert sharp.closed_form == P
     assert all(one.agrees in (True, None) for one in found)
+
+
+def test_report_and_breaks_are_readable_as_text(data):
+    report, breaks = check(data, effect=0.07), locate_breaks(data)
+    lines = str(report).splitlines()
+    assert lines[0].startswith("ridge_peak: AGREES at a family-wise level of 0.001")
+    assert lines[1].split()[:3] == ["prediction", "verdict", "cells"]
+    assert [line.split()[0] for line in lines[2:]] == MEASURES_JUDGED
+    assert "within slack" in str(breaks)
+    assert str(breaks).splitlines()[-1] == breaks.note

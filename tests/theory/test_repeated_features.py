@@ -27,7 +27,7 @@ SIZES = [
     (0, 30, 7, 30),
     (90, 3, 1000, 40),
 ]
-POINTS = list(itertools.product(SIZES, [1e-12, 1e-8, 1e-4, 0.1, 10.0, 3e6, 1e8]))
+POINTS = list(itertools.product(SIZES, [1e-12, 1e-8, 1e-4, 10.0, 3e6]))
 
 
 def reference(oracle, groups, p, ridge):

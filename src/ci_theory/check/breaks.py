@@ -10,7 +10,7 @@ import xarray
 from ci_theory._errors import MESSAGES, Status
 from ci_theory._record import build
 from ci_theory.check.compare import axis_names, fixed_values, predicted, simulated, swept
-from ci_theory.check.report import plain_json
+from ci_theory.check.report import plain_json, text_table
 from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import Estimate
 from ci_theory.phenomena._base import Break, Locator, Phenomenon
@@ -106,6 +106,11 @@ class Breaks:
     def table(self) -> list[dict[str, str]]:
         """Return one row a break and slice, all cells as text, in the order of the columns."""
         return [_row(one) for one in self.found]
+
+    def __str__(self) -> str:
+        """Lay out the breaks as a table, with what misses below."""
+        columns = ("break", "at", "measured", "predicted", "closed form", "within slack")
+        return "\n".join([*text_table(self.table(), columns), self.note])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; what is not finite becomes null."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,12 @@ class Report:
     def table(self) -> list[dict[str, str]]:
         """Return one row a prediction, all cells as text, in the order of the columns."""
         return [_row(outcome) for outcome in self.outcomes]
+
+    def __str__(self) -> str:
+        """Lay out the verdicts as a table, with the reason beside each."""
+        head = f"{self.phenomenon}: {self.verdict.value} at a family-wise level of {self.level:g}"
+        columns = ("prediction", "verdict", "cells", "bias", "finds", "reason")
+        return "\n".join([head, *text_table(self.table(), columns)])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; what is not finite becomes null."""
@@ -80,6 +87,18 @@ def check(
     share = level / max(1, sum(bool(c.valid.any()) for c in comparisons))
     outcomes = tuple(judge(c, level=share, effect=effect, rounding=rounding) for c in comparisons)
     return Report(phenomenon=phenomenon.name, outcomes=outcomes, level=level, effect=effect)
+
+
+def text_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[str]:
+    """Lay out rows of text in columns of their own width, a line each, under a header.
+
+    >>> text_table([{"a": "1", "b": "x"}, {"a": "200", "b": "y"}], ["a", "b"])
+    ['a    b', '1    x', '200  y']
+    """
+    lines = [tuple(columns), *(tuple(row[c] for c in columns) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (zip(line, widths, strict=True) for line in lines)
+    return ["  ".join(f"{cell:{width}}" for cell, width in line).rstrip() for line in padded]
 
 
 def _row(o: Outcome) -> dict[str, str]:
