@@ -15,6 +15,9 @@ from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import Estimate
 from ci_theory.phenomena._base import Break, Locator, Phenomenon
 
+RESAMPLES = 60
+"""Resamplings of the replicates in which a predicted break must be found to count as visible."""
+
 _FOUND = (Status.OK, Status.AT_EDGE)
 _NOWHERE = BreakPoint(np.nan, np.nan, np.nan, np.nan, Status.OUT_OF_SCOPE)
 
@@ -32,7 +35,8 @@ class Located:
         predicted_low: lowest place to which the prediction's slack lets its break move.
         predicted_high: highest such place.
         may_vanish: the prediction's slack leaves room for a curve without a break.
-        visible: the predicted break would be found in replicates that scatter as these do.
+        visible: where none was measured: whether the predicted break would surely be found in
+            replicates that scatter as these do.
         closed_form: the place by its own formula; NaN where it has none.
         step: distance between the grid points around the measured break.
         delicate: the interval touches a point where the prediction declares that the mean has
@@ -192,8 +196,8 @@ def _locate(
         curve, slack = estimate.value[use], estimate.slack[use]
         expected = locator.locate(x[use], curve)
         low, high, may_vanish = _range(locator, x[use], curve, slack)
-        scatter = y[:, use] - np.nanmean(y[:, use], axis=0)
-        visible = kind.locator.locate(x[use], curve + scatter).status in _FOUND
+        if measured.status == Status.NO_BREAK:
+            visible = _visible(kind.locator, x[use], curve, y[:, use])
         if measured.status in _FOUND:
             near = _touching(x[use], measured.low, measured.high)
             delicate = bool(np.any(~np.asarray(estimate.valid, bool)[use][near]))
@@ -210,6 +214,16 @@ def _locate(
         step=_step(x[use], measured.value),
         delicate=delicate,
     )
+
+
+def _visible(locator: Locator, x: np.ndarray, curve: np.ndarray, y: np.ndarray) -> bool:
+    """Say whether a curve's break is found however replicates that scatter as these do fall.
+
+    It is, if it is found in all of many resamplings of them: about 19 times in 20 or more.
+    """
+    scatter = y - np.nanmean(y, axis=0)
+    draws = np.random.default_rng(0).integers(len(y), size=(RESAMPLES, len(y)))
+    return all(locator.locate(x, curve + scatter[rows]).status in _FOUND for rows in draws)
 
 
 def _matching(locator: Locator, found: BreakPoint) -> Locator:
