@@ -21,13 +21,13 @@ def draw(stores: Path) -> Figure:
     law, hidden = {"spectrum": "isotropic"}, True
     rows = whole.sel(input_noise=LEVELS)
     for column, measure in enumerate(("test_error", "noisy_test_error")):
-        held = {**law, "noise": 0.25, "ridge": 2.0}
+        held = {**law, "noise": 0.25, "ridge": 3.6}
         panel = curves.contents(rows, measure, "n", "input_noise", held)
         wrong = (DECOY,) if measure == "test_error" else ()
         hidden &= curves.paint(axes[1, column], panel, strip=axes[0, column], decoys=wrong)
         axes[1, column].set_xlabel("training rows n [rows]")
         style.legend_under(axes[1, column], handles=panel.keys)
-    held = {**law, "n": 350, "ridge": 0.0, "noise": 2.0}
+    held = {**law, "n": 630, "ridge": 0.0, "noise": 2.0}
     levels = curves.contents(whole, "test_error", "input_noise", None, held)
     hidden &= curves.paint(axes[1, 2], levels, strip=axes[0, 2], decoys=(DECOY,))
     axes[1, 2].set_yscale("linear")
@@ -35,9 +35,9 @@ def draw(stores: Path) -> Figure:
     axes[1, 2].set_xlabel("input noise [input²]")
     axes[1, 0].set_ylabel("test error [label²]")
     axes[1, 1].set_ylabel("noisy test error [label²]")
-    axes[0, 0].set_title("a   clean tests, p = 100, ridge 2")
+    axes[0, 0].set_title("a   clean tests, p = 180, ridge 3.6")
     axes[0, 1].set_title("b   tests as noisy as training")
-    axes[0, 2].set_title("c   n = 350, ridge 0, noise 2")
+    axes[0, 2].set_title("c   n = 630, ridge 0, noise 2")
     keys = marks.keys(
         replicates=whole.sizes["replicate"], hidden=hidden, thin=True, breaks=True, decoys=(DECOY,)
     )
