@@ -7,7 +7,8 @@ import pytest
 from check_toy import TOY, exact, prediction, sweep
 
 from ci_theory import Status
-from ci_theory.check.breaks import locate_breaks
+from ci_theory.check.breaks import _visible, locate_breaks
+from ci_theory.locate import Peak
 from ci_theory.phenomena import Break
 
 PLACES = np.linspace(-1.0, 5.0, 19).tolist()
@@ -84,6 +85,16 @@ def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_
     assert tiny.predicted.status == Status.OK
     assert not tiny.visible
     assert tiny.agrees is None
+
+
+def test_a_peak_that_only_some_replicates_would_show_is_no_disagreement():
+    """A rise of few standard errors is found often, not surely: it cannot count as missing."""
+    x, curve = np.arange(7.0), np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+    noise = np.random.default_rng(0).standard_normal((40, 7))
+    noise -= noise.mean(axis=0)
+    for size, seen in ((0.1, True), (1.3, False)):
+        assert Peak().locate(x, curve + size * noise).status in (Status.OK, Status.AT_EDGE)
+        assert _visible(Peak(), x, curve, size * noise) is seen
 
 
 def test_points_without_a_finite_prediction_are_left_out_of_both_curves(tops):
