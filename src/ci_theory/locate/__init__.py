@@ -3,6 +3,7 @@
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.point import BreakPoint
+from ci_theory.locate.survival import Survival
 from ci_theory.locate.valley import Valley
 
-__all__ = ["BreakPoint", "Crossing", "Peak", "Valley"]
+__all__ = ["BreakPoint", "Crossing", "Peak", "Survival", "Valley"]

@@ -26,6 +26,7 @@ class BreakPoint(NamedTuple):
         replicates: replicates used; 0 for a formula.
         excluded: replicates left out because they hold a value that is not finite.
         reach: grid points on either side that went into the local fit.
+        reached: replicates that broke, each by itself; None where the mean curve is looked at.
     """
 
     value: float
@@ -38,6 +39,7 @@ class BreakPoint(NamedTuple):
     replicates: int = 0
     excluded: int = 0
     reach: int = 1
+    reached: int | None = None
 
 
 class Curve(NamedTuple):
@@ -76,15 +78,7 @@ def clean(x: np.ndarray, y: np.ndarray, log_axis: bool | None) -> Curve:
         BadInput: shapes that do not match, repeated places, fewer than 3 points, or a
             logarithmic axis with a place <= 0.
     """
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[-1] != len(x):
-        raise BadInput(f"curve: x has shape {x.shape}, y has {y.shape}; expected (t,) or (r, t)")
-    if len(x) < 3 or len(np.unique(x)) < len(x) or not np.all(np.isfinite(x)):
-        raise BadInput("curve: the axis needs at least 3 distinct finite points")
-    if log_axis and np.min(x) <= 0:
-        raise BadInput(f"curve: a logarithmic axis needs places > 0, found {np.min(x)}")
-    log = _more_even_in_log(x) if log_axis is None else log_axis
-
+    x, y, log = checked(x, y, log_axis)
     order = np.argsort(x)
     rows = np.atleast_2d(y)[:, order]
     good = np.isfinite(rows)
@@ -98,6 +92,24 @@ def clean(x: np.ndarray, y: np.ndarray, log_axis: bool | None) -> Curve:
         formula=y.ndim == 1,
         excluded=int(len(rows) - kept.sum()),
     )
+
+
+def checked(
+    x: np.ndarray, y: np.ndarray, log_axis: bool | None
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return axis and values as arrays, and whether to work on log x.
+
+    Raises:
+        BadInput: see ``clean``.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[-1] != len(x):
+        raise BadInput(f"curve: x has shape {x.shape}, y has {y.shape}; expected (t,) or (r, t)")
+    if len(x) < 3 or len(np.unique(x)) < len(x) or not np.all(np.isfinite(x)):
+        raise BadInput("curve: the axis needs at least 3 distinct finite points")
+    if log_axis and np.min(x) <= 0:
+        raise BadInput(f"curve: a logarithmic axis needs places > 0, found {np.min(x)}")
+    return x, y, _more_even_in_log(x) if log_axis is None else log_axis
 
 
 def _more_even_in_log(x: np.ndarray) -> bool:
