@@ -171,7 +171,7 @@ def test_memory_running_out_halves_what_goes_at_a_time(tmp_path, monkeypatch):
     call = Programs.call
     tried = []
 
-    def small(self, shape, seed, runs):
+    def small(self, shape, seed, runs, keep=None):
         tried.append(shape.batch)
         if shape.batch > 2:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating")
@@ -186,7 +186,7 @@ def test_memory_running_out_halves_what_goes_at_a_time(tmp_path, monkeypatch):
     np.testing.assert_allclose(store.dataset()["size"], plain["size"], rtol=1e-12)
     assert store.parts.read(store.name(0, 0))[1]["batch"] == 2
 
-    def never(self, shape, seed, runs):
+    def never(self, shape, seed, runs, keep=None):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating")
 
     monkeypatch.setattr(Programs, "call", never)
@@ -195,7 +195,7 @@ def test_memory_running_out_halves_what_goes_at_a_time(tmp_path, monkeypatch):
 
 
 def test_other_failures_are_not_taken_for_memory(tmp_path, monkeypatch):
-    def broken(self, shape, seed, runs):
+    def broken(self, shape, seed, runs, keep=None):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
     monkeypatch.setattr(Programs, "call", broken)

@@ -17,6 +17,7 @@ from ci_theory.phenomena._base import (
     Estimate,
     Phenomenon,
     Prediction,
+    Stages,
     measured,
     statics,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Estimate",
     "Phenomenon",
     "Prediction",
+    "Stages",
     "load",
     "measured",
     "names",

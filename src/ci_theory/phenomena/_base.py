@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._errors import BadInput, unknown
@@ -83,6 +84,33 @@ class Break:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Stages:
+    """A long simulation that may stop after any number of steps and go on with the same bits.
+
+    An engine keeps the state now and then, so that a kill loses a minute of a run and not all.
+
+    Attributes:
+        axis: the whole-number inner field that counts the steps; its largest value is the last.
+        begin: ``begin(key, params, capacity) -> state``, a pytree of arrays.
+        advance: ``advance(key, params, capacity, state, since, until) -> state``: the state at
+            step ``since`` goes on to step ``until`` (both traced and the same for runs side by
+            side), measuring on the way whatever was to be measured.
+        finish: ``finish(params, state) -> measures``.
+    """
+
+    axis: str
+    begin: Callable[[Key, Any, Mapping[str, int]], Any]
+    advance: Callable[[Key, Any, Mapping[str, int], Any, Any, Any], Any]
+    finish: Callable[[Any, Any], Any]
+
+    def whole(self, key: Key, params: Any, capacity: Mapping[str, int]) -> Any:
+        """Run from the first step to the last in one go."""
+        state = self.begin(key, params, capacity)
+        last = jnp.max(jnp.asarray(getattr(params, self.axis)))
+        return self.finish(params, self.advance(key, params, capacity, state, 0, last))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Phenomenon:
     """One unit of the package: see ``phenomena/ridge_peak.py`` for a small complete example.
 
@@ -95,6 +123,7 @@ class Phenomenon:
         world: host-side (numpy) preparation for the predictions, from the static fields only;
             a pytree of arrays whose shapes take few values, or None.
         rule: cross-field check of one point (plain numbers): a one-line problem, or None.
+        stages: the parts of which ``simulate`` is the whole, if a run may take minutes.
     """
 
     name: str
@@ -109,6 +138,7 @@ class Phenomenon:
     breaks: tuple[Break, ...] = ()
     world: Callable[[Any], Any] = lambda params: None
     rule: Callable[[Any], str | None] = lambda params: None
+    stages: Stages | None = None
 
     @property
     def axes(self) -> Mapping[str, Axis]:

@@ -14,6 +14,7 @@ import functools
 import itertools
 import json
 import re
+import threading
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
@@ -31,6 +32,7 @@ from ci_theory.sweeps.parts import write_whole
 from ci_theory.sweeps.plan import Chunk, Plan
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes, out_of_memory
 from ci_theory.sweeps.provenance import session_hash, session_of
+from ci_theory.sweeps.staged import Kept
 from ci_theory.sweeps.store import Store
 
 
@@ -82,6 +84,7 @@ class LocalEngine:
         """Yield outcomes as they come."""
         count = lanes(worker.programs.devices)
         waiting = iter(jobs)
+        worker.stopping.clear()
         with one_lapack_thread(worker.programs.devices), ThreadPoolExecutor(count) as pool:
             running: set[Future[Outcome]] = set()
             try:
@@ -94,6 +97,7 @@ class LocalEngine:
                     for future in done:
                         yield future.result()
             finally:
+                worker.stopping.set()  # long runs stop after their stage and keep their state
                 pool.shutdown(cancel_futures=True)
 
 
@@ -122,12 +126,14 @@ class Worker:
         plan = store.plans[0]
         self.programs = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
         self._smaller: dict[Shape, int] = {}
+        self.stopping = threading.Event()
 
     def compute(self, job: Job) -> Outcome:
         """Compute and store a chunk unless it is stored already or another process has it.
 
         Raises:
             BadInput: one run does not fit in memory, or the part cannot be written.
+            Stopped: ``stopping`` was set during a run in stages.
         """
         plan = self.store.plans[job.plan]
         chunk = plan.chunk(job.chunk)
@@ -136,12 +142,18 @@ class Worker:
                 return Outcome(job, "found", chunk.valid)
             if not mine:
                 return Outcome(job, "held", chunk.valid)
-            measures, batch = self._run(plan, chunk)
+            measures, batch = self._run(job, plan, chunk)
             about = {"session": self._session, "batch": batch}
             not_finite = self.store.write(job.plan, job.chunk, measures, about)
+            self._kept(job, plan, batch).drop()
         return Outcome(job, "done", chunk.valid, not_finite, batch)
 
-    def _run(self, plan: Plan, chunk: Chunk) -> tuple[dict[str, Any], int]:
+    def _kept(self, job: Job, plan: Plan, batch: int) -> Kept:
+        about = {"plan": plan.hash, "session": self._session, "batch": batch}
+        name = self.store.name(job.plan, job.chunk)
+        return Kept(self.store.folder / "unfinished", name, about, self.stopping)
+
+    def _run(self, job: Job, plan: Plan, chunk: Chunk) -> tuple[dict[str, Any], int]:
         """Run a chunk, halving the runs that go at a time as long as memory runs out."""
         planned = chunk.group.shape
         arguments = plan.arguments(chunk)
@@ -149,7 +161,8 @@ class Worker:
             most = self._smaller.get(planned, planned.batch)
             shape = self.programs.fitted(planned, most)
             try:
-                return self.programs.call(shape, plan.sweep.seed, arguments), shape.batch
+                keep = self._kept(job, plan, shape.batch)
+                return self.programs.call(shape, plan.sweep.seed, arguments, keep), shape.batch
             except Exception as problem:
                 if not out_of_memory(problem):
                     raise

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from ci_theory._keys import key_for
 from ci_theory._record import Kind, build
 from ci_theory.phenomena import Phenomenon
 from ci_theory.sweeps.cost import Cost, cost_of
+from ci_theory.sweeps.staged import FROM_TO, Checkpoint, Staged, run_sample, run_stages
 
 DEVICES = ("cpu", "gpu", "tpu")
 _KEPT = 8  # executables kept per process: chunks come group by group
@@ -102,6 +104,12 @@ class Programs:
         self._costs: dict[tuple, Cost] = {}
 
     @property
+    def steps(self) -> int:
+        """Steps of a simulation in stages; 0 of any other."""
+        stages = self.phenomenon.stages
+        return int(max(self.inner[stages.axis])) if stages else 0
+
+    @property
     def inner_points(self) -> int:
         """Inner points a run: m."""
         return max((len(v) for v in self.inner.values()), default=1)
@@ -125,8 +133,15 @@ class Programs:
 
     def _cost(self, statics: Mapping[str, Any], capacity: Mapping[str, int]) -> Cost:
         one = self._one(statics, capacity)
+        like = np.uint32(0), dict(self.inner)
+        run = self._runs_like(())
         try:
-            return cost_of(one, np.uint32(0), dict(self.inner), self._runs_like(()))
+            if isinstance(one, Staged):
+                begun, state = cost_of(one.begin, like, run), jax.eval_shape(one.begin, like, run)
+                step = cost_of(one.advance, (*like, *FROM_TO), (run, state))
+                most = [max(pair) for pair in zip(begun[1:], step[1:], strict=True)]
+                return Cost(begun.work + self.steps * step.work, *most)
+            return cost_of(one, like, run)
         except (MemoryError, OverflowError, ValueError, TypeError) as problem:
             sizes = [v for v in (*statics.values(), *capacity.values()) if isinstance(v, int)]
             if isinstance(problem, (ValueError, TypeError)) and max(sizes, default=0) < 10**8:
@@ -155,16 +170,49 @@ class Programs:
 
     def memory(self, shape: Shape) -> float:
         """Return the bytes a call takes on one device, by the compiler's own account."""
-        found = self.compiled(shape).memory_analysis()
+        made = self.compiled(shape)
+        found = (made.advance if isinstance(made, Staged) else made).memory_analysis()
         if found is None:
             return 0.0
         parts = ("temp", "argument", "output")
         return float(sum(getattr(found, f"{part}_size_in_bytes") for part in parts))
 
-    def call(self, shape: Shape, seed: int, runs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Run ``shape.chunk`` runs: every measure as (chunk, m) on the host."""
-        made = self.compiled(shape)(np.uint32(seed), dict(self.inner), dict(runs))
-        return {name: np.asarray(value) for name, value in made.items()}
+    def call(
+        self,
+        shape: Shape,
+        seed: int,
+        runs: Mapping[str, Any],
+        keep: Checkpoint | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Run ``shape.chunk`` runs: every measure as (chunk, m) on the host.
+
+        Args:
+            shape: of the program.
+            seed: of the sweep.
+            runs: what differs between them.
+            keep: where a simulation in stages keeps its state; None runs it in one go.
+
+        Raises:
+            Stopped: ``keep`` asked to stop, and has the state.
+        """
+        made, shared = self.compiled(shape), (np.uint32(seed), dict(self.inner))
+        if isinstance(made, Staged):
+            found = run_stages(made, shared, dict(runs), self.steps, keep)
+        else:
+            found = made(shared, dict(runs))
+        return {name: np.asarray(value) for name, value in found.items()}
+
+    def sample(self, shape: Shape, seed: int, runs: Mapping[str, Any], seconds: float) -> float:
+        """Work for at least so many seconds and return how many calls' worth was done."""
+        made, shared = self.compiled(shape), (np.uint32(seed), dict(self.inner))
+        begun, done = time.perf_counter(), 0.0
+        while done == 0 or (time.perf_counter() - begun < seconds and done < 100):
+            if isinstance(made, Staged):
+                done += run_sample(made, shared, dict(runs), self.steps, seconds)
+            else:
+                jax.block_until_ready(made(shared, dict(runs)))
+                done += 1
+        return done
 
     def _runs_like(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """Describe what differs from run to run: the address of its key and its numbers."""
@@ -179,15 +227,21 @@ class Programs:
         return found
 
     def _one(self, statics: Mapping[str, Any], capacity: Mapping[str, int]) -> Any:
-        phenomenon = self.phenomenon
+        """Return the simulation as ``f(shared, run) -> measures``, or its ``Staged`` parts.
+
+        ``shared`` is (seed, inner) and, when a staged one advances, the steps from and to which
+        it does; its ``run`` is then a pair with the state.
+        """
+        phenomenon, stages = self.phenomenon, self.phenomenon.stages
         names = list(phenomenon.measure_info)
         wanted = (self.inner_points,) if self.inner else ()
 
-        def one(seed: Any, inner: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-            key = key_for(seed, run["high"], run["low"], run["replicate"])
-            params: Any = build(phenomenon.params, {**statics, **run["numbers"], **inner})
-            with jax.default_matmul_precision("highest"):  # no 10-bit products on accelerators
-                measures = phenomenon.simulate(key, params, capacity)
+        def given(shared: Any, run: Any) -> tuple[Any, Any]:
+            key = key_for(shared[0], run["high"], run["low"], run["replicate"])
+            values = {**statics, **run["numbers"], **shared[1]}
+            return key, build(phenomenon.params, values)
+
+        def told(measures: Any) -> dict[str, Any]:
             made = {name: jnp.asarray(getattr(measures, name), float) for name in names}
             for name, value in made.items():
                 if value.shape != wanted:
@@ -196,32 +250,62 @@ class Programs:
                     )
             return {name: value.reshape(self.inner_points) for name, value in made.items()}
 
-        return one
+        def one(shared: Any, run: Any) -> dict[str, Any]:
+            with jax.default_matmul_precision("highest"):  # no 10-bit products on accelerators
+                return told(phenomenon.simulate(*given(shared, run), capacity))
+
+        if stages is None:
+            return one
+
+        def begin(shared: Any, run: Any) -> Any:
+            with jax.default_matmul_precision("highest"):
+                return stages.begin(*given(shared, run), capacity)
+
+        def advance(shared: Any, pair: Any) -> Any:
+            run, state = pair
+            with jax.default_matmul_precision("highest"):
+                return stages.advance(*given(shared, run), capacity, state, *shared[2:])
+
+        def finish(shared: Any, pair: Any) -> dict[str, Any]:
+            run, state = pair
+            return told(stages.finish(given(shared, run)[1], state))
+
+        return Staged(begin, advance, finish)
 
     def _compile(self, shape: Shape) -> Any:
         one = self._one(dict(shape.statics), dict(shape.capacity))
+        shared, runs = (np.uint32(0), dict(self.inner)), self._runs_like((shape.chunk,))
+        if not isinstance(one, Staged):
+            return self._over_runs(shape, one, shared, runs)
+        state = jax.eval_shape(jax.vmap(one.begin, (None, 0)), shared, runs)
+        return Staged(
+            self._over_runs(shape, one.begin, shared, runs),
+            self._over_runs(shape, one.advance, (*shared, *FROM_TO), (runs, state)),
+            self._over_runs(shape, one.finish, shared, (runs, state)),
+        )
+
+    def _over_runs(self, shape: Shape, function: Any, shared: Any, each: Any) -> Any:
+        """Compile a function of one run for all runs of a chunk, over the devices."""
         devices = self.devices[: self.sharing(shape.chunk)]
         share = shape.chunk // len(devices)
         size = shape.batch if shape.batch > 1 else None
 
-        def call(seed: Any, inner: Any, runs: Any) -> Any:
-            def each(run: Any) -> Any:
-                return one(seed, inner, run)
+        def call(shared: Any, each: Any) -> Any:
+            def one(run: Any) -> Any:
+                return function(shared, run)
 
             if shape.batch >= share:
-                return jax.vmap(each)(runs)
-            return jax.lax.map(each, runs, batch_size=size)
+                return jax.vmap(one)(each)
+            return jax.lax.map(one, each, batch_size=size)
 
         mesh = Mesh(np.array(devices), ("runs",), axis_types=(AxisType.Auto,))
         if len(devices) > 1:
-            split = (P(), P(), P("runs"))
             call = jax.shard_map(
-                call, mesh=mesh, in_specs=split, out_specs=P("runs"), check_vma=False
+                call, mesh=mesh, in_specs=(P(), P("runs")), out_specs=P("runs"), check_vma=False
             )
         whole, parted = NamedSharding(mesh, P()), NamedSharding(mesh, P("runs"))
-        program = jax.jit(call, in_shardings=(whole, whole, parted), out_shardings=parted)
-        runs = self._runs_like((shape.chunk,))
-        return program.lower(np.uint32(0), dict(self.inner), runs).compile()
+        program = jax.jit(call, in_shardings=(whole, parted), out_shardings=parted)
+        return program.lower(shared, each).compile()
 
 
 def dtype_of(kind: type) -> Any:

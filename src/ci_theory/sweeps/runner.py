@@ -13,7 +13,7 @@ from ci_theory.phenomena import load
 from ci_theory.sweeps.claims import PLAN, Claims
 from ci_theory.sweeps.engines import Engine, Job, LocalEngine, Worker, one_lapack_thread
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.parts import Damaged
+from ci_theory.sweeps.parts import Damaged, Parts
 from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
 from ci_theory.sweeps.program import Programs, devices_of, lanes
 from ci_theory.sweeps.progress import Progress
@@ -88,7 +88,8 @@ def _compute(
         return worker.claims.free(int(plan), int(chunk))
 
     try:
-        store.parts.sweep_leftovers(free)
+        for parts in (store.parts, Parts(store.folder / "unfinished")):
+            parts.sweep_leftovers(free)
         wanted = [p for p in store.plans if p.start < sweep.replicates]
         places = list(chunks_of_shard(wanted, shard))
         pending, damaged = _pending(store, worker, places)
@@ -294,11 +295,9 @@ def _measure(programs: Programs, plan: Plan, todo: Sequence[Group]) -> tuple[flo
     compiling = time.perf_counter() - begun
     short = dataclasses.replace(plan, groups=(dataclasses.replace(probe, chunk=size),))
     arguments = short.arguments(short.chunk(0))
-    programs.call(shape, plan.sweep.seed, arguments)
-    begun, calls = time.perf_counter(), 0
-    while calls == 0 or (time.perf_counter() - begun < 0.5 and calls < 100):
-        programs.call(shape, plan.sweep.seed, arguments)
-        calls += 1
+    programs.sample(shape, plan.sweep.seed, arguments, 0.0)
+    begun = time.perf_counter()
+    calls = programs.sample(shape, plan.sweep.seed, arguments, 0.5)
     taken = (time.perf_counter() - begun) / calls
     running = taken * sum(work.values()) / (probe.work * size)
     together = min(lanes(programs.devices), len(todo))

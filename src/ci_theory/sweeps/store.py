@@ -5,6 +5,7 @@
     plan-000.json            the sweep and its layout; plan-001.json adds replicates, and so on
     parts/000-000017-<hash>.npz    the results of one chunk, named by plan, chunk and plan hash
     session-<hash>.json      libraries, device and revision under which parts were made
+    unfinished/              states of long runs, kept once a minute until their chunk is stored
     lock                     who works on what (advisory)
 
 A part that exists is complete. Stores of one plan merge by copying files.
@@ -182,8 +183,10 @@ class Store:
 
 
 def _ours(name: str) -> bool:
-    known = name in ("parts", "lock") or name.startswith(("plan-", "session-"))
-    return known and (name in ("parts", "lock") or name.endswith((".json", ".tmp")))
+    fixed = ("parts", "unfinished", "lock")
+    return name in fixed or (
+        name.startswith(("plan-", "session-")) and name.endswith((".json", ".tmp"))
+    )
 
 
 def _read_plan(file: Path) -> Plan:
