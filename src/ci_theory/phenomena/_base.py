@@ -95,19 +95,20 @@ class Stages:
         advance: ``advance(key, params, capacity, state, since, until) -> state``: the state at
             step ``since`` goes on to step ``until`` (both traced and the same for runs side by
             side), measuring on the way whatever was to be measured.
-        finish: ``finish(params, state) -> measures``.
+        finish: ``finish(key, params, capacity, state) -> measures``.
     """
 
     axis: str
     begin: Callable[[Key, Any, Mapping[str, int]], Any]
     advance: Callable[[Key, Any, Mapping[str, int], Any, Any, Any], Any]
-    finish: Callable[[Any, Any], Any]
+    finish: Callable[[Key, Any, Mapping[str, int], Any], Any]
 
     def whole(self, key: Key, params: Any, capacity: Mapping[str, int]) -> Any:
         """Run from the first step to the last in one go."""
         state = self.begin(key, params, capacity)
         last = jnp.max(jnp.asarray(getattr(params, self.axis)))
-        return self.finish(params, self.advance(key, params, capacity, state, 0, last))
+        state = self.advance(key, params, capacity, state, 0, last)
+        return self.finish(key, params, capacity, state)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,24 @@
 """Grokking of modular arithmetic: training answers first, all others later, or never."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
 from ci_theory._record import inner, record, static, traced
-from ci_theory._types import Array, Float, Key
-from ci_theory.biases.class_noise import corrupted
+from ci_theory._types import Array, Float, Int, Key
+from ci_theory.biases.class_noise import Taught, corrupted
 from ci_theory.biases.subset import subset
 from ci_theory.locate.crossing import Crossing
+from ci_theory.locate.survival import Survival
 from ci_theory.measure import fourier
-from ci_theory.phenomena._base import Break, Phenomenon, measured
+from ci_theory.phenomena._base import Break, Phenomenon, Stages, measured
 from ci_theory.systems import quadratic
 from ci_theory.tasks import modular
 from ci_theory.training import optimiser
+from ci_theory.training.batches import Batch, drawn
 
 LOSSES = {"squared": optimiser.squared_error, "entropy": optimiser.cross_entropy}
 """Losses by name: squared distance from the one-hot answer, cross-entropy."""
@@ -29,6 +32,10 @@ class Params:
     operation: str = static("add", choices=tuple(modular.OPERATIONS), doc="what is to be learnt")
     width: int = static(128, low=1, high=10**6, unit="neurons", doc="hidden neurons")
     loss: str = static("squared", choices=tuple(LOSSES), doc="what training minimises")
+    batch: int = static(
+        0, low=0, high=10**6, unit="questions", doc="training questions a step; 0 is all"
+    )
+    precision: str = static("float64", choices=("float32", "float64"), doc="of the training")
     fraction: float = traced(
         0.6, above=0, high=1, unit="", doc="share of all questions that is trained on"
     )
@@ -41,8 +48,9 @@ class Params:
     repeats: int = traced(1, low=1, unit="copies", doc="times that a repeated question counts")
     decay: float = traced(1.0, low=0, unit="1/rate", doc="weight decay of AdamW")
     rate: float = traced(0.01, above=0, unit="", doc="step size of AdamW")
+    warm_up: int = traced(0, low=0, unit="steps", doc="steps over which the step size grows")
     scale: float = traced(1.0, above=0, unit="", doc="scale of the initial weights")
-    step: int = inner(500, low=0, unit="steps", doc="training steps, full batch")
+    step: int = inner(500, low=0, unit="steps", doc="training steps")
 
 
 @record
@@ -65,6 +73,9 @@ class Measures:
     restored: Float[Array, " m"] = measured(
         unit="share", doc="of the training questions: answered rightly though taught wrongly"
     )
+    inverted: Float[Array, " m"] = measured(
+        unit="share", doc="of the questions taught wrongly: answered rightly"
+    )
     restricted_loss: Float[Array, " m"] = measured(
         unit="loss", doc="loss on all questions of the key waves alone"
     )
@@ -77,43 +88,105 @@ class Measures:
     weight_norm: Float[Array, " m"] = measured(unit="weight", doc="Euclidean norm of all weights")
 
 
-def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
-    """Train one network and measure it after every number of steps asked for."""
-    questions, answers = modular.table(params.operation, params.p)
-    place, size = modular.places(params.operation, params.p)
-    pairs, right = jnp.asarray(questions), jnp.asarray(answers)
+class _World(NamedTuple):
+    """What one network is trained and tested on; arrays over all P questions.
 
+    Attributes:
+        pairs: the questions, (P, 2).
+        right: their answers.
+        taught: the answers taught, and whether they are wrong.
+        weights: copies of each question in the training set.
+        train: 1 for a training question, else 0.
+    """
+
+    pairs: Int[Array, "P 2"]
+    right: Int[Array, " P"]
+    taught: Taught
+    weights: Float[Array, " P"]
+    train: Float[Array, " P"]
+
+
+def _world(key: Key, params: Params) -> _World:
+    questions, answers = modular.table(params.operation, params.p)
+    right, kind = jnp.asarray(answers), jnp.dtype(params.precision)
     there = modular.training(key, len(answers), jnp.asarray(params.fraction))
     taught = corrupted(key, right, params.p, there, jnp.asarray(params.corrupted))
     often = subset(stream(key, "repeated"), there, jnp.asarray(params.repeated))
-    weights = jnp.where(often, params.repeats, 1) * there.astype(float)
-    train, test = there.astype(float), 1.0 - there.astype(float)
-    loss = LOSSES[params.loss]
+    weights = jnp.where(often, params.repeats, 1) * there
+    return _World(jnp.asarray(questions), right, taught, weights.astype(kind), there.astype(kind))
 
-    def objective(network: quadratic.Weights) -> Array:
-        return loss(quadratic.apply(network, pairs), taught.labels, weights)
+
+def _course(key: Key, params: Params) -> optimiser.Course:
+    world, loss = _world(key, params), LOSSES[params.loss]
+    place, size = modular.places(params.operation, params.p)
+    pairs, right, taught, weights, train = world
+    test = 1 - train
+
+    def objective(network: quadratic.Weights, batch: Batch | None = None) -> Array:
+        if batch is None:
+            return loss(quadratic.apply(network, pairs), taught.labels, weights)
+        rows, used = batch
+        logits = quadratic.apply(network, pairs[rows])
+        return loss(logits, taught.labels[rows], weights[rows] * used.astype(weights.dtype))
 
     def measure(network: quadratic.Weights) -> Measures:
         logits = quadratic.apply(network, pairs)
         waves = fourier.split(logits, place, size)
         answer = jnp.argmax(logits, axis=1)
-        trained = jnp.sum(train)
+        trained, wrong = jnp.sum(train), jnp.sum(taught.wrong)
+        restored = jnp.sum(taught.wrong & (answer == right))
         return Measures(
             train_loss=loss(logits, taught.labels, train),
             test_loss=loss(logits, right, test),
             train_accuracy=train @ (answer == taught.labels) / trained,
             test_accuracy=test @ (answer == right) / jnp.sum(test),
             memorised=jnp.sum(taught.wrong & (answer == taught.labels)) / trained,
-            restored=jnp.sum(taught.wrong & (answer == right)) / trained,
+            restored=restored / trained,
+            inverted=restored / jnp.maximum(wrong, 1),
             restricted_loss=loss(waves.restricted, right, jnp.ones_like(train)),
             excluded_loss=loss(waves.excluded, taught.labels, train),
             participation=fourier.participation(network.out),
             weight_norm=jnp.sqrt(sum(jnp.sum(w**2) for w in network)),
         )
 
-    rule = optimiser.AdamW(rate=params.rate, decay=params.decay)
+    return optimiser.Course(
+        loss=objective,
+        rule=optimiser.AdamW(rate=params.rate, decay=params.decay, warm_up=params.warm_up),
+        steps=jnp.asarray(params.step),
+        measure=measure,
+        draw=drawn(key, train > 0, params.batch) if params.batch else None,
+    )
+
+
+def _begin(key: Key, params: Params, capacity: Mapping[str, int]) -> optimiser.State:
     network = quadratic.init(key, params.p, params.width, jnp.asarray(params.scale))
-    return optimiser.train(objective, network, rule, jnp.asarray(params.step), measure).measures
+    network = jax.tree.map(lambda w: w.astype(params.precision), network)
+    return optimiser.begin(_course(key, params), network)
+
+
+def _advance(
+    key: Key,
+    params: Params,
+    capacity: Mapping[str, int],
+    state: optimiser.State,
+    since: Array,
+    until: Array,
+) -> optimiser.State:
+    return optimiser.advance(_course(key, params), state, since, until)
+
+
+def _finish(
+    key: Key, params: Params, capacity: Mapping[str, int], state: optimiser.State
+) -> Measures:
+    return optimiser.finish(_course(key, params), state).measures
+
+
+STAGES = Stages(axis="step", begin=_begin, advance=_advance, finish=_finish)
+
+
+def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
+    """Train one network and measure it after every number of steps asked for."""
+    return STAGES.whole(key, params, capacity)
 
 
 def _rule(params: Any) -> str | None:
@@ -144,6 +217,7 @@ PHENOMENON = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
+    stages=STAGES,
     rule=_rule,
     predictions=(),
     breaks=(
@@ -151,19 +225,37 @@ PHENOMENON = Phenomenon(
             name="grokking",
             axis="step",
             measure="test_accuracy",
-            locator=Crossing(level=0.95, direction="up"),
+            locator=Survival(level=0.95),
         ),
         Break(
             name="memorisation",
             axis="step",
             measure="train_accuracy",
-            locator=Crossing(level=0.95, direction="up"),
+            locator=Survival(level=0.95),
         ),
         Break(
             name="critical fraction",
             axis="fraction",
             measure="test_accuracy",
             locator=Crossing(level=0.5, direction="up"),
+        ),
+        Break(
+            name="the rule appears",
+            axis="decay",
+            measure="test_accuracy",
+            locator=Crossing(level=0.9, direction="up", log_axis=None),
+        ),
+        Break(
+            name="inversion",
+            axis="decay",
+            measure="inverted",
+            locator=Crossing(level=0.5, direction="up", log_axis=None),
+        ),
+        Break(
+            name="collapse",
+            axis="decay",
+            measure="train_accuracy",
+            locator=Crossing(level=0.5, direction="down", log_axis=None),
         ),
     ),
 )

@@ -268,7 +268,7 @@ class Programs:
 
         def finish(shared: Any, pair: Any) -> dict[str, Any]:
             run, state = pair
-            return told(stages.finish(given(shared, run)[1], state))
+            return told(stages.finish(*given(shared, run), capacity, state))
 
         return Staged(begin, advance, finish)
 

@@ -36,7 +36,7 @@ def advance(key, params, capacity, state, since, until):
     return jax.lax.fori_loop(since, until, step, (place, rows))
 
 
-def finish(params, state):
+def finish(key, params, capacity, state):
     return Measures(place=state[1])
 
 
