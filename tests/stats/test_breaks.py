@@ -8,7 +8,7 @@ from check_toy import TOY, exact, prediction, sweep
 
 from ci_theory import Status
 from ci_theory.check.breaks import _visible, locate_breaks
-from ci_theory.locate import Peak
+from ci_theory.locate import Peak, Survival
 from ci_theory.phenomena import Break
 
 PLACES = np.linspace(-1.0, 5.0, 19).tolist()
@@ -140,6 +140,34 @@ def test_breaks_of_axes_that_were_not_swept_are_not_looked_for(tops):
     found = locate_breaks(tops, dataclasses.replace(TOY, breaks=(elsewhere,)))
     assert found.found == ()
     assert found.table() == []
+
+
+def test_runs_that_never_break_are_told_as_such(tops):
+    """The third slice stays below the level to its end: censored, as the formula says."""
+    reaches = Break(name="reaches", axis="place", measure="bump", locator=Survival(level=0.7))
+    toy = dataclasses.replace(TOY, breaks=(reaches,))
+    report = locate_breaks(tops, toy)
+    first, _, late = report.found
+    assert (first.measured.status, first.measured.reached) == (Status.OK, 30)
+    assert (late.measured.status, late.predicted.status) == (Status.CENSORED, Status.NO_BREAK)
+    assert late.measured.reached == 0
+    assert late.agrees is True
+    assert late.covers is None
+    assert report.table()[2]["measured"] == "not by the end [5, inf]"
+    assert "0 of 30 runs broke" in report.table()[2]["note"]
+    body = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert body["breaks"][2]["measured"]["reached"] == 0
+    # a prediction that breaks before the runs were given up is contradicted
+    early = dataclasses.replace(with_bump(shifted(-7.0)), breaks=(reaches,))
+    assert locate_breaks(tops, early).found[2].agrees is False
+
+
+def test_a_break_may_look_at_the_end_of_an_axis_only(tops):
+    ends = dataclasses.replace(TOY.breaks[0], last=("top",))
+    report = locate_breaks(tops, dataclasses.replace(TOY, breaks=(ends,)))
+    assert [one.at for one in report.found] == [{"top": 9.0}]
+    untold = dataclasses.replace(TOY, breaks=(ends,), predictions=())
+    assert "no prediction speaks" in locate_breaks(tops, untold).note
 
 
 def test_intervals_cover_in_nineteen_slices_of_twenty():

@@ -73,6 +73,8 @@ class Located:
             return None
         if self.measured.status in _FOUND:
             return bool(self._holds(self.predicted_low, self.predicted_high))
+        if self.measured.status == Status.CENSORED and np.isfinite(self.predicted_high):
+            return self.measured.low <= self.predicted_high
         if self.may_vanish:
             return True
         return False if self.visible else None
@@ -101,6 +103,8 @@ class Breaks:
         """How many intervals miss, and how many would by chance."""
         told = [one.covers for one in self.found if one.covers is not None]
         beyond = [one.agrees for one in self.found].count(False)
+        if not told and not any(one.agrees is not None for one in self.found):
+            return "no prediction speaks about these breaks"
         return (
             f"{told.count(False)} of {len(told)} intervals miss the predicted break ("
             f"{0.05 * len(told):.2g} would by chance, each has 95 % coverage); "
@@ -167,6 +171,10 @@ def _slices(
     others = [name for name in names if name != kind.axis]
     curves = [Estimate(*(np.moveaxis(a, position, -1) for a in e)) for e in estimates]
     for index in np.ndindex(values.shape[:-2]):
+        if any(
+            n in kind.last and i < len(dataset[n]) - 1 for n, i in zip(others, index, strict=True)
+        ):
+            continue
         at = {n: _plain(dataset[n].values[i]) for n, i in zip(others, index, strict=True)}
         there = [Estimate(*(a[index] for a in e)) for e in curves]
         speaking = next((e for e in there if np.isfinite(e.value).sum() >= 3), None)
@@ -295,12 +303,16 @@ def _row(one: Located) -> dict[str, str]:
     measured, expected = MESSAGES[Status(m.status)], MESSAGES[Status(p.status)]
     if m.status in _FOUND:
         measured = f"{m.value:.4g} [{m.low:.4g}, {m.high:.4g}]"
+    if m.status == Status.CENSORED:
+        measured = f"not by the end [{m.low:.4g}, inf]"
     if p.status in _FOUND:
         expected = f"{p.value:.4g}"
         if one.predicted_low < one.predicted_high:
             expected += f" [{one.predicted_low:.4g}, {one.predicted_high:.4g}]"
     words = {None: "-", True: "yes", False: "NO"}
     notes = ["heavy tails at the break"] if one.delicate else []
+    if m.reached is not None and m.reached < m.replicates:
+        notes.append(f"{m.reached} of {m.replicates} runs broke")
     if m.status == Status.NO_BREAK and p.status in _FOUND and not one.visible:
         notes.append("predicted break too small for these replicates")
     return {
@@ -350,4 +362,5 @@ def _point_json(point: BreakPoint) -> dict[str, Any]:
         "status": status.name,
         "replicates": int(point.replicates),
         "excluded": int(point.excluded),
+        "reached": point.reached,
     }

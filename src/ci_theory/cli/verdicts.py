@@ -79,22 +79,38 @@ def print_breaks(found: Breaks) -> None:
         first = these[0]
         print(f"{kind}: place on the axis {first.kind.axis} where {first.kind.measure} breaks")
         others = list(first.at)
+        single = ["runs"] if first.measured.reached is not None else []
+        foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree"]
+        rows = []
+        for one in these:
+            last = _told(one) if foretold else []
+            rows.append([*(number(one.at[k], 4) for k in others), *_measured(one), *last])
         print_table(
-            [*others, "measured [95 %]", "predicted [slack]", "formula", "agree"],
-            [[*(number(one.at[k], 4) for k in others), *_break_row(one)] for one in these],
-            right=[*others, "formula"],
+            [*others, *single, "measured [95 %]", *foretold], rows, right=[*others, "formula"]
         )
         if any(one.delicate for one in these):
             print("  * heavy tails at the break: the interval may be too narrow")
     print_lines([("", found.note)], width=0)
 
 
-def _break_row(one: Located) -> list[str]:
-    """Return what is known of one break, as text: measured, predicted, closed form, agreement."""
-    m, p = one.measured, one.predicted
+def _untold(these: list[Located]) -> bool:
+    """Say whether neither a prediction nor a formula speaks about any of these breaks."""
+    silent = [one.predicted.status == Status.OUT_OF_SCOPE for one in these]
+    return all(silent) and not any(np.isfinite(one.closed_form) for one in these)
+
+
+def _measured(one: Located) -> list[str]:
+    """Return a measured break as text; before it how many runs broke, if each is looked at."""
+    m = one.measured
+    runs = [] if m.reached is None else [f"{m.reached} of {m.replicates}"]
+    return [*runs, _place(m, m.low, m.high) + ("*" if one.delicate else "")]
+
+
+def _told(one: Located) -> list[str]:
+    """Return what is known of one break beforehand, as text: predicted, closed form, agreement."""
+    p = one.predicted
     exact = one.predicted_low == one.predicted_high and np.isfinite(p.value)
     return [
-        _place(m, m.low, m.high) + ("*" if one.delicate else ""),
         number(p.value, 4) if exact else _place(p, one.predicted_low, one.predicted_high),
         number(one.closed_form, 4),
         {None: "-", True: "yes", False: "NO"}[one.agrees],
@@ -104,6 +120,8 @@ def _break_row(one: Located) -> list[str]:
 def _place(point: BreakPoint, low: float, high: float) -> str:
     if np.isfinite(point.value):
         return f"{number(point.value, 4)} [{number(low, 4)}, {number(high, 4)}]"
+    if point.status == Status.CENSORED:
+        return f"not by the end [{number(low, 4)}, {number(high, 4)}]"
     short = {Status.NO_BREAK: "none", Status.OUT_OF_SCOPE: "-"}
     return short.get(Status(point.status), MESSAGES[Status(point.status)])
 

@@ -79,6 +79,8 @@ def strip_of(axes: Axes, breaks: Sequence[tuple[Any, Any, float | None]]) -> Non
             ends = max(measured.low, left), min(measured.high, right)
             axes.plot(ends, [row, row], color=colour, lw=2.4, alpha=0.6, solid_capstyle="butt")
             axes.plot([measured.value], [row], color=colour, marker="o", ms=2.4, ls="none")
+        if measured is not None and measured.status == Status.CENSORED:
+            axes.plot([max(measured.low, left)], [row], color=colour, marker=">", ms=4, ls="none")
     axes.set_ylim(len(breaks) - 0.3, -0.7)
     axes.set_ylabel("break", rotation=0, ha="right", va="center")
     axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False, which="both")
@@ -89,12 +91,32 @@ def strip_of(axes: Axes, breaks: Sequence[tuple[Any, Any, float | None]]) -> Non
 def places(
     axes: Axes, x: Sequence[float], measured: Sequence[Any], colour: Any, marker: str, label: str
 ) -> None:
-    """Draw where curves break, against a second axis, with intervals; no break, no symbol."""
-    real = [(v, m) for v, m in zip(x, measured, strict=True) if m.status == Status.OK]
-    at, value = [v for v, _ in real], np.array([m.value for _, m in real])
-    bars = [value - [m.low for _, m in real], [m.high for _, m in real] - value]
+    """Draw where curves break, against a second axis, with intervals; no break, no symbol.
+
+    An interval without an upper end has an arrow; of a censored break only its lower end is
+    known, an arrow by itself.
+    """
+    known = [(v, m) for v, m in zip(x, measured, strict=True) if m.status == Status.OK]
+    at, value = [v for v, _ in known], np.array([m.value for _, m in known])
+    low, high = (np.array([getattr(m, side) for _, m in known]) for side in ("low", "high"))
+    top = np.where(np.isfinite(high), high, value)
+    bars = [value - np.where(np.isfinite(low), low, value), top - value]
     look: dict[str, Any] = {"ls": "none", "lw": 0.9, "mfc": "white", "mew": 0.9, "zorder": 3}
     axes.errorbar(at, value, yerr=bars, color=colour, marker=marker, label=label, **look)
+    open_ended = [(v, m.value) for v, m in known if not np.isfinite(m.high)]
+    late = [
+        (v, m.low)
+        for v, m in zip(x, measured, strict=True)
+        if m.status == Status.CENSORED and np.isfinite(m.low)
+    ]
+    for v, place in open_ended + late:
+        axes.annotate(
+            "",
+            (v, place),
+            (0, 14),
+            textcoords="offset points",
+            arrowprops={"arrowstyle": "<-", "color": colour, "lw": 0.9},
+        )
 
 
 def small_bars(axes: Axes, found: Sequence[series.Means]) -> bool:

@@ -47,7 +47,8 @@ class Prediction:
 
     ``evaluate(params, world)`` is pure and written for one point: every number in ``params`` is
     a traced float64 scalar (also n and p), strings are Python strings; ``world`` is what the
-    phenomenon's ``world`` built on the host for the static fields.
+    phenomenon's ``world`` built on the host for the static fields, or what its ``shared`` made
+    of that.
     """
 
     name: str
@@ -72,7 +73,8 @@ class Break:
     """A break point: where to look (axis, measure), how, and its closed form if it has one.
 
     ``closed_form(params)`` gives the place on the axis from the other parameters (plain Python
-    numbers), NaN where it says nothing; ``statement`` is that formula in a line.
+    numbers), NaN where it says nothing; ``statement`` is that formula in a line. Of the axes in
+    ``last`` only the last value is looked at: where training ended, say.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Break:
     locator: Locator
     statement: str = ""
     closed_form: Callable[[Any], float] | None = None
+    last: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,8 @@ class Phenomenon:
             phenomenon has no inner field.
         world: host-side (numpy) preparation for the predictions, from the static fields only;
             a pytree of arrays whose shapes take few values, or None.
+        shared: ``shared(params, world)``: what the predictions and decoys of a point have in
+            common. It is evaluated once and given to them in place of the world.
         rule: cross-field check of one point (plain numbers): a one-line problem, or None.
         stages: the parts of which ``simulate`` is the whole, if a run may take minutes.
     """
@@ -138,6 +143,7 @@ class Phenomenon:
     predictions: tuple[Prediction, ...]
     breaks: tuple[Break, ...] = ()
     world: Callable[[Any], Any] = lambda params: None
+    shared: Callable[[Any, Any], Any] = lambda params, world: world
     rule: Callable[[Any], str | None] = lambda params: None
     stages: Stages | None = None
 
