@@ -1,17 +1,62 @@
 """Every generic figure: what is on it, its labels, and bytes that never change."""
 
 import hashlib
+import json
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+import xarray
 
 from ci_theory._errors import BadInput
-from ci_theory.figures import curves, phase, style
+from ci_theory.figures import curves, phase, style, survival
+from ci_theory.phenomena import load
+
+
+def networks():
+    """Eight runs at three fractions that learn at scattered steps, or not at all."""
+    steps, fractions = np.array([0, 10, 30, 100, 300, 1000]), np.array([0.3, 0.5, 0.7])
+    axes = load("modular_grokking").axes
+    coords = {
+        name: (name, values, {"unit": axes[name].unit, "long_name": axes[name].doc})
+        for name, values in (("fraction", fractions), ("step", steps))
+    }
+    when = np.random.default_rng(1).uniform(20, 400, (3, 1, 8)) * np.array([9, 2, 1]).reshape(
+        3, 1, 1
+    )
+    dims = ("fraction", "step", "replicate")
+    found = {
+        "test_accuracy": (dims, (steps[None, :, None] > when).astype(float)),
+        "train_accuracy": (dims, np.broadcast_to(steps[None, :, None] > 20.0, (3, 6, 8)) * 1.0),
+    }
+    about = {"phenomenon": "modular_grokking", "fixed": json.dumps({"p": 23})}
+    return xarray.Dataset(found, coords, about)
+
+
+def test_the_share_of_runs_left_is_drawn_with_those_given_up():
+    data = networks()
+    assert survival.speaks(data)
+    left, right = survival.draw(data).axes
+    late = data.test_accuracy.to_numpy()[0, -1]
+    assert 0 < late.mean() < 1
+    ends = [line.get_ydata()[-1] for line in right.lines if line.get_marker() != "|"]
+    assert ends[0] == pytest.approx(1 - late.mean())
+    assert ends[1::2] == [0.0] * 3  # training answers are always learnt
+    given_up = [line for line in right.lines if line.get_marker() == "|"]
+    assert len(given_up) == np.sum(data.test_accuracy.to_numpy()[:, -1].min(axis=-1) == 0)
+    assert len(left.lines) == 3 * 2 * 8 + 1
+
+
+def test_curves_of_means_are_not_taken_for_single_runs(sweep):
+    assert not survival.speaks(sweep)
+    with pytest.raises(BadInput, match="single runs"):
+        survival.draw(sweep)
+
 
 DRAWINGS = {
     "curves": lambda data: curves.draw(data, decoys=("noise halved",), note="a note"),
     "curves along ridge": lambda data: curves.draw(data, x="ridge", colour="noise"),
+    "single runs": lambda data: survival.draw(networks(), note="a note"),
     "maps": lambda data: phase.draw(data, measure="test_error", x="n", y="ridge", panel="noise"),
 }
 

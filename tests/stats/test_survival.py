@@ -111,6 +111,7 @@ def test_survival_curve_is_the_product_limit():
     gone = survival_curve(Times(times.time, times.reached | True))
     assert gone.share[-1] == gone.low[-1] == 0
     assert gone.high[-1] == pytest.approx(1 - 0.025 ** (1 / 6))
+    assert gone.start == pytest.approx(0.025 ** (1 / 6))
 
 
 def test_the_band_covers_the_true_survival():

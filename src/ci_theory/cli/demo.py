@@ -12,7 +12,7 @@ from ci_theory._errors import BadInput
 from ci_theory.check import Report, Verdict, check
 from ci_theory.check.breaks import locate_breaks
 from ci_theory.cli import experiments, verdicts
-from ci_theory.figures import curves, style
+from ci_theory.figures import curves, style, survival
 from ci_theory.sweeps import read_sweep, run
 
 
@@ -52,7 +52,8 @@ def show(out: Path) -> int:
         reports.append(report)
         _tell("drawing")
         with style.applied():
-            drawn = curves.draw(data, title=sweep.title, note=_note(report))
+            picture = survival if survival.speaks(data) else curves
+            drawn = picture.draw(data, title=sweep.title, note=_note(report))
             files += style.save(drawn, out, name)
     print("figures")
     for file in files:
@@ -63,6 +64,8 @@ def show(out: Path) -> int:
 
 def _note(report: Report) -> str:
     """Say in a line what the check found."""
+    if not report.outcomes:
+        return "no formula is known: measured, not predicted"
     counts = Counter(outcome.verdict.value for outcome in report.outcomes)
     found = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"check of {len(report.outcomes)} predictions: {found}"

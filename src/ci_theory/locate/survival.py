@@ -35,12 +35,14 @@ class SurvivalCurve(NamedTuple):
         share: of runs that have not broken after it, (k,).
         low: lower end of the pointwise interval, (k,).
         high: upper end, (k,).
+        start: lower end before the first break, where the share is 1.
     """
 
     time: np.ndarray
     share: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    start: float
 
 
 def break_times(
@@ -83,28 +85,27 @@ def survival_curve(times: Times, confidence: float = 0.95) -> SurvivalCurve:
     """Estimate the share of runs that have not broken, with pointwise log-log intervals.
 
     Kaplan and Meier (1958); intervals by Greenwood's formula on log(-log share), as
-    ``scipy.stats.ecdf`` computes them. Where no run is left that formula has none: the interval
-    there is that of a binomial share of 0. Before the first break the share is 1.
+    ``scipy.stats.ecdf`` computes them. Where all runs or none are left that formula has none: the
+    interval there is that of a binomial share of 1 or 0.
 
     >>> curve = survival_curve(Times(np.array([1.0, 2.0, 3.0, 3.0]), np.array([1, 1, 0, 1]) > 0))
     >>> print(curve.time, curve.share)
     [1. 2. 3.] [0.75 0.5  0.25]
     """
     broke = times.time[times.reached]
+    edge = ((1 - confidence) / 2) ** (1 / len(times.time))
     if not len(broke):
-        return SurvivalCurve(broke, broke, broke, broke)
+        return SurvivalCurve(broke, broke, broke, broke, edge)
     found = ecdf(CensoredData(broke, right=times.time[~times.reached])).sf
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of the undefined end, which is replaced
         band = found.confidence_interval(confidence, method="log-log")
     use = np.isin(found.quantiles, broke)
     share = found.probabilities[use]
-    low, high = band.low.probabilities[use], band.high.probabilities[use]
-    none_left = 1 - ((1 - confidence) / 2) ** (1 / len(times.time))
     gone = share == 0
-    return SurvivalCurve(
-        found.quantiles[use], share, np.where(gone, 0.0, low), np.where(gone, none_left, high)
-    )
+    low = np.where(gone, 0.0, band.low.probabilities[use])
+    high = np.where(gone, 1 - edge, band.high.probabilities[use])
+    return SurvivalCurve(found.quantiles[use], share, low, high, edge)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
