@@ -16,12 +16,14 @@ class Scope(NamedTuple):
         outer: draws the traced and sized fields of one run, given the static ones.
         inner: draws the inner fields of one point.
         designs: runs with fields of their own, per program.
+        size: the static field that says how large a program is.
     """
 
     sizes: list[tuple[dict[str, Any], int]]
     outer: Callable[[Random, dict[str, Any]], dict[str, Any]]
     inner: Callable[[Random, dict[str, Any]], dict[str, float]]
     designs: int
+    size: str = "p"
 
 
 def spread(rng: Random, low: float, high: float, zero: float = 0.0) -> float:
@@ -128,6 +130,54 @@ def kernel_ridge(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     return {"ridge": spread(rng, 1e-5, 10.0, 0.1), "noise": spread(rng, 1e-2, 10.0, 0.15)}
 
 
+def copies(rng: Random, n: int) -> dict[str, Any]:
+    """Draw copies that share their labels."""
+    found = repeated(rng, "", n)
+    return {k: v for k, v in found.items() if k != "shared_noise"}
+
+
+def epochwise_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Rows near the inputs' number or the features', scales up to 1000 apart, copies."""
+    n = max(12, rows(rng, fixed["p"] if fixed["p"] and rng.random() < 0.5 else fixed["d"]))
+    return {
+        "n": n,
+        "signal": signal(rng),
+        "slow_variance": spread(rng, 1e-3, 1.0),
+        "slow_share": float(rng.choice([0.0, 1.0, rng.uniform(), rng.uniform()])),
+        **(copies(rng, n) if rng.random() < 0.5 else {"repeated_fraction": 0.0, "repeats": 1}),
+    }
+
+
+def moment(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Draw a time, a noise level and a decay."""
+    return {
+        "time": spread(rng, 0.03, 1e4),
+        "noise": spread(rng, 1e-2, 10.0, 0.15),
+        "decay": spread(rng, 1e-4, 1.0, 0.5),
+    }
+
+
+def linear_grokking(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Ratios from 1/5 to 5, starts from none to large, copies."""
+    n = round(fixed["d"] * spread(rng, 0.2, 5.0))
+    return {
+        "n": n,
+        "signal": spread(rng, 1e-4, 10.0, 0.1),
+        "start": spread(rng, 1e-2, 1e2, 0.1),
+        "tolerance": spread(rng, 1e-4, 1.0),
+        **(copies(rng, n) if rng.random() < 0.5 else {"repeated_fraction": 0.0, "repeats": 1}),
+    }
+
+
+def later(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Draw a time, a noise level and a decay for a start that is large."""
+    return {
+        "time": spread(rng, 0.1, 3e3),
+        "noise": spread(rng, 1e-5, 1.0, 0.3),
+        "decay": spread(rng, 1e-3, 1.0, 0.3),
+    }
+
+
 _SPECTRA: list[dict[str, Any]] = [
     {"spectrum": "isotropic"},
     {"spectrum": "two_block"},
@@ -141,6 +191,15 @@ _FEATURES: list[tuple[dict[str, Any], int]] = [
     for p, d in ((40, 6), (60, 30), (120, 10), (150, 16))
     for act in ("relu", "tanh")
 ]
+_SCALES: list[tuple[dict[str, Any], int]] = [
+    ({"d": d, "p": p, **s}, count)
+    for d, p, count in ((24, 0, 1500), (48, 0, 1000), (32, 20, 1000), (32, 64, 1000))
+    for s in (
+        {"spectrum": "two_block"},
+        {"spectrum": "power_law", "alpha": 1.2, "beta": 1.6},
+        {"spectrum": "power_law", "alpha": 2.0, "beta": 1.3},
+    )
+]
 
 SCOPES = {
     "ridge_peak": Scope(_SPECTRAL, ridge_peak, plain, 7),
@@ -152,4 +211,12 @@ SCOPES = {
         _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4
     ),
     "random_feature_peak": Scope(_FEATURES, random_feature_peak, kernel_ridge, 5),
+    "epochwise_descent": Scope(_SCALES, epochwise_descent, moment, 8, "d"),
+    "linear_grokking": Scope(
+        [({"d": d}, count) for d, count in ((30, 1500), (60, 1000), (120, 400))],
+        linear_grokking,
+        later,
+        18,
+        "d",
+    ),
 }

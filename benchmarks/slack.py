@@ -136,14 +136,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", help="write the table here too")
     parser.add_argument("--share", type=float, default=1.0, help="of the replicates")
-    parser.add_argument("--largest", type=int, default=10**6, help="leave out larger p")
+    parser.add_argument("--largest", type=int, default=10**6, help="leave out larger sizes")
     asked = parser.parse_args()
     enable_float64()
     began = time.process_time()
     found = {}
     for name in asked.phenomena:
         sizes = [(k, round(asked.share * r)) for k, r in SCOPES[name].sizes]
-        small = [size for size in sizes if size[0]["p"] <= asked.largest]
+        small = [size for size in sizes if size[0][SCOPES[name].size] <= asked.largest]
         found[name] = audit(name, SCOPES[name]._replace(sizes=small), asked.seed)
     points = sum(int(f.valid.sum()) for made in found.values() for f in made.values())
     table = {n: {k: summary(f, points) for k, f in made.items()} for n, made in found.items()}

@@ -68,7 +68,10 @@ class Peak:
         Raises:
             BadInput: see ``point.clean``.
         """
-        curve = clean(x, y, self.log_axis)
+        return self.of(clean(x, y, self.log_axis))
+
+    def of(self, curve: Curve) -> BreakPoint:
+        """Locate the peak of a clean curve; ``log_axis`` plays no part any more."""
         if len(curve.u) < 3 or len(curve.y) < (1 if curve.formula else 3):
             return missing(Status.NOT_FINITE, curve)
         top = summit(curve.y.mean(axis=0))

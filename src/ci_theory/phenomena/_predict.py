@@ -102,6 +102,7 @@ def _compiled(phenomenon: Phenomenon, words: tuple) -> Any:
 
     def one(numbers: dict[str, Any], world: Any) -> dict[str, tuple[Estimate, dict[str, Any]]]:
         params: Any = build(phenomenon.params, {**numbers, **dict(words)})
+        world = phenomenon.shared(params, world)
         return {
             form.name: (
                 form.evaluate(params, world),

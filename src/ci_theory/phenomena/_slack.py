@@ -17,7 +17,7 @@ isotropic covariance; ``held`` h = leverage of a row in [0, 1]; p parameters. ``
 
 import jax.numpy as jnp
 
-from ci_theory._types import Scalar
+from ci_theory._types import Array, Scalar
 
 FEWEST_FREE = 10.0
 """Below this ``free`` the means are too heavy-tailed for a normal error bar."""
@@ -102,3 +102,28 @@ def row_residual(noise: Scalar, signal: Scalar, held: Scalar, free: Scalar, p: S
 def leverage(held: Scalar, free: Scalar, p: Scalar) -> Scalar:
     """Bound the deviation of the mean leverage of the heaviest rows."""
     return held * (1 - held) * (per(free) + 1 / p)
+
+
+def next_order(shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], room: Scalar) -> Scalar:
+    """Bound the deviation of an error whose next order is computed, not bounded.
+
+    A quarter more than the next order of every part, and for the orders beyond twice the square
+    of its relative size (the worst exact case, 4/f with 13/f^2 beyond, needs 0.8) and 4 / free^2
+    where the next order happens to vanish.
+
+    Args:
+        shifts: the next order of each part.
+        parts: the parts, >= 0.
+        room: 1 / free.
+    """
+    total = jnp.zeros(())
+    for shift, part in zip(shifts, parts, strict=True):
+        there = part > 0
+        square = jnp.where(there, shift**2 / jnp.where(there, part, 1.0), 0.0)
+        total = total + 1.25 * jnp.abs(shift) + 2 * square + 4 * room**2 * part
+    return total
+
+
+def is_small(shifts: tuple[Scalar, ...], value: Scalar) -> Array:
+    """Say whether the next order is at most a quarter of the value: else it is no guide."""
+    return jnp.sum(jnp.abs(jnp.stack(shifts))) <= 0.25 * value

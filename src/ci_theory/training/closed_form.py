@@ -155,6 +155,39 @@ def path_errors(
             noise is uncorrelated between eigen-coordinates, and two matrix products are saved.
     """
     inverse = shrinkage(path.eigenvalues[:, None], ridge[None, :])
+    return filtered_errors(
+        path,
+        metric=metric,
+        test_target=test_target,
+        signal_labels=signal_labels,
+        row_noise=row_noise,
+        inverse=inverse,
+        kept=ridge[None, :] * inverse,
+        noise=noise,
+        equal_weights=equal_weights,
+    )
+
+
+def filtered_errors(
+    path: RidgePath,
+    *,
+    metric: Float[Array, " p"] | Float[Array, "q_test p"],
+    test_target: Float[Array, " q_test"],
+    signal_labels: Float[Array, " n"],
+    row_noise: Float[Array, " n"],
+    inverse: Float[Array, "q m"],
+    kept: Float[Array, "q m"],
+    noise: Float[Array, " m"],
+    equal_weights: bool,
+) -> PathErrors:
+    """Read the errors of any estimator that scales each eigen-coordinate by a number of its own.
+
+    Args:
+        path: from ``decompose``; ``path_errors`` tells the arguments that are not here.
+        inverse: the factor of each eigen-coordinate at the m inner points, such as
+            1 / (eigenvalue + ridge).
+        kept: 1 - eigenvalue * inverse, the share of a label that stays as residual.
+    """
     signal = path.forward((path.root * signal_labels)[:, None])
     # Apply R to all eigen-coordinates at once: the noise term needs its Gram matrix.
     onto_test = path.back(jnp.eye(path.eigenvalues.shape[0], dtype=path.root.dtype))
@@ -174,10 +207,10 @@ def path_errors(
         fitted_noise = jnp.sum(inverse * (shared @ inverse), axis=0)
     excess = jnp.sum(misfit**2, axis=0) + noise * fitted_noise
 
-    # Residuals: a coordinate in the span of the features keeps the share
-    # ridge / (eigenvalue + ridge) of its label; what lies outside the span is kept whole.
+    # Residuals: a coordinate in the span of the features keeps its share of the label; what lies
+    # outside the span is kept whole.
     alive = path.eigenvalues[:, None] > 0
-    kept = jnp.where(alive, ridge[None, :] * inverse, 1.0) ** 2
+    left_over = jnp.where(alive, kept, 1.0) ** 2
     squares = signal[:, 0] ** 2, own
     if path.primal:
         length = jnp.where(alive[:, 0], path.eigenvalues, 1.0)
@@ -186,6 +219,6 @@ def path_errors(
         outside = [jnp.maximum(t - jnp.sum(s), 0.0) for t, s in zip(totals, squares, strict=True)]
     else:
         outside = [jnp.zeros(()), jnp.zeros(())]
-    left = outside[0] + squares[0] @ kept + noise * (outside[1] + squares[1] @ kept)
+    left = outside[0] + squares[0] @ left_over + noise * (outside[1] + squares[1] @ left_over)
     degrees = jnp.sum(path.eigenvalues[:, None] * inverse, axis=0)
     return PathErrors(excess, left / jnp.sum(path.root**2), degrees)

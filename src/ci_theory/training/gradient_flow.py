@@ -1,8 +1,9 @@
 """Gradient flow on least squares with weight decay: all times from one eigendecomposition.
 
-Training on (1/2N) sum_i c_i (y_i - x_i.w)^2 + (decay/2) |w|^2 with N copies of rows in all, from
-a random start. Errors are averaged, given the inputs, over the label noise and over independent
-random directions of the start and of the target (inputs with covariance 1).
+Training on (1/2N) sum_i c_i (y_i - x_i.w)^2 + (decay/2) |w|^2 with N copies of rows in all.
+Errors are averages over the label noise given the inputs, in two forms: ``errors`` of inputs with
+covariance 1 also averages over independent random directions of the start and of the target,
+``path_errors`` takes any inputs, features and target, and starts from zero.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._types import Array, Float, Scalar
+from ci_theory.training.closed_form import RidgePath, filtered_errors
 
 
 class Modes(NamedTuple):
@@ -86,13 +88,7 @@ def errors(
         start: mean squared norm of the initial weights.
     """
     s = modes.eigenvalues[:, None]
-    rate = s + decay[None, :]
-    moving = rate > 0
-    left = jnp.exp(-rate * time[None, :])
-    learned = jnp.where(
-        moving, -jnp.expm1(-rate * time[None, :]) / jnp.where(moving, rate, 1.0), time[None, :]
-    )
-    kept = 1 - s * learned
+    left, learned, kept = _progress(s, time[None, :], decay[None, :])
     clean = (start * left**2 + signal * kept**2) / len(modes.eigenvalues)
     load = modes.load[:, None] / modes.copies
     fitted = noise * jnp.sum(load * learned**2, axis=0)
@@ -101,3 +97,60 @@ def errors(
         excess=jnp.sum(clean, axis=0) + fitted,
         train=jnp.sum(s * clean, axis=0) + train_noise,
     )
+
+
+def path_errors(
+    path: RidgePath,
+    *,
+    metric: Float[Array, " p"] | Float[Array, "q_test p"],
+    test_target: Float[Array, " q_test"],
+    signal_labels: Float[Array, " n"],
+    row_noise: Float[Array, " n"],
+    time: Float[Array, " m"],
+    decay: Float[Array, " m"],
+    noise: Float[Array, " m"],
+    equal_weights: bool = False,
+) -> FlowErrors:
+    """Read the errors of every inner point off the decomposition of a weighted design.
+
+    Args:
+        path: from ``closed_form.decompose``: any features, any row weights.
+        metric: root of the features' second moments, see ``closed_form.path_errors``; so is
+            ``test_target``.
+        signal_labels: noiseless training labels; whatever they are in rows of weight zero.
+        row_noise: variance of each row's mean label in units of ``noise``.
+        time: rate times steps.
+        decay: weight decay.
+        noise: label-noise variance.
+        equal_weights: as in ``closed_form.path_errors``.
+    """
+    copies = jnp.sum(path.root**2)
+    _, learned, kept = _progress(path.eigenvalues[:, None] / copies, time[None, :], decay[None, :])
+    found = filtered_errors(
+        path,
+        metric=metric,
+        test_target=test_target,
+        signal_labels=signal_labels,
+        row_noise=row_noise,
+        inverse=learned / copies,
+        kept=kept,
+        noise=noise,
+        equal_weights=equal_weights,
+    )
+    return FlowErrors(excess=found.excess, train=found.train)
+
+
+def _progress(
+    s: Float[Array, "q 1"], time: Float[Array, "1 m"], decay: Float[Array, "1 m"]
+) -> tuple[Float[Array, "q m"], Float[Array, "q m"], Float[Array, "q m"]]:
+    """How far a mode of variance s is: e = exp(-(s + decay) t), h = (1 - e)/(s + decay), 1 - s h.
+
+    Without decay a mode of variance 0 never moves: h is the time and its share of 1 - s h whole.
+    """
+    rate = s + decay
+    moving = rate > 0
+    safe = jnp.where(moving, rate, 1.0)
+    left = jnp.exp(-rate * time)
+    learned = jnp.where(moving, -jnp.expm1(-rate * time) / safe, time)
+    kept = jnp.where(moving, (decay + s * left) / safe, 1.0)
+    return left, learned, kept

@@ -1,0 +1,224 @@
+r"""The term of relative order 1/n of gradient-flow errors: by how much a finite sample deviates.
+
+The two-point errors of ``flow`` are second derivatives of
+
+.. math:: F = \mathrm E\log\det\bigl(X'CX\otimes 1_2 + M\bigr)
+
+on two copies of the weights that share the rows: M has the two ridges on its diagonal and sources
+of the covariance and of the target beside it, and C carries sources of the label noise and of a
+row's residual beside the row weights. Averaging over Gaussian rows leaves a saddle point in
+symmetric 2 x 2 matrices rho and tau. Its value gives the leading order, the Gaussian integral
+around it the next,
+
+.. math:: F_1 = \tfrac12\log{\det}_{sym}(1-\Gamma) - \tfrac12\log{\det}_{anti}(1-\Gamma),\qquad
+    \Gamma(Y) = \sum_g n_g T_g \Bigl[\sum m\lambda^2\, G\,Y\,G\Bigr] T_g,
+
+on symmetric and antisymmetric matrices Y, with T = (C^{-1} + tau)^{-1} and
+G = (rho lambda + M)^{-1}. Derivation: docs/epochwise_descent.md.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ci_theory._errors import Status
+from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory.theory.complex_ridge import complex_levels
+from ci_theory.theory.groups import Groups
+from ci_theory.theory.spectrum import Spectrum, trace
+from ci_theory.theory.talbot import contour
+
+__all__ = ["FlowShift", "flow_shift"]
+
+COUNT = 16
+"""Contour nodes: they leave a relative error near 1e-9, more than a bound needs."""
+
+
+class FlowShift(NamedTuple):
+    """True mean less deterministic equivalent, to order 1/n, of errors at one time [label^2].
+
+    Attributes:
+        signal: of the target's part of the excess risk.
+        noise: of the label noise's part of it.
+        train_signal: of the target's part of the mean squared residual over copies.
+        train_noise: of the label noise's part of that.
+        status: OK, NOT_CONVERGED or OUT_OF_SCOPE.
+    """
+
+    signal: Scalar
+    noise: Scalar
+    train_signal: Scalar
+    train_noise: Scalar
+    status: Int[Array, ""]
+
+
+class _Copy(NamedTuple):
+    """One copy of the weights at its ridge: G on the modes (m,) and T on the groups (g,)."""
+
+    ridge: Array
+    modes: Array
+    rows: Array
+
+
+class _Response(NamedTuple):
+    """What a source does beside the diagonal, to first order.
+
+    Attributes:
+        modes: of the inverse of G, (m,).
+        rows: minus that of the inverse of T, (g,).
+        own: the source's own part of ``rows``, (g,).
+        x: sums over modes of m lambda^2 G times the change beside the diagonal, and with the
+            second copy's G, (2,).
+        y: sums over groups of n T times the change beside the diagonal, likewise, (2,).
+    """
+
+    modes: Array
+    rows: Array
+    own: Array
+    x: Array
+    y: Array
+
+
+def _copy(spectrum: Spectrum, groups: Groups, ridge: Array, tau: Array) -> _Copy:
+    rows = groups.weights / (1 + groups.weights * tau)
+    rho = jnp.sum(groups.counts * rows)
+    return _Copy(ridge, 1 / (rho * spectrum.eigenvalues + ridge), rows)
+
+
+def _shifts(first: _Copy, second: _Copy, spectrum: Spectrum, groups: Groups) -> Array:
+    """Return the next order of the two-point errors (4,): see ``FlowShift``; train errors summed.
+
+    Each is -1/2 the mixed derivative of F_1 with respect to two sources.
+    """
+    lam, many, n, c = (
+        spectrum.eigenvalues, spectrum.multiplicity, groups.counts, groups.weights
+    )  # fmt: skip
+    there = (many != 0) & (lam > 0)
+    target = jnp.where(there, spectrum.power / jnp.where(there, lam * many, 1.0), 0.0)
+    both = (first, second)
+    g, t = first.modes * second.modes, first.rows * second.rows  # beside the diagonal
+    a = [jnp.sum(n * one.rows**2) for one in both]
+    b = [jnp.sum(many * (lam * one.modes) ** 2) for one in both]
+    a_mixed, b_mixed = jnp.sum(n * t), jnp.sum(many * lam**2 * g)
+    open_ = [1 - x * y for x, y in zip(a, b, strict=True)]
+    open_mixed = 1 - a_mixed * b_mixed
+
+    def response(source: Array, own: Array) -> _Response:
+        """Return the response to a source on the modes (m,) and on the rows (g,)."""
+        held = jnp.sum(many * lam * source * g)
+        rho = (jnp.sum(n * t * own) + a_mixed * held) / open_mixed
+        modes = rho * lam + source
+        rows = own + b_mixed * rho + held
+        weight = -many * lam**2 * g * modes
+        x = jnp.stack([jnp.sum(weight * one.modes) for one in both])
+        y = jnp.stack([jnp.sum(n * t * rows * one.rows) for one in both])
+        return _Response(modes, rows, own, x, y)
+
+    def mixed(e: _Response, f: _Response) -> Array:
+        """Return -1/2 of the mixed derivative of F_1."""
+        pushed, turned = many * lam * g * e.modes * f.modes, t * e.rows * f.rows
+        total = 4 * b_mixed * jnp.sum(n * t * turned)
+        total = total + 4 * a_mixed * jnp.sum(lam * g * pushed)
+        total = total + 2 * (e.y @ f.x + f.y @ e.x)
+        total = total / open_mixed
+        for i in (0, 1):
+            one = both[i]
+            moved = 2 * jnp.sum(pushed * one.modes)
+            rows = 2 * (turned * one.rows - one.rows**2 * c * e.own * f.own)
+            rho = (jnp.sum(n * rows) - a[i] * moved) / open_[i]
+            tau = moved - b[i] * rho
+            # second-order changes on the diagonal: of G, and of T
+            in_modes = one.modes * (2 * g * e.modes * f.modes - one.modes * lam * rho)
+            in_rows = rows - one.rows**2 * tau
+            change = 2 * b[i] * jnp.sum(n * one.rows * in_rows)
+            change = change + 2 * a[i] * jnp.sum(many * lam**2 * one.modes * in_modes)
+            change = change + 2 * (e.y[i] * f.x[i] + f.y[i] * e.x[i])
+            outward = [s.y[i] * b_mixed + a[i] * s.x[i] for s in (e, f)]
+            inward = [s.y[i] * b[i] + a_mixed * s.x[i] for s in (e, f)]
+            cross = 2 * (outward[0] * inward[1] + outward[1] * inward[0]) / open_mixed
+            total = total + (change + cross) / open_[i]
+        return 0.25 * total
+
+    def hat(one: _Copy, i: int) -> Array:
+        """Return the next order of the trace of the hat matrix, weighted by copies and noise."""
+        own = groups.noise
+        rho = jnp.sum(n * one.rows**2 * own) / open_[i]
+        in_a = 2 * jnp.sum(n * one.rows**3 * (own + b[i] * rho))
+        in_b = -2 * rho * jnp.sum(many * (lam * one.modes) ** 3)
+        return -0.5 * (in_a * b[i] + a[i] * in_b) / open_[i]
+
+    none, still = jnp.zeros_like(lam), jnp.zeros_like(c)
+    covariance, toward = response(lam, still), response(target, still)
+    noise, residual = response(none, groups.noise), response(none, 1 / c)
+    squared = first.ridge * second.ridge
+    return jnp.stack(
+        [
+            squared * mixed(covariance, toward),
+            mixed(covariance, noise),
+            squared * mixed(toward, residual),
+            mixed(noise, residual) - hat(first, 0) - hat(second, 1),
+        ]
+    )
+
+
+@needs_float64
+@jax.jit
+def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> FlowShift:
+    r"""By how much the mean errors of gradient flow differ from ``weighted_flow_risk``.
+
+    .. math::
+        \Delta(t) = \mathcal L^{-1}_{s\to t}\mathcal L^{-1}_{s'\to t}\;
+        \frac{-1}{2ss'}\,\partial_i\partial_j F_1
+
+    at the ridges delta + N s and delta + N s', the sources i and j as in the module.
+
+    Args:
+        spectrum: covariance and the target's power on it, without a tail.
+        groups: training rows, Gaussian.
+        time: t, > 0.
+        ridge: total ridge delta, >= 0.
+
+    Regime: the next term of the expansion in 1/n at fixed time. Where it is not small against
+    the error itself (exponentially small remainders, whose rate fluctuates), it is no guide.
+
+    Limits: t -> infinity: the next order of ridge regression (docs/finite_size.md).
+
+    Source: derived here (docs/epochwise_descent.md); one ridge and equal rows: Bai, Silverstein,
+    Ann. Probab. 32 (2004).
+
+    >>> from ci_theory.theory.groups import plain_rows
+    >>> from ci_theory.theory.spectrum import isotropic
+    >>> shift = flow_shift(isotropic(50), plain_rows(100, 1.0), 1e6, 0.0)
+    >>> exact, limit = 50 / (100 - 50 - 1), 50 / (100 - 50)  # of least squares
+    >>> print(f"{float(shift.noise):.4f} {exact - limit:.4f}")
+    0.0200 0.0204
+    """
+    weights = jnp.asarray(groups.weights, float)
+    groups = Groups(
+        counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
+        weights=jnp.where(weights > 0, weights, 1.0),
+        noise=jnp.asarray(groups.noise, float),
+    )
+    spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
+    time, ridge = jnp.asarray(time, float), jnp.asarray(ridge, float)
+    inside = (time > 0) & (ridge >= 0) & (jnp.sum(groups.counts) > 0) & (trace(spectrum) > 0)
+    inside = inside & (spectrum.tail_trace == 0) & (spectrum.tail_power == 0)
+    when = jnp.where(inside, time, 1.0)
+    nodes = contour(COUNT)
+    copies = jnp.sum(groups.counts * groups.weights)
+    deltas = jnp.where(inside, ridge, 0.0) + copies * nodes.nodes / when
+    levels = jax.vmap(complex_levels, (None, None, None, 0))(spectrum, groups, jnp.inf, deltas)
+    upper = jax.vmap(_copy, (None, None, 0, 0))(spectrum, groups, deltas, 1 / levels.ratio)
+    whole = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.conj(leaf)]), upper)
+    across = jax.vmap(jax.vmap(_shifts, (None, 0, None, None)), (0, None, None, None))
+    table = across(upper, whole, spectrum, groups)  # (half, whole, 4)
+    weight = nodes.weights / nodes.nodes
+    pairs = weight[:, None] * np.concatenate([weight, np.conj(weight)])[None, :]
+    signal, noise, left, held = 2 * jnp.sum(pairs[:, :, None] * table, axis=(0, 1)).real
+    status = jnp.where(inside, jnp.max(levels.status), Status.OUT_OF_SCOPE)
+    signal, noise, left, held = (
+        jnp.where(inside, v, jnp.nan) for v in (signal, noise, left / copies, held / copies)
+    )
+    return FlowShift(signal, noise, left, held, status)
