@@ -72,7 +72,7 @@ def test_one_run_is_the_explicit_computation_with_literal_copies(features):
 @pytest.mark.parametrize("features", ["gaussian", "pixels"])
 def test_learning_curve_is_closer_than_the_infinite_population(features):
     ridge, noise = np.array([1.0, 1.0, 10.0]), np.array([0.0, 1.0, 0.3])
-    n, repeats, replicates = 250, 8, 12
+    n, repeats, replicates = 250, 8, 8
     params = digits_ridge.Params(n=n, features=features, repeats=repeats, ridge=ridge, noise=noise)
     values = np.asarray(_runs(params, jnp.arange(replicates), n).test_error)
     point = {"n": n, "features": features, "repeats": repeats, "ridge": ridge, "noise": noise}

@@ -47,7 +47,7 @@ def test_means_lie_within_slack_and_error(point):
 
 def test_slack_shrinks_with_the_minority_and_still_holds():
     slacks = []
-    for n in (100, 200, 400):
+    for n in (60, 120, 240):
         point = {"n": n, "p": n // 2, "minority": 0.2}
         gap, error, expected = distance(
             simulate(120, [1.0], **point), point, [1.0], "error_minority"

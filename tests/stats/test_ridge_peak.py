@@ -38,7 +38,7 @@ def test_means_lie_within_slack_and_error(spectrum):
 def test_excess_deviates_by_one_over_the_free_dimensions():
     """At n = 2p without ridge the exact relative deviation is 1/(n - p - 1)."""
     scaled = []
-    for p in (20, 40, 80):
+    for p in (15, 30, 60):
         values = np.asarray(simulate(2 * p, p, [1e-9], replicates=1500).excess_risk)
         limit = predict(load("ridge_peak"), {"n": 2 * p, "p": p, "ridge": 1e-9})
         excess = limit["test_error"].estimate.value[0] - 0.25
