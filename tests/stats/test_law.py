@@ -1,0 +1,53 @@
+"""Fitted power laws: the slope with an interval that covers, and the bend that says it is none."""
+
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory.locate.law import fitted
+
+X = np.geomspace(0.1, 6.4, 7)
+
+
+def scattered(rng, slope, bend=0.0, size=0.2, r=12):
+    u = np.log(X)
+    line = 4.0 + slope * u + 0.5 * bend * (u - u.mean()) ** 2
+    return np.exp(line + size * rng.standard_normal((r, len(X))))
+
+
+def test_a_law_without_scatter_is_found():
+    law = fitted(X, np.tile(5 * X**-0.8, (4, 1)))
+    assert law.slope.value == pytest.approx(-0.8, abs=1e-12)
+    assert law.bend.value == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(law(X), 5 * X**-0.8)
+
+
+def test_intervals_cover_slope_and_bend():
+    rng = np.random.default_rng(2)
+    held = np.zeros(2)
+    for _ in range(600):
+        law = fitted(X, scattered(rng, -0.8, 0.1))
+        # the line's slope of a parabola about the middle is the slope there
+        held += [law.slope.low <= -0.8 <= law.slope.high, law.bend.low <= 0.1 <= law.bend.high]
+    assert np.all((held / 600 > 0.92) & (held / 600 < 0.98))
+
+
+def test_the_bend_tells_a_curve_from_a_law():
+    rng = np.random.default_rng(3)
+    assert fitted(X, scattered(rng, -0.8, 0.4)).bend.low > 0
+    straight = fitted(X, scattered(rng, -0.8)).bend
+    assert straight.low < 0 < straight.high
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (X, np.ones((2, 7)), "at least 3"),
+        (X, np.ones((3, 6)), "shape"),
+        (X, np.full((3, 7), np.inf), "positive finite"),
+        (X - 0.1, np.ones((3, 7)), "positive finite"),
+    ],
+)
+def test_bad_curves_are_told(x, y, words):
+    with pytest.raises(BadInput, match=words):
+        fitted(x, y)
