@@ -162,6 +162,17 @@ def test_runs_that_never_break_are_told_as_such(tops):
     assert locate_breaks(tops, early).found[2].agrees is False
 
 
+def test_runs_that_diverge_never_break_and_few_places_are_no_axis(tops):
+    data = tops.copy(deep=True)
+    data["bump"][2:, 0, :20] = np.nan  # two thirds of the runs are lost early
+    reaches = Break(name="reaches", axis="place", measure="bump", locator=Survival(level=0.7))
+    toy = dataclasses.replace(TOY, breaks=(reaches,), predictions=())
+    found = locate_breaks(data, toy).found[0].measured
+    assert (found.status, found.reached, found.replicates) == (Status.CENSORED, 10, 30)
+    assert found.low == pytest.approx(locate_breaks(tops, toy).found[0].measured.high, abs=1.0)
+    assert locate_breaks(data.isel(place=[0, 1]), toy).found == ()
+
+
 def test_a_break_may_look_at_the_end_of_an_axis_only(tops):
     ends = dataclasses.replace(TOY.breaks[0], last=("top",))
     report = locate_breaks(tops, dataclasses.replace(TOY, breaks=(ends,)))

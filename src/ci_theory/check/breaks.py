@@ -12,11 +12,15 @@ from ci_theory._record import build
 from ci_theory.check.compare import axis_names, fixed_values, predicted, simulated, swept
 from ci_theory.check.report import plain_json, text_table
 from ci_theory.locate.point import BreakPoint
+from ci_theory.locate.survival import Survival
 from ci_theory.phenomena import Estimate
 from ci_theory.phenomena._base import Break, Locator, Phenomenon
 
 RESAMPLES = 60
 """Resamplings of the replicates in which a predicted break must be found to count as visible."""
+
+FEWEST_PLACES = 3
+"""Values of an axis below which nothing is located on it."""
 
 _FOUND = (Status.OK, Status.AT_EDGE)
 _NOWHERE = BreakPoint(np.nan, np.nan, np.nan, np.nan, Status.OUT_OF_SCOPE)
@@ -129,8 +133,9 @@ class Breaks:
 def locate_breaks(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Breaks:
     """Locate every break of a phenomenon whose axis was swept, in every slice of the other axes.
 
-    A grid point counts for both curves or for neither: where the prediction is not finite or
-    more than half of the runs are not, it is left out of both.
+    An axis is swept if it has at least 3 values. A grid point counts for both curves or for
+    neither: where the prediction is not finite or more than half of the runs are not, it is left
+    out of both.
 
     Args:
         dataset: the sweep, see ``compare.compare``.
@@ -141,7 +146,8 @@ def locate_breaks(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None)
     """
     phenomenon = swept(dataset, phenomenon)
     names = axis_names(dataset)
-    wanted = [b for b in phenomenon.breaks if b.axis in names and b.measure in dataset]
+    swept_far = [name for name in names if dataset.sizes[name] >= FEWEST_PLACES]
+    wanted = [b for b in phenomenon.breaks if b.axis in swept_far and b.measure in dataset]
     estimates = _estimates(dataset, phenomenon) if wanted else {}
     found: list[Located] = []
     for kind in wanted:
@@ -190,16 +196,19 @@ def _locate(
     estimate: Estimate | None,
     closed_form: float,
 ) -> Located:
-    use = np.isfinite(y).mean(axis=0) > 0.5
+    singly = isinstance(
+        kind.locator, Survival
+    )  # a run that diverges counts as one that never breaks
+    use = np.isfinite(y).mean(axis=0) > (-1 if singly else 0.5)
     if estimate is not None:
         use &= np.isfinite(estimate.value)
-    if use.sum() < 3:
+    if use.sum() < FEWEST_PLACES:
         measured = BreakPoint(np.nan, np.nan, np.nan, np.nan, Status.NOT_FINITE)
     else:
         measured = kind.locator.locate(x[use], y[:, use])
     expected, low, high = _NOWHERE, np.nan, np.nan
     may_vanish, visible, delicate = False, False, False
-    if estimate is not None and use.sum() >= 3:
+    if estimate is not None and use.sum() >= FEWEST_PLACES:
         locator = _matching(kind.locator, measured)
         curve, slack = estimate.value[use], estimate.slack[use]
         expected = locator.locate(x[use], curve)

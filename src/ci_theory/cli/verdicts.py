@@ -72,19 +72,20 @@ def locate_in_store(folder: Path) -> tuple[dict[str, Any], Breaks]:
 def print_breaks(found: Breaks) -> None:
     """Print measured break points with intervals beside predicted ones, a table for each kind."""
     if not found.found:
-        print("no break points: none is defined on an axis of this sweep")
+        print("no break points: none is defined on an axis of this sweep with 3 or more values")
         return
     for kind in dict.fromkeys(one.kind.name for one in found.found):
         these = [one for one in found.found if one.kind.name == kind]
         first = these[0]
         print(f"{kind}: place on the axis {first.kind.axis} where {first.kind.measure} breaks")
         others = list(first.at)
-        single = ["runs"] if first.measured.reached is not None else []
+        single = ["runs"] if any(one.measured.reached is not None for one in these) else []
         foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree"]
         rows = []
         for one in these:
             last = _told(one) if foretold else []
-            rows.append([*(number(one.at[k], 4) for k in others), *_measured(one), *last])
+            runs = [_runs(one)] if single else []
+            rows.append([*(number(one.at[k], 4) for k in others), *runs, _measured(one), *last])
         print_table(
             [*others, *single, "measured [95 %]", *foretold], rows, right=[*others, "formula"]
         )
@@ -99,11 +100,16 @@ def _untold(these: list[Located]) -> bool:
     return all(silent) and not any(np.isfinite(one.closed_form) for one in these)
 
 
-def _measured(one: Located) -> list[str]:
-    """Return a measured break as text; before it how many runs broke, if each is looked at."""
+def _runs(one: Located) -> str:
+    """Return how many runs broke, each by itself, as text."""
     m = one.measured
-    runs = [] if m.reached is None else [f"{m.reached} of {m.replicates}"]
-    return [*runs, _place(m, m.low, m.high) + ("*" if one.delicate else "")]
+    return "-" if m.reached is None else f"{m.reached} of {m.replicates}"
+
+
+def _measured(one: Located) -> str:
+    """Return a measured break as text."""
+    m = one.measured
+    return _place(m, m.low, m.high) + ("*" if one.delicate else "")
 
 
 def _told(one: Located) -> list[str]:
