@@ -80,7 +80,9 @@ def _ratios(groups, shared=True, points=600):
     first, then = (
         {
             k: np.asarray(v)
-            for k, v in jax.vmap(lambda *at, order=order: errors(order, *at))(*columns).items()
+            for k, v in jax.jit(jax.vmap(lambda *at, order=order: errors(order, *at)))(
+                *columns
+            ).items()
         }
         for order in (0, 1)
     )
