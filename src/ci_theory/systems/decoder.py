@@ -11,7 +11,6 @@ from flax import linen as nn
 from ci_theory._types import Array, Float, Int
 from ci_theory.systems.transformer import Shape
 
-
 _WIDE = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
 
 

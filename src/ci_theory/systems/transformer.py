@@ -76,11 +76,10 @@ def plain(weights: Weights, shape: Shape, pairs: Int[Array, "b 2"]) -> Float[Arr
 def apply(weights: Weights, shape: Shape, pairs: Int[Array, "b 2"]) -> Float[Array, "b p"]:
     """Return the logits of every answer; a batch of more than p questions shares its rows."""
     if len(pairs) <= shape.p:
-        tokens, at = (pairs[:, 0], pairs[:, 1]), (_same, _same, _same)
-    else:
-        tokens = (jnp.arange(shape.p),) * 2
-        at = (_found(pairs[:, 0]), _found(pairs[:, 1]), _same)
-    return _answers(weights, shape, tokens, at)
+        return _answers(weights, shape, (pairs[:, 0], pairs[:, 1]), (_same, _same, _same))
+    each = jnp.arange(shape.p)
+    at = (_found(pairs[:, 0]), _found(pairs[:, 1]), _same)
+    return _answers(weights, shape, (each, each), at)
 
 
 def table(weights: Weights, shape: Shape) -> Float[Array, "p p p"]:
