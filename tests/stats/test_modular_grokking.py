@@ -1,4 +1,4 @@
-"""Grokking in the quadratic network: what was seen to happen, and what the measures mean."""
+"""Grokking in small networks: what was seen to happen, and what the measures mean."""
 
 import functools
 
@@ -90,6 +90,48 @@ def test_without_decay_the_rule_stays_away():
     assert np.median(some.test_accuracy[:, -1]) > 0.9
 
 
+def one_run(**fixed):
+    params = build(Params, {**PHENOMENON.point(fixed), "step": jnp.array([0, 3, 12])})
+    return jax.jit(lambda: PHENOMENON.simulate(key_for(0, 0, 0, 3), params, {}))()
+
+
+@pytest.mark.parametrize(
+    ("network", "questions"),
+    [
+        ({"width": 12}, 49),
+        ({"width": 12, "operation": "divide"}, 42),
+        ({"network": "transformer", "d": 8, "heads": 2, "loss": "entropy"}, 49),
+    ],
+)
+def test_a_batch_of_all_questions_is_the_full_batch(network, questions):
+    """The table of all pairs and rows looked up one by one are the same network."""
+    fixed = {**network, "p": 7, "repeated": 0.3, "repeats": 4, "rate": 0.02}
+    trained = round(0.6 * questions)
+    full, batch = one_run(**fixed), one_run(**fixed, batch=trained)
+    for name in PHENOMENON.measure_info:
+        np.testing.assert_allclose(getattr(full, name), getattr(batch, name), rtol=1e-8, atol=1e-12)
+    assert float(full.train_loss[2]) < 0.9 * float(full.train_loss[0])
+
+
+def test_a_smaller_batch_is_another_training():
+    full, part = one_run(p=7, width=12), one_run(p=7, width=12, batch=5)
+    assert not np.allclose(part.train_loss[1:], full.train_loss[1:], rtol=1e-3)
+
+
+def test_single_precision_stays_single_and_near_double():
+    fixed = {"network": "transformer", "p": 7, "d": 8, "heads": 2, "rate": 0.02}
+    double, single = (one_run(**fixed, precision=kind) for kind in ("float64", "float32"))
+    assert (double.train_loss.dtype, single.train_loss.dtype) == (jnp.float64, jnp.float32)
+    np.testing.assert_allclose(single.train_loss, double.train_loss, rtol=1e-3)
+    assert not np.array_equal(single.train_loss, double.train_loss)
+
+
+def test_a_diverged_network_says_so():
+    wild = one_run(width=12, p=7, rate=1e200)
+    assert np.isfinite(wild.train_loss[0])
+    assert not np.isfinite(wild.train_loss[2])
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -98,6 +140,8 @@ def test_without_decay_the_rule_stays_away():
         ({"p": 9, "operation": "divide"}, "needs a prime"),
         ({"step": -1}, ">= 0"),
         ({"corrupted": 1.5}, "<= 1"),
+        ({"network": "transformer", "d": 10, "heads": 4}, "multiple of heads"),
+        ({"network": "rnn"}, "unknown value of network"),
     ],
 )
 def test_bad_parameters_are_told(values, words):

@@ -1,6 +1,6 @@
 """Grokking of modular arithmetic: training answers first, all others later, or never."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +15,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.survival import Survival
 from ci_theory.measure import fourier
 from ci_theory.phenomena._base import Break, Phenomenon, Stages, measured
-from ci_theory.systems import quadratic
+from ci_theory.systems import quadratic, transformer
 from ci_theory.tasks import modular
 from ci_theory.training import optimiser
 from ci_theory.training.batches import Batch, drawn
@@ -26,11 +26,18 @@ LOSSES = {"squared": optimiser.squared_error, "entropy": optimiser.cross_entropy
 
 @record
 class Params:
-    """A quadratic network learns an operation modulo p from part of its table."""
+    """A network learns an operation modulo p from part of its table."""
 
     p: int = static(23, low=3, high=1000, unit="symbols", doc="modulus")
     operation: str = static("add", choices=tuple(modular.OPERATIONS), doc="what is to be learnt")
-    width: int = static(128, low=1, high=10**6, unit="neurons", doc="hidden neurons")
+    network: str = static("quadratic", choices=("quadratic", "transformer"), doc="what learns")
+    width: int = static(
+        128, low=1, high=10**6, unit="neurons", doc="hidden neurons of the quadratic network"
+    )
+    d: int = static(48, low=1, high=10**5, unit="", doc="residual width of the transformer")
+    heads: int = static(4, low=1, high=1000, unit="", doc="attention heads of the transformer")
+    layers: int = static(1, low=1, high=100, unit="", doc="blocks of the transformer")
+    norm: bool = static(False, doc="whether the transformer has LayerNorms")
     loss: str = static("squared", choices=tuple(LOSSES), doc="what training minimises")
     batch: int = static(
         0, low=0, high=10**6, unit="questions", doc="training questions a step; 0 is all"
@@ -88,6 +95,47 @@ class Measures:
     weight_norm: Float[Array, " m"] = measured(unit="weight", doc="Euclidean norm of all weights")
 
 
+class _Network(NamedTuple):
+    """A network for pairs of symbols.
+
+    Attributes:
+        init: ``init(key, scale) -> weights``.
+        apply: ``apply(weights, pairs) -> logits``; pairs (b, 2), logits (b, p).
+        table: ``table(weights) -> logits`` of all p^2 pairs, (p, p, p).
+        answers: the last layer's weights, a row for each answer, (p, N).
+    """
+
+    init: Callable[[Key, Any], Any]
+    apply: Callable[[Any, Array], Array]
+    table: Callable[[Any], Array]
+    answers: Callable[[Any], Array]
+
+
+def _quadratic(params: Params) -> _Network:
+    return _Network(
+        init=lambda key, scale: quadratic.init(key, params.p, params.width, scale),
+        apply=quadratic.apply,
+        table=quadratic.table,
+        answers=lambda weights: weights.out,
+    )
+
+
+def _transformer(params: Params) -> _Network:
+    shape = transformer.Shape(
+        p=params.p, d=params.d, heads=params.heads, layers=params.layers, norm=params.norm
+    )
+    return _Network(
+        init=lambda key, scale: transformer.init(key, shape, scale),
+        apply=lambda weights, pairs: transformer.apply(weights, shape, pairs),
+        table=lambda weights: transformer.table(weights, shape),
+        answers=lambda weights: weights["answer"]["kernel"].T,
+    )
+
+
+NETWORKS = {"quadratic": _quadratic, "transformer": _transformer}
+"""Networks by name."""
+
+
 class _World(NamedTuple):
     """What one network is trained and tested on; arrays over all P questions.
 
@@ -120,17 +168,22 @@ def _course(key: Key, params: Params) -> optimiser.Course:
     world, loss = _world(key, params), LOSSES[params.loss]
     place, size = modular.places(params.operation, params.p)
     pairs, right, taught, weights, train = world
-    test = 1 - train
+    test, net = 1 - train, NETWORKS[params.network](params)
 
-    def objective(network: quadratic.Weights, batch: Batch | None = None) -> Array:
+    def every(network: Any) -> Array:
+        if len(pairs) < params.p**2:
+            return net.apply(network, pairs)
+        return net.table(network).reshape(len(pairs), params.p)  # in the order of the questions
+
+    def objective(network: Any, batch: Batch | None = None) -> Array:
         if batch is None:
-            return loss(quadratic.apply(network, pairs), taught.labels, weights)
+            return loss(every(network), taught.labels, weights)
         rows, used = batch
-        logits = quadratic.apply(network, pairs[rows])
+        logits = net.apply(network, pairs[rows])
         return loss(logits, taught.labels[rows], weights[rows] * used.astype(weights.dtype))
 
-    def measure(network: quadratic.Weights) -> Measures:
-        logits = quadratic.apply(network, pairs)
+    def measure(network: Any) -> Measures:
+        logits = every(network)
         waves = fourier.split(logits, place, size)
         answer = jnp.argmax(logits, axis=1)
         trained, wrong = jnp.sum(train), jnp.sum(taught.wrong)
@@ -145,8 +198,8 @@ def _course(key: Key, params: Params) -> optimiser.Course:
             inverted=restored / jnp.maximum(wrong, 1),
             restricted_loss=loss(waves.restricted, right, jnp.ones_like(train)),
             excluded_loss=loss(waves.excluded, taught.labels, train),
-            participation=fourier.participation(network.out),
-            weight_norm=jnp.sqrt(sum(jnp.sum(w**2) for w in network)),
+            participation=fourier.participation(net.answers(network)),
+            weight_norm=jnp.sqrt(sum(jnp.sum(w**2) for w in jax.tree.leaves(network))),
         )
 
     return optimiser.Course(
@@ -159,7 +212,7 @@ def _course(key: Key, params: Params) -> optimiser.Course:
 
 
 def _begin(key: Key, params: Params, capacity: Mapping[str, int]) -> optimiser.State:
-    network = quadratic.init(key, params.p, params.width, jnp.asarray(params.scale))
+    network = NETWORKS[params.network](params).init(key, jnp.asarray(params.scale))
     network = jax.tree.map(lambda w: w.astype(params.precision), network)
     return optimiser.begin(_course(key, params), network)
 
@@ -200,6 +253,8 @@ def _rule(params: Any) -> str | None:
             f"fraction = {params.fraction}: trains on {trained} of {questions} questions; "
             "expected at least 1, and 1 left to test"
         )
+    if params.network == "transformer" and params.d % params.heads:
+        return f"d = {params.d}: must be a multiple of heads = {params.heads}"
     return None
 
 
@@ -209,10 +264,11 @@ PHENOMENON = Phenomenon(
     claims=(11,),
     question="When does a network that has memorised its training answers find the rule?",
     model=(
-        "Logits f_q(n, m) = sum_j W_qj (U_nj + V_mj)^2 on the p^2 questions of an operation "
-        "modulo p, a share of which is trained on, full batch, by AdamW. Some training questions "
-        "may be taught a wrong answer or count several times. Nothing is predicted: no "
-        "closed form is known for the time of grokking. Breaks are measured."
+        "A network answers the p^2 questions of an operation modulo p: quadratic, f_q(n, m) = "
+        "sum_j W_qj (U_nj + V_mj)^2, or a decoder transformer on n, m, '='. A share of the "
+        "questions is trained on by AdamW, full batch or in mini-batches. Some may be taught a "
+        "wrong answer or count several times. Nothing is predicted: no closed form is known for "
+        "the time of grokking. Breaks are measured."
     ),
     params=Params,
     measures=Measures,
