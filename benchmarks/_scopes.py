@@ -142,7 +142,7 @@ def epochwise_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     return {
         "n": n,
         "signal": signal(rng),
-        "slow_variance": spread(rng, 1e-3, 1.0),
+        "slow_variance": spread(rng, 1e-3, 1.0) if rng.random() < 0.8 else 1.0,
         "slow_share": float(rng.choice([0.0, 1.0, rng.uniform(), rng.uniform()])),
         **(copies(rng, n) if rng.random() < 0.5 else {"repeated_fraction": 0.0, "repeats": 1}),
     }

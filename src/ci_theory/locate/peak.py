@@ -9,6 +9,9 @@ from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
 from ci_theory.locate.student import accepted, quantile
 
+ROUNDING = 1e-9
+"""Relative to the curve's largest value: what the evaluation of a formula may be off."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Peak:
@@ -151,12 +154,15 @@ class Summit(NamedTuple):
 
 
 def summit(mean: np.ndarray) -> Summit | None:
-    """Find the interior point that maximises the smaller of rise before and fall after it."""
+    """Find the interior point that maximises the smaller of rise before and fall after it.
+
+    A rise or fall that rounding can make, on the plateau of a formula, is none.
+    """
     before = np.minimum.accumulate(mean)[:-2]
     after = np.minimum.accumulate(mean[::-1])[::-1][2:]
     drop = mean[1:-1] - np.maximum(before, after)
     top = int(np.argmax(drop)) + 1
-    if not drop[top - 1] > 0:
+    if not drop[top - 1] > ROUNDING * np.max(np.abs(mean)):
         return None
     return Summit(int(np.argmin(mean[:top])), top, top + 1 + int(np.argmin(mean[top + 1 :])))
 

@@ -18,16 +18,15 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
-from ci_theory.theory.complex_ridge import complex_levels, leverages
 from ci_theory.theory.compression import compress
 from ci_theory.theory.flow import FlowRisk, weighted_flow_risk
 from ci_theory.theory.flow_isotropic import isotropic_flow
-from ci_theory.theory.flow_next_order import flow_shift
-from ci_theory.theory.groups import Groups, repeated_rows
-from ci_theory.theory.spectrum import Spectrum, explicit, fractions, scale_target, two_block
+from ci_theory.theory.flow_next_order import flow_shift, free_rows
+from ci_theory.theory.groups import repeated_rows
+from ci_theory.theory.spectrum import Spectrum, explicit, scale_target, two_block
 from ci_theory.training import closed_form, gradient_flow
 
-NODES = 128  # a power law is compressed to this many nodes
+NODES = 32  # a power law is compressed to a multiple of this many nodes: few compiled shapes
 SMALLEST = 0.02  # share of the label variance below which errors of random features are not judged
 
 
@@ -180,7 +179,7 @@ def forecast(params: Params, world: Spectrum | None) -> Forecast:
     excess, clean = found.excess_risk, train[-1]
     groups = repeated_rows(*split, params.noise, True)
     shift = flow_shift(spectrum, groups, params.time, ridge)
-    room = _room(spectrum, groups, p, ridge + copies / params.time)
+    room = 1 / free_rows(spectrum, groups, ridge + copies / params.time, p)
     near = (shift.signal, shift.noise), (excess[-1], found.noise_variance[0])
     left = (shift.train_signal, shift.train_noise), (clean, train[0] - clean)
     enough = room * _slack.FEWEST_FREE <= 1
@@ -205,19 +204,6 @@ def forecast(params: Params, world: Spectrum | None) -> Forecast:
     )
 
 
-def _room(spectrum: Spectrum, groups: Groups, p: Scalar, ridge: Scalar) -> Scalar:
-    """Return 1 / (effective rows - df2) of ridge regression at a ridge: of stopping at N/ridge."""
-    at = complex_levels(spectrum, groups, p, ridge)
-    kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
-    x, y = fractions(spectrum.eigenvalues, kappa)
-    mixed = spectrum.multiplicity @ (x * y)
-    h, miss = leverages(groups.weights, ratio)
-    share = h / (groups.counts @ h)
-    squares = groups.counts @ share**2
-    gap = (groups.counts * share) @ miss + mixed * beta / (beta + mixed / p) * squares
-    return squares / gap
-
-
 def excess_risk(params: Params, made: Forecast) -> Estimate:
     """Predict the error on fresh clean labels."""
     return Estimate(made.excess[0], made.excess_slack, made.excess_valid, made.status)
@@ -230,20 +216,20 @@ def train_error(params: Params, made: Forecast) -> Estimate:
 
 def isotropic_excess(params: Params, made: Forecast) -> Estimate:
     """Predict the error from the Marchenko-Pastur law where all inputs have one variance."""
-    return _closed(params, _isotropic(params).excess_risk, made.excess_slack, made)
+    return _closed(params, _isotropic(params).excess_risk, (made.excess_slack, made.excess_valid))
 
 
 def isotropic_train(params: Params, made: Forecast) -> Estimate:
     """Predict the training error from the same law."""
-    return _closed(params, _isotropic(params).train_error, made.train_slack, made)
+    return _closed(params, _isotropic(params).train_error, (made.train_slack, made.train_valid))
 
 
-def _closed(params: Params, value: Scalar, slack: Scalar, made: Forecast) -> Estimate:
+def _closed(params: Params, value: Scalar, bound: tuple[Scalar, Array]) -> Estimate:
     once = (params.repeats == 1) | (params.repeated_fraction == 0)
     scope = (params.slow_variance == 1) & (params.p == 0) & once
     scope = scope & (params.spectrum == "two_block")
     status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    return Estimate(jnp.where(scope, value, jnp.nan), slack, scope & made.excess_valid, status)
+    return Estimate(jnp.where(scope, value, jnp.nan), bound[0], scope & bound[1], status)
 
 
 def _isotropic(params: Params, faster: float = 1.0) -> Any:

@@ -13,18 +13,19 @@ from ci_theory._types import Array, Float, Int, Key, Scalar
 from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.flow import weighted_flow_risk
 from ci_theory.theory.flow_isotropic import isotropic_flow
-from ci_theory.theory.flow_start import StartLeft, start_left
-from ci_theory.theory.grokking import grok_times
+from ci_theory.theory.flow_next_order import flow_shift, free_rows, start_shift
+from ci_theory.theory.flow_start import start_left
+from ci_theory.theory.grokking import asymptotic_delay, grok_times
 from ci_theory.theory.groups import repeated_rows
-from ci_theory.theory.marchenko_pastur import lower_edge
 from ci_theory.theory.spectrum import isotropic
 from ci_theory.training import gradient_flow
 
-_VARIANTS = ("true", "fresh", "no decay", "time")
+_VARIANTS = ("true", "fresh", "no decay", "doubled", "delayed")
 
 SHARE = 0.95
 """Accuracy from which the student counts as having fitted, or generalised."""
@@ -99,133 +100,136 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class _Losses(NamedTuple):
-    """Predicted losses and what bounds their finite-size deviation."""
+class Forecast(NamedTuple):
+    """What the predictions and decoys of a point share.
 
-    test: Scalar
-    train: Scalar
+    Attributes:
+        test: predicted test loss of every variant, (v,): see ``_VARIANTS``.
+        train: predicted training loss of every variant, (v,).
+        test_slack: finite-size bound of the first variant's test loss.
+        train_slack: finite-size bound of its training loss.
+        test_valid: whether that bound is claimed.
+        train_valid: likewise.
+        status: of the solvers.
+    """
+
+    test: Float[Array, " v"]
+    train: Float[Array, " v"]
     test_slack: Scalar
     train_slack: Scalar
+    test_valid: Array
+    train_valid: Array
     status: Int[Array, ""]
 
 
-def _losses(params: Params, variant: int = 0) -> _Losses:
-    """Return the deterministic equivalent (0), or that of a decoy: see ``_VARIANTS``.
+class _Parts(NamedTuple):
+    """Losses at one point by their causes, (3,): target, label noise, what is left of the start."""
 
-    All are evaluated as one batch: identical calls become one in the compiled program.
+    test: Float[Array, " 3"]
+    train: Float[Array, " 3"]
+    status: Int[Array, ""]
 
-    Slack: 1.5/|n - d| + 0.5/n of everything, n distinct rows (measured: at most 0.4 of it), and
-    what ``_bulk`` bounds (measured: at most half of that).
-    """
+
+def forecast(params: Params, world: Any) -> Forecast:
+    """Evaluate the deterministic equivalent, what the decoys make of it, and the slack."""
     split = _rows(params)
     fresh = repetition.Counts(jnp.asarray(params.n, float), jnp.zeros(()), jnp.ones(()))
     splits = [fresh if name == "fresh" else split for name in _VARIANTS]
     counts = repetition.Counts(*(jnp.stack(leaves) for leaves in zip(*splits, strict=True)))
     decay = params.decay * jnp.array([name != "no decay" for name in _VARIANTS])
-    time = params.time * jnp.array([2.0 if name == "time" else 1.0 for name in _VARIANTS])
-    every = jax.vmap(_equivalent, (None, 0, 0, 0))(params, counts, decay, time)
-    return jax.tree.map(lambda leaf: leaf[variant], every)
+    late = jnp.maximum(params.time - _asymptotic(params), 1e-9 * params.time)
+    times = {"doubled": 2 * params.time, "delayed": jnp.where(jnp.isnan(late), params.time, late)}
+    time = jnp.stack([jnp.asarray(times.get(name, params.time), float) for name in _VARIANTS])
+    every = jax.vmap(_parts, (None, 0, 0, 0))(params, counts, decay, time)
+    test, train = every.test.sum(axis=1), every.train.sum(axis=1)
 
-
-def _equivalent(params: Params, split: repetition.Counts, decay: Scalar, time: Scalar) -> _Losses:
-    groups = repeated_rows(*split, params.noise, True)
-    copies, distinct = params.n, split.fresh + split.repeated
-    flow = weighted_flow_risk(isotropic(params.d, params.signal), groups, time, copies * decay)
-    begun = start_left(isotropic(params.d), groups, time, copies * decay)
-    share = params.start / params.d
-    test = flow.excess_risk + share * begun.test
-    train = jnp.sum(groups.counts * groups.weights * flow.train_error) / copies
-    train = train + share * begun.train
-
-    still, still_train, edge = _bulk(params, split, decay, time, begun)
-    spread = 1.5 / jnp.maximum(jnp.abs(distinct - params.d), 1.0) + 0.5 / distinct
-    return _Losses(
+    copies, share = params.n, params.start / params.d
+    spectrum, groups = isotropic(params.d, params.signal), repeated_rows(*split, params.noise, True)
+    ridge = copies * params.decay
+    shift = flow_shift(spectrum, groups, params.time, ridge)
+    begun = start_shift(spectrum, groups, params.time, ridge)
+    room = 1 / free_rows(spectrum, groups, ridge + copies / params.time)
+    bounds = []
+    for moved, parts in (
+        ((shift.signal, shift.noise, share * begun.test), every.test[0]),
+        ((shift.train_signal, shift.train_noise, share * begun.train), every.train[0]),
+    ):
+        slack = _slack.next_order(moved, tuple(parts), room)
+        enough = room * _slack.FEWEST_FREE <= 1
+        bounds.append((slack, enough & _slack.is_small(moved, jnp.sum(parts))))
+    return Forecast(
         test=test,
         train=train,
-        test_slack=spread * test + jnp.minimum(still, edge),
-        train_slack=spread * train + jnp.minimum(still_train, edge),
-        status=jnp.maximum(flow.status, begun.status),
+        test_slack=bounds[0][0],
+        train_slack=bounds[1][0],
+        test_valid=bounds[0][1],
+        train_valid=bounds[1][1],
+        status=jnp.max(jnp.stack([every.status[0], shift.status, begun.status])),
     )
 
 
-def _bulk(
-    params: Params, split: repetition.Counts, decay: Scalar, time: Scalar, begun: StartLeft
-) -> tuple[Scalar, Scalar, Scalar]:
-    """Bound what the fluctuating edge of the bulk does to what is still being learned.
+def _parts(params: Params, split: repetition.Counts, decay: Scalar, time: Scalar) -> _Parts:
+    spectrum, ridge = isotropic(params.d, params.signal), params.n * decay
 
-    The lower edge nu moves by w = nu (n |1 - sqrt(gamma)|)^(-2/3) gamma^(-1/6) or less, so that
-    exp(-2 nu t) gains a factor exp(2 w t). Weights lower the edge by at most distinct/n.
+    def flow(noise: Scalar) -> tuple[Scalar, Scalar, Array]:
+        groups = repeated_rows(*split, noise, True)
+        found = weighted_flow_risk(spectrum, groups, time, ridge)
+        shares = groups.counts * groups.weights / params.n
+        return found.excess_risk, shares @ found.train_error, found.status
 
-    Returns:
-        by the curve at infinite size, on test and training points, and by its bound exp(-2 nu t).
-    """
-    distinct = split.fresh + split.repeated
-    gamma = params.d / distinct
-    edge, away = _edge(params, split)
-    width = edge * (distinct * away) ** (-2 / 3) * gamma ** (-1 / 6)
-    gain = jnp.expm1(jnp.minimum(2 * time * width, 30.0))
-    power, faded = params.signal + params.start, jnp.exp(-2 * decay * time)
-    null = jnp.maximum(1 - 1 / gamma, 0.0)
-    test = power * jnp.maximum(begun.test / params.d - null * faded, 0.0)
-    train = power * jnp.maximum(begun.train / params.d, 0.0)
-    bound = power * faded * jnp.minimum(1.0, 1 / gamma)
-    late = bound * (jnp.exp(-2 * (edge - width) * time) - jnp.exp(-2 * edge * time))
-    return test * gain, train * gain, late
+    levels = jnp.stack([jnp.zeros(()), jnp.asarray(params.noise, float)])
+    test, train, status = jax.vmap(flow)(levels)
+    begun = start_left(spectrum, repeated_rows(*split, 0.0, True), time, ridge)
+    left = params.start / params.d * jnp.stack([begun.test, begun.train])
+    return _Parts(
+        test=jnp.stack([test[0], test[1] - test[0], left[0]]),
+        train=jnp.stack([train[0], train[1] - train[0], left[1]]),
+        status=jnp.maximum(status[1], begun.status),
+    )
 
 
-def _edge(params: Params, split: repetition.Counts) -> tuple[Scalar, Scalar]:
-    """Return a lower bound of the bulk's lower edge, and |1 - sqrt(gamma)|."""
-    distinct = split.fresh + split.repeated
-    gamma = params.d / distinct
-    return distinct / params.n * lower_edge(gamma), jnp.abs(1 - jnp.sqrt(gamma))
+def _asymptotic(params: Params) -> Scalar:
+    """Return the delay in the limit of a vanishing tolerance; NaN where it is not meant."""
+    meant = (params.d < params.n) & (params.decay == 0)
+    ratio = jnp.where(meant, params.d / params.n, 0.5)
+    return jnp.where(meant, asymptotic_delay(1.0, ratio), jnp.nan)
 
 
-def _valid(params: Params) -> Array:
-    """Enough rows, and a bulk whose edge is well away from 0."""
-    split = _rows(params)
-    distinct = split.fresh + split.repeated
-    return (distinct >= 30) & (params.d >= 30) & (distinct * _edge(params, split)[1] >= 8)
-
-
-def test_loss(params: Params, world: Any) -> Estimate:
+def test_loss(params: Params, made: Forecast) -> Estimate:
     """Predict the error on fresh clean labels."""
-    made = _losses(params)
-    return Estimate(made.test, made.test_slack, _valid(params), made.status)
+    return Estimate(made.test[0], made.test_slack, made.test_valid, made.status)
 
 
-def train_loss(params: Params, world: Any) -> Estimate:
+def train_loss(params: Params, made: Forecast) -> Estimate:
     """Predict the mean squared residual."""
-    made = _losses(params)
-    return Estimate(made.train, made.train_slack, _valid(params), made.status)
+    return Estimate(made.train[0], made.train_slack, made.train_valid, made.status)
 
 
-def test_accuracy(params: Params, world: Any) -> Estimate:
+def test_accuracy(params: Params, made: Forecast) -> Estimate:
     """Predict the share of fresh points that are right."""
-    test, _, slack, _, status = _losses(params)
-    return _accurate(params, test, slack, status)
+    return _accurate(params, test_loss(params, made))
 
 
-def train_accuracy(params: Params, world: Any) -> Estimate:
+def train_accuracy(params: Params, made: Forecast) -> Estimate:
     """Predict the share of right training points, from their mean squared residual."""
-    _, train, _, slack, status = _losses(params)
-    found = _accurate(params, train, slack, status)
+    found = _accurate(params, train_loss(params, made))
     # Where nearly all are right, the share of wrong points is too skewed over designs.
     return found._replace(valid=found.valid & (found.value < 0.999))
 
 
-def _accurate(params: Params, loss: Scalar, slack: Scalar, status: Array) -> Estimate:
-    value = _accuracy(loss, params.tolerance)
-    worse = _accuracy(loss + slack, params.tolerance)
-    better = _accuracy(jnp.maximum(loss - slack, 0.0), params.tolerance)
-    return Estimate(value, jnp.maximum(value - worse, better - value), _valid(params), status)
+def _accurate(params: Params, loss: Estimate) -> Estimate:
+    value = _accuracy(loss.value, params.tolerance)
+    worse = _accuracy(loss.value + loss.slack, params.tolerance)
+    better = _accuracy(jnp.maximum(loss.value - loss.slack, 0.0), params.tolerance)
+    return loss._replace(value=value, slack=jnp.maximum(value - worse, better - value))
 
 
-def closed_loss(params: Params, world: Any) -> Estimate:
+def closed_loss(params: Params, made: Forecast) -> Estimate:
     """Predict the error of rows seen once from the Marchenko-Pastur law."""
     scope = (params.repeats == 1) | (params.repeated_fraction == 0)
     status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
     value = jnp.where(scope, _closed(params), jnp.nan)
-    return Estimate(value, _losses(params).test_slack, scope & _valid(params), status)
+    return Estimate(value, made.test_slack, scope & made.test_valid, status)
 
 
 def _closed(params: Params, time: float = 1.0) -> Scalar:
@@ -234,12 +238,20 @@ def _closed(params: Params, time: float = 1.0) -> Scalar:
     return isotropic_flow(n, params.d, time * params.time, *args).excess_risk
 
 
-def _fitted_doubled(params: Params, world: Any) -> Scalar:
-    return _accuracy(_losses(params, 3).train, params.tolerance)
+def _variant(field: str, name: str) -> Any:
+    """Return the evaluation of a decoy: a loss of a variant."""
+    return lambda params, made: getattr(made, field)[_VARIANTS.index(name)]
 
 
-def _closed_doubled(params: Params, world: Any) -> Scalar:
-    return _closed(params, 2.0)
+def _variant_accuracy(field: str, name: str) -> Any:
+    loss = _variant(field, name)
+    return lambda params, made: _accuracy(loss(params, made), params.tolerance)
+
+
+def _delayed(params: Params, made: Forecast) -> Scalar:
+    """Return the training accuracy as long ago as the asymptotic delay."""
+    accuracy = _accuracy(made.train[_VARIANTS.index("delayed")], params.tolerance)
+    return jnp.where(jnp.isnan(_asymptotic(params)), jnp.nan, accuracy)
 
 
 def _time(params: Params, field: str) -> float:
@@ -263,6 +275,8 @@ def _rule(params: Params) -> str | None:
 
 _FRESH = "every copy is taken for a new row"
 _NO_DECAY = "weight decay is left out: the null space stays"
+_DELAY = "training accuracy log(1/nu)/(2 nu) ago, nu = (1 - sqrt(d/n))^2: the limit of a vanishing "
+_DELAY += "tolerance (arXiv:2310.16441) taken for what happens at a practical one"
 _DOUBLE = "time of the loss without the factor 1/2: twice too fast"
 
 PHENOMENON = Phenomenon(
@@ -278,6 +292,7 @@ PHENOMENON = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
+    shared=forecast,
     rule=_rule,
     predictions=(
         Prediction(
@@ -286,25 +301,26 @@ PHENOMENON = Phenomenon(
             evaluate=test_loss,
             statement="double Laplace inversion of two-point ridge errors, plus "
             "start/d tr exp(-2 (S + decay) t)",
-            scope="n, d -> infinity at fixed d/n and repeats; at least 30 distinct rows",
-            order="1/n, and the edge of the bulk times t",
+            scope="n, d -> infinity at fixed d/n and repeats; where the next order is at most a "
+            "quarter of the value",
+            order="1/n (computed)",
             source="derived here, docs/dynamics.md; plain rows: Advani, Saxe 2017 "
             "(arXiv:1710.03667)",
             decoys=(
                 Decoy(
                     name="copies are fresh rows",
                     why=_FRESH,
-                    evaluate=lambda params, world: _losses(params, 1).test,
+                    evaluate=_variant("test", "fresh"),
                 ),
                 Decoy(
                     name="no decay",
                     why=_NO_DECAY,
-                    evaluate=lambda params, world: _losses(params, 2).test,
+                    evaluate=_variant("test", "no decay"),
                 ),
                 Decoy(
                     name="time doubled",
                     why=_DOUBLE,
-                    evaluate=lambda params, world: _losses(params, 3).test,
+                    evaluate=_variant("test", "doubled"),
                 ),
             ),
         ),
@@ -315,10 +331,16 @@ PHENOMENON = Phenomenon(
             statement="int dF(s) { start e^2 + signal (1 - s h)^2 + noise (d/n) s h^2 },  "
             "e = exp(-(s + decay) t),  h = (1 - e)/(s + decay)",
             scope="as test_loss, every row seen once",
-            order="1/n, and the edge of the bulk times t",
+            order="1/n (computed)",
             source="Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 "
             "(arXiv:1810.10082)",
-            decoys=(Decoy(name="time doubled", why=_DOUBLE, evaluate=_closed_doubled),),
+            decoys=(
+                Decoy(
+                    name="time doubled",
+                    why=_DOUBLE,
+                    evaluate=lambda params, made: _closed(params, 2.0),
+                ),
+            ),
         ),
         Prediction(
             name="train_loss",
@@ -327,18 +349,18 @@ PHENOMENON = Phenomenon(
             statement="the same inversion of (1 - h)(1 - h')(G + noise), plus "
             "start/d tr S exp(-2 (S + decay) t)",
             scope="as test_loss",
-            order="1/n, and the edge of the bulk times t",
+            order="1/n (computed)",
             source="derived here, docs/dynamics.md",
             decoys=(
                 Decoy(
                     name="copies are fresh rows",
                     why=_FRESH,
-                    evaluate=lambda params, world: _losses(params, 1).train,
+                    evaluate=_variant("train", "fresh"),
                 ),
                 Decoy(
                     name="time doubled",
                     why=_DOUBLE,
-                    evaluate=lambda params, world: _losses(params, 3).train,
+                    evaluate=_variant("train", "doubled"),
                 ),
             ),
         ),
@@ -354,17 +376,14 @@ PHENOMENON = Phenomenon(
                 Decoy(
                     name="no decay",
                     why=_NO_DECAY,
-                    evaluate=lambda params, world: _accuracy(
-                        _losses(params, 2).test, params.tolerance
-                    ),
+                    evaluate=_variant_accuracy("test", "no decay"),
                 ),
                 Decoy(
                     name="time doubled",
                     why=_DOUBLE,
-                    evaluate=lambda params, world: _accuracy(
-                        _losses(params, 3).test, params.tolerance
-                    ),
+                    evaluate=_variant_accuracy("test", "doubled"),
                 ),
+                Decoy(name="asymptotic delay", why=_DELAY, evaluate=_delayed),
             ),
         ),
         Prediction(
@@ -375,7 +394,11 @@ PHENOMENON = Phenomenon(
             scope="as test_loss",
             order="as test_loss",
             source="Levi, Beck, Bar-Sinai 2023 (arXiv:2310.16441)",
-            decoys=(Decoy(name="time doubled", why=_DOUBLE, evaluate=_fitted_doubled),),
+            decoys=(
+                Decoy(
+                    name="time doubled", why=_DOUBLE, evaluate=_variant_accuracy("train", "doubled")
+                ),
+            ),
         ),
     ),
     breaks=(

@@ -25,12 +25,12 @@ import numpy as np
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
-from ci_theory.theory.complex_ridge import complex_levels
+from ci_theory.theory.complex_ridge import complex_levels, leverages
 from ci_theory.theory.groups import Groups
-from ci_theory.theory.spectrum import Spectrum, trace
-from ci_theory.theory.talbot import contour
+from ci_theory.theory.spectrum import Spectrum, fractions, trace
+from ci_theory.theory.talbot import Contour, contour
 
-__all__ = ["FlowShift", "flow_shift"]
+__all__ = ["FlowShift", "StartShift", "flow_shift", "free_rows", "start_shift"]
 
 COUNT = 16
 """Contour nodes: they leave a relative error near 1e-9, more than a bound needs."""
@@ -141,14 +141,6 @@ def _shifts(first: _Copy, second: _Copy, spectrum: Spectrum, groups: Groups) -> 
             total = total + (change + cross) / open_[i]
         return 0.25 * total
 
-    def hat(one: _Copy, i: int) -> Array:
-        """Return the next order of the trace of the hat matrix, weighted by copies and noise."""
-        own = groups.noise
-        rho = jnp.sum(n * one.rows**2 * own) / open_[i]
-        in_a = 2 * jnp.sum(n * one.rows**3 * (own + b[i] * rho))
-        in_b = -2 * rho * jnp.sum(many * (lam * one.modes) ** 3)
-        return -0.5 * (in_a * b[i] + a[i] * in_b) / open_[i]
-
     none, still = jnp.zeros_like(lam), jnp.zeros_like(c)
     covariance, toward = response(lam, still), response(target, still)
     noise, residual = response(none, groups.noise), response(none, 1 / c)
@@ -158,9 +150,21 @@ def _shifts(first: _Copy, second: _Copy, spectrum: Spectrum, groups: Groups) -> 
             squared * mixed(covariance, toward),
             mixed(covariance, noise),
             squared * mixed(toward, residual),
-            mixed(noise, residual) - hat(first, 0) - hat(second, 1),
+            mixed(noise, residual)
+            - sum(_slope(one, spectrum, groups, none, groups.noise) for one in both),
         ]
     )
+
+
+def _slope(one: _Copy, spectrum: Spectrum, groups: Groups, source: Array, own: Array) -> Array:
+    """Return the derivative of F_1 of one copy by sources on its modes (m,) and its rows (g,)."""
+    lam, many, n = spectrum.eigenvalues, spectrum.multiplicity, groups.counts
+    a, b = jnp.sum(n * one.rows**2), jnp.sum(many * (lam * one.modes) ** 2)
+    held = jnp.sum(many * lam * source * one.modes**2)
+    rho = (jnp.sum(n * one.rows**2 * own) + a * held) / (1 - a * b)
+    in_a = 2 * jnp.sum(n * one.rows**3 * (own + b * rho + held))
+    in_b = -2 * jnp.sum(many * lam**2 * one.modes**3 * (lam * rho + source))
+    return -0.5 * (in_a * b + a * in_b) / (1 - a * b)
 
 
 @needs_float64
@@ -195,6 +199,97 @@ def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Flo
     >>> print(f"{float(shift.noise):.4f} {exact - limit:.4f}")
     0.0200 0.0204
     """
+    at = _upper_half(spectrum, groups, time, ridge)
+    spectrum, groups, nodes, upper = at.spectrum, at.groups, at.nodes, at.copies
+    whole = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.conj(leaf)]), upper)
+    across = jax.vmap(jax.vmap(_shifts, (None, 0, None, None)), (0, None, None, None))
+    table = across(upper, whole, spectrum, groups)  # (half, whole, 4)
+    weight = nodes.weights / nodes.nodes
+    pairs = weight[:, None] * np.concatenate([weight, np.conj(weight)])[None, :]
+    signal, noise, left, held = 2 * jnp.sum(pairs[:, :, None] * table, axis=(0, 1)).real
+    signal, noise, left, held = (
+        jnp.where(at.inside, v, jnp.nan) for v in (signal, noise, left / at.total, held / at.total)
+    )
+    return FlowShift(signal, noise, left, held, at.status)
+
+
+class StartShift(NamedTuple):
+    """True mean less deterministic equivalent, to order 1/n, of what is left of a random start.
+
+    Attributes:
+        test: on fresh inputs, per unit variance of each weight [x^2].
+        train: on the training rows, averaged over copies [x^2].
+        status: OK, NOT_CONVERGED or OUT_OF_SCOPE.
+    """
+
+    test: Scalar
+    train: Scalar
+    status: Int[Array, ""]
+
+
+@needs_float64
+@jax.jit
+def start_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> StartShift:
+    r"""By how much the mean of what is left of a random start differs from ``start_left``.
+
+    .. math::
+        \mathcal L^{-1}_{s\to 2t}\bigl[N\,\partial_\Sigma F_1\bigr],\qquad
+        -\mathcal L^{-1}_{s\to 2t}\bigl[s N\,\partial_\delta F_1\bigr],\qquad
+        F_1 = \tfrac12\log\Bigl(1 - \sum_g n_g T_g^2 \sum m\lambda^2 G^2\Bigr)
+
+    with a source of the covariance, and the ridge itself, in place of two sources: traces of one
+    resolvent of the rows.
+
+    Args:
+        spectrum: covariance, without a tail; its target does not matter.
+        groups: training rows, Gaussian; their noise does not matter.
+        time: t, > 0.
+        ridge: total ridge N mu, >= 0; the decay adds its own factor exp(-2 mu t).
+
+    Regime: as ``flow_shift``.
+
+    Source: derived here (docs/epochwise_descent.md); equal rows: Bai, Silverstein, Ann. Probab.
+    32 (2004).
+
+    >>> from ci_theory.theory.groups import plain_rows
+    >>> from ci_theory.theory.spectrum import isotropic
+    >>> shift = start_shift(isotropic(50), plain_rows(100, 0.0), 1e-4, 0.0)
+    >>> exact, limit = 50 + 50 * 51 / 100, 50 + 50 * 50 / 100  # of E tr S^2
+    >>> print(f"{float(shift.train) / 2e-4:.3f} {limit - exact:.3f}")
+    -0.500 -0.500
+    """
+    at = _upper_half(spectrum, groups, 2 * jnp.asarray(time, float), 0.0)
+    nodes, lam = at.nodes, at.spectrum.eigenvalues
+    still = jnp.zeros_like(at.groups.weights)
+    by_covariance, by_ridge = (
+        jax.vmap(_slope, (0, None, None, None, None))(
+            at.copies, at.spectrum, at.groups, source, still
+        )
+        for source in (lam, jnp.ones_like(lam))
+    )
+    weights = nodes.weights / at.when
+    test = 2 * jnp.sum(weights * at.total * by_covariance).real
+    train = -2 * jnp.sum(weights * at.total * by_ridge * nodes.nodes / at.when).real
+    faded = jnp.exp(-jnp.asarray(ridge, float) / at.total * at.when)
+    test, train = (jnp.where(at.inside, faded * v, jnp.nan) for v in (test, train))
+    return StartShift(test, train, at.status)
+
+
+class _Contour(NamedTuple):
+    """The upper half of the contour, solved."""
+
+    spectrum: Spectrum
+    groups: Groups
+    nodes: Contour
+    when: Array
+    total: Array
+    copies: _Copy
+    inside: Array
+    status: Array
+
+
+def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> _Contour:
+    """Solve the saddle point on the upper half of the contour at a time."""
     weights = jnp.asarray(groups.weights, float)
     groups = Groups(
         counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
@@ -210,15 +305,40 @@ def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Flo
     copies = jnp.sum(groups.counts * groups.weights)
     deltas = jnp.where(inside, ridge, 0.0) + copies * nodes.nodes / when
     levels = jax.vmap(complex_levels, (None, None, None, 0))(spectrum, groups, jnp.inf, deltas)
-    upper = jax.vmap(_copy, (None, None, 0, 0))(spectrum, groups, deltas, 1 / levels.ratio)
-    whole = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.conj(leaf)]), upper)
-    across = jax.vmap(jax.vmap(_shifts, (None, 0, None, None)), (0, None, None, None))
-    table = across(upper, whole, spectrum, groups)  # (half, whole, 4)
-    weight = nodes.weights / nodes.nodes
-    pairs = weight[:, None] * np.concatenate([weight, np.conj(weight)])[None, :]
-    signal, noise, left, held = 2 * jnp.sum(pairs[:, :, None] * table, axis=(0, 1)).real
+    made = jax.vmap(_copy, (None, None, 0, 0))(spectrum, groups, deltas, 1 / levels.ratio)
     status = jnp.where(inside, jnp.max(levels.status), Status.OUT_OF_SCOPE)
-    signal, noise, left, held = (
-        jnp.where(inside, v, jnp.nan) for v in (signal, noise, left / copies, held / copies)
-    )
-    return FlowShift(signal, noise, left, held, status)
+    return _Contour(spectrum, groups, nodes, when, copies, made, inside, status)
+
+
+@needs_float64
+@jax.jit
+def free_rows(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.inf) -> Scalar:
+    r"""Rows left to average over in ridge regression: effective rows less df2.
+
+    .. math:: \frac{1 - Q\sum_g n_g a_g^2}{\sum_g n_g a_g^2}
+
+    in the symbols of ``flow``, which are those of ``weighted_ridge_risk``. Stopping at a time t
+    is about a ridge of N/t: by then as many rows are used up.
+
+    Args:
+        spectrum: covariance; of the features' mean kernel if p is finite.
+        groups: training rows.
+        ridge: total ridge, > 0.
+        p: random features.
+
+    Regime: as ``flow``.
+
+    >>> from ci_theory.theory.groups import plain_rows
+    >>> from ci_theory.theory.spectrum import isotropic
+    >>> print(f"{float(free_rows(isotropic(50), plain_rows(100, 0.0), 1e-9)):.6f}")
+    50.000000
+    """
+    at = complex_levels(spectrum, groups, p, ridge)
+    kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
+    x, y = fractions(spectrum.eigenvalues, kappa)
+    mixed = spectrum.multiplicity @ (x * y)
+    h, miss = leverages(groups.weights, ratio)
+    share = h / (groups.counts @ h)
+    squares = groups.counts @ share**2
+    gap = (groups.counts * share) @ miss + mixed * beta / (beta + mixed / p) * squares
+    return gap / squares
