@@ -133,8 +133,8 @@ def _answers(weights: Weights, shape: Shape, tokens: tuple, at: tuple) -> Array:
         block = weights[f"block_{layer}"]
         asking = (2,) if layer == shape.layers - 1 else (0, 1, 2)
         x = _block(block, shape, x, asking)
-    read, answer = _normed, weights["answer"]["kernel"]
-    return _each(lambda rows: read(weights, shape, "norm_last", rows) @ answer, [x[-1].value])[0]
+    answer = weights["answer"]["kernel"]
+    return _each(lambda rows: _normed(weights, shape, "last", rows) @ answer, [x[-1].value])[0]
 
 
 def _block(block: Weights, shape: Shape, x: list[_Rows], asking: tuple[int, ...]) -> list[_Rows]:
@@ -144,28 +144,27 @@ def _block(block: Weights, shape: Shape, x: list[_Rows], asking: tuple[int, ...]
         attention[name]["kernel"].reshape(d, d) for name in ("query", "key", "value", "out")
     )
 
-    def heads(rows: Array) -> Array:
-        return rows.reshape(*rows.shape[:-1], shape.heads, -1)
-
-    seen = _each(lambda rows: _normed(block, shape, "norm_attention", rows), [r.value for r in x])
+    seen = [rows.value for rows in x]
+    if shape.norm:
+        seen = _each(lambda rows: _normed(block, shape, "attention", rows), seen)
     both = _each(lambda rows: rows @ jnp.concatenate([key, value], axis=1), seen)
-    keys = [_Rows(heads(kv[..., :d]), r.at) for kv, r in zip(both, x, strict=True)]
-    values = [_Rows(heads(kv[..., d:]), r.at) for kv, r in zip(both, x, strict=True)]
-    wanted = [j for j in asking if j > 0]
-    queries = _each(lambda rows: rows @ query, [seen[j] for j in wanted])
+    keys = [_heads(kv[..., :d], rows, shape) for kv, rows in zip(both, x, strict=True)]
+    values = [_heads(kv[..., d:], rows, shape) for kv, rows in zip(both, x, strict=True)]
 
     before, mixed, at = [], [], []
     if 0 in asking:
         before, mixed, at = [x[0].value], [both[0][..., d:]], [x[0].at]
-    for j, asked in zip(wanted, queries, strict=True):
-        found = _attended(_Rows(heads(asked), x[j].at), keys[: j + 1], values[: j + 1])
+    mixing = [j for j in asking if j > 0]
+    queries = _each(lambda rows: rows @ query, [seen[j] for j in mixing])
+    for j, asked in zip(mixing, queries, strict=True):
+        found = _attended(_heads(asked, x[j], shape), keys[: j + 1], values[: j + 1])
         mixed.append(found.reshape(*found.shape[:-2], d))
         before.append(jnp.broadcast_to(x[j].at(x[j].value), mixed[-1].shape))
         at.append(_same)
 
     def rest(before: Array, mixed: Array) -> Array:
         now = before + mixed @ out
-        normed = _normed(block, shape, "norm_mlp", now)
+        normed = _normed(block, shape, "mlp", now)
         into, back = block["into"], block["back"]
         hidden = jax.nn.relu(normed @ into["kernel"] + into["bias"][None])
         return now + hidden @ back["kernel"].T + back["bias"][None]
@@ -180,6 +179,10 @@ def _each(work: Callable[..., Array], *lists: list[Array]) -> list[Array]:
     cuts = np.cumsum([v.size // v.shape[-1] for v in lists[0]])[:-1]
     parts = jnp.split(made, cuts)
     return [part.reshape(*v.shape[:-1], -1) for part, v in zip(parts, lists[0], strict=True)]
+
+
+def _heads(made: Array, like: _Rows, shape: Shape) -> _Rows:
+    return _Rows(made.reshape(*made.shape[:-1], shape.heads, -1), like.at)
 
 
 def _attended(query: _Rows, keys: list[_Rows], values: list[_Rows]) -> Array:
@@ -200,7 +203,7 @@ def _product(query: _Rows, key: _Rows) -> Array:
 def _normed(weights: Weights, shape: Shape, name: str, rows: Float[Array, "r d"]) -> Array:
     if not shape.norm:
         return rows
-    scale, bias = (weights[name][part][None] for part in ("scale", "bias"))
+    scale, bias = (weights[f"norm_{name}"][part][None] for part in ("scale", "bias"))
     from_mean = rows - jnp.mean(rows, axis=-1, keepdims=True)
     size = jnp.mean(from_mean**2, axis=-1, keepdims=True)
     return from_mean * jax.lax.rsqrt(size + _TINY) * scale + bias
