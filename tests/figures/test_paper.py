@@ -15,7 +15,7 @@ from ci_theory.figures import paper
 from ci_theory.sweeps import read_sweep
 
 ROOT = Path(ci_theory.__file__).parents[2]
-SCRIPTS = sorted((ROOT / "paper_figs").glob("*.py"))
+SCRIPTS = sorted((ROOT / "paper_figs").glob("[!_]*.py"))
 
 SCRIPT = """
 from matplotlib.figure import Figure

@@ -13,6 +13,10 @@ from ci_theory._record import Kind, build
 from ci_theory.phenomena import epochwise_descent, load, predict
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
+from ci_theory.theory.flow import flow_risk
+from ci_theory.theory.flow_next_order import flow_shift
+from ci_theory.theory.groups import plain_rows
+from ci_theory.theory.spectrum import two_block
 from ci_theory.training import closed_form, gradient_flow
 
 TIMES = np.geomspace(0.05, 4000, 24)
@@ -22,7 +26,7 @@ CASES = {
     "copies": {"n": 160, "d": 120, "repeated_fraction": 0.4, "repeats": 8},
     "features": {"n": 160, "d": 120, "p": 220},
     "one scale": {"n": 160, "d": 120, "slow_variance": 1.0, "decay": 0.02},
-    "power law": {"n": 100, "d": 120, "spectrum": "power_law", "alpha": 1.3, "beta": 1.6},
+    "power law": {"n": 28, "d": 32, "spectrum": "power_law", "alpha": 1.3, "beta": 1.6},
 }
 PHENOMENON = load("epochwise_descent")
 
@@ -90,6 +94,42 @@ def test_means_lie_within_slack_and_error_and_decoys_do_not(case):
     assert judged_forms == (4 if case == "one scale" else 2)
 
 
+def test_the_deviation_is_the_computed_next_order_and_falls_as_one_over_n():
+    """Of what label noise adds to both errors, n = d, at two sizes; the sign counts as well."""
+    times, sizes, replicates = np.array([2.0, 60.0, 600.0]), (20, 60), (2500, 600)
+    scaled = {"excess_risk": [], "train_error": []}
+    for n, count in zip(sizes, replicates, strict=True):
+        point = {**PHENOMENON.point({"n": n, "d": n}), "decay": jnp.zeros(6)}
+        point["time"], point["noise"] = (
+            jnp.tile(jnp.asarray(times), 2),
+            jnp.repeat(jnp.arange(2.0), 3),
+        )
+        params = build(epochwise_descent.Params, point)
+
+        def one(replicate, params=params, n=n):
+            return epochwise_descent.simulate(key_for(8, n, 2, replicate), params, {"n": n})
+
+        made = jax.jit(lambda r, one=one: jax.lax.map(one, r))(jnp.arange(count))
+        spectrum, rows = two_block(n / 2, n / 2, 1.0, 0.01, 0.2, 100.0), plain_rows(n, 1.0)
+        shift = [flow_shift(spectrum, rows, t, 0.0) for t in times]
+        limit = [flow_risk(spectrum, n, t, 0.0, noise) for t in times for noise in (0.0, 1.0)]
+        for measure, field, moved in (
+            ("excess_risk", "excess_risk", "noise"), ("train_error", "train_error", "train_noise"),
+        ):  # fmt: skip
+            values = np.asarray(getattr(made, measure)).reshape(count, 2, 3)
+            added = values[:, 1] - values[:, 0]
+            error = added.std(axis=0) / count**0.5
+            exact = np.diff(np.array([getattr(r, field) for r in limit]).reshape(3, 2))[:, 0]
+            gap = added.mean(axis=0) - exact
+            next_order = np.array([getattr(s, moved) for s in shift])
+            assert np.all(np.abs(gap - next_order) < 4.5 * error + 3 * next_order**2 / exact)
+            scaled[measure].append(n * gap / exact)
+    for measure, least in (("excess_risk", 0.25), ("train_error", 0.05)):
+        table = np.array(scaled[measure])
+        assert np.all(np.abs(table) > least)
+        assert np.all(np.abs(table / table[-1] - 1) < 0.35)
+
+
 def test_test_error_is_excess_risk_and_noise():
     found = simulated("two blocks")
     gap = found["test_error"] - found["excess_risk"]
@@ -133,17 +173,15 @@ def test_breaks_are_where_the_theory_says():
     """All three breaks, with noise; the measured interval holds the predicted place."""
     curve = simulated("two blocks")["excess_risk"][:, 1]
     line = predicted("two blocks")["excess_risk"].estimate.value.reshape(2, -1)[1]
-    places = []
-    for kind in PHENOMENON.breaks[:3]:
+    places = {}
+    for kind in PHENOMENON.breaks:
         measured = kind.locator.locate(TIMES, curve)
         assert measured.status == Status.OK, kind.name
         formula = kind.locator.matching(measured).locate(TIMES, line)
         assert measured.low < formula.value < measured.high, kind.name
-        places.append(measured)
-    assert [b.name for b in PHENOMENON.breaks[:3]] == [
-        "over-fitting begins", "epoch-wise peak", "second descent ends",
-    ]  # fmt: skip
-    first, peak, second = places
+        places[kind.name] = measured
+    names = "over-fitting begins", "epoch-wise peak", "second descent ends"
+    first, peak, second = (places[name] for name in names)
     assert first.high < peak.low < peak.high < second.low
     assert peak.height_low > max(first.height_high, second.height_high)
 

@@ -44,6 +44,66 @@ def test_after_a_peak_it_is_the_second_descent():
     assert Valley().locate(U, curve).value == pytest.approx(0.85, abs=0.1)
 
 
+def epochs(u, shift=0.0, depth=1.0):
+    """Falls, rises, falls again and rises: valleys near -1.9 and 1.6, a peak near -0.3."""
+    v = u - shift
+    rise = np.exp(-((v + 0.3) ** 2) / 0.5) + 0.6 / (1 + np.exp(-4 * (v - 2.2)))
+    return 1 + rise + depth * 0.3 / (1 + np.exp(3 * (v + 2.4)))
+
+
+AXIS = np.linspace(-4, 3, 29)
+
+
+@pytest.mark.parametrize("depth", [0.3, 1.0, 8.0])
+def test_the_valleys_before_and_after_the_peak_are_told_apart(depth):
+    """Whichever is deeper; without a side the deeper one wins."""
+    first, second = (Valley(side=s).locate(AXIS, epochs(AXIS, depth=depth)) for s in SIDES)
+    peak = Peak().locate(AXIS, epochs(AXIS, depth=depth))
+    assert first.value == pytest.approx(-1.8, abs=0.4)
+    assert second.value == pytest.approx(1.4, abs=0.3)
+    assert first.value < peak.value < second.value
+    either = Valley().locate(AXIS, epochs(AXIS, depth=depth)).value
+    assert either == (first if depth == 8.0 else second).value
+
+
+SIDES = ("before", "after")
+
+
+def test_a_curve_with_one_valley_has_it_before_and_none_after():
+    curve = bowl(U, 0.2)
+    assert Valley(side="before").locate(U, curve).value == Valley().locate(U, curve).value
+    assert Valley(side="after").locate(U, curve).status == Status.NO_BREAK
+    falling = np.exp(-U)
+    for side in SIDES:
+        assert Valley(side=side).locate(U, falling).status == Status.NO_BREAK
+
+
+def test_a_plateau_that_only_rounding_moves_has_no_break():
+    """A formula that has converged: wiggles of 1e-13 are neither peak nor valley."""
+    plateau = 3 - np.exp(-3 * (U + 1)) + 1e-13 * np.random.default_rng(1).standard_normal(17)
+    for locator in (Peak(), Valley(), Valley(side="before"), Valley(side="after")):
+        assert locator.locate(U, plateau).status == Status.NO_BREAK
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("replicates", [12, 40])
+def test_intervals_on_a_side_cover_19_times_in_20(side, replicates):
+    """Rows scatter as a whole and point by point, as runs of one training do."""
+    rng = np.random.default_rng([4, replicates])
+    valley, tries, found, hits = Valley(side=side, log_axis=False), 300, 0, 0
+    for _ in range(tries):
+        mean = epochs(AXIS, rng.uniform(-0.3, 0.3))
+        whole = 0.1 * rng.standard_normal((replicates, 1))
+        y = mean * (1 + whole + 0.04 * rng.standard_normal((replicates, len(AXIS))))
+        at = valley.locate(AXIS, y)
+        if at.status in (Status.OK, Status.AT_EDGE):
+            truth = valley.matching(at).locate(AXIS, mean)
+            found += 1
+            hits += at.low <= truth.value <= at.high
+    assert found > 0.9 * tries
+    assert 0.92 <= hits / found <= 0.99
+
+
 @pytest.mark.parametrize("shape", [bowl, trade_off])
 def test_intervals_cover_place_and_depth_19_times_in_20(shape):
     rng = np.random.default_rng(0)

@@ -352,13 +352,13 @@ PHENOMENON = Phenomenon(
     ),
     breaks=(
         Break(
+            name="epoch-wise peak", axis="time", measure="excess_risk", locator=Peak(log_axis=True)
+        ),
+        Break(
             name="over-fitting begins",
             axis="time",
             measure="excess_risk",
             locator=Valley(side="before", log_axis=True),
-        ),
-        Break(
-            name="epoch-wise peak", axis="time", measure="excess_risk", locator=Peak(log_axis=True)
         ),
         Break(
             name="second descent ends",
