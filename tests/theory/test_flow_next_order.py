@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ci_theory import Status
-from ci_theory.theory.flow_next_order import flow_shift, free_rows, start_shift
+from ci_theory.theory.flow_next_order import flow_shift, start_shift, what_is_left
 from ci_theory.theory.groups import Groups
 from ci_theory.theory.repetition import weighted_ridge_risk
 from ci_theory.theory.spectrum import Spectrum
@@ -138,7 +138,7 @@ def test_free_rows_are_those_of_ridge_regression():
     at = weighted_ridge_risk(SPECTRUM, GROUPS, ridge).fixed_point
     x = LAM / (LAM + float(at.kappa))
     expected = float(at.effective_rows) - MANY @ x**2
-    assert float(free_rows(SPECTRUM, GROUPS, ridge)) == pytest.approx(expected, rel=1e-10)
+    assert float(what_is_left(SPECTRUM, GROUPS, ridge).rows) == pytest.approx(expected, rel=1e-10)
 
 
 def test_wrong_inputs_are_out_of_scope():

@@ -21,7 +21,7 @@ from ci_theory.tasks import gaussian, scales
 from ci_theory.theory.compression import compress
 from ci_theory.theory.flow import FlowRisk, weighted_flow_risk
 from ci_theory.theory.flow_isotropic import isotropic_flow
-from ci_theory.theory.flow_next_order import flow_shift, free_rows
+from ci_theory.theory.flow_next_order import flow_shift, what_is_left
 from ci_theory.theory.groups import repeated_rows
 from ci_theory.theory.spectrum import Spectrum, explicit, scale_target, two_block
 from ci_theory.training import closed_form, gradient_flow
@@ -154,8 +154,8 @@ class Forecast(NamedTuple):
 def forecast(params: Params, world: Spectrum | None) -> Forecast:
     """Evaluate the deterministic equivalent, what the decoys make of it, and the slack.
 
-    The next order is computed for training on the inputs. With random features the slack is
-    1/free + 1/p of the error, measured (docs/finite_size.md).
+    The next order is computed for training on the inputs. With random features, which rows and
+    features enter alike, it is bounded as that of ridge regression by rows (docs/finite_size.md).
     """
     spectrum, split = _spectrum(params, world), _rows(params)
     p = jnp.where(jnp.asarray(params.p) > 0, jnp.asarray(params.p, float), jnp.inf)
@@ -179,17 +179,18 @@ def forecast(params: Params, world: Spectrum | None) -> Forecast:
     excess, clean = found.excess_risk, train[-1]
     groups = repeated_rows(*split, params.noise, True)
     shift = flow_shift(spectrum, groups, params.time, ridge)
-    room = 1 / free_rows(spectrum, groups, ridge + copies / params.time, p)
+    left_over = what_is_left(spectrum, groups, ridge + copies / params.time, p)
+    room, factor = 1 / left_over.rows, _slack.signal_factor(left_over.learned)
+    both = _slack.per(left_over.rows) + _slack.per(left_over.features)
     near = (shift.signal, shift.noise), (excess[-1], found.noise_variance[0])
     left = (shift.train_signal, shift.train_noise), (clean, train[0] - clean)
-    enough = room * _slack.FEWEST_FREE <= 1
+    enough = jnp.minimum(left_over.rows, left_over.features) >= _slack.FEWEST_FREE
     whole = params.signal + params.noise
     slacks, valid = [], []
     for (moved, parts), value in ((near, excess[0]), (left, train[0])):
         exact = jnp.isinf(p)
-        slacks.append(
-            jnp.where(exact, _slack.next_order(moved, parts, room), (room + 1 / p) * value)
-        )
+        bound = both * (factor * parts[0] + parts[1])
+        slacks.append(jnp.where(exact, _slack.next_order(moved, parts, room), bound))
         known = jnp.where(exact, _slack.is_small(moved, value), value >= SMALLEST * whole)
         valid.append(enough & known)
     return Forecast(

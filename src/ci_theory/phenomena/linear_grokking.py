@@ -18,7 +18,7 @@ from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Predic
 from ci_theory.tasks import gaussian
 from ci_theory.theory.flow import weighted_flow_risk
 from ci_theory.theory.flow_isotropic import isotropic_flow
-from ci_theory.theory.flow_next_order import flow_shift, free_rows, start_shift
+from ci_theory.theory.flow_next_order import flow_shift, start_shift, what_is_left
 from ci_theory.theory.flow_start import start_left
 from ci_theory.theory.grokking import asymptotic_delay, grok_times
 from ci_theory.theory.groups import repeated_rows
@@ -148,7 +148,7 @@ def forecast(params: Params, world: Any) -> Forecast:
     ridge = copies * params.decay
     shift = flow_shift(spectrum, groups, params.time, ridge)
     begun = start_shift(spectrum, groups, params.time, ridge)
-    room = 1 / free_rows(spectrum, groups, ridge + copies / params.time)
+    room = 1 / what_is_left(spectrum, groups, ridge + copies / params.time).rows
     bounds = []
     for moved, parts in (
         ((shift.signal, shift.noise, share * begun.test), every.test[0]),

@@ -30,7 +30,7 @@ from ci_theory.theory.groups import Groups
 from ci_theory.theory.spectrum import Spectrum, fractions, trace
 from ci_theory.theory.talbot import Contour, contour
 
-__all__ = ["FlowShift", "StartShift", "flow_shift", "free_rows", "start_shift"]
+__all__ = ["FlowShift", "Left", "StartShift", "flow_shift", "start_shift", "what_is_left"]
 
 COUNT = 16
 """Contour nodes: they leave a relative error near 1e-9, more than a bound needs."""
@@ -310,15 +310,29 @@ def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> _C
     return _Contour(spectrum, groups, nodes, when, copies, made, inside, status)
 
 
+class Left(NamedTuple):
+    """What ridge regression leaves to average over.
+
+    Attributes:
+        rows: effective rows less df2.
+        features: random features less df2; infinite for training on the inputs.
+        learned: df2/df1, in [0, 1]: how much of a mode is learned, weighted with that.
+    """
+
+    rows: Scalar
+    features: Scalar
+    learned: Scalar
+
+
 @needs_float64
 @jax.jit
-def free_rows(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.inf) -> Scalar:
-    r"""Rows left to average over in ridge regression: effective rows less df2.
+def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.inf) -> Left:
+    r"""Rows and random features left to average over in ridge regression.
 
-    .. math:: \frac{1 - Q\sum_g n_g a_g^2}{\sum_g n_g a_g^2}
+    .. math:: \frac{1 - Q\sum_g n_g a_g^2}{\sum_g n_g a_g^2}, \qquad p - \sum m x^2
 
-    in the symbols of ``flow``, which are those of ``weighted_ridge_risk``. Stopping at a time t
-    is about a ridge of N/t: by then as many rows are used up.
+    in the symbols of ``flow``; the first are those of ``weighted_ridge_risk``. Stopping at a time
+    t is about a ridge of N/t: by then as many rows are used up.
 
     Args:
         spectrum: covariance; of the features' mean kernel if p is finite.
@@ -330,15 +344,17 @@ def free_rows(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.inf) 
 
     >>> from ci_theory.theory.groups import plain_rows
     >>> from ci_theory.theory.spectrum import isotropic
-    >>> print(f"{float(free_rows(isotropic(50), plain_rows(100, 0.0), 1e-9)):.6f}")
+    >>> print(f"{float(what_is_left(isotropic(50), plain_rows(100, 0.0), 1e-9).rows):.6f}")
     50.000000
     """
+    p = jnp.asarray(p, float)
     at = complex_levels(spectrum, groups, p, ridge)
     kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
     x, y = fractions(spectrum.eigenvalues, kappa)
-    mixed = spectrum.multiplicity @ (x * y)
+    mixed, both = spectrum.multiplicity @ (x * y), spectrum.multiplicity @ x**2
     h, miss = leverages(groups.weights, ratio)
     share = h / (groups.counts @ h)
     squares = groups.counts @ share**2
     gap = (groups.counts * share) @ miss + mixed * beta / (beta + mixed / p) * squares
-    return gap / squares
+    features = jnp.where(jnp.isinf(p), jnp.inf, jnp.where(jnp.isinf(p), 1.0, p) * beta + mixed)
+    return Left(gap / squares, features, both / (both + mixed))
