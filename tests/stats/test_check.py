@@ -11,6 +11,7 @@ from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check
 from ci_theory.check.compare import compare
 from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_skewed
+from ci_theory.locate.student import skewness
 
 NOISES = [0.5, 1.0, 2.0, 4.0]
 AXES = {"noise": NOISES, "scale": [1.0, 3.0]}
@@ -331,3 +332,10 @@ def test_cells_are_held_to_their_neighbours_skewness_or_the_sweeps():
     assert too_skewed(skew, count, judged, chain).tolist() == [True, True, True, False]
     assert too_skewed(skew, count, judged, np.full((4, 1), -1)).all()
     assert not too_skewed(skew, count * 10, judged, chain).any()
+
+
+def test_replicates_that_differ_by_almost_nothing_have_no_skewness():
+    """The third power of a spread of 1e-110 is 0: no 0/0, no warning."""
+    values = 1e-110 * np.array([[1.0, 2.0, 4.0, 9.0]])
+    assert moments(values)[2].tolist() == [0.0]
+    assert skewness(values.T).tolist() == [0.0]

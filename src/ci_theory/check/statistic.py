@@ -38,7 +38,7 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
     centred = np.where(finite, values - mean[:, None], 0.0)
     second, third = (centred**2).sum(axis=1) / n, (centred**3).sum(axis=1) / n
     spread = np.sqrt(second * n / np.maximum(n - 1, 1))
-    skew = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
+    skew = np.divide(third, second**1.5, out=np.zeros_like(third), where=second**1.5 > 0)
     skew = skew * np.sqrt(n * np.maximum(n - 1, 1)) / np.maximum(n - 2, 1)
     nan = np.where(count > 0, 0.0, np.nan)
     return mean + nan, spread + nan, skew, count

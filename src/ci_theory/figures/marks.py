@@ -110,6 +110,7 @@ def places(
         if m.status == Status.CENSORED and np.isfinite(m.low)
     ]
     for v, place in open_ended + late:
+        axes.plot([v], [place], ls="none", marker="_", ms=5, color=colour)  # also widens the axis
         axes.annotate(
             "",
             (v, place),

@@ -114,7 +114,9 @@ def shares(
         for begun, side in ((1.0, curve.share), (curve.start, curve.low), (1.0, curve.high))
     )
     axes.step(time, share, where="post", color=colour, ls=dash)
-    axes.fill_between(time, low, high, step="post", color=colour, alpha=0.12, lw=0)
+    told = slice(1 if len(curve.time) else 0, None)  # whole until the first break, if there is one
+    band = time[told], low[told], high[told]
+    axes.fill_between(*band, step="post", color=colour, alpha=0.12, lw=0)
     if not gone:
         axes.plot([x.max()], [share[-1]], color=colour, marker="|", ms=7, ls="none", clip_on=False)
 

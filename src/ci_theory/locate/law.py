@@ -72,4 +72,4 @@ def _over_replicates(values: np.ndarray, confidence: float) -> Fitted:
     r = len(values)
     half = quantile(0.5 + confidence / 2, r - 1) * float(values.std(ddof=1)) / np.sqrt(r)
     mean = float(values.mean())
-    return Fitted(mean, mean - half, mean + half)
+    return Fitted(mean, float(mean - half), float(mean + half))

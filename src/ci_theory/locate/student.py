@@ -56,7 +56,7 @@ def skewness(y: np.ndarray) -> np.ndarray:
     r = len(y)
     centred = y - y.mean(axis=0)
     second, third = (centred**2).mean(axis=0), (centred**3).mean(axis=0)
-    scaled = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
+    scaled = np.divide(third, second**1.5, out=np.zeros_like(third), where=second**1.5 > 0)
     return scaled * np.sqrt(r * (r - 1)) / (r - 2)
 
 
