@@ -38,7 +38,7 @@ def distance(found, point, ridge, measure):
 )
 def test_means_lie_within_slack_and_error(point):
     ridge = [0.1, 1.0, 20.0]
-    found = simulate(400, ridge, **point)
+    found = simulate(200, ridge, **point)
     for measure in PHENOMENON.measure_info:
         gap, error, expected = distance(found, point, ridge, measure)
         assert expected.valid[:2].all()

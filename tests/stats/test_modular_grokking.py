@@ -119,7 +119,7 @@ def test_a_smaller_batch_is_another_training():
 
 
 def test_single_precision_stays_single_and_near_double():
-    fixed = {"network": "transformer", "p": 7, "d": 8, "heads": 2, "rate": 0.02}
+    fixed = {"p": 7, "width": 12, "rate": 0.02}
     double, single = (one_run(**fixed, precision=kind) for kind in ("float64", "float32"))
     assert (double.train_loss.dtype, single.train_loss.dtype) == (jnp.float64, jnp.float32)
     np.testing.assert_allclose(single.train_loss, double.train_loss, rtol=1e-3)

@@ -223,7 +223,7 @@ def test_two_stages_with_any_covariances_out_of_distribution():
     roots = [np.linalg.cholesky(s).T for s in (up, down)]
     keys = jax.random.split(jax.random.key(0), 1500)
     for law in (down, test):
-        runs = jax.vmap(lambda k, s=law: _two_fits(k, *roots, beta_up, beta_down, s))(keys)
+        runs = jax.jit(jax.vmap(lambda k, s=law: _two_fits(k, *roots, beta_up, beta_down, s)))(keys)
         error = float(runs.std()) / np.sqrt(len(runs))
         wanted = float(risk(made, law, beta_down))
         assert abs(float(runs.mean()) - wanted) < 4 * error + 0.02 * wanted

@@ -23,7 +23,7 @@ from ci_theory.sweeps import Store, run
 from ci_theory.sweeps.parts import Parts
 
 HERE = Path(__file__).parent
-KILLS = int(os.environ.get("CI_THEORY_KILLS", "4"))
+KILLS = int(os.environ.get("CI_THEORY_KILLS", "2"))
 POINTS = 400
 MOST_RUNS = 4
 RIDGES = 1000  # inner points: parts of 70 kB, so that kills fall into their writing

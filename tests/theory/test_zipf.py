@@ -8,7 +8,11 @@ import pytest
 from ci_theory import BadInput
 from ci_theory.theory import zipf
 
-mp.mp.dps = 40
+
+@pytest.fixture(autouse=True)
+def _forty_digits():
+    with mp.workdps(40):  # other files have their own precision
+        yield
 
 
 @pytest.mark.parametrize(("vocabulary", "exponent"), [(7, 1.0), (40, 2.3), (300, 0.5)])

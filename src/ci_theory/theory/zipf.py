@@ -38,19 +38,21 @@ TERMS = 40
 
 
 @needs_float64
-def frequencies(vocabulary: int, exponent: Any) -> Float[Array, " V"]:
+def frequencies(vocabulary: int | Float[Array, " V"], exponent: Any) -> Float[Array, " V"]:
     """Zipf's law on a finite vocabulary: p_i in proportion to i^-alpha.
 
     Args:
-        vocabulary: V, items, >= 2.
+        vocabulary: V, items, >= 2; or their ranks (V,), where V may not be looked at.
         exponent: alpha, >= 0; may be traced.
 
     >>> print(frequencies(3, 1.0) * 11)
     [6. 3. 2.]
     """
-    if vocabulary < 2:
-        raise BadInput(f"vocabulary = {vocabulary}: expected at least 2 items")
-    weights = jnp.exp(-exponent * jnp.log(jnp.arange(1.0, vocabulary + 1)))
+    if isinstance(vocabulary, int):
+        if vocabulary < 2:
+            raise BadInput(f"vocabulary = {vocabulary}: expected at least 2 items")
+        vocabulary = jnp.arange(1.0, vocabulary + 1)
+    weights = jnp.exp(-exponent * jnp.log(vocabulary))
     return weights / jnp.sum(weights)
 
 
