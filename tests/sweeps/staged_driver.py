@@ -12,7 +12,7 @@ jax.config.update("jax_enable_x64", True)
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder, last = sys.argv[1], int(sys.argv[2])
-    staged.STAGE, staged.KEPT = 0.1, 0.0
+    staged.STAGE, staged.KEPT = 0.02, 0.0
     sweep = Sweep(
         phenomenon="sweep_toys.walk",
         axes={"rate": (3.9,), "step": (0, 1, 50, last // 2, last)},

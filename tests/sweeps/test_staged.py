@@ -85,7 +85,7 @@ def test_a_state_of_other_surroundings_or_a_damaged_one_is_not_used(tmp_path):
     assert list((tmp_path / "u").iterdir()) == []
 
 
-LONG = 12_000_000
+LONG = 100_000_000  # a second or more, in stages of 20 ms: kills fall well inside
 
 
 def driven(folder):
