@@ -1,8 +1,10 @@
+import concurrent.futures
 import dataclasses
 import errno
 import io
 import json
 import os
+import time
 
 import jax
 import numpy as np
@@ -12,6 +14,7 @@ import sweep_driver
 from ci_theory import BadInput
 from ci_theory.sweeps import Store, Sweep, run
 from ci_theory.sweeps.claims import Claims
+from ci_theory.sweeps.engines import Worker
 from ci_theory.sweeps.parts import Damaged, Parts
 from ci_theory.sweeps.store import FORMAT
 
@@ -113,6 +116,30 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
             assert not mine
     run(GRAM, folder)
     assert list((folder / "parts").glob("*.tmp")) == []
+
+
+def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
+    """Who adds a plan deletes half-written files of the dead: none may be of the living then."""
+    for file in folder.glob("session-*.json"):
+        file.unlink()
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import PLAN, Claims\n"
+        f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
+        "with claims.claim(*PLAN, wait=True) as mine:\n"
+        "    print(mine, flush=True)\n    sys.stdin.readline()\n"
+    )
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        sweep_driver.python("-c", code) as other,
+    ):
+        assert other.stdout.readline().strip() == "True"
+        made = pool.submit(Worker, Store.open(folder))
+        time.sleep(0.5)
+        assert list(folder.glob("session-*")) == []
+        other.stdin.write("\n")
+        other.stdin.flush()
+        made.result(timeout=60).claims.close()
+    assert len(list(folder.glob("session-*.json"))) == 1
 
 
 CHANGES = [

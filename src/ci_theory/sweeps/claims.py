@@ -18,7 +18,7 @@ except ImportError:  # not a Unix
 from ci_theory._errors import BadInput
 
 _PER_PLAN = 2**32
-PLAN = (0, _PER_PLAN - 1)  # the claim under which plans are added
+PLAN = (0, _PER_PLAN - 1)  # the claim under which plans and sessions are noted
 
 
 class Claims:

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
-from ci_theory.sweeps.claims import Claims
+from ci_theory.sweeps.claims import PLAN, Claims
 from ci_theory.sweeps.parts import write_whole
 from ci_theory.sweeps.plan import Chunk, Plan
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes, out_of_memory
@@ -122,7 +122,8 @@ class Worker:
         self._session = session_hash(session)
         began = datetime.now(UTC).isoformat(timespec="seconds")  # of the first such session
         text = json.dumps({**session, "began": began}, indent=1, sort_keys=True)
-        write_whole(store.folder / f"session-{self._session}.json", text.encode(), keep=True)
+        with self.claims.claim(*PLAN, wait=True):  # whoever adds a plan deletes what others left
+            write_whole(store.folder / f"session-{self._session}.json", text.encode(), keep=True)
         plan = store.plans[0]
         self.programs = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
         self._smaller: dict[Shape, int] = {}
