@@ -11,12 +11,13 @@ EVERY = sorted(
     name for name in ci_theory.locate.__all__ if hasattr(getattr(ci_theory.locate, name), "locate")
 )
 SINGLY = ["Survival"]  # looks at single runs, not at their mean: tests/stats/test_survival.py
-LOCATORS = [name for name in EVERY if name not in SINGLY]
+LAWS = ["Floor"]  # fits a law on logarithmic axes: tests/stats/test_floor.py
+LOCATORS = [name for name in EVERY if name not in SINGLY + LAWS]
 FOUND = (Status.OK, Status.AT_EDGE)
 
 
 def test_what_was_collected():
-    assert EVERY == ["Crossing", "Peak", "Survival", "Valley"]
+    assert EVERY == ["Crossing", "Floor", "Peak", "Survival", "Valley"]
 
 
 @pytest.fixture(params=LOCATORS)

@@ -55,7 +55,7 @@ def _command(function: _F) -> _F:
         except (KeyboardInterrupt, BrokenPipeError) as stop:
             raise Stopped from stop
 
-    app.command(function.__name__.removesuffix("_"))(run)
+    app.command(function.__name__.removesuffix("_").replace("_", "-"))(run)
     return function
 
 
@@ -228,6 +228,37 @@ def locate(store: Stored, as_json: Json = False) -> None:
         output.print_json(document)
     else:
         verdicts.print_breaks(found)
+
+
+@_command
+def fit_breaks(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="your own curve")],
+    x: Annotated[
+        str | None, typer.Option("--x", metavar="COL", help="column of x: name or number [1]")
+    ] = None,
+    y: Annotated[
+        str | None, typer.Option("--y", metavar="COL", help="column of y: name or number [2]")
+    ] = None,
+    breaks: Annotated[
+        str, typer.Option("--breaks", metavar="auto|0..4", help="how many breaks")
+    ] = "auto",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="where the picture goes")
+    ] = Path("results/figures"),
+    as_json: Json = False,
+) -> None:
+    """Fit a broken power law to your own curve: breaks with intervals.
+
+    Give what falls (a loss or an error), on any positive x: rows, parameters, steps.
+    """
+    from ci_theory.cli import fit_breaks as fitting
+    from ci_theory.cli import output
+
+    document, law = fitting.analyse(file, x, y, breaks, out)
+    if as_json:
+        output.print_json(document)
+    else:
+        fitting.print_fit(document, law)
 
 
 @_command

@@ -1,0 +1,339 @@
+"""Where a scaling curve breaks: broken power laws with intervals, and how many breaks there are.
+
+>>> x = np.geomspace(1, 1e4, 25)
+>>> y = 2 * x**-0.5 * (1 + (x / 100) ** 4) ** -0.125
+>>> law = fit(x, y)
+>>> print(law.form, f"{law.breaks[0].place.value:.4f} {law.breaks[0].after.value:.4f}")
+1 break 100.0000 -1.0000
+"""
+
+import dataclasses
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.special import fdtri
+
+from ci_theory._errors import BadInput, Status
+from ci_theory.locate.broken import Form, Plateau
+from ci_theory.locate.observed import Observed, observed
+from ci_theory.locate.profile import (
+    CONFIDENCE,
+    Interval,
+    Resampled,
+    profile,
+    resampled,
+)
+from ci_theory.locate.search import Search
+
+MOST = 4
+"""Breaks that are looked for at most."""
+
+FEWEST_RESAMPLES = 60
+"""Bootstrap replicates below which chances of 2.5 % cannot be told."""
+
+_SPARE = 3  # points there must be beyond the parameters
+_EXACT = 1e-9  # scatter of log y below which a curve is a formula
+_LADDER = 0.05  # chance to add a break or a floor that is not there, each time it is tried
+
+
+class Found(NamedTuple):
+    """One break.
+
+    Attributes:
+        place: where, in units of x; open (infinite) at a side on which the data do not end it.
+        width: f, units of log x: the slope changes over about 2 f on either side.
+        before: slope of log(y - floor) against log x before it; ``after`` beyond it.
+        status: OK, or AT_EDGE where the interval of the place is open.
+    """
+
+    place: Interval
+    width: Interval
+    before: Interval
+    after: Interval
+    status: Status
+
+
+class Step(NamedTuple):
+    """One test of the ladder: ``smaller`` against ``larger``, with its bootstrapped p value."""
+
+    smaller: Form
+    larger: Form
+    p: float
+
+
+@dataclasses.dataclass(frozen=True)
+class BrokenLaw:
+    """A fitted curve. Call it for values; ``slope`` and ``band`` likewise take x.
+
+    Attributes:
+        form: breaks and floor.
+        breaks: the breaks in order; a floor alone is reported as the last one.
+        slope_first: slope before every break.
+        floor: lowest value that the curve tends to; value 0 where none was needed, and then
+            ``high`` is the largest that the data allow.
+        scatter: standard deviation of log y around the curve, degrees of freedom allowed for.
+        ladder: the tests by which the form was chosen.
+        points: points used.
+        warnings: what to know before the numbers are believed, a line each.
+    """
+
+    form: Form
+    breaks: tuple[Found, ...]
+    slope_first: Interval
+    floor: Interval
+    scatter: float
+    ladder: tuple[Step, ...]
+    points: int
+    warnings: tuple[str, ...]
+    _again: Resampled[Form] = dataclasses.field(repr=False)
+
+    @property
+    def theta(self) -> np.ndarray:
+        """Parameters (p,), see ``Form``."""
+        return self._again.theta
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return the curve at x."""
+        return np.exp(self.form.value(self.theta, np.log(np.asarray(x, float))))
+
+    def slope(self, x: np.ndarray) -> np.ndarray:
+        """Return d log y / d log x at x, floor included."""
+        return self.form.slope(self.theta, np.log(np.asarray(x, float)))
+
+    def band(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return a 95 % band for the curve at each x by itself, also beyond the data.
+
+        It allows for the scatter and for the parameters, not for a break still to come.
+        """
+        u, again = np.log(np.atleast_1d(np.asarray(x, float))), self._again
+        here, rows = self.form.jacobian(self.theta[None], u)
+        there, all_rows = self.form.jacobian(again.thetas, u)
+        half = [
+            again.half_width(float(here[0, k]), there[:, k], rows[0, k], all_rows[:, k])
+            for k in range(len(u))
+        ]
+        return np.exp(here[0] - half), np.exp(here[0] + half)
+
+
+def fit(
+    x: np.ndarray,
+    y: np.ndarray,
+    breaks: int | Literal["auto"] = "auto",
+    *,
+    resamples: int = 200,
+    seed: int = 0,
+) -> BrokenLaw:
+    """Fit a broken power law to a curve, by least squares in log y.
+
+    The form grows while a bootstrapped likelihood ratio asks for it: power law, a floor, one
+    break, one break and a floor, two breaks, ... and it looks two steps ahead. With ``breaks``
+    given, only the floor is tried. Intervals have 95 % coverage for independent scatter of one
+    size in log y: places, widths and the floor by profile likelihood with a bootstrapped level,
+    slopes and bands by the studentised bootstrap.
+
+    Args:
+        x: places (m,), > 0; repeated ones are repeated measurements.
+        y: values (m,), > 0. What cannot be used is left out with a warning.
+        breaks: 0 to 4, or "auto".
+        resamples: bootstrap replicates.
+        seed: of the bootstrap.
+
+    Raises:
+        BadInput: too few points, or a number of breaks that is not 0 to 4.
+    """
+    if resamples < FEWEST_RESAMPLES:
+        raise BadInput(f"resamples = {resamples}: expected at least {FEWEST_RESAMPLES}")
+    if breaks != "auto" and (isinstance(breaks, bool) or breaks not in range(MOST + 1)):
+        raise BadInput(f"breaks = {breaks}: expected auto or 0 to {MOST}")
+    data = observed(x, y)
+    forms = _forms(len(data.u), breaks)
+    search = Search(data.u, data.weight, (float(data.y.min()), float(data.y.max())))
+    fits = _fits(search, data, forms)
+    tried = forms if breaks == "auto" else [f for f in forms if f.breaks == breaks]
+    again, ladder = _choose(search, data, tried, fits, resamples, seed)
+    found = _breaks(search, data, again, seed)
+    floor = _floor(search, data, again, fits)
+    told = _warnings(data, forms, again, found, floor)
+    return BrokenLaw(
+        form=again.form,
+        breaks=found,
+        slope_first=again.interval(-_unit(again.form.size, 1)),
+        floor=floor,
+        scatter=again.scatter,
+        ladder=ladder,
+        points=data.used,
+        warnings=(*data.warnings, *told),
+        _again=again,
+    )
+
+
+def _forms(points: int, breaks: int | str) -> list[Form]:
+    """List the forms up to the largest to try, ascending, as far as the points allow."""
+    last = MOST if breaks == "auto" else int(breaks)
+    ladder = [Form(k, floor) for k in range(last + 1) for floor in (False, True)]
+    allowed = [form for form in ladder if form.size + _SPARE <= points]
+    least = Form(0 if breaks == "auto" else last, False)
+    if least not in allowed:
+        raise BadInput(f"{points} usable points: {least} needs {least.size + _SPARE}")
+    return allowed
+
+
+def _fits(search: Search, data: Observed, forms: list[Form]) -> dict[Form, np.ndarray]:
+    """Fit every form, each also from the one below."""
+    fits: dict[Form, np.ndarray] = {}
+    smaller = None
+    for form in forms:
+        smaller = search.best(form, data.y[None], smaller=smaller, tops=6).theta
+        fits[form] = form.sorted(smaller)[0]
+    return fits
+
+
+def _choose(
+    search: Search,
+    data: Observed,
+    tried: list[Form],
+    fits: dict[Form, np.ndarray],
+    resamples: int,
+    seed: int,
+) -> tuple[Resampled[Form], tuple[Step, ...]]:
+    """Climb the ladder while a larger form fits better than chance lets it."""
+    at, steps = 0, []
+    while True:
+        again = resampled(search, tried[at], data.y, fits[tried[at]], resamples, seed)
+        ahead = tried[at + 1 : at + 3] if again.scatter > _EXACT else []
+        chances = _chances(search, data, again, ahead, fits)
+        steps += [Step(tried[at], form, p) for form, p in zip(ahead, chances, strict=True)]
+        taken = [i for i, p in enumerate(chances) if p < _LADDER / (i + 1)]
+        if not taken:
+            return again, tuple(steps)
+        at += taken[0] + 1
+
+
+def _chances(
+    search: Search,
+    data: Observed,
+    again: Resampled[Form],
+    ahead: list[Form],
+    fits: dict[Form, np.ndarray],
+) -> list[float]:
+    """Return how often, if a form is true, each larger one gains as much as it does here."""
+    chances, smaller = [], again.thetas
+    for form in ahead:
+        loss = _loss(search, form, fits[form], data)
+        fitted = search.best(form, again.curves, smaller=smaller, near=fits[form])
+        gains = again.losses / fitted.loss - 1
+        chances.append(float(1 + np.sum(gains >= again.loss / loss - 1)) / (1 + len(gains)))
+        smaller = fitted.theta
+    return chances
+
+
+def _loss(search: Search, form: Form, theta: np.ndarray, data: Observed) -> float:
+    return float((search.weight * (data.y - form.value(theta, search.u)) ** 2).sum())
+
+
+def _breaks(search: Search, data: Observed, again: Resampled[Form], seed: int) -> tuple[Found, ...]:
+    """Describe the breaks of a fit; a floor without a break is one itself."""
+    form = again.form
+    slope = -_unit(form.size, 1)
+    found = []
+    for i in range(form.breaks):
+        j = form.place(i)
+        place, width = (profile(search, data.y, again, k) for k in (j, j + 1))
+        before = again.interval(slope)
+        slope = slope - _unit(form.size, j - 1)
+        found.append(_found(place, _exp(width), before, again.interval(slope)))
+    if form == Form(0, True):
+        same = resampled(
+            search, Plateau(), data.y, Plateau.of(again.theta), len(again.curves), seed
+        )
+        place = profile(search, data.y, same, 2)
+        first, last = data.u[0], data.u[-1]
+        low = place.low if place.low >= first else -np.inf
+        high = place.high if place.high <= last else np.inf
+        before = again.interval(slope)
+        width = Interval(*(1 / max(-v, 1e-12) for v in (before.value, before.low, before.high)))
+        after = Interval(0.0, 0.0, 0.0)
+        found.append(_found(Interval(place.value, low, high), width, before, after))
+    return tuple(found)
+
+
+def _unit(size: int, j: int) -> np.ndarray:
+    return np.eye(size)[j]
+
+
+def _exp(interval: Interval) -> Interval:
+    with np.errstate(over="ignore"):
+        return Interval(*(float(np.exp(v)) for v in interval))
+
+
+def _found(place: Interval, width: Interval, before: Interval, after: Interval) -> Found:
+    closed = np.isfinite([place.low, place.high]).all()
+    whole = _exp(place)
+    whole = whole._replace(low=whole.low if np.isfinite(place.low) else -np.inf)
+    return Found(whole, width, before, after, Status.OK if closed else Status.AT_EDGE)
+
+
+def _floor(
+    search: Search, data: Observed, again: Resampled[Form], fits: dict[Form, np.ndarray]
+) -> Interval:
+    """Return the floor; where the form has none, how high one may be."""
+    form = again.form
+    if form.floor:
+        return _exp(profile(search, data.y, again, form.size - 1))
+    larger = form.larger
+    if larger not in fits:
+        return Interval(0.0, 0.0, np.inf)
+    near = fits[larger]
+    shares = np.linspace(0.0, 1.0, 101)[1:]
+    paths = np.tile(near, (len(shares), 1))
+    paths[:, -1] = data.y.min() + np.log(shares)
+    bare = np.concatenate([np.tile(again.theta, (len(shares), 1)), paths[:, -1:]], axis=1)
+    held = (larger.size - 1,)
+    curves = data.y[None].repeat(len(shares), 0)
+    found = search.polish(larger, curves, [paths, bare], held=held)
+    free = len(data.y) - form.size - 1
+    level = float(fdtri(1, free, CONFIDENCE)) / free
+    allowed = found.loss <= again.loss * (1 + level)
+    top = float(np.exp(paths[np.flatnonzero(allowed).max(), -1])) if allowed.any() else 0.0
+    return Interval(0.0, 0.0, top)
+
+
+def _warnings(
+    data: Observed,
+    forms: list[Form],
+    again: Resampled[Form],
+    found: tuple[Found, ...],
+    floor: Interval,
+) -> list[str]:
+    """Say what to know before the numbers are believed."""
+    told = []
+    form, m = again.form, len(data.u)
+    if forms[-1].breaks < MOST and form == forms[-1] and m < Form(MOST, False).size + _SPARE:
+        told.append(f"{m} points allow no more than {forms[-1]}: the curve may hold more")
+    if data.u[-1] - data.u[0] < np.log(10):
+        told.append("x spans less than a decade: any smooth curve looks like a power law there")
+    for number, one in enumerate(found, 1):
+        if one.status == Status.AT_EDGE:
+            told.append(f"break {number}: the data do not end its interval (open)")
+    if form.floor and floor.low == 0.0:
+        told.append("the floor is not identifiable: its interval reaches 0")
+    fine = np.linspace(data.u[0], data.u[-1], 200)
+    slopes = again.form.slope(again.theta, fine)
+    if slopes.min() < -1e-3 and slopes.max() > 1e-3:
+        told.append("the curve is not monotone: breaks describe it, and explain nothing")
+    if again.lost > 0.05:
+        told.append(f"{again.lost:.0%} of the resampled fits did not converge: intervals are rough")
+    if again.scatter > _EXACT:
+        lag = _correlation(again.rest)
+        if lag > 2 / np.sqrt(m):
+            told.append(
+                f"neighbouring residuals are alike (correlation {lag:.2f}): intervals are too "
+                "narrow, and breaks may be too many"
+            )
+    return told
+
+
+def _correlation(rest: np.ndarray) -> float:
+    """Correlation of neighbours, less what a fit without any would show."""
+    centred = rest - rest.mean()
+    return float((centred[1:] * centred[:-1]).sum() / (centred**2).sum())

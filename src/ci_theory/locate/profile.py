@@ -1,0 +1,185 @@
+"""Intervals of a fit: profile likelihood of a parameter, and bootstrap of its residuals."""
+
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from ci_theory.locate.broken import Family, Form
+from ci_theory.locate.search import Search
+
+CONFIDENCE = 0.95
+
+F = TypeVar("F", bound=Family)
+
+
+class Interval(NamedTuple):
+    """A number with its interval; infinite at a side where the data do not end it."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Resampled(NamedTuple, Generic[F]):
+    """A fit, and fits of curves that scatter around it as the data do.
+
+    Attributes:
+        form: what was fitted.
+        theta: parameters (p,); ``loss``: weighted sum of squares.
+        scatter: standard deviation around the curve, degrees of freedom allowed for.
+        covariance: of the parameters (p, p), by the linear approximation.
+        curves: resampled curves log y (r, m); ``thetas``: their fits (r, p); ``losses`` (r,).
+        covariances: of those fits, each by itself (r, p, p).
+        rest: residuals (m,), times the root of the weight.
+        lost: share of the fits that ended before they converged.
+    """
+
+    form: F
+    theta: np.ndarray
+    loss: float
+    scatter: float
+    covariance: np.ndarray
+    curves: np.ndarray
+    thetas: np.ndarray
+    losses: np.ndarray
+    covariances: np.ndarray
+    rest: np.ndarray
+    lost: float
+
+    def interval(self, direction: np.ndarray) -> Interval:
+        """Return a combination (p,) of the parameters with its interval."""
+        value = float(self.theta @ direction)
+        again = self.thetas @ direction
+        half = self.half_width(value, again, direction, np.tile(direction, (len(again), 1)))
+        return Interval(value, value - half, value + half)
+
+    def half_width(
+        self, value: float, again: np.ndarray, row: np.ndarray, rows: np.ndarray
+    ) -> float:
+        """Return half of the interval of a number, by the symmetric studentised bootstrap.
+
+        Args:
+            value: the number; ``again``: what it is in the resampled curves (r,).
+            row: its derivatives by the parameters (p,); ``rows``: likewise (r, p).
+
+        Source: Hall 1988 (Annals of Statistics 16).
+        """
+        error = np.sqrt(np.maximum(row @ self.covariance @ row, 0.0))
+        errors = np.sqrt(np.maximum(np.einsum("ra,rab,rb->r", rows, self.covariances, rows), 0.0))
+        score = np.abs(again - value) / np.maximum(errors, 1e-300)
+        return float(error * np.quantile(score, CONFIDENCE))
+
+
+def resampled(
+    search: Search,
+    form: F,
+    y: np.ndarray,
+    theta: np.ndarray,
+    resamples: int,
+    seed: int,
+) -> Resampled[F]:
+    """Draw residuals with replacement, put them on the fitted curve, and fit again.
+
+    Residuals are divided by sqrt(1 - leverage) and centred, so that they scatter as errors do.
+    """
+    value, rows = form.jacobian(theta[None], search.u)
+    root = np.sqrt(search.weight)
+    rest = (y - value[0]) * root
+    left, sizes, _ = np.linalg.svd(rows[0] * root[:, None], full_matrices=False)
+    told = sizes > 1e-9 * sizes.max()
+    leverage = (left[:, told] ** 2).sum(axis=1)
+    free = max(len(y) - int(told.sum()), 1)
+    fair = rest / np.sqrt(np.maximum(1 - leverage, 0.05))
+    fair -= fair.mean()
+    rng = np.random.default_rng([seed, len(theta)])
+    draws = rng.choice(fair, (resamples, len(y)))
+    curves = value[0] + draws / root
+    if isinstance(form, Form):
+        again = search.best(form, curves, near=theta)
+    else:
+        again = search.polish(form, curves, [np.tile(theta, (resamples, 1))])
+    thetas = form.sorted(again.theta)
+    loss = float((rest**2).sum())
+    return Resampled(
+        form=form,
+        theta=theta,
+        loss=loss,
+        scatter=float(np.sqrt(loss / free)),
+        covariance=_covariances(search, form, theta[None], np.array([loss / free]))[0],
+        curves=curves,
+        thetas=thetas,
+        losses=again.loss,
+        covariances=_covariances(search, form, thetas, again.loss / free),
+        rest=rest,
+        lost=float(1 - again.converged.mean()),
+    )
+
+
+def _covariances(
+    search: Search, form: Family, thetas: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
+    """Return covariances (r, p, p) of parameters (r, p) for scatter of variances (r,)."""
+    rows = form.jacobian(thetas, search.u)[1] * np.sqrt(search.weight)[:, None]
+    square = np.einsum("qmp,qmr->qpr", rows, rows)
+    return np.linalg.pinv(square, rcond=1e-13, hermitian=True) * variances[:, None, None]
+
+
+def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Interval:
+    """Return a parameter with the interval that the likelihood ratio accepts.
+
+    A value is accepted if holding the parameter there raises the sum of squares, in proportion,
+    by no more than it does in 95 % of resampled curves to hold it where it truly is in them. It
+    is looked for within the box of the form, and a place between the neighbouring breaks; a side
+    without a rejected value is open.
+    """
+    form, theta = again.form, again.theta
+    here = float(theta[j])
+    if again.scatter < 1e-12:
+        return Interval(here, here, here)
+    moved = again.thetas.copy()
+    moved[:, j] = here
+    near = np.tile(theta, (len(moved), 1))
+    tied = search.polish(form, again.curves, [moved, near], held=(j,))
+    level = float(np.quantile(tied.loss / again.losses - 1, CONFIDENCE))
+
+    low, high = (float(b[j]) for b in search.box(form))
+    others = form.places(theta)
+    if here in others:
+        low = float(max(others[others < here], default=low))
+        high = float(min(others[others > here], default=high))
+    error = float(np.clip(np.sqrt(again.covariance[j, j]), 1e-9 * (high - low), high - low))
+    wide = np.linspace(low, high, 41)
+    close = here + error * np.linspace(-4, 4, 33)
+    places = np.unique(np.clip(np.concatenate([wide, close, [here]]), low, high))
+    paths = np.tile(theta, (len(places), 1))
+    paths[:, j] = places
+    curves = np.tile(y, (len(places), 1))
+    for _ in range(3):
+        found = search.polish(form, curves, _starts(paths, j), held=(j,))
+        paths = found.theta
+    return Interval(here, *_ends(places, found.loss / again.loss - 1 - level, here))
+
+
+def _starts(paths: np.ndarray, j: int) -> list[np.ndarray]:
+    """Return a path's points, and its neighbours moved onto their places."""
+    starts = [paths]
+    for shift in (1, -1):
+        moved = np.roll(paths, shift, axis=0)
+        moved[:, j] = paths[:, j]
+        starts.append(moved)
+    return starts
+
+
+def _ends(places: np.ndarray, ratio: np.ndarray, here: float) -> tuple[float, float]:
+    """Return the outermost crossings of 0, infinite where the places end before one."""
+    at = int(np.argmin(np.abs(places - here)))
+    inside = np.union1d(np.flatnonzero(ratio <= 0), [at])
+    ends = []
+    for edge, beyond in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1)):
+        if not 0 <= beyond < len(places):
+            ends.append(-np.inf if beyond < 0 else np.inf)
+            continue
+        start = min(float(ratio[edge]), 0.0)
+        share = -start / (float(ratio[beyond]) - start)
+        ends.append(float(places[edge] + share * (places[beyond] - places[edge])))
+    return ends[0], ends[1]
