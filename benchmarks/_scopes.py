@@ -178,6 +178,19 @@ def later(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def sgd_scaling(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Rates up to half of the sampling noise that is stable; steps of 1 to 4 rows, copies."""
+    trace = float(np.sum(np.arange(1.0, fixed["inputs"] + 1) ** (-2 * fixed["alpha"])))
+    batch = int(rng.integers(1, 5))
+    found = copies(rng, batch) if rng.random() < 0.5 else {"repeated_fraction": 0.0, "repeats": 1}
+    return {"batch": batch, "rate": 2 * spread(rng, 0.005, 0.5) / trace / batch, **found}
+
+
+def stop(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Draw a number of steps and a noise level."""
+    return {"steps": round(spread(rng, 3.0, 600.0)), "noise": spread(rng, 1e-3, 1.0, 0.3)}
+
+
 _SPECTRA: list[dict[str, Any]] = [
     {"spectrum": "isotropic"},
     {"spectrum": "two_block"},
@@ -200,6 +213,11 @@ _SCALES: list[tuple[dict[str, Any], int]] = [
         {"spectrum": "power_law", "alpha": 2.0, "beta": 1.3},
     )
 ]
+_DRAWN: list[tuple[dict[str, Any], int]] = [
+    ({"draw": 0, "width": d, "inputs": 4 * d, "alpha": a, "beta": b}, count)
+    for d, count in ((10, 2000), (20, 1500), (40, 600))
+    for a, b in ((0.6, 0.3), (1.0, 0.4), (1.2, 0.8), (0.7, 1.2), (0.3, 0.8))
+]
 
 SCOPES = {
     "ridge_peak": Scope(_SPECTRAL, ridge_peak, plain, 7),
@@ -219,4 +237,5 @@ SCOPES = {
         18,
         "d",
     ),
+    "sgd_scaling": Scope(_DRAWN, sgd_scaling, stop, 4, "width"),
 }

@@ -30,6 +30,9 @@ COUNT, CHECK = 24, 20
 AGREED = 1e-7
 """Relative difference of the two contours above which a point is NOT_CONVERGED."""
 
+WIDEST = 1e15
+"""Widths beyond it count as it: no matter for spectra that are resolved."""
+
 EXPLICIT = 200_000
 """Inputs that are listed; those beyond are integrated over."""
 
@@ -113,7 +116,7 @@ def averaged_risk(
 
     Args:
         spectrum: of the inputs, with the target's power v_j^2.
-        width: d, features, > 0; need not be whole.
+        width: d, features, > 0; need not be whole, may be infinite.
         descent: rate, rows, squares.
         noise: label-noise variance [label^2].
         steps: r, > 0.
@@ -137,7 +140,8 @@ def averaged_risk(
     width, noise, steps = (jnp.asarray(v, float) for v in (width, noise, steps))
     rate, rows, squares = (jnp.asarray(v, float) for v in descent)
     inside = (width > 0) & (noise >= 0) & (steps > 0) & (rate > 0) & (rows > 0)
-    width, time = jnp.where(inside, width, 1.0), jnp.where(inside, 2 * rate * rows * steps, 1.0)
+    width = jnp.where(inside, jnp.minimum(width, WIDEST), 1.0)
+    time = jnp.where(inside, 2 * rate * rows * steps, 1.0)
     share, whole = rate * squares / (2 * rows), trace(spectrum)
 
     def quotient(node: Any) -> tuple[Any, ...]:
