@@ -89,6 +89,21 @@ def leak(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     return {**plain(rng, fixed), "contamination": float(rng.choice([1.0, rng.uniform()]))}
 
 
+def power_law_break(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Rows from 20 on, in one draw of three about as many as features; copies."""
+    width = fixed.get("width", 0)
+    n = round(spread(rng, 20.0, 160.0))
+    if width and rng.random() < 1 / 3:
+        n = max(20, width + int(rng.integers(-15, 16)))
+    repeats = round(spread(rng, 1.0, 6.0))
+    return {"n": n * repeats, "repeats": repeats}
+
+
+def per_row(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Ridge per row, noise."""
+    return {"ridge": spread(rng, 1e-5, 0.3, 0.4), "noise": spread(rng, 1e-3, 1.0, 0.2)}
+
+
 def corrupted_inputs(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Input noise from none to ten times the signal's variance."""
     return {**ridge_peak(rng, fixed), "input_noise": spread(rng, 0.01, 10.0, 0.1)}
@@ -219,6 +234,12 @@ _DRAWN: list[tuple[dict[str, Any], int]] = [
     for a, b in ((0.6, 0.3), (1.0, 0.4), (1.2, 0.8), (0.7, 1.2), (0.3, 0.8))
 ]
 
+_LAWS = [
+    ({"modes": modes, "alpha": alpha, "source": source, "width": width, "tail": tail}, 500)
+    for alpha, source, modes in ((1.3, 0.6, 100), (2.0, 0.25, 200), (2.8, 0.4, 100))
+    for width, tail in ((0, True), (0, False), (40, True), (80, False))
+]
+
 SCOPES = {
     "ridge_peak": Scope(_SPECTRAL, ridge_peak, plain, 7),
     "repeated_data": Scope(_PLAIN, repeated_data, plain, 18),
@@ -237,5 +258,6 @@ SCOPES = {
         18,
         "d",
     ),
+    "power_law_break": Scope(_LAWS, power_law_break, per_row, 4, "modes"),
     "sgd_scaling": Scope(_DRAWN, sgd_scaling, stop, 4, "width"),
 }

@@ -69,7 +69,7 @@ def simulated(
 
     results = []
     for index, (outer, inner) in enumerate(runs):
-        size = sum(ord(c) << (i % 24) for i, c in enumerate(repr(sorted(fixed.items()))))
+        size = sum(ord(c) << (i % 24) for i, c in enumerate(repr(sorted(fixed.items())))) % 2**32
         numbers = {k: jnp.asarray(v) for k, v in {**outer, **inner}.items()}
         made = run((jnp.uint32(size), jnp.uint32(index)), numbers)
         results.append({name: np.asarray(value) for name, value in made.items()})

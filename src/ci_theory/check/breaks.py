@@ -72,7 +72,7 @@ class Located:
         have none. None where nothing can be said: a curve or its prediction is missing, or the
         predicted break is too small for these replicates.
         """
-        bad = (Status.OUT_OF_SCOPE, Status.NOT_FINITE)
+        bad = (Status.OUT_OF_SCOPE, Status.NOT_FINITE, Status.NOT_CONVERGED)
         if self.predicted.status in bad or self.measured.status in bad:
             return None
         if self.measured.status in _FOUND:

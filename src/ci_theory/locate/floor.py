@@ -37,10 +37,11 @@ class Floor:
         """Locate the crossover in a formula y (t,) or in replicates y (r, t).
 
         Returns:
-            BreakPoint with the height of the curve there, twice the floor. NO_BREAK where the
-            curve has no floor, or none within the axis; AT_EDGE where the interval reaches
-            beyond it; NOT_FINITE where fewer than 4 places, fewer than 3 replicates, or a mean
-            that is not positive are left.
+            BreakPoint with the height of the curve there, twice the floor. AT_EDGE where the
+            place or its interval lies beyond the axis; NO_BREAK where the curve has no floor, or
+            one reached later than half the axis' length beyond its end; NOT_FINITE where fewer
+            than 4 places, fewer than 3 replicates, or a mean that is not positive are left;
+            NOT_CONVERGED where the fit is not.
         """
         curve = clean(x, y, log_axis=True)
         mean = curve.y.mean(axis=0) if len(curve.y) else curve.y
@@ -52,8 +53,11 @@ class Floor:
         found = search.best(Form(0, True), np.log(mean)[None], smaller=power.theta)
         faint = found.theta[0, 2] < np.log(mean.min()) - FAINT + 1
         theta = Plateau.of(found.theta[0])
-        if faint or theta[1] <= 0 or not found.converged[0]:
+        low, high = (float(b[2]) for b in search.box(Plateau()))
+        if faint or theta[1] <= 0 or not low < theta[2] < high:
             return missing(Status.NO_BREAK, curve)
+        if not found.converged[0]:
+            return missing(Status.NOT_CONVERGED, curve)
         if curve.formula:
             return self._answer(curve, theta, np.zeros(2), 0.0)
         r = len(curve.y)
@@ -72,13 +76,11 @@ class Floor:
         here, height = float(theta[2]), float(_height(theta))
         first, last = float(curve.u[0]), float(curve.u[-1])
         low, high = here - factor * spread[0], here + factor * spread[0]
-        if high < first or low > last or (curve.formula and not first <= here <= last):
-            return missing(Status.NO_BREAK, curve)
         inside = first <= low and high <= last
         return BreakPoint(
             value=float(np.exp(here)),
-            low=float(np.exp(low)) if low >= first else -np.inf,
-            high=float(np.exp(high)) if high <= last else np.inf,
+            low=float(np.exp(min(low, last))) if low >= first or curve.formula else -np.inf,
+            high=float(np.exp(max(high, first))) if high <= last or curve.formula else np.inf,
             height=float(np.exp(height)),
             status=Status.OK if inside else Status.AT_EDGE,
             height_low=float(np.exp(height - factor * spread[1])),

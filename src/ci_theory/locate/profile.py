@@ -3,9 +3,11 @@
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
+from scipy.special import fdtri
 
 from ci_theory.locate.broken import Family, Form
 from ci_theory.locate.search import Search
+from ci_theory.locate.student import quantile
 
 CONFIDENCE = 0.95
 
@@ -30,6 +32,7 @@ class Resampled(NamedTuple, Generic[F]):
         covariance: of the parameters (p, p), by the linear approximation.
         curves: resampled curves log y (r, m); ``thetas``: their fits (r, p); ``losses`` (r,).
         covariances: of those fits, each by itself (r, p, p).
+        free: degrees of freedom.
         rest: residuals (m,), times the root of the weight.
         lost: share of the fits that ended before they converged.
     """
@@ -43,6 +46,7 @@ class Resampled(NamedTuple, Generic[F]):
     thetas: np.ndarray
     losses: np.ndarray
     covariances: np.ndarray
+    free: int
     rest: np.ndarray
     lost: float
 
@@ -58,6 +62,8 @@ class Resampled(NamedTuple, Generic[F]):
     ) -> float:
         """Return half of the interval of a number, by the symmetric studentised bootstrap.
 
+        It is no narrower than Student's.
+
         Args:
             value: the number; ``again``: what it is in the resampled curves (r,).
             row: its derivatives by the parameters (p,); ``rows``: likewise (r, p).
@@ -67,7 +73,8 @@ class Resampled(NamedTuple, Generic[F]):
         error = np.sqrt(np.maximum(row @ self.covariance @ row, 0.0))
         errors = np.sqrt(np.maximum(np.einsum("ra,rab,rb->r", rows, self.covariances, rows), 0.0))
         score = np.abs(again - value) / np.maximum(errors, 1e-300)
-        return float(error * np.quantile(score, CONFIDENCE))
+        nominal = quantile(0.5 + CONFIDENCE / 2, self.free)
+        return float(error * max(float(np.quantile(score, CONFIDENCE)), nominal))
 
 
 def resampled(
@@ -110,6 +117,7 @@ def resampled(
         thetas=thetas,
         losses=again.loss,
         covariances=_covariances(search, form, thetas, again.loss / free),
+        free=free,
         rest=rest,
         lost=float(1 - again.converged.mean()),
     )
@@ -128,8 +136,9 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
     """Return a parameter with the interval that the likelihood ratio accepts.
 
     A value is accepted if holding the parameter there raises the sum of squares, in proportion,
-    by no more than it does in 95 % of resampled curves to hold it where it truly is in them. It
-    is looked for within the box of the form, and a place between the neighbouring breaks; a side
+    by no more than it does in 95 % of resampled curves to hold it where it truly is in them, or
+    by no more than the F distribution allows: residuals of two dozen points have no tails. It is
+    looked for within the box of the form, and a place between the neighbouring breaks; a side
     without a rejected value is open.
     """
     form, theta = again.form, again.theta
@@ -141,6 +150,7 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
     near = np.tile(theta, (len(moved), 1))
     tied = search.polish(form, again.curves, [moved, near], held=(j,))
     level = float(np.quantile(tied.loss / again.losses - 1, CONFIDENCE))
+    level = max(level, float(fdtri(1, again.free, CONFIDENCE)) / again.free)
 
     low, high = (float(b[j]) for b in search.box(form))
     others = form.places(theta)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._errors import Status
+from ci_theory._keys import stream
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Int, Key, Scalar
 from ci_theory.locate.floor import Floor
@@ -24,7 +26,7 @@ from ci_theory.training import closed_form
 
 NODES = 256  # the modes are compressed to this many nodes: one compiled shape
 FEWEST_ROWS = 10  # distinct rows below which no power law is claimed
-MOST_TRUNCATED = 0.1  # modes that the end of the spectrum takes from df1, per row
+MOST_TRUNCATED = 0.02  # modes that the end of the spectrum takes from df1, per row
 
 
 @record
@@ -33,6 +35,7 @@ class Params:
 
     n: int = sized(200, low=1, unit="rows", doc="training rows, copies counted")
     modes: int = static(1000, low=10, high=10**5, unit="modes", doc="modes of the inputs")
+    tail: bool = static(True, doc="whether the power law goes on beyond the modes, see `model`")
     alpha: float = static(2.0, above=1, high=6, doc="capacity: variances fall as k^-alpha")
     source: float = static(
         0.25, above=0, high=3, doc="source r: target power per mode falls as k^-(1 + 2 alpha r)"
@@ -55,29 +58,40 @@ class Measures:
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one design and fit every ridge and noise level to it.
 
-    Copies share inputs and label, so they weigh their row ``repeats`` times.
+    Copies share inputs and label, so they weigh their row ``repeats`` times. The tail is exact in
+    the limit of infinitely many infinitesimal modes: in the kernel of the rows it is a ridge, in
+    features independent noise of their inputs, and its part of the target is label noise.
     """
     size = capacity["n"]
-    law = finite_law(params.modes, params.alpha, params.source, tail=False)
+    law = _law(params)
     variances, scale = jnp.asarray(law.eigenvalues), jnp.sqrt(law.eigenvalues)
     on_modes = jnp.sqrt(law.power)
     x = gaussian.rows(key, size, variances)
-    phi, metric = x, scale
+    signal = x @ (on_modes / scale)
+    phi, metric, beyond = x, scale, law.tail_trace * params.repeats
     if params.width:
         features = gaussian_features.init(key, params.width, params.modes)
-        phi, metric = x @ features.T, scale[:, None] * features.T
+        noise = jnp.sqrt(law.tail_trace / params.width)
+        fresh = jax.random.normal(stream(key, "tail"), (size, params.width), x.dtype)
+        phi, beyond = x @ features.T + noise * fresh, 0.0
+        metric = jnp.concatenate([scale[:, None] * features.T, noise * jnp.eye(params.width)])
+        on_modes = jnp.concatenate([on_modes, jnp.zeros(params.width)])
     there = (jnp.arange(size) < params.n // params.repeats).astype(x.dtype)
     errors = closed_form.path_errors(
         closed_form.decompose(phi, there * params.repeats),
         metric=metric,
         test_target=on_modes,
-        signal_labels=x @ (on_modes / scale),
+        signal_labels=signal,
         row_noise=there,
-        ridge=jnp.asarray(params.ridge) * params.n,
-        noise=jnp.asarray(params.noise),
+        ridge=jnp.asarray(params.ridge) * params.n + beyond,
+        noise=jnp.asarray(params.noise) + law.tail_power,
         equal_weights=True,
     )
-    return Measures(excess_risk=errors.excess)
+    return Measures(excess_risk=errors.excess + law.tail_power)
+
+
+def _law(params: Params) -> Spectrum:
+    return finite_law(params.modes, params.alpha, params.source, tail=params.tail)
 
 
 class World(NamedTuple):
@@ -89,9 +103,8 @@ class World(NamedTuple):
 
 def world(params: Params) -> World:
     """Build the spectrum, compressed."""
-    law = finite_law(params.modes, params.alpha, params.source, tail=False)
     width = np.asarray(float(params.width)) if params.width else None
-    return World(compress(law, pad_to=NODES), width)
+    return World(compress(_law(params), pad_to=NODES), width)
 
 
 class _Parts(NamedTuple):
@@ -109,10 +122,18 @@ def _distinct(params: Params) -> Array:
     return jnp.floor(jnp.asarray(params.n, float) / params.repeats)
 
 
-def _parts(params: Params, world: World, *, copies: bool = True, wide: bool = False) -> _Parts:
+def _parts(
+    params: Params,
+    world: World,
+    *,
+    copies: bool = True,
+    wide: bool = False,
+    ridge: Scalar | None = None,
+) -> _Parts:
     """Evaluate the deterministic equivalent; copies of a row leave only its ridge smaller."""
     n = _distinct(params) if copies else jnp.asarray(params.n, float)
-    total = params.ridge * (params.n / params.repeats if copies else params.n)
+    total = jnp.asarray(params.ridge if ridge is None else ridge, float)
+    total = total * (params.n / params.repeats if copies else params.n)
     spectrum, width = world
     if width is None or wide:
         risk = ridge_risk(spectrum, n, total, params.noise)
@@ -144,8 +165,9 @@ def excess_risk(params: Params, world: World) -> Estimate:
 def closed_form_excess(params: Params, world: World) -> Estimate:
     """Predict the interpolator's excess risk by the endless power law.
 
-    The spectrum's end takes T n modes from df1 and the power beyond it from the target; the slack
-    holds their first order, the order that the closed form leaves out, and the finite size.
+    The end of the modes takes T n of them from df1 and the power beyond from the target, or, with
+    a tail, replaces both up to lambda/kappa there; the slack holds the first order of that, the
+    order that the closed form leaves out, and the finite size.
     """
     alpha, source = (jnp.asarray(v, float) for v in (params.alpha, params.source))
     n = jnp.maximum(_distinct(params), 1.0)
@@ -153,8 +175,9 @@ def closed_form_excess(params: Params, world: World) -> Estimate:
     value = law.test_error - params.noise
     noise = params.noise * law.gamma / (1 - law.gamma)
     modes = jnp.asarray(params.modes, float)
-    lost = modes ** (1 - alpha) / ((alpha - 1) * law.kappa * n)
-    unseen = alpha * modes ** (-2 * alpha * source) / (2 * alpha * source)
+    replaced = jnp.where(params.tail, modes**-alpha / law.kappa, 1.0)
+    lost = replaced * modes ** (1 - alpha) / ((alpha - 1) * law.kappa * n)
+    unseen = 2 * replaced * modes ** (-2 * alpha * source) / (2 * source)
     order = 2 * alpha * n ** -(1.0 + alpha)
     steep = 1 + 2 * alpha * jnp.clip(source, 0.5, 1.0)
     ended = value * (steep * lost / (1 - alpha * jnp.minimum(lost, 0.5 / alpha)) + order) + unseen
@@ -215,8 +238,9 @@ PHENOMENON = Phenomenon(
     question="Where does a scaling law break, and do noise, repetition and width move the break?",
     model=(
         "Rows x of `modes` independent Gaussian coordinates with variances k^-alpha, a target with "
-        "power k^-(1 + 2 alpha source) on them, noisy labels; every distinct row and its label "
-        "is there `repeats` times. Ridge regression on the inputs, or on `width` Gaussian random "
+        "power k^-(1 + 2 alpha source) on them, noisy labels; with a tail the modes beyond are "
+        "there too, as infinitely many infinitesimal ones. Every distinct row and its label is "
+        "there `repeats` times. Ridge regression on the inputs, or on `width` Gaussian random "
         "features of them; the ridge is per row."
     ),
     params=Params,
@@ -239,6 +263,13 @@ PHENOMENON = Phenomenon(
                     name="no label noise",
                     why="the noise is thought to average out",
                     evaluate=_clean,
+                ),
+                Decoy(
+                    name="ridge in all",
+                    why="the ridge per row is taken for the total",
+                    evaluate=lambda params, world: (
+                        _parts(params, world, ridge=params.ridge / params.n).excess
+                    ),
                 ),
                 Decoy(
                     name="infinite width",
