@@ -1,8 +1,8 @@
 """Where to begin: a fine grid of break places and widths, the rest by linear least squares.
 
 For given places and widths a broken power law without a floor is linear in its other parameters.
-They are projected out on every point of the grid by one QR decomposition, whatever the number of
-curves on these places (variable projection: Golub and Pereyra 1973, SIAM J. Numer. Anal. 10).
+They are projected out on every point of the grid once, whatever the number of curves on these
+places (variable projection: Golub and Pereyra 1973, SIAM J. Numer. Anal. 10).
 """
 
 import itertools
@@ -23,32 +23,44 @@ class Scan(NamedTuple):
 
     Attributes:
         places: log d (g, k); ``widths``: log f (g,).
-        basis: orthonormal columns (g, 2 + k, m) of the linear problem, weighted.
-        inverse: R^-1 of its QR decomposition (g, 2 + k, 2 + k).
+        line: orthonormal columns (2, m) of 1 and -u, weighted: what every point shares.
+        line_inverse: R^-1 of their QR decomposition (2, 2).
+        basis: orthonormal columns (g, k, m) of what a point's breaks add to the line.
+        inverse: R^-1 of their QR decomposition (g, k, k).
+        on_line: products of the breaks' columns with the line's (g, k, 2).
         root: square roots of the weights (m,).
     """
 
     places: np.ndarray
     widths: np.ndarray
+    line: np.ndarray
+    line_inverse: np.ndarray
     basis: np.ndarray
     inverse: np.ndarray
+    on_line: np.ndarray
     root: np.ndarray
 
     def losses(self, y: np.ndarray) -> np.ndarray:
         """Return the sums of squares (q, g) of curves y (q, m)."""
         scaled = y * self.root
-        g, columns, m = self.basis.shape
-        parts = scaled @ self.basis.reshape(g * columns, m).T
-        explained = (parts.reshape(len(y), g, columns) ** 2).sum(axis=-1)
-        return (scaled**2).sum(axis=1, keepdims=True) - explained
+        rest = (scaled**2).sum(axis=1) - ((scaled @ self.line.T) ** 2).sum(axis=1)
+        g, k, _ = self.basis.shape
+        if not k:
+            return np.repeat(rest[:, None], g, axis=1)
+        explained = np.zeros((len(y), g))
+        for i in range(k):
+            explained += (scaled @ self.basis[:, i].T) ** 2
+        return rest[:, None] - explained
 
     def theta(self, y: np.ndarray, picks: np.ndarray) -> np.ndarray:
         """Return parameters (q, p) of curves y (q, m) at their grid points picks (q,)."""
-        parts = np.einsum("qcm,qm->qc", self.basis[picks], y * self.root)
-        beta = np.einsum("qab,qb->qa", self.inverse[picks], parts)
-        columns = [beta[:, 0], beta[:, 1]]
+        scaled = y * self.root
+        parts = np.einsum("qkm,qm->qk", self.basis[picks], scaled)
+        bends = np.einsum("qab,qb->qa", self.inverse[picks], parts)
+        left = scaled @ self.line.T - np.einsum("qk,qkc->qc", bends, self.on_line[picks])
+        columns = list((left @ self.line_inverse.T).T)
         for i in range(self.places.shape[1]):
-            columns += [beta[:, 2 + i], self.places[picks, i], self.widths[picks]]
+            columns += [bends[:, i], self.places[picks, i], self.widths[picks]]
         return np.stack(columns, axis=1)
 
 
@@ -65,14 +77,17 @@ def scan(form: Form, u: np.ndarray, root: np.ndarray, low: np.ndarray, high: np.
     else:
         places, widths = np.zeros((1, 0)), np.zeros(1)
     f = np.exp(widths)[:, None, None]
-    soft = -f * np.logaddexp(0.0, (u - places[:, :, None]) / f)  # (g, k, m)
-    ones = np.ones((len(places), 1, len(u)))
-    columns = np.concatenate([ones, -u * ones, soft], axis=1) * root
-    q, r = np.linalg.qr(columns.transpose(0, 2, 1))
+    soft = -f * np.logaddexp(0.0, (u - places[:, :, None]) / f) * root  # (g, k, m)
+    line, line_r = np.linalg.qr(np.stack([np.ones_like(u), -u], axis=1) * root[:, None])
+    on_line = soft @ line
+    q, r = np.linalg.qr((soft - on_line @ line.T).transpose(0, 2, 1))
     return Scan(
         places=places,
         widths=widths,
+        line=line.T,
+        line_inverse=np.linalg.inv(line_r),
         basis=np.ascontiguousarray(q.transpose(0, 2, 1)),
         inverse=np.linalg.pinv(r),
+        on_line=on_line,
         root=root,
     )

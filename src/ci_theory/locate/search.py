@@ -88,7 +88,9 @@ class Search:
         bare = Form(form.breaks, False)
         if not form.floor:
             grid = self._scan(bare, np.ones_like(self.u))
-            order = np.argsort(grid.losses(y), axis=1)[:, : max(tops, 1)]
+            losses = grid.losses(y)
+            order = np.argsort(losses, axis=1) if tops > 1 else losses.argmin(axis=1)[:, None]
+            order = order[:, :tops]
             return [grid.theta(y, order[:, i]) for i in range(order.shape[1])]
         starts = []
         mean = y.mean(axis=0)
