@@ -1,5 +1,7 @@
 """The average over features: against draws of them, the Marchenko-Pastur law and its limits."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,12 +12,29 @@ from ci_theory.theory.averaged_sgd import averaged_risk, inputs
 from ci_theory.theory.one_pass_sgd import Descent, one_pass_risk
 from ci_theory.theory.spectrum import from_features, isotropic, power_law, trace
 
-averaged = jax.jit(jax.vmap(averaged_risk, (None, None, None, None, 0)))
+NODES, POINTS = 448, 5  # every test here pads to them: one program
+_averaged = jax.jit(jax.vmap(averaged_risk, (None, 0, 0, 0, 0)))
+
+
+def averaged(spectrum, width, at, noise, steps):
+    """Evaluate at numbers or vectors of at most ``POINTS``."""
+    short = NODES - len(spectrum.eigenvalues)
+    pads = {"eigenvalues": 1.0, "multiplicity": 0.0, "power": 0.0}
+    padded = {
+        k: np.pad(getattr(spectrum, k), (0, short), constant_values=v) for k, v in pads.items()
+    }
+    size = max(np.size(v) for v in (width, *at, noise, steps))
+    numbers = [np.broadcast_to(np.asarray(v, float), (size,)) for v in (width, *at, noise, steps)]
+    width, *at, noise, steps = (np.pad(v, (0, POINTS - size), mode="edge") for v in numbers)
+    found = _averaged(dataclasses.replace(spectrum, **padded), width, Descent(*at), noise, steps)
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], found)
+
+
 given = jax.jit(jax.vmap(one_pass_risk, (None, None, None, 0)))
 
 
 def test_it_is_the_mean_over_draws_of_the_features():
-    v, d, alpha, beta, draws, noise = 200, 80, 0.9, 0.6, 80, 0.2
+    v, d, alpha, beta, draws, noise = 120, 60, 0.9, 0.6, 100, 0.2
     at, steps = Descent(0.012, 3.0, 5.0), jnp.array([3e1, 3e2, 3e3])
     rng, j = np.random.default_rng(2), np.arange(1, v + 1.0)
     found = []
@@ -108,9 +127,7 @@ def test_what_is_out_of_scope_is_told():
     whole = float(trace(modes))
     rates = np.array([1.9 / whole, 2.1 / whole, 0.1, 0.1, -0.1])
     widths, noises = np.array([50.0, 50.0, -1.0, 50.0, 50.0]), np.array([0.0, 0, 0, -1, 0])
-    found = jax.jit(
-        jax.vmap(lambda g, d, n: averaged_risk(modes, d, Descent(g, 1.0, 1.0), n, 100.0))
-    )(rates, widths, noises)
+    found = averaged(modes, widths, Descent(rates, 1.0, 1.0), noises, 100.0)
     good = np.array([True, False, False, False, False])
     assert np.array_equal(np.asarray(found.status) == Status.OK, good)
     assert np.array_equal(np.isfinite(found.risk), good)

@@ -98,9 +98,9 @@ def budget_risks(
     Returns:
         ``BudgetRisks``. Fewer than one step is OUT_OF_SCOPE and NaN.
 
-    >>> found = budget_risks(1.2, 0.8, [1e6], [100.0])
-    >>> print(f"{float(found.risk[0, 0]):.4e}")
-    2.3026e-04
+    >>> found = budget_risks(1.2, 0.8, [1e6, 1e7], np.geomspace(50, 2000, 14))
+    >>> print(f"{found.risk[0, 4]:.4e} {found.risk[0, 8]:.4e}")
+    1.8179e-04 2.2147e-04
     """
     budgets, widths = (np.atleast_1d(np.asarray(v, float)) for v in (flops, widths))
     if not (0 < kernel < 1):
@@ -158,7 +158,7 @@ def frontier(
         high: largest one; by default f^0.62 of the largest budget.
         kernel: see ``budget_risks``, like ``ratio`` and ``noise``.
 
-    >>> found = frontier(1.2, 0.8, [1e6, 1e7], low=30.0, high=3000.0)
+    >>> found = frontier(1.2, 0.8, [1e6, 1e7], low=50.0, high=2000.0)
     >>> print(f"{found.width_slope[0]:.3f} {-found.risk_slope[0]:.4f}", int(found.status[0]))
     0.382 0.7536 0
     """
