@@ -81,7 +81,8 @@ def test_slopes_at_a_trillion_operations_are_near_the_exponents(alpha, beta, mid
 def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():
     found = frontier(1.0, 0.3, np.array([1e3, 3e7, 1e8]), low=3000.0, high=32_000.0)
     assert list(found.status) == [Status.OUT_OF_SCOPE, Status.AT_EDGE, Status.AT_EDGE]
-    assert np.all(np.isnan(found.width)) and np.all(np.isnan(found.risk))
+    assert np.all(np.isnan(found.width))
+    assert np.all(np.isnan(found.risk))
     with pytest.raises(BadInput, match="kernel"):
         budget_risks(1.0, 0.3, [100.0], [50.0], kernel=1.5)
     with pytest.raises(BadInput, match="ascending"):
