@@ -13,6 +13,7 @@ from ci_theory.check.verdict import Verdict
 from ci_theory.phenomena import load, predict, sgd_scaling
 from ci_theory.sweeps import Sweep, run
 from ci_theory.theory.one_pass_sgd import Descent, largest_rate, one_pass_risk, stability
+from ci_theory.theory.spectrum import explicit, trace
 
 PHENOMENON = load("sgd_scaling")
 SMALL = {"width": 6, "inputs": 20, "batch": 5, "rate": 0.04, "repeats": 3, "repeated_fraction": 0.5}
@@ -127,6 +128,18 @@ def test_means_over_features_lie_within_the_slack_of_their_average(tmp_path):
 def test_bad_parameters_are_told(values, words):
     with pytest.raises(BadInput, match=words):
         PHENOMENON.point(values)
+
+
+def test_joined_inputs_are_the_inputs():
+    params = build(sgd_scaling.Params, PHENOMENON.point({"inputs": 1000, "draw": 0}))
+    world, j = PHENOMENON.world(params), np.arange(1.0, 1001)
+    listed, at = explicit(j**-2, j**-0.8), Descent(0.2, 1.0, 1.0)
+    assert len(world.binned.eigenvalues) <= 256
+    assert world.binned.multiplicity.sum() == 1000
+    assert float(trace(world.binned)) == pytest.approx(float(trace(listed)), rel=1e-12)
+    for steps in (30.0, 3000.0):
+        alone, joined = (one_pass_risk(s, at, 0.1, steps) for s in (listed, world.binned))
+        assert float(joined) == pytest.approx(float(alone), rel=1e-3)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 1.0])

@@ -1,5 +1,6 @@
 """Scaling of one-pass SGD on random features: power laws, their floor, and what moves the break."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from ci_theory.theory.one_pass_sgd import Descent, one_pass_risk, stability
 from ci_theory.theory.spectrum import Spectrum, explicit, from_features
 
 NODES = 64  # the spectrum of the inputs is padded to a multiple of this: few compiled shapes
+LISTED = 256  # inputs up to which the recursion on the inputs takes every one by itself
 KEPT = 0.5  # |K|_1 and the fastest mode beyond which sample paths are too heavy-tailed to judge
 NARROWEST = 10  # widths below which the average over features is not judged
 FEATURES = 3.0  # c in the bound c/width on the average over features: docs/sgd.md
@@ -30,8 +32,8 @@ FEATURES = 3.0  # c in the bound c/width on the average over features: docs/sgd.
 class Params:
     """SGD from zero on random features of power-law inputs; no row comes back in a later step."""
 
-    width: int = static(40, low=1, high=4000, unit="features", doc="features = parameters")
-    inputs: int = static(200, low=2, high=10**5, unit="inputs", doc="input dimension")
+    width: int = static(40, low=1, high=1000, unit="features", doc="features = parameters")
+    inputs: int = static(200, low=2, high=4000, unit="inputs", doc="input dimension")
     alpha: float = static(1.0, above=0, doc="standard deviations of the inputs fall as j^-alpha")
     beta: float = static(0.4, low=0, doc="target weights fall as j^-beta")
     draw: int = static(
@@ -69,13 +71,13 @@ class World(NamedTuple):
 
     Attributes:
         inputs: spectrum of the inputs with the target, compressed.
-        listed: the same, one node an input.
+        binned: the same in nodes of whole multiplicity, for the recursion.
         modes: of the features' covariance, with the target on them; None if every run draws its
             own features.
     """
 
     inputs: Spectrum
-    listed: Spectrum
+    binned: Spectrum
     modes: Spectrum | None
 
 
@@ -129,7 +131,8 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     signal = jnp.sum((along[None, :] - kept[..., 0] @ features.T) ** 2, axis=1)
     noise = jnp.sum((kept[..., 1] @ features.T) ** 2, axis=1)
     risk = signal + params.noise * noise
-    least = along - features @ jnp.linalg.solve(features.T @ features, features.T @ along)
+    basis = jnp.linalg.qr(features)[0]
+    least = along - basis @ (basis.T @ along)
     return Measures(risk=risk, test_error=risk + params.noise, over_best=risk / jnp.sum(least**2))
 
 
@@ -141,7 +144,23 @@ def world(params: Params) -> World:
     if params.draw:
         root = np.sqrt(params.inputs)
         modes = from_features(root * scale[:, None] * _drawn(params), root * along)
-    return World(compress(listed, pad_to=NODES), listed, modes)
+    return World(compress(listed, pad_to=NODES), _binned(listed), modes)
+
+
+def _binned(listed: Spectrum) -> Spectrum:
+    """Join small inputs that differ by some percent: a few hundred nodes, same trace and power."""
+    v = len(listed.eigenvalues)
+    if v <= LISTED:
+        return listed
+    edges = np.unique(np.geomspace(LISTED // 2, v, LISTED // 2 + 1).astype(int))
+    starts = np.concatenate([np.arange(edges[0]), edges[:-1]])
+    count = np.diff(np.append(starts, v)).astype(float)
+    return dataclasses.replace(
+        listed,
+        eigenvalues=np.add.reduceat(listed.eigenvalues, starts) / count,
+        multiplicity=count,
+        power=np.add.reduceat(listed.power, starts),
+    )
 
 
 class Forecast(NamedTuple):
@@ -185,9 +204,9 @@ def forecast(params: Params, world: World) -> Forecast:
         return Forecast(at, exact, calm, world.modes, nothing, nothing, nothing, nothing, out, no)
     steps = jnp.maximum(jnp.asarray(params.steps, float), 1.0)
     found = averaged_risk(world.inputs, params.width, at, params.noise, steps)
-    wide = averaged_risk(world.inputs, jnp.inf, at, params.noise, steps)
-    size = jnp.abs(one_pass_risk(world.listed, at, params.noise, steps) - wide.risk)
-    calm = _calm(world.listed, at) & (params.width >= NARROWEST) & (params.steps >= 1)
+    wide = averaged_risk(world.binned, jnp.inf, at, params.noise, steps)
+    size = jnp.abs(one_pass_risk(world.binned, at, params.noise, steps) - wide.risk)
+    calm = _calm(world.binned, at) & (params.width >= NARROWEST) & (params.steps >= 1)
     return Forecast(
         descent=at,
         exact=nothing,
