@@ -1,7 +1,7 @@
 """Where a learning curve's power law ends: noise floor, ridge, or width, and what moves the end."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import inner, record, sized, static, traced
-from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.floor import Floor
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
@@ -18,9 +18,11 @@ from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory import power_law
 from ci_theory.theory.compression import compress
+from ci_theory.theory.power_law_limits import bottleneck
 from ci_theory.theory.random_features import balance, random_feature_risk
 from ci_theory.theory.ridge import ridge_risk
-from ci_theory.theory.spectrum import Spectrum, df2
+from ci_theory.theory.ridge_next_order import next_order
+from ci_theory.theory.spectrum import Spectrum
 from ci_theory.theory.spectrum import power_law as finite_law
 from ci_theory.training import closed_form
 
@@ -107,59 +109,52 @@ def world(params: Params) -> World:
     return World(compress(_law(params), pad_to=NODES), width)
 
 
-class _Parts(NamedTuple):
-    """An excess risk, its parts, and what is left over."""
+class _Sizes(NamedTuple):
+    """What the learner effectively has: distinct rows, and their total ridge."""
 
-    excess: Scalar
-    noise: Scalar
-    learned: Scalar
     rows: Scalar
-    features: Scalar
-    status: Int[Array, ""]
+    ridge: Scalar
 
 
-def _distinct(params: Params) -> Array:
-    return jnp.floor(jnp.asarray(params.n, float) / params.repeats)
+def _sizes(params: Params, *, copies: bool = True, total: bool = False) -> _Sizes:
+    """Copies of a row leave only its ridge smaller; a decoy takes the ridge for the total."""
+    n = jnp.asarray(params.n, float)
+    weight = jnp.asarray(params.repeats if copies else 1, float)
+    ridge = jnp.asarray(params.ridge, float) * (1.0 if total else n)
+    return _Sizes(jnp.floor(n / weight), ridge / weight)
 
 
-def _parts(
-    params: Params,
-    world: World,
-    *,
-    copies: bool = True,
-    wide: bool = False,
-    ridge: Scalar | None = None,
-) -> _Parts:
-    """Evaluate the deterministic equivalent; copies of a row leave only its ridge smaller."""
-    n = _distinct(params) if copies else jnp.asarray(params.n, float)
-    total = jnp.asarray(params.ridge if ridge is None else ridge, float)
-    total = total * (params.n / params.repeats if copies else params.n)
-    spectrum, width = world
-    if width is None or wide:
-        risk = ridge_risk(spectrum, n, total, params.noise)
-        learned = risk.gamma / jnp.maximum(1 - risk.fit, 1e-300)
-        rows, endless = n * (1 - risk.gamma), jnp.asarray(jnp.inf)
-        return _Parts(risk.excess_risk, risk.noise_variance, learned, rows, endless, risk.status)
-    found = random_feature_risk(spectrum, n, width, total, params.noise)
-    left = balance(spectrum, n, width, total)
-    per_row = left.d12 / jnp.maximum(left.rows_left + left.d12, 1e-300)
-    features = left.features_left + left.rows_left * per_row
-    learned = df2(spectrum, left.gamma) / jnp.maximum(left.df1, 1e-300)
-    return _Parts(
-        found.excess_risk, found.noise_error, learned, found.dof_left, features, found.status
-    )
+def _excess(params: Params, world: World, sizes: _Sizes, noise: Scalar, wide: bool) -> Scalar:
+    """Evaluate the deterministic equivalent."""
+    if world.width is None or wide:
+        return ridge_risk(world.spectrum, *sizes, noise).excess_risk
+    found = random_feature_risk(world.spectrum, sizes.rows, world.width, sizes.ridge, noise)
+    return found.excess_risk
 
 
 def excess_risk(params: Params, world: World) -> Estimate:
-    """Predict the excess risk on this spectrum, bounded as ridge regression by rows."""
-    made = _parts(params, world)
-    room = _slack.per(made.rows) + jnp.where(
-        jnp.isinf(made.features), 0.0, _slack.per(made.features)
-    )
-    signal = made.excess - made.noise
-    slack = room * (made.noise + _slack.signal_factor(made.learned) * signal)
-    enough = jnp.minimum(made.rows, made.features) >= _slack.FEWEST_FREE
-    return Estimate(made.excess, slack, enough, made.status)
+    """Predict the excess risk on this spectrum; what comes next in 1/n is computed, or bounded.
+
+    Trained on the inputs the next order is known. With features it is bounded, by rows and by
+    features alike, at the most that it is for any target: 4 of the target's part, 1 of the
+    noise's.
+    """
+    sizes = _sizes(params)
+    if world.width is None:
+        near = next_order(world.spectrum, *sizes, params.noise)
+        parts, shifts = (near.signal, near.noise), (near.signal_shift, near.noise_shift)
+        value, room = near.signal + near.noise, 1 / near.left
+        enough = (near.left >= _slack.FEWEST_FREE) & _slack.is_small(shifts, value)
+        return Estimate(value, _slack.next_order(shifts, parts, room), enough, near.status)
+    size = sizes.rows, world.width, sizes.ridge
+    found = random_feature_risk(world.spectrum, *size, params.noise)
+    left = balance(world.spectrum, *size)
+    per_row = left.d12 / jnp.maximum(left.rows_left + left.d12, 1e-300)
+    features = left.features_left + left.rows_left * per_row
+    room = _slack.per(found.dof_left) + _slack.per(features)
+    slack = room * (4 * (found.excess_risk - found.noise_error) + found.noise_error)
+    enough = jnp.minimum(found.dof_left, features) >= _slack.FEWEST_FREE
+    return Estimate(found.excess_risk, slack, enough, found.status)
 
 
 def closed_form_excess(params: Params, world: World) -> Estimate:
@@ -170,10 +165,10 @@ def closed_form_excess(params: Params, world: World) -> Estimate:
     order that the closed form leaves out, and the finite size.
     """
     alpha, source = (jnp.asarray(v, float) for v in (params.alpha, params.source))
-    n = jnp.maximum(_distinct(params), 1.0)
+    sizes = _sizes(params)
+    n = jnp.maximum(sizes.rows, 1.0)
     law = power_law.ridgeless(n, alpha, source, params.noise)
     value = law.test_error - params.noise
-    noise = params.noise * law.gamma / (1 - law.gamma)
     modes = jnp.asarray(params.modes, float)
     replaced = jnp.where(params.tail, modes**-alpha / law.kappa, 1.0)
     lost = replaced * modes ** (1 - alpha) / ((alpha - 1) * law.kappa * n)
@@ -181,41 +176,43 @@ def closed_form_excess(params: Params, world: World) -> Estimate:
     order = 2 * alpha * n ** -(1.0 + alpha)
     steep = 1 + 2 * alpha * jnp.clip(source, 0.5, 1.0)
     ended = value * (steep * lost / (1 - alpha * jnp.minimum(lost, 0.5 / alpha)) + order) + unseen
-    free = n * (1 - law.gamma)
-    finite = _slack.excess(noise, value - noise, law.gamma, free)
+    near = next_order(world.spectrum, n, 0.0, params.noise)
+    shifts = near.signal_shift, near.noise_shift
+    finite = _slack.next_order(shifts, (near.signal, near.noise), 1 / near.left)
     scope = (jnp.asarray(params.ridge) == 0) & (world.width is None) & (jnp.abs(source - 1) > 0.02)
     status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    valid = scope & (lost < MOST_TRUNCATED) & (n >= FEWEST_ROWS) & (free >= _slack.FEWEST_FREE)
+    enough = (near.left >= _slack.FEWEST_FREE) & _slack.is_small(shifts, value)
+    valid = scope & enough & (lost < MOST_TRUNCATED) & (n >= FEWEST_ROWS)
     return Estimate(value, ended + finite, valid, status)
 
 
-def _clean(params: Params, world: World) -> Scalar:
-    made = _parts(params, world)
-    return made.excess - made.noise
+def _without(what: str) -> Callable[[Params, World], Scalar]:
+    """Return the excess risk that leaves one thing out of account."""
+
+    def evaluate(params: Params, world: World) -> Scalar:
+        sizes = _sizes(params, copies=what != "copies", total=what == "rows of the ridge")
+        noise = jnp.asarray(0.0 if what == "noise" else params.noise)
+        return _excess(params, world, sizes, noise, wide=what == "width")
+
+    return evaluate
 
 
-def _classical(params: Params, world: World) -> Scalar:
-    n = jnp.maximum(_distinct(params), 1.0)
-    law = power_law.ridgeless(n, params.alpha, params.source, 0.0)
-    return law.bias / (1 - law.gamma)
-
-
-def _unrepeated(params: Params, world: World) -> Scalar:
-    law = power_law.ridgeless(params.n, params.alpha, params.source, params.noise)
-    return law.test_error - params.noise
+def _endless(params: Params, *, copies: bool = True, noise: Any = None) -> Scalar:
+    n = jnp.maximum(_sizes(params, copies=copies).rows, 1.0)
+    kept = params.noise if noise is None else noise
+    return power_law.ridgeless(n, params.alpha, params.source, kept).test_error - kept
 
 
 def _ends_in_n(params: Params) -> float:
     """Rows at which the first crossover comes, by the power laws: noise, ridge, or width."""
     alpha, source = float(params.alpha), float(params.source)
-    decay = 2 * alpha * min(source, 1.0)
     places = []
     if params.noise > 0 and params.ridge == 0 and not params.width:
         places.append(float(power_law.noise_crossover(params.noise, alpha, source)))
     if params.ridge > 0 and params.noise == 0:
         places.append(float(power_law.ridge_crossover(params.ridge, alpha)))
     if params.width and params.noise == 0 and source < 0.5:
-        places.append(float(params.width) * (alpha - decay) ** (1 / decay))
+        places.append(float(bottleneck(params.width, alpha, source)))
     return params.repeats * min(places) if places else float("nan")
 
 
@@ -225,11 +222,7 @@ def _rule(params: Params) -> str | None:
     return None
 
 
-_COPIES = Decoy(
-    name="copies are fresh rows",
-    why="n counts every copy as a new row",
-    evaluate=lambda params, world: _parts(params, world, copies=False).excess,
-)
+_COPIES = "n counts every copy as a new row"
 
 PHENOMENON = Phenomenon(
     name="power_law_break",
@@ -255,26 +248,24 @@ PHENOMENON = Phenomenon(
             evaluate=excess_risk,
             statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
             scope="n - df2 >= 10, and likewise for the features",
-            order="1/(n - df2), with features also 1/(width - df2): docs/finite_size.md",
+            order="1/(n - df2) (computed); with features bounded, as is 1/(width - df2)",
             source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
             decoys=(
-                _COPIES,
+                Decoy(name="copies are fresh rows", why=_COPIES, evaluate=_without("copies")),
                 Decoy(
                     name="no label noise",
                     why="the noise is thought to average out",
-                    evaluate=_clean,
+                    evaluate=_without("noise"),
                 ),
                 Decoy(
                     name="ridge in all",
                     why="the ridge per row is taken for the total",
-                    evaluate=lambda params, world: (
-                        _parts(params, world, ridge=params.ridge / params.n).excess
-                    ),
+                    evaluate=_without("rows of the ridge"),
                 ),
                 Decoy(
                     name="infinite width",
                     why="the features are taken for infinitely many",
-                    evaluate=lambda params, world: _parts(params, world, wide=True).excess,
+                    evaluate=_without("width"),
                 ),
             ),
         ),
@@ -291,12 +282,12 @@ PHENOMENON = Phenomenon(
                 Decoy(
                     name="noise averages out",
                     why="no floor: the power law goes on",
-                    evaluate=_classical,
+                    evaluate=lambda params, world: _endless(params, noise=0.0),
                 ),
                 Decoy(
                     name="copies are fresh rows",
-                    why="n counts every copy as a new row",
-                    evaluate=_unrepeated,
+                    why=_COPIES,
+                    evaluate=lambda params, world: _endless(params, copies=False),
                 ),
             ),
         ),

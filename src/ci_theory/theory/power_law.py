@@ -289,8 +289,10 @@ def noise_crossover(noise: Any, alpha: Any, source: Any) -> Scalar:
 
 
 @needs_float64
-def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spectra.Spectrum:
-    """Quadrature nodes of the power law without an end, exact to about 1e-12.
+def endless(
+    alpha: float, source: float = 0.5, smallest: float = 1e-24, *, modes: float = np.inf
+) -> spectra.Spectrum:
+    """Quadrature nodes of the power law without an end, or a far one, exact to about 1e-12.
 
     The first 200,000 modes are compressed. Beyond them sums are integrals (midpoint rule, error
     at most alpha/(24 k) of a mode) on Gauss-Legendre nodes in log k, down to eigenvalue
@@ -300,6 +302,7 @@ def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spect
         alpha: capacity exponent, > 1.
         source: source exponent r > 0.
         smallest: eigenvalue below which modes are infinitesimal; far below any kappa of interest.
+        modes: how many modes there are, more than 200,000; then nothing is infinitesimal.
 
     Raises:
         BadInput: an exponent for which a sum diverges.
@@ -313,7 +316,11 @@ def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spect
     head = compress(spectra.power_law(first, alpha, source, tail=False))
     if not alpha > 1:
         raise BadInput(f"alpha = {alpha}: must be > 1 for a spectrum without an end")
-    start, stop = np.log(first + 0.5), max(-np.log(smallest) / alpha, np.log(first + 0.5) + 1)
+    if not modes > first:
+        raise BadInput(f"modes = {modes}: must be > {first}; power_law has fewer")
+    ended = bool(np.isfinite(modes))
+    start = np.log(first + 0.5)
+    stop = np.log(modes + 0.5) if ended else max(-np.log(smallest) / alpha, start + 1)
     panels = int(np.ceil((stop - start) * alpha / 2))
     edges = np.linspace(start, stop, panels + 1)
     points, weights = np.polynomial.legendre.leggauss(16)
@@ -325,6 +332,6 @@ def endless(alpha: float, source: float = 0.5, smallest: float = 1e-24) -> spect
         eigenvalues=np.concatenate([head.eigenvalues, np.exp(-alpha * at)]),
         multiplicity=np.concatenate([head.multiplicity, count]),
         power=np.concatenate([head.power, count * np.exp(-decay * at)]),
-        tail_trace=np.asarray(np.exp((1 - alpha) * stop) / (alpha - 1)),
-        tail_power=np.asarray(np.exp((1 - decay) * stop) / (decay - 1)),
+        tail_trace=np.asarray(0.0 if ended else np.exp((1 - alpha) * stop) / (alpha - 1)),
+        tail_power=np.asarray(0.0 if ended else np.exp((1 - decay) * stop) / (decay - 1)),
     )
