@@ -169,19 +169,17 @@ class Forecast(NamedTuple):
     Attributes:
         descent: rate, rows and squares of a step.
         exact: risk given the features; NaN without them.
-        valid: whether sample paths have normal means there.
         modes: of the features; None without them.
         averaged: risk averaged over features.
         flow: the same without sampling noise.
         wide: the same for infinitely many features.
         slack: bound on the error of ``averaged``.
         status: of ``averaged``.
-        calm: whether sample paths have normal means on the inputs themselves.
+        calm: whether the mean over sample paths has a normal error bar.
     """
 
     descent: Descent
     exact: Scalar
-    valid: Array
     modes: Spectrum | None
     averaged: Scalar
     flow: Scalar
@@ -196,12 +194,12 @@ def forecast(params: Params, world: World) -> Forecast:
     split = _split(params)
     squares = split.fresh + split.repeated * split.repeats**2
     at = Descent(params.rate, jnp.asarray(params.batch, float), squares)
-    nothing, no = jnp.asarray(jnp.nan), jnp.asarray(False)
+    nothing = jnp.asarray(jnp.nan)
     if world.modes is not None:
         exact = one_pass_risk(world.modes, at, params.noise, params.steps)
         calm = _calm(world.modes, at)
         out = jnp.asarray(int(Status.OUT_OF_SCOPE))
-        return Forecast(at, exact, calm, world.modes, nothing, nothing, nothing, nothing, out, no)
+        return Forecast(at, exact, world.modes, nothing, nothing, nothing, nothing, out, calm)
     steps = jnp.maximum(jnp.asarray(params.steps, float), 1.0)
     found = averaged_risk(world.inputs, params.width, at, params.noise, steps)
     wide = averaged_risk(world.binned, jnp.inf, at, params.noise, steps)
@@ -210,7 +208,6 @@ def forecast(params: Params, world: World) -> Forecast:
     return Forecast(
         descent=at,
         exact=nothing,
-        valid=no,
         modes=None,
         averaged=found.risk,
         flow=found.flow,
@@ -229,7 +226,7 @@ def _calm(modes: Spectrum, at: Descent) -> Array:
 def _given(made: Forecast, value: Scalar) -> Estimate:
     known = made.modes is not None
     status = int(Status.OK if known else Status.OUT_OF_SCOPE)
-    return Estimate(value, 0.0, made.valid, status)
+    return Estimate(value, 0.0, made.calm, status)
 
 
 def risk(params: Params, made: Forecast) -> Estimate:
@@ -303,8 +300,7 @@ _FLOW = "gradient flow: SGD's own sampling noise is left out"
 _MEAN = "the step is taken for the mean over its rows, not their sum"
 _CLEAN = "the label noise is ignored"
 _FRESH = "every copy is taken for a row of its own"
-_SOURCE = "Paquette, Paquette, Xiao, Pennington 2024 (arXiv:2405.15074); noise and copies here, "
-_SOURCE += "docs/sgd.md"
+_SOURCE = "Paquette et al. 2024 (arXiv:2405.15074); noise and copies here, docs/sgd.md"
 
 PHENOMENON = Phenomenon(
     name="sgd_scaling",
