@@ -44,12 +44,13 @@ def minimise(
         model: values and derivatives, for a batch.
         y: values to fit (q, m), or (m,) for all.
         start: parameters (q, p).
-        low: box (p,); ``high`` likewise.
+        low: box (p,), or (q, p) for every start its own; ``high`` likewise.
         weight: weights (m,).
         held: parameters that stay where they start.
 
     Source: Marquardt 1963 (J. SIAM 11), with the diagonal scaled by J'J.
     """
+    low, high = (np.broadcast_to(end, start.shape) for end in (low, high))
     theta = np.clip(start, low, high)
     if held:
         theta[:, held] = start[:, held]
@@ -66,10 +67,11 @@ def minimise(
         across = rows.transpose(0, 2, 1)
         gradient, square = (across @ rest[..., None])[..., 0], across @ rows
         at = best[active]
-        fixed = ((at <= low) & (gradient < 0)) | ((at >= high) & (gradient > 0))
+        floor, top = low[active], high[active]
+        fixed = ((at <= floor) & (gradient < 0)) | ((at >= top) & (gradient > 0))
         fixed[:, held] = True
         step = _step(square, gradient, fixed, damping[active])
-        trial = np.clip(at + step, low, high)
+        trial = np.clip(at + step, floor, top)
         if held:
             trial[:, held] = at[:, held]
         new_value, new_slope = model(trial)

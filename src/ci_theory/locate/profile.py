@@ -164,10 +164,29 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
     paths = np.tile(theta, (len(places), 1))
     paths[:, j] = places
     curves = np.tile(y, (len(places), 1))
+    box = _ordered(form, search.box(form), j, places)
     for _ in range(3):
-        found = search.polish(form, curves, _starts(paths, j), held=(j,))
+        found = search.polish(form, curves, _starts(paths, j), held=(j,), box=box)
         paths = found.theta
     return Interval(here, *_ends(places, found.loss / again.loss - 1 - level, here))
+
+
+def _ordered(
+    form: Family, box: tuple[np.ndarray, np.ndarray], j: int, places: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the box (q, p) in which the other breaks stay on their side of a held one.
+
+    Else they would take its part, and the held break another's.
+    """
+    low, high = (np.tile(end, (len(places), 1)) for end in box)
+    at = [int(k) for k in form.places(np.arange(len(box[0])))]
+    if j in at:
+        for k in at:
+            if k < j:
+                high[:, k] = np.minimum(high[:, k], places)
+            if k > j:
+                low[:, k] = np.maximum(low[:, k], places)
+    return low, high
 
 
 def _starts(paths: np.ndarray, j: int) -> list[np.ndarray]:

@@ -65,10 +65,20 @@ class Search:
         y: np.ndarray,
         starts: Sequence[np.ndarray],
         held: tuple[int, ...] = (),
+        box: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Minimum:
-        """Search from every start (q, p) and keep the lowest for each curve (q, m)."""
-        low, high = self.box(form)
+        """Search from every start (q, p) and keep the lowest for each curve (q, m).
+
+        Args:
+            form: the form.
+            y: curves.
+            starts: starts, one array for all curves each.
+            held: parameters that stay where they start.
+            box: ends of the box, (q, p) each; by default the form's.
+        """
         many = len(starts)
+        ends = self.box(form) if box is None else box
+        low, high = (end if end.ndim == 1 else np.tile(end, (many, 1)) for end in ends)
         ended = minimise(
             lambda theta: form.jacobian(theta, self.u),
             np.tile(y, (many, 1)),
