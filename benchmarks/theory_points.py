@@ -19,6 +19,7 @@ from scipy.optimize import brentq  # noqa: E402
 
 from ci_theory import enable_float64  # noqa: E402
 from ci_theory.theory.compression import compress  # noqa: E402
+from ci_theory.theory.power_law import endless  # noqa: E402
 from ci_theory.theory.ridge import ridge_risk, risk_grid  # noqa: E402
 from ci_theory.theory.spectrum import power_law  # noqa: E402
 
@@ -115,6 +116,13 @@ def main() -> None:
     row(f"1000 at the peak in {len(small.eigenvalues)} nodes", small, peak, tiny, 1e-4, True)
     wide = np.linspace(2e4, 8e5, 25)
     row(f"10^6 modes in {len(few.eigenvalues)} nodes", few, wide, ridges, 1e-9, True)
+    long = np.geomspace(10, 9e5, 125)
+    row(f"the same, {125 * 20 * len(NOISES):,} points of a curve", few, long, ridges, 1e-9, False)
+    start = time.process_time()
+    hundred = endless(ALPHA, modes=1e8)
+    made = time.process_time() - start
+    row(f"10^8 modes in {len(hundred.eigenvalues)} nodes", hundred, 100 * wide, ridges, 1e-9, False)
+    print(f"{'10^8 modes: making the nodes':34}{'':7}{made:9.2f}")
     start = time.process_time()
     one = by_brentq(million, 1e5, 1e-3, 0.1)
     spent = time.process_time() - start
