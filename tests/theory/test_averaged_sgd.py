@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput, Status
-from ci_theory.theory.averaged_sgd import averaged_risk, inputs
+from ci_theory.theory.averaged_sgd import averaged_risk, inputs, rare_draw
 from ci_theory.theory.one_pass_sgd import Descent, one_pass_risk
 from ci_theory.theory.spectrum import from_features, isotropic, power_law, trace
 
@@ -136,3 +136,20 @@ def test_what_is_out_of_scope_is_told():
             inputs(*bad)
     with pytest.raises(BadInput, match="without an end"):
         inputs(np.inf, 0.4, 1.0)
+
+
+@pytest.mark.parametrize("width", [10, 40])
+def test_rare_draws_are_bounded(width):
+    """Some draws are beyond the bound of the mean norm, none of 3000 beyond 3 deviations."""
+    modes, j = inputs(60.0, 0.7, 0.5), np.arange(1, 61.0)
+    at, rng = Descent(0.02, 2.0, 3.0), np.random.default_rng(3)
+    w = rng.normal(size=(3000, 60, width)) / np.sqrt(width)
+    s = np.linalg.svd(j[:, None] ** -0.7 * w, compute_uv=False) ** 2
+    fastest = 0.02 * 7 / 4 * s[:, 0]
+    kernel = np.sum(0.02 * 3 * s / (4 - 0.02 * 7 * s), axis=1)
+    mean, rare = (rare_draw(modes, width, at, t) for t in (0.0, 3.0))
+    assert 0 < np.mean(fastest > float(mean.fastest)) < 0.2
+    assert 0 < np.mean(kernel > float(mean.kernel)) < 0.5
+    assert fastest.max() < float(rare.fastest) < 2.5 * fastest.max()
+    assert kernel.max() < float(rare.kernel) < 2.5 * kernel.max()
+    assert float(rare_draw(modes, width, Descent(1.0, 2.0, 3.0)).kernel) == np.inf

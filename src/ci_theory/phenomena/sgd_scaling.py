@@ -16,14 +16,14 @@ from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
-from ci_theory.theory.averaged_sgd import averaged_risk
+from ci_theory.theory.averaged_sgd import RareDraw, averaged_risk, rare_draw
 from ci_theory.theory.compression import compress
-from ci_theory.theory.one_pass_sgd import Descent, one_pass_risk, stability
+from ci_theory.theory.one_pass_sgd import Descent, Stability, one_pass_risk, stability
 from ci_theory.theory.spectrum import Spectrum, explicit, from_features
 
 NODES = 64  # the spectrum of the inputs is padded to a multiple of this: few compiled shapes
 LISTED = 256  # inputs up to which the recursion on the inputs takes every one by itself
-KEPT = 0.5  # |K|_1 and the fastest mode beyond which sample paths are too heavy-tailed to judge
+KEPT = 0.5  # |K|_1 and the fastest mode up to which sample paths are judged
 NARROWEST = 10  # widths below which the average over features is not judged
 FEATURES = 3.0  # c in the bound c/width on the average over features: docs/sgd.md
 
@@ -197,14 +197,14 @@ def forecast(params: Params, world: World) -> Forecast:
     nothing = jnp.asarray(jnp.nan)
     if world.modes is not None:
         exact = one_pass_risk(world.modes, at, params.noise, params.steps)
-        calm = _calm(world.modes, at)
+        calm = _calm(stability(world.modes, at))
         out = jnp.asarray(int(Status.OUT_OF_SCOPE))
         return Forecast(at, exact, world.modes, nothing, nothing, nothing, nothing, out, calm)
     steps = jnp.maximum(jnp.asarray(params.steps, float), 1.0)
     found = averaged_risk(world.inputs, params.width, at, params.noise, steps)
     wide = averaged_risk(world.binned, jnp.inf, at, params.noise, steps)
     size = jnp.abs(one_pass_risk(world.binned, at, params.noise, steps) - wide.risk)
-    calm = _calm(world.binned, at) & (params.width >= NARROWEST) & (params.steps >= 1)
+    calm = _calm(rare_draw(world.binned, params.width, at)) & (params.steps >= 1)
     return Forecast(
         descent=at,
         exact=nothing,
@@ -214,12 +214,11 @@ def forecast(params: Params, world: World) -> Forecast:
         wide=wide.risk,
         slack=FEATURES / params.width * found.risk + 2 * size,
         status=jnp.maximum(found.status, wide.status),
-        calm=calm,
+        calm=calm & (params.width >= NARROWEST),
     )
 
 
-def _calm(modes: Spectrum, at: Descent) -> Array:
-    found = stability(modes, at)
+def _calm(found: Stability | RareDraw) -> Array:
     return (found.kernel <= KEPT) & (found.fastest <= KEPT)
 
 
@@ -367,7 +366,7 @@ PHENOMENON = Phenomenon(
             evaluate=average,
             statement="P^ = (F^ + noise/s)/(1 - rate Q/(2B) k^) - noise/s,  "
             "kappa (1 - df1(kappa)/width) = s,  inverted at 2 rate B steps",
-            scope="every run with its own features (draw = 0), width >= 10",
+            scope="own features in every run (draw = 0), width >= 10, |K|_1 of rare draws <= 1/2",
             order="3/width (measured), and twice what the small rate misses at infinite width",
             source="derived here, docs/sgd.md; equivalents of arXiv:2405.15074",
             decoys=(
