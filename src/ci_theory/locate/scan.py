@@ -2,7 +2,7 @@
 
 For given places and widths a broken power law without a floor is linear in its other parameters.
 They are projected out on every point of the grid once, whatever the number of curves on these
-places (variable projection: Golub and Pereyra 1973, SIAM J. Numer. Anal. 10).
+places (variable projection: Golub and Pereyra 1973, SIAM Journal on Numerical Analysis 10).
 """
 
 import itertools
