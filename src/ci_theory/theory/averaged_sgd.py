@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ci_theory._errors import BadInput, Status
 from ci_theory._types import Int, Scalar, needs_float64
 from ci_theory.theory.complex_ridge import complex_levels
-from ci_theory.theory.compression import compress
 from ci_theory.theory.groups import plain_rows
 from ci_theory.theory.one_pass_sgd import Descent
 from ci_theory.theory.power_law import endless
-from ci_theory.theory.spectrum import Spectrum, fractions, per_kappa, power_law, trace
+from ci_theory.theory.spectrum import Spectrum, fractions, per_kappa, trace
 from ci_theory.theory.talbot import contour
 
 __all__ = ["AveragedRisk", "RareDraw", "averaged_risk", "inputs", "rare_draw"]
@@ -32,9 +30,6 @@ AGREED = 1e-7
 
 WIDEST = 1e15
 """Widths beyond it count as it: no matter for spectra that are resolved."""
-
-EXPLICIT = 200_000
-"""Inputs that are listed; those beyond are integrated over."""
 
 
 class AveragedRisk(NamedTuple):
@@ -58,8 +53,7 @@ class AveragedRisk(NamedTuple):
 def inputs(v: float, alpha: float, beta: float) -> Spectrum:
     """Spectrum of v inputs: variances j^-2alpha, target power j^-(2 alpha + 2 beta).
 
-    Up to 200,000 inputs are listed and compressed; sums over those beyond are integrals (midpoint
-    rule) on Gauss-Legendre nodes in log j, as in ``power_law.endless``.
+    ``power_law.endless`` in the exponents of this model.
 
     Args:
         v: inputs, >= 1; may be infinite if alpha > 1/2.
@@ -77,26 +71,7 @@ def inputs(v: float, alpha: float, beta: float) -> Spectrum:
     if not (source > 0 and v >= 1):
         raise BadInput(f"v = {v}, alpha = {alpha}, beta = {beta}: expected v >= 1, alpha > 0, "
                        "alpha + beta > 1/2")  # fmt: skip
-    if np.isinf(v):
-        return endless(2 * alpha, source)
-    listed = int(min(v, EXPLICIT))
-    head = compress(power_law(listed, 2 * alpha, source, tail=False))
-    if v <= EXPLICIT:
-        return head
-    start, stop = np.log(listed + 0.5), np.log(v + 0.5)
-    panels = int(np.ceil((stop - start) * alpha)) + 1
-    edges = np.linspace(start, stop, panels + 1)
-    points, weights = np.polynomial.legendre.leggauss(16)
-    half = np.diff(edges)[:, None] / 2
-    at = ((edges[:-1] + edges[1:])[:, None] / 2 + half * points).ravel()
-    count = (half * weights).ravel() * np.exp(at)  # dj = j d(log j)
-    return Spectrum(
-        eigenvalues=np.concatenate([head.eigenvalues, np.exp(-2 * alpha * at)]),
-        multiplicity=np.concatenate([head.multiplicity, count]),
-        power=np.concatenate([head.power, count * np.exp(-(2 * alpha + 2 * beta) * at)]),
-        tail_trace=np.asarray(0.0),
-        tail_power=np.asarray(0.0),
-    )
+    return endless(2 * alpha, source, modes=v)
 
 
 @needs_float64

@@ -302,7 +302,7 @@ def endless(
         alpha: capacity exponent, > 1.
         source: source exponent r > 0.
         smallest: eigenvalue below which modes are infinitesimal; far below any kappa of interest.
-        modes: how many modes there are, more than 200,000; then nothing is infinitesimal.
+        modes: how many modes there are; if finite, nothing is infinitesimal and alpha may be any.
 
     Raises:
         BadInput: an exponent for which a sum diverges.
@@ -312,16 +312,16 @@ def endless(
     >>> bool(abs(root.value / ridgeless_kappa(300, 2.0) - 1) < 1e-11)
     True
     """
-    first = 200_000
-    head = compress(spectra.power_law(first, alpha, source, tail=False))
-    if not alpha > 1:
-        raise BadInput(f"alpha = {alpha}: must be > 1 for a spectrum without an end")
-    if not modes > first:
-        raise BadInput(f"modes = {modes}: must be > {first}; power_law has fewer")
     ended = bool(np.isfinite(modes))
+    first = int(min(modes, 200_000))
+    head = compress(spectra.power_law(first, alpha, source, tail=False))
+    if ended and modes <= first:
+        return head
+    if not (ended or alpha > 1):
+        raise BadInput(f"alpha = {alpha}: must be > 1 for a spectrum without an end")
     start = np.log(first + 0.5)
     stop = np.log(modes + 0.5) if ended else max(-np.log(smallest) / alpha, start + 1)
-    panels = int(np.ceil((stop - start) * alpha / 2))
+    panels = max(1, int(np.ceil((stop - start) * alpha / 2)))
     edges = np.linspace(start, stop, panels + 1)
     points, weights = np.polynomial.legendre.leggauss(16)
     half = np.diff(edges)[:, None] / 2
