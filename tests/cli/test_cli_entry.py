@@ -22,7 +22,9 @@ HEAVY = {
     "rich",
     "ci_theory.phenomena",
 }
-COMMANDS = ["list", "show", "predict", "run", "check", "locate", "figure", "claims", "demo"]
+COMMANDS = [
+    "list", "show", "predict", "run", "check", "locate", "figure", "claims", "demo", "fit-breaks"
+]  # fmt: skip
 HERE = Path(__file__).parent
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ci_theory.cli import main, predict, run
+from ci_theory.cli import fit_breaks, main, predict, run
 from ci_theory.sweeps import runner
 
 FUZZ = settings(
@@ -49,6 +49,10 @@ p = {lin = [5, 25, 3]}
 spectrum = "power_law"
 alpha = 1.2
 """,
+]
+CURVES = [
+    "a,b\n" + "\n".join(f"{10**k},{9 / 2**k:.4f}" for k in range(9)) + "\n",
+    "# by hand\n" + "\n".join(f"{k}\t{5 / k + 1:.3f}" for k in range(1, 9)),
 ]
 COMMANDS = [
     ["list", "--json"],
@@ -114,6 +118,8 @@ def workshop(tmp_path_factory):
         patch.setattr(runner, "_measure", lambda *_: (0.0, 0.0))
         patch.setattr(run, "run_and_print", run.print_forecast)
         patch.setattr(predict, "MOST_POINTS", 64)
+        patch.setattr(fit_breaks, "draw", lambda *_: None)
+        patch.setattr(fit_breaks.style, "save", lambda *_, **__: [])
         Path("sweep.toml").write_text(SWEEPS[0])
         yield folder
 
@@ -155,6 +161,17 @@ def test_sweep_files(text):
         judge(["run", "mutated.toml", "--dry-run"], ["mutated.toml", "sweep.toml"])
     finally:
         Path("mutated.toml").unlink()
+
+
+@settings(FUZZ, max_examples=60)
+@given(mutated(st.sampled_from(CURVES)), st.sampled_from([[], ["--x", "a"], ["--y", "2"]]))
+def test_files_of_curves(text, words):
+    Path("curve.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        left = ["curve.csv", "sweep.toml"]
+        judge(["fit-breaks", "curve.csv", "--breaks", "0", "--json", *words], left)
+    finally:
+        Path("curve.csv").unlink()
 
 
 def test_the_unmutated_commands_and_files_are_good():
