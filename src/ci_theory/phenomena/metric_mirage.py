@@ -21,6 +21,9 @@ from ci_theory.tasks import zipf as world_of_items
 from ci_theory.theory import metrics, zipf
 from ci_theory.theory.known_sequences import LONGEST, Octaves, all_known, octaves
 
+FEWEST = 1.0
+"""Sequences of a kind to be expected in a test set: with fewer, means of runs are not normal."""
+
 
 @record
 class Params:
@@ -182,20 +185,21 @@ def _exact_match(params: Params, made: _Forms) -> Scalar:
 
 
 def token_error(params: Params, made: _Shared) -> Estimate:
-    """Predict the share of wrong tokens."""
-    return _exact(_token_error(params, made.right))
+    """Predict the share of wrong tokens, where some of the test set has not leaked."""
+    left = params.tests * (1 - made.right.leaked)
+    return _exact(_token_error(params, made.right), left >= FEWEST)
 
 
 def edit_distance(params: Params, made: _Shared) -> Estimate:
-    """Predict the wrong tokens of a sequence, where there are enough of them to be counted."""
-    value = _edit_distance(params, made.right)
-    return _exact(value, params.tests * value > 0.2)
+    """Predict the wrong tokens of a sequence, where some sequences are wrong."""
+    wrong = params.tests * (1 - _exact_match(params, made.right))
+    return _exact(_edit_distance(params, made.right), wrong >= FEWEST)
 
 
 def exact_match(params: Params, made: _Shared) -> Estimate:
     """Predict the share of sequences without a mistake, where some are right and some wrong."""
     value = _exact_match(params, made.right)
-    return _exact(value, (value > 0.01) & (value < 0.99))
+    return _exact(value, params.tests * jnp.minimum(value, 1 - value) >= FEWEST)
 
 
 def _decoy(name: str, why: str, form: Any, **changed: Any) -> Decoy:
@@ -301,7 +305,7 @@ PHENOMENON = Phenomenon(
             evaluate=exact_match,
             statement="phi + (1 - phi) E X^L,  X = sum_i p_i [i known],  "
             "phi = 1 - (1 - contamination)(1 - leak)^n,  n distinct draws",
-            scope=f"{_SCOPE}; judged between 0.01 and 0.99",
+            scope=f"{_SCOPE}; judged where a test set has a right and a wrong sequence",
             order="exact",
             source="Schaeffer et al. 2023 (arXiv:2304.15004) for one error of all tokens; "
             "the joint law here, docs/metric_mirage.md",
@@ -327,7 +331,7 @@ PHENOMENON = Phenomenon(
             measure="edit_distance",
             evaluate=edit_distance,
             statement="(1 - phi) L error",
-            scope=f"{_SCOPE}; judged where a test set shows 0.2 mistakes or more",
+            scope=f"{_SCOPE}; judged where a test set has a wrong sequence",
             order="exact",
             source=f"linear in the error; {_TAIL}",
             decoys=(
@@ -346,7 +350,7 @@ PHENOMENON = Phenomenon(
             measure="token_error",
             evaluate=token_error,
             statement="(1 - phi) [noise + (1 - noise) sum_i p_i (1 - p_i)^n]",
-            scope=_SCOPE,
+            scope=f"{_SCOPE}; judged where a test set has a sequence that did not leak",
             order="exact",
             source=_TAIL,
             decoys=(
