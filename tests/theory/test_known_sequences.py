@@ -53,7 +53,7 @@ def test_every_set_of_known_items(items, exponent):
     np.testing.assert_allclose(found[likely], wanted[likely], rtol=1e-12)
 
 
-@pytest.mark.parametrize(("vocabulary", "exponent"), [(40, 1.0), (300, 0.5), (3000, 2.0)])
+@pytest.mark.parametrize(("vocabulary", "exponent"), [(300, 0.5), (1000, 2.0)])
 def test_octaves_stand_for_the_vocabulary(vocabulary, exponent):
     p = jax.jit(zipf.frequencies, static_argnums=0)(vocabulary, exponent)
     ranks, counts = octaves(vocabulary)
@@ -77,18 +77,19 @@ def test_one_token_is_the_missing_mass_and_all_draws_leave_the_lies():
     # endless draws: every item is right with chance 0.8, independently
     rng = np.random.default_rng(0)
     told = (rng.random((20_000, 50)) < 0.8) @ np.asarray(p)
-    found = float(run(p, jnp.array([jnp.inf]), jnp.array([0.2]), jnp.array([6.0]))[0])
-    assert abs(np.mean(told**6) - found) < 4 * np.std(told**6) / np.sqrt(20_000)
+    found = run(p, jnp.full(3, jnp.inf), jnp.full(3, 0.2), jnp.array([6.0, 1.0, 2.0]))
+    assert float(found[1]) == pytest.approx(0.8, rel=1e-12)
+    assert abs(np.mean(told**6) - float(found[0])) < 4 * np.std(told**6) / np.sqrt(20_000)
 
 
 def test_the_mean_of_a_power_is_above_the_power_of_the_mean():
-    p = zipf.frequencies(200, 2.0)
-    n, noise, length = jnp.full(2, 500.0), jnp.array([0.0, 0.1]), jnp.full(2, 20.0)
-    found = run(p, n, noise, length)
-    single = run(p, n, noise, jnp.ones(2)) ** 20
-    assert np.all(np.asarray(found > single))
-    assert float(found[0] / single[0]) < 1.02  # what was met differs little between learners
-    assert float(found[1] / single[1]) > 2  # what was told wrongly does: common items
+    p = zipf.frequencies(50, 2.0)
+    n, noise, length = jnp.full(3, 500.0), jnp.array([0.0, 0.1, 0.2]), jnp.full(3, 20.0)
+    found = np.asarray(run(p, n, noise, length))
+    single = np.asarray(run(p, n, noise, jnp.ones(3))) ** 20
+    assert np.all(found > single)
+    assert found[0] / single[0] < 1.02  # what was met differs little between learners
+    assert found[1] / single[1] > 4  # what was told wrongly does: common items
 
 
 def test_it_is_a_power_when_nothing_is_random():
