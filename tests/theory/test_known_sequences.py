@@ -13,6 +13,7 @@ from ci_theory.theory import zipf
 from ci_theory.theory.known_sequences import all_known, none_wrong, octaves
 
 run = jax.jit(jax.vmap(all_known, in_axes=(None, 0, 0, 0)))
+condensed = jax.jit(jax.vmap(all_known, in_axes=(None, 0, 0, 0, None)))
 
 
 def subsets(items):
@@ -39,7 +40,7 @@ def counted(p, n, noise, length):
     return total
 
 
-@pytest.mark.parametrize(("items", "exponent"), [(2, 0.5), (5, 1.5), (5, 3.0)])
+@pytest.mark.parametrize(("items", "exponent"), [(5, 0.5), (5, 3.0)])
 def test_every_set_of_known_items(items, exponent):
     p = zipf.frequencies(items, exponent)
     cases = list(itertools.product((1, 3, 12, 39, 41, 300), (0.0, 0.1, 0.6), (1, 2, 7, 30, 64)))
@@ -53,19 +54,19 @@ def test_every_set_of_known_items(items, exponent):
     np.testing.assert_allclose(found[likely], wanted[likely], rtol=1e-12)
 
 
-@pytest.mark.parametrize(("vocabulary", "exponent"), [(300, 0.5), (1000, 2.0)])
-def test_octaves_stand_for_the_vocabulary(vocabulary, exponent):
-    p = jax.jit(zipf.frequencies, static_argnums=0)(vocabulary, exponent)
+@pytest.mark.parametrize("exponent", [0.5, 1.3, 2.0, 5.0])
+def test_octaves_stand_for_the_vocabulary(exponent):
+    vocabulary = 500
+    weights = np.arange(1.0, vocabulary + 1) ** -exponent
+    p = weights / weights.sum()
     ranks, counts = octaves(vocabulary)
-    few = p[0] * ranks**-exponent
     columns = (jnp.array(v) for v in ([1.0, 300.0, 1e4], [0.0, 0.1, 0.1], [1.0, 64.0, 20.0]))
     draws, noise, length = columns
-    condensed = jax.jit(jax.vmap(all_known, in_axes=(None, 0, 0, 0, None)))
-    found = condensed(few, draws, noise, length, jnp.asarray(counts))
+    found = condensed(p[0] * ranks**-exponent, draws, noise, length, counts)
     np.testing.assert_allclose(found, run(p, draws, noise, length), rtol=2e-12, atol=1e-300)
     assert np.all(counts > 0)
     assert counts.sum() == pytest.approx(vocabulary, rel=1e-13)
-    assert len(ranks) <= 31 + 9 * max(np.ceil(np.log2(vocabulary / 31)), 0)
+    assert len(ranks) <= 31 + 9 * np.ceil(np.log2(vocabulary / 31))
 
 
 def test_one_token_is_the_missing_mass_and_all_draws_leave_the_lies():
