@@ -10,8 +10,9 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
-from ci_theory.theory.repetition import copy_errors, solve_shares, weighted_ridge_risk
+from ci_theory.theory.repetition import copy_errors, weighted_ridge_risk
 from ci_theory.theory.ridge import ridge_risk
+from ci_theory.theory.shares import solve_shares
 from ci_theory.theory.spectrum import Spectrum, isotropic, power_law, two_block
 
 # --- the oracle: resolvents, not leverages ---------------------------------------------------

@@ -238,16 +238,6 @@ def _closed(params: Params, time: float = 1.0) -> Scalar:
     return isotropic_flow(n, params.d, time * params.time, *args).excess_risk
 
 
-def _variant(field: str, name: str) -> Any:
-    """Return the evaluation of a decoy: a loss of a variant."""
-    return lambda params, made: getattr(made, field)[_VARIANTS.index(name)]
-
-
-def _variant_accuracy(field: str, name: str) -> Any:
-    loss = _variant(field, name)
-    return lambda params, made: _accuracy(loss(params, made), params.tolerance)
-
-
 def _delayed(params: Params, made: Forecast) -> Scalar:
     """Return the training accuracy as long ago as the asymptotic delay."""
     accuracy = _accuracy(made.train[_VARIANTS.index("delayed")], params.tolerance)
@@ -273,11 +263,26 @@ def _rule(params: Params) -> str | None:
     return None
 
 
-_FRESH = "every copy is taken for a new row"
-_NO_DECAY = "weight decay is left out: the null space stays"
 _DELAY = "training accuracy log(1/nu)/(2 nu) ago, nu = (1 - sqrt(d/n))^2: the limit of a vanishing "
 _DELAY += "tolerance (arXiv:2310.16441) taken for what happens at a practical one"
 _DOUBLE = "time of the loss without the factor 1/2: twice too fast"
+_MISTAKES = {
+    "fresh": ("copies are fresh rows", "every copy is taken for a new row"),
+    "no decay": ("no decay", "weight decay is left out: the null space stays"),
+    "doubled": ("time doubled", _DOUBLE),
+}
+
+
+def _decoy(field: str, variant: str, *, accuracy: bool = False) -> Decoy:
+    """Return the decoy that takes a variant of the training or test loss, or its accuracy."""
+    name, why = _MISTAKES[variant]
+
+    def evaluate(params: Params, made: Forecast) -> Scalar:
+        loss = getattr(made, field)[_VARIANTS.index(variant)]
+        return _accuracy(loss, params.tolerance) if accuracy else loss
+
+    return Decoy(name=name, why=why, evaluate=evaluate)
+
 
 PHENOMENON = Phenomenon(
     name="linear_grokking",
@@ -307,21 +312,9 @@ PHENOMENON = Phenomenon(
             source="derived here, docs/dynamics.md; plain rows: Advani, Saxe 2017 "
             "(arXiv:1710.03667)",
             decoys=(
-                Decoy(
-                    name="copies are fresh rows",
-                    why=_FRESH,
-                    evaluate=_variant("test", "fresh"),
-                ),
-                Decoy(
-                    name="no decay",
-                    why=_NO_DECAY,
-                    evaluate=_variant("test", "no decay"),
-                ),
-                Decoy(
-                    name="time doubled",
-                    why=_DOUBLE,
-                    evaluate=_variant("test", "doubled"),
-                ),
+                _decoy("test", "fresh"),
+                _decoy("test", "no decay"),
+                _decoy("test", "doubled"),
             ),
         ),
         Prediction(
@@ -351,18 +344,7 @@ PHENOMENON = Phenomenon(
             scope="as test_loss",
             order="1/n (computed)",
             source="derived here, docs/dynamics.md",
-            decoys=(
-                Decoy(
-                    name="copies are fresh rows",
-                    why=_FRESH,
-                    evaluate=_variant("train", "fresh"),
-                ),
-                Decoy(
-                    name="time doubled",
-                    why=_DOUBLE,
-                    evaluate=_variant("train", "doubled"),
-                ),
-            ),
+            decoys=(_decoy("train", "fresh"), _decoy("train", "doubled")),
         ),
         Prediction(
             name="test_accuracy",
@@ -373,16 +355,8 @@ PHENOMENON = Phenomenon(
             order="as test_loss",
             source="Levi, Beck, Bar-Sinai 2023 (arXiv:2310.16441)",
             decoys=(
-                Decoy(
-                    name="no decay",
-                    why=_NO_DECAY,
-                    evaluate=_variant_accuracy("test", "no decay"),
-                ),
-                Decoy(
-                    name="time doubled",
-                    why=_DOUBLE,
-                    evaluate=_variant_accuracy("test", "doubled"),
-                ),
+                _decoy("test", "no decay", accuracy=True),
+                _decoy("test", "doubled", accuracy=True),
                 Decoy(name="asymptotic delay", why=_DELAY, evaluate=_delayed),
             ),
         ),
@@ -394,11 +368,7 @@ PHENOMENON = Phenomenon(
             scope="as test_loss",
             order="as test_loss",
             source="Levi, Beck, Bar-Sinai 2023 (arXiv:2310.16441)",
-            decoys=(
-                Decoy(
-                    name="time doubled", why=_DOUBLE, evaluate=_variant_accuracy("train", "doubled")
-                ),
-            ),
+            decoys=(_decoy("train", "doubled", accuracy=True),),
         ),
     ),
     breaks=(
