@@ -87,6 +87,17 @@ def test_an_uncertain_end_leaves_the_interval_open():
     assert -0.5 < found.low < 0.1
 
 
+def test_a_side_certain_at_its_own_point_but_not_among_all_leaves_the_interval_open():
+    right = [1.0, 1.0, 0.992, 1.0, 1.0, 0.981, 1.0, 1.0]
+    wrong = [0.095, 0.18, 0.18, 0.218, 0.167, 0.208, 0.076, 0.356]  # skewed: a score of -2.9
+    accuracy = np.array([wrong, right, np.ones(8)]).T
+    assert 2.365 < -scores(accuracy - 0.5)[0] < 3.2  # t quantiles, 7: for one point, for three
+    found = Crossing(level=0.5).locate([0.4, 0.5, 0.6], accuracy)
+    assert found.status == Status.AT_EDGE
+    assert found.low == -np.inf
+    assert 0.4 < found.value < found.high < 0.5
+
+
 # --- the tests underneath -------------------------------------------------------------------------
 
 

@@ -18,8 +18,8 @@ class Crossing:
     "the mean curve equals the level here": exact for normal replicates, whatever their
     dependence along the axis. It ends where the sign is certain again. A crossing counts as
     real (OK) when some grid point before and some after it have certain and opposite signs,
-    allowing for the number of grid points; if only one side is certain and the other stays
-    uncertain to the end of the axis, the interval is open there (AT_EDGE).
+    allowing for the number of grid points; if only one side is that certain, and nothing on the
+    other contradicts it up to the end of the axis, the interval is open there (AT_EDGE).
 
     Attributes:
         level: the level, in units of the curve.
@@ -68,8 +68,10 @@ class Crossing:
         low, high, open_low, open_high = _around(curve.u, gap.mean(axis=0), spans, place)
         if before and after:
             return self._answer(curve, place, low, high, Status.OK)
-        if (before and open_high) or (after and open_low):
-            return self._answer(curve, place, low, high, Status.AT_EDGE)
+        if before and open_high:
+            return self._answer(curve, place, low, np.inf, Status.AT_EDGE)
+        if after and open_low:
+            return self._answer(curve, place, -np.inf, high, Status.AT_EDGE)
         return missing(Status.NO_BREAK, curve)
 
     def _answer(
@@ -104,8 +106,8 @@ def _around(
     """Extend from a place to where the mean is certainly negative before, positive after it.
 
     Returns:
-        Low and high, infinite where no such stretch exists; and whether the axis stays
-        uncertain from the place to its start, and to its end.
+        Low and high, infinite where no such stretch exists; and whether the mean is nowhere
+        certainly positive before the place, and nowhere certainly negative after it.
     """
     here = next(i for i, (low, high) in enumerate(spans) if low <= place <= high)
     starts = [float(u[0])] + [high for _, high in spans]
@@ -117,4 +119,4 @@ def _around(
     before, after = signs[: here + 1][::-1], signs[here + 1 :]
     low = ends[here - before.index(-1.0)] if -1.0 in before else -np.inf
     high = starts[here + 1 + after.index(1.0)] if 1.0 in after else np.inf
-    return low, high, not any(before), not any(after)
+    return low, high, 1.0 not in before, -1.0 not in after
