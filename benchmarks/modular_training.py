@@ -21,6 +21,7 @@ import jax  # noqa: E402 - after pinning
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
+from benchmarks._modular import RULE, TRAINED, products, questions  # noqa: E402
 from ci_theory.systems import transformer  # noqa: E402
 from ci_theory.training import batches, optimiser  # noqa: E402
 
@@ -30,19 +31,11 @@ except ImportError:
     torch = None
 
 SHAPE = transformer.Shape(p=97, d=128, heads=4, layers=2)
-RULE = {"rate": 1e-3, "warm_up": 10.0}
-TRAINED = 3763  # 40 % of the table
 KEY = jax.random.key(0)
 FORMS = {"plain": transformer.plain, "rows": transformer.apply}
 
 
-def questions() -> tuple[np.ndarray, np.ndarray]:
-    """The training questions and their answers."""
-    n, m = np.divmod(np.random.default_rng(0).permutation(SHAPE.p**2)[:TRAINED], SHAPE.p)
-    return np.stack([n, m], axis=1), (n + m) % SHAPE.p
-
-
-PAIRS, ANSWERS = questions()
+PAIRS, ANSWERS = questions(SHAPE.p)
 
 
 # --- ours ---------------------------------------------------------------------------------------
@@ -139,23 +132,6 @@ def torch_train(weights, decay: float, size: int, steps: int, fused=True):
 # --- counts, equality, times ----------------------------------------------------------------------
 
 
-def products(size: int, rows: bool) -> float:
-    """Floating-point operations of a step in matrix products, forwards and backwards."""
-    p, d, layers = SHAPE.p, SHAPE.d, SHAPE.layers
-    answer = size * d * p
-    if not rows:
-        return 6.0 * (size * 3 * layers * 12 * d**2 + answer)
-    first, there = min(p, size), min(p, size)  # rows of the first and, before block 1, the second
-    total = 0
-    for layer in range(layers):
-        last, early = layer == layers - 1, layer == 0
-        second, final = (there, 1) if early else (size, size)
-        total += 2 * first + 2 * second + 2 * final  # keys and values
-        total += final + (0 if last else second)  # queries
-        total += 9 * (size if last else first + 2 * size)  # out of attention, MLP
-    return 6.0 * (total * d**2 + answer)
-
-
 def product_rate() -> float:
     """Floating-point operations a CPU second in a large float32 product, numpy's or ours."""
     a = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
@@ -229,7 +205,7 @@ def main() -> None:
     print(f"{'':30}{'C':>4}{'steps/s':>9}{'ratio':>7}{'share':>7}{'first s':>9}")
     for size, steps, crowds in ((512, 48, (1, 8)), (32, 640, (1, 32)), (TRAINED, 2, (1,))):
         rate = product_rate()
-        limits = {form: rate / products(size, form == "rows") for form in FORMS}
+        limits = {form: rate / products(SHAPE, size, form == "rows") for form in FORMS}
         print(f"batch {size}; {rate / 1e9:.0f} GF/s in products")
         loops = [torch_per_second(size, min(steps, 80), fused) for fused in (False, True)]
         best = max(loops)
