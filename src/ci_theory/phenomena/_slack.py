@@ -114,7 +114,7 @@ def next_order(shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], room: Scal
     Args:
         shifts: the next order of each part.
         parts: the parts, >= 0.
-        room: 1 / free.
+        room: 1 / free; with random features that of the rows plus that of the features.
     """
     total = jnp.zeros(())
     for shift, part in zip(shifts, parts, strict=True):

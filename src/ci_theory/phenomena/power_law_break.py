@@ -18,8 +18,9 @@ from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory import power_law
 from ci_theory.theory.compression import compress
+from ci_theory.theory.feature_next_order import feature_next_order
 from ci_theory.theory.power_law_limits import bottleneck
-from ci_theory.theory.random_features import balance, random_feature_risk
+from ci_theory.theory.random_features import random_feature_risk
 from ci_theory.theory.ridge import ridge_risk
 from ci_theory.theory.ridge_next_order import next_order
 from ci_theory.theory.spectrum import Spectrum
@@ -133,28 +134,24 @@ def _excess(params: Params, world: World, sizes: _Sizes, noise: Scalar, wide: bo
 
 
 def excess_risk(params: Params, world: World) -> Estimate:
-    """Predict the excess risk on this spectrum; what comes next in 1/n is computed, or bounded.
+    """Predict the excess risk on this spectrum; what comes next in 1/n and 1/width is computed.
 
-    Trained on the inputs the next order is known. With features it is bounded, by rows and by
-    features alike, at the most that it is for any target: 4 of the target's part, 1 of the
-    noise's.
+    With features the orders beyond are of second order in the sum of 1/rows left and
+    1/features left: the variances of the two quantities that fluctuate.
     """
     sizes = _sizes(params)
     if world.width is None:
         near = next_order(world.spectrum, *sizes, params.noise)
-        parts, shifts = (near.signal, near.noise), (near.signal_shift, near.noise_shift)
-        value, room = near.signal + near.noise, 1 / near.left
-        enough = (near.left >= _slack.FEWEST_FREE) & _slack.is_small(shifts, value)
-        return Estimate(value, _slack.next_order(shifts, parts, room), enough, near.status)
-    size = sizes.rows, world.width, sizes.ridge
-    found = random_feature_risk(world.spectrum, *size, params.noise)
-    left = balance(world.spectrum, *size)
-    per_row = left.d12 / jnp.maximum(left.rows_left + left.d12, 1e-300)
-    features = left.features_left + left.rows_left * per_row
-    room = _slack.per(found.dof_left) + _slack.per(features)
-    slack = room * (4 * (found.excess_risk - found.noise_error) + found.noise_error)
-    enough = jnp.minimum(found.dof_left, features) >= _slack.FEWEST_FREE
-    return Estimate(found.excess_risk, slack, enough, found.status)
+        fewest, room = near.left, 1 / near.left
+    else:
+        size = sizes.rows, world.width, sizes.ridge
+        near = feature_next_order(world.spectrum, *size, params.noise)
+        fewest = jnp.minimum(near.rows_left, near.features_left)
+        room = 1 / near.rows_left + 1 / near.features_left
+    parts, shifts = (near.signal, near.noise), (near.signal_shift, near.noise_shift)
+    value = near.signal + near.noise
+    enough = (fewest >= _slack.FEWEST_FREE) & _slack.is_small(shifts, value)
+    return Estimate(value, _slack.next_order(shifts, parts, room), enough, near.status)
 
 
 def closed_form_excess(params: Params, world: World) -> Estimate:
@@ -247,8 +244,8 @@ PHENOMENON = Phenomenon(
             measure="excess_risk",
             evaluate=excess_risk,
             statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
-            scope="n - df2 >= 10, and likewise for the features",
-            order="1/(n - df2) (computed); with features bounded, as is 1/(width - df2)",
+            scope="n - df2 >= 10, and likewise for the features; the next order below a quarter",
+            order="1/(n - df2), and with features 1/(width - df2): computed",
             source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
             decoys=(
                 Decoy(name="copies are fresh rows", why=_COPIES, evaluate=_without("copies")),
