@@ -143,8 +143,12 @@ def _real_root(spectrum: Spectrum, groups: Groups, p: Array, delta: Array) -> tu
 
 
 def _moved(state: tuple, step: tuple) -> tuple:
-    """Apply a step; a step beyond 1 in a logarithm is shortened."""
-    size = jnp.maximum(jnp.max(jnp.abs(jnp.stack(step))), 1.0)
+    """Apply a step; a step beyond 1 in a logarithm is shortened.
+
+    By how much is not differentiated: at the root it is not at all, and there the absolute value
+    of a step has no derivative.
+    """
+    size = lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(jnp.stack(step))), 1.0))
     return tuple(v * jnp.exp(d / size) for v, d in zip(state, step, strict=True))
 
 
