@@ -1,5 +1,6 @@
 """The spherical spectrum against high-precision integrals, closed kernels and sampling."""
 
+import functools
 import math
 
 import mpmath as mp
@@ -36,6 +37,17 @@ def test_harmonics_are_gegenbauer_polynomials(d):
         assert np.allclose(q[degree], wanted, rtol=1e-11, atol=1e-11 * np.abs(wanted).max())
 
 
+@functools.cache  # all integrals ask at the same nodes
+def density(d, s):
+    return (1 - s * s) ** (mp.mpf(d - 3) / 2)
+
+
+@functools.cache
+def zonal(degree, d, s):
+    alpha = mp.mpf(d) / 2 - 1
+    return mp.gegenbauer(degree, alpha, s) / mp.gegenbauer(degree, alpha, 1)
+
+
 @pytest.mark.parametrize("d", [4, 11, 60])
 @pytest.mark.parametrize(
     ("name", "ours", "precise"),
@@ -47,24 +59,19 @@ def test_harmonics_are_gegenbauer_polynomials(d):
 )
 def test_coefficients_match_high_precision_integrals(d, name, ours, precise):
     xi, rest = coefficients(ours, d)
+    value = functools.cache(lambda s: precise(mp.sqrt(d) * s))
     with mp.workdps(30):
-        density = lambda s: (1 - s * s) ** (mp.mpf(d - 3) / 2)  # noqa: E731
         cuts = [mp.mpf(c) / 10 for c in range(-10, 11)]
-        whole = mp.quad(density, cuts)
+        whole = mp.quad(lambda s: density(d, s), cuts)
 
         def average(function):
-            return mp.quad(lambda s: function(mp.sqrt(d) * s) * density(s), cuts) / whole
+            return mp.quad(lambda s: function(s) * density(d, s), cuts) / whole
 
         for degree in (0, 1, 2, 3, 6, 7):
-
-            def zonal(t, degree=degree):
-                s, alpha = t / mp.sqrt(d), mp.mpf(d) / 2 - 1
-                at_one = mp.gegenbauer(degree, alpha, 1)
-                return precise(t) * mp.gegenbauer(degree, alpha, s) / at_one
-
-            wanted = average(zonal) * mp.sqrt(levels(d, degree))
+            share = average(lambda s, degree=degree: value(s) * zonal(degree, d, s))
+            wanted = share * mp.sqrt(levels(d, degree))
             assert float(xi[degree]) == pytest.approx(float(wanted), rel=1e-12, abs=2e-15)
-        power = average(lambda t: precise(t) ** 2)
+        power = average(lambda s: value(s) ** 2)
     assert float(xi @ xi) + rest == pytest.approx(float(power), rel=1e-13)
 
 
