@@ -1,6 +1,7 @@
 """Float64 for the whole run, a clean precision setting after each test, and tolerances."""
 
 import faulthandler
+import gc
 import os
 
 # Matrices in tests are small: LAPACK threads only wait for each other (50 times slower on a
@@ -13,6 +14,17 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 faulthandler.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Leave what the imports made out of the garbage collection: it lives to the end."""
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(10_000, 10, 10)  # tracing makes objects by the thousand
+    return found
 
 
 @pytest.fixture(autouse=True)
