@@ -127,6 +127,24 @@ def stages(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def double_double_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Coordinates of both fits, and rows of 0.3 to 6 a coordinate, often near interpolation."""
+    d = fixed["d"]
+    up = int(rng.integers(d // 4, d + 1))
+    frozen = int(rng.integers(1, min(up, d - 4) + 1))
+    own = int(rng.integers(4, d - frozen + 1))
+    found: dict[str, Any] = {"frozen": frozen}
+    for name, p in (("up", up), ("down", own)):
+        found |= {f"{name}.p": p, f"{name}.n": rows(rng, p), f"{name}.ridge": ridge(rng, p)}
+    return found
+
+
+def targets(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Noise of both labels, the downstream target and how far the upstream one is from it."""
+    noise = {f"{name}.noise": spread(rng, 1e-2, 10.0, 0.15) for name in ("up", "down")}
+    return {**noise, "signal": signal(rng), "difference": spread(rng, 1e-2, 10.0, 0.2)}
+
+
 def imbalanced_mixture(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Minorities of 10 rows and more."""
     n = round(fixed["p"] * spread(rng, 0.5, 8.0))
@@ -246,6 +264,9 @@ SCOPES = {
     "contaminated_test": Scope(_PLAIN, contaminated_test, leak, 15),
     "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
     "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),
+    "double_double_descent": Scope(
+        [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
+    ),
     "imbalanced_mixture": Scope(
         _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4
     ),

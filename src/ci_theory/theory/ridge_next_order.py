@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.fixed_point import solve_kappa
 from ci_theory.theory.spectrum import Spectrum, fractions
@@ -33,7 +34,7 @@ class NextOrder(NamedTuple):
         signal: part due to the target [label^2]; ``noise``: part due to the label noise.
         signal_shift: next order of the former, relative size 1/left; ``noise_shift``: likewise.
         left: n - df2, rows left to average over.
-        status: of the solver for kappa.
+        status: of the solver for kappa; NOT_FINITE where no row is left, at n = p without a ridge.
     """
 
     signal: Scalar
@@ -115,5 +116,5 @@ def next_order(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> NextOrder:
         signal_shift=-mixed(gamma_u, gamma_tu),
         noise_shift=-noise * mixed(gamma_c, gamma_tc),
         left=n * left,
-        status=root.status,
+        status=jnp.where(left > 0, root.status, jnp.maximum(root.status, Status.NOT_FINITE)),
     )
