@@ -16,7 +16,10 @@ from ci_theory.tasks import gaussian
 NAME = "corrupted_inputs"
 
 
-@partial(jax.jit, static_argnames="capacity")
+OPTIMISED = {"xla_backend_optimization_level": 1}  # thousands of runs: it pays
+
+
+@partial(jax.jit, static_argnames="capacity", compiler_options=OPTIMISED)
 def _runs(params, replicates, capacity):
     def one(replicate):
         key = key_for(0, 1, 2, replicate)

@@ -21,7 +21,7 @@ def _simulator(**fixed):
     point = PHENOMENON.point(fixed)
     names = ("fraction", "corrupted", "repeated", "repeats", "decay")
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 1})  # long runs
     def run(numbers):
         def one(seed):
             params = build(Params, {**point, **numbers, "step": STEPS})
