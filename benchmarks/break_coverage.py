@@ -3,8 +3,12 @@
 Curves scatter independently in log y. Counted are the place of the break (profile likelihood with
 bootstrapped level; an open side holds everything), the slopes beside it, its width, the floor, and
 the band four times beyond the last point. "open" is the share of intervals with an open side: where
-it is large, the data do not say where the break is, and the fit says so. With the number of breaks
-chosen by the fit, the last column tells how often it chose the true form.
+it is large, the data do not say where the break is, and the fit says so. With the number of
+breaks chosen by the fit, coverage is that of the fits of the true form, and the last columns tell
+how often it chose the true form, more or fewer breaks, and a floor where there is none or none
+where one is.
+
+    python -m benchmarks.break_coverage [CURVES] [SEED]
 """
 
 import sys
@@ -49,18 +53,18 @@ SETTINGS = (
 )
 
 
-def study(setting: Setting, curves: int, seed: int, auto: bool) -> None:
+def study(setting: Setting, curves: int, seed: list[int], auto: bool) -> None:
     """Print one line of coverage."""
     rng = np.random.default_rng(seed)
     u = np.linspace(0, DECADES * np.log(10), POINTS)
     form, theta = setting.form, np.array(setting.theta)
     mean, beyond = form.value(theta, u), u[-1] + np.log(4)
     held: dict[str, list[bool]] = {}
-    opened, chosen = [], 0
+    opened, forms = [], []
     for _ in range(curves):
         y = np.exp(mean + setting.scatter * rng.standard_normal(POINTS))
         law = fit(np.exp(u), y, "auto" if auto else form.breaks, resamples=200)
-        chosen += law.form == form
+        forms.append(law.form)
         if law.form != form and auto:
             continue
 
@@ -85,26 +89,30 @@ def study(setting: Setting, curves: int, seed: int, auto: bool) -> None:
         f"{np.mean(held[k]):8.3f}" if held.get(k) else f"{'-':>8}"
         for k in ("place", "before", "after", "width", "floor", "band")
     ]
-    mark = "" if setting.identifiable else "  (not identifiable)"
-    print(
-        f"  {setting.name:14}{''.join(told)}{np.mean(opened or [0]):8.2f}"
-        f"{chosen / curves:8.2f}{mark}",
-        flush=True,
+    choice = (
+        [one == form for one in forms],
+        [one.breaks > form.breaks for one in forms],
+        [one.breaks < form.breaks for one in forms],
+        [one.floor != form.floor for one in forms],
     )
+    told += [f"{np.mean(opened or [0]):8.2f}", *(f"{np.mean(one):8.3f}" for one in choice)]
+    mark = "" if setting.identifiable else "  (not identifiable)"
+    print(f"  {setting.name:14}{''.join(told)}{mark}", flush=True)
 
 
 def main() -> None:
     """Study given and chosen numbers of breaks; the latter on a fifth of the curves."""
     curves = int(sys.argv[1]) if len(sys.argv) > 1 else CURVES
-    heads = ("place", "before", "after", "width", "floor", "band", "open", "form")
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    heads = ("place", "before", "after", "width", "floor", "band", "open")
+    heads += ("form", "more", "fewer", "floor?")
     print(f"Coverage of 95 % intervals; {curves} curves of {POINTS} points over {DECADES} decades")
+    none = Setting("no break", NONE, (0.3, 0.4), 0.02)
     for auto in (False, True):
         print("number of breaks " + ("chosen" if auto else "given"))
         print(f"  {'':14}" + "".join(f"{head:>8}" for head in heads))
-        none = (Setting("no break", NONE, (0.3, 0.4), 0.02),) if auto else ()
-        for index, setting in enumerate(none + SETTINGS):
-            if setting.identifiable or not auto:
-                study(setting, curves // 5 if auto else curves, 1000 * auto + index, auto)
+        for index, setting in enumerate((none, *SETTINGS)):
+            study(setting, curves // 5 if auto else curves, [seed, auto, index], auto)
 
 
 if __name__ == "__main__":

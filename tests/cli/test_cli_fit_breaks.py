@@ -44,6 +44,8 @@ def test_json_says_the_same(capsys):
     assert made["breaks"][0]["status"] == "OK"
     assert made["first_slope"]["value"] == pytest.approx(-0.12, rel=1e-3)
     assert made["figure"] == ["there/curve-breaks.png"]
+    assert made["resolution"] == 0.001
+    assert "to rounding" in made["ended"] or "within the resolution" in made["ended"]
     assert set(made["parameters"]) == {"log_b", "c0", "c1", "log_d1", "log_f1"}
 
 
@@ -71,6 +73,15 @@ def test_empty_cells_are_left_out_with_a_warning(capsys):
     assert "2 of 18 points left out: not a finite number" in capsys.readouterr().out
 
 
+def test_a_slope_beyond_all_numbers_is_drawn_to_their_end(capsys):
+    """x spans 1e-11 of itself: four times beyond, the curve overflows."""
+    Path("curve.csv").write_text("".join(f"{1 + 1e-12 * i!r},{1 + 1e-3 * i}\n" for i in range(12)))
+    assert main(["fit-breaks", "curve.csv", "--breaks", "0"]) == 0
+    out, err = capsys.readouterr()
+    assert "less than a decade" in out
+    assert err == ""
+
+
 @pytest.mark.parametrize(
     ("content", "words", "says"),
     [
@@ -86,6 +97,7 @@ def test_empty_cells_are_left_out_with_a_warning(capsys):
         (b"a,b\n1,2\n2,3\n", [], "b against a: curve: 2 usable places"),
         (b"a,b\n1,2\n", ["--breaks", "5"], "--breaks 5: expected auto or 0 to 4"),
         (b"a,b\n1,2\n", ["--breaks", "two"], "--breaks two: expected auto or 0 to 4"),
+        (b"a,b\n1,2\n", ["--resolution", "-1"], "resolution = -1: expected a share of y, 0 to 1"),
     ],
 )
 def test_mistakes(content, words, says, here, capsys):

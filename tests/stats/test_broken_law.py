@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from ci_theory import BadInput, Status
-from ci_theory.locate import fit
+from ci_theory.locate import fit, ladder
 from ci_theory.locate.broken import Form, Plateau
 from ci_theory.locate.observed import BINS, observed
 from ci_theory.locate.profile import resampled
@@ -116,6 +116,50 @@ def test_an_exact_curve_gives_its_parameters(form):
     assert law.form == form
     np.testing.assert_allclose(law.theta, THETA[form], rtol=1e-5, atol=1e-6)
     assert law.scatter < 1e-8
+    assert law.ladder == ()
+    assert "to rounding" in law.ended
+
+
+def test_structure_below_the_resolution_is_not_followed():
+    """A sum of three power laws has no last break; how many are told depends on the resolution."""
+    y = 1 / X + 0.3 * X**-0.5 + 0.02 * X**-0.1
+    coarse, fine = (fit(X, y, resolution=r, resamples=60) for r in (1e-3, 1e-4))
+    assert coarse.form == Form(1, False)
+    assert fine.form.size > coarse.form.size
+    for law, size in ((coarse, 1e-3), (fine, 1e-4)):
+        assert law.scatter < size
+        assert f"within the resolution of {100 * size:g} %" in law.ended
+        assert np.abs(np.log(law(X) / y)).max() < 4 * size
+    far = np.logspace(0, 30, 16)  # a floor of 1e-5 of the last value: two breaks hold it to 3e-10
+    assert fit(far, far**-0.5 + 1e-20, resamples=60).form == Form(0, False)
+
+
+def test_a_gain_that_needs_no_bootstrap_is_not_found_in_scatter():
+    """The bound calls nothing clear in 300 curves without a break, nor one bad point."""
+    curves = 0.02 * np.random.default_rng(0).standard_normal((300, len(U))) - 0.4 * U
+    search = Search(U, np.ones_like(U), (curves.min(), curves.max()))
+    none, one = Form(0, False), Form(1, False)
+    line, broken = search.best(none, curves), search.best(one, curves, tops=3)
+
+    def bound(y, i=0, gain=1.0):
+        rungs = {
+            none: ladder.Rung(line.theta[i], line.loss[i], 0.02, True),
+            one: ladder.Rung(broken.theta[i], broken.loss[i] / gain, 0.02, True),
+        }
+        return ladder._bound(search, y, rungs, none, one)
+
+    bounds = [bound(y, i) for i, y in enumerate(curves)]
+    assert min(bounds) > 10 / len(curves)
+    assert bound(curves[0], gain=100.0) < 1e-6
+    bad = curves[0].copy()
+    bad[0] += 1.0
+    assert bound(bad, gain=100.0) == 1.0
+
+
+def test_a_search_that_was_given_up_is_told(monkeypatch):
+    monkeypatch.setattr(ladder, "_finished", lambda *a: a[-1]._replace(converged=False))
+    law = fit(X, np.exp(noisy(Form(0, True))), 0, resamples=60)
+    assert "did not converge" in law.warnings[0]
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +240,7 @@ def test_what_is_warned_of():
     hump = y * np.exp(2 * np.exp(-((U - 3.5) ** 2)))
     assert "not monotone" in " ".join(fit(X, hump, 2, resamples=60).warnings)
     few = fit(X[::3], np.exp(noisy(Form(1, False))[::3]), resamples=60)
-    assert "8 points allow no more than" in " ".join(few.warnings)
+    assert "8 points allow no form larger than" in " ".join(few.warnings)
 
 
 def test_repeated_measurements_and_long_curves_are_points_and_bins():

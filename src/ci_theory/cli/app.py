@@ -242,6 +242,12 @@ def fit_breaks(
     breaks: Annotated[
         str, typer.Option("--breaks", metavar="auto|0..4", help="how many breaks")
     ] = "auto",
+    resolution: Annotated[
+        float,
+        typer.Option(
+            "--resolution", metavar="SHARE", help="misfit, as a share of y, that is good enough"
+        ),
+    ] = 0.001,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="where the picture goes")
     ] = Path("results/figures"),
@@ -254,7 +260,7 @@ def fit_breaks(
     from ci_theory.cli import fit_breaks as fitting
     from ci_theory.cli import output
 
-    document, law = fitting.analyse(file, x, y, breaks, out)
+    document, law = fitting.analyse(file, x, y, breaks, resolution, out)
     if as_json:
         output.print_json(document)
     else:

@@ -16,7 +16,7 @@ from ci_theory.locate.profile import Interval
 
 
 def analyse(
-    file: Path, x: str | None, y: str | None, breaks: str, out: Path
+    file: Path, x: str | None, y: str | None, breaks: str, resolution: float, out: Path
 ) -> tuple[dict[str, Any], BrokenLaw]:
     """Read a curve, fit it, draw it; return the document for JSON, and the fit behind it.
 
@@ -29,7 +29,7 @@ def analyse(
     if sys.stderr.isatty():
         print(f"ci-theory: fitting {len(data.x)} points ...", file=sys.stderr)
     try:
-        law = fit(data.x, data.y, wanted)
+        law = fit(data.x, data.y, wanted, resolution=resolution)
     except BadInput as problem:
         raise BadInput(f"{file}: {data.y_name} against {data.x_name}: {problem}") from None
     with style.applied():
@@ -59,9 +59,12 @@ def _document(file: Path, data: Columns, law: BrokenLaw, files: list[Path]) -> d
         "first_slope": _interval(law.slope_first),
         "floor": _interval(law.floor),
         "scatter": law.scatter,
+        "resolution": law.resolution,
         "tests": [
-            {"smaller": str(s.smaller), "larger": str(s.larger), "p": s.p} for s in law.ladder
+            {"smaller": str(s.smaller), "larger": str(s.larger), "p": s.p, "bound": s.bound}
+            for s in law.ladder
         ],
+        "ended": law.ended,
         "parameters": dict(zip(law.form.names, law.theta.tolist(), strict=True)),
         "warnings": list(law.warnings),
         "figure": [str(one) for one in files],
@@ -86,12 +89,14 @@ def print_fit(document: dict[str, Any], law: BrokenLaw) -> None:
     if law.form.floor:
         rows.append(["floor", *_cells(law.floor)])
     print_table(["", "fit", "95 % from", "to"], rows, right=["fit", "95 % from", "to"])
-    if not law.form.floor and np.isfinite(law.floor.high):
+    if not law.form.floor and 0 < law.floor.high < np.inf:
         print_lines([("floor", f"none needed; one up to {number(law.floor.high, 3)} may be there")])
-    print_lines([("scatter", f"{law.scatter:.2%} around the curve")])
+    print_lines([("scatter", f"{100 * law.scatter:.2g} % around the curve")])
     for step in law.ladder:
-        chance = number(step.p, 2)
-        print_lines([("test", f"{step.smaller} against {step.larger}: p = {chance}")])
+        chance = f"{'<' if step.bound else '='} {number(step.p, 2)}"
+        print_lines([("test", f"{step.smaller} against {step.larger}: p {chance}")])
+    if law.ended:
+        print_lines([("ended", law.ended)])
     print_lines([("warning", line) for line in law.warnings])
     print_lines([("figure", one) for one in document["figure"]])
 

@@ -15,9 +15,18 @@ from scipy.special import fdtri
 
 from ci_theory._errors import BadInput, Status
 from ci_theory.locate.broken import Form, Plateau
+from ci_theory.locate.ladder import (
+    RESOLUTION,
+    Rung,
+    Step,
+    climb,
+    correlation,
+    fitted,
+)
 from ci_theory.locate.observed import Observed, observed
 from ci_theory.locate.profile import (
     CONFIDENCE,
+    EXACT,
     Interval,
     Resampled,
     profile,
@@ -32,8 +41,6 @@ FEWEST_RESAMPLES = 60
 """Bootstrap replicates below which chances of 2.5 % cannot be told."""
 
 _SPARE = 3  # points there must be beyond the parameters
-_EXACT = 1e-9  # scatter of log y below which a curve is a formula
-_LADDER = 0.05  # chance to add a break or a floor that is not there, each time it is tried
 
 
 class Found(NamedTuple):
@@ -53,14 +60,6 @@ class Found(NamedTuple):
     status: Status
 
 
-class Step(NamedTuple):
-    """One test of the ladder: ``smaller`` against ``larger``, with its bootstrapped p value."""
-
-    smaller: Form
-    larger: Form
-    p: float
-
-
 @dataclasses.dataclass(frozen=True)
 class BrokenLaw:
     """A fitted curve. Call it for values; ``slope`` and ``band`` likewise take x.
@@ -72,6 +71,7 @@ class BrokenLaw:
         floor: lowest value that the curve tends to; value 0 where none was needed, and then
             ``high`` is the largest that the data allow.
         scatter: standard deviation of log y around the curve, degrees of freedom allowed for.
+        resolution: scatter below which no larger form was tried.
         ladder: the tests by which the form was chosen.
         points: points used.
         warnings: what to know before the numbers are believed, a line each.
@@ -82,6 +82,7 @@ class BrokenLaw:
     slope_first: Interval
     floor: Interval
     scatter: float
+    resolution: float
     ladder: tuple[Step, ...]
     points: int
     warnings: tuple[str, ...]
@@ -92,9 +93,22 @@ class BrokenLaw:
         """Parameters (p,), see ``Form``."""
         return self._again.theta
 
+    @property
+    def ended(self) -> str:
+        """Say why no larger form was tried; empty where the tests say it."""
+        if self.scatter <= EXACT:
+            return "the curve is this formula to rounding: there is nothing left to explain"
+        if self.scatter <= self.resolution:
+            return (
+                f"{100 * self.scatter:.2g} % of y is left, within the resolution of "
+                f"{100 * self.resolution:.2g} %: no further structure was looked for"
+            )
+        return ""
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return the curve at x."""
-        return np.exp(self.form.value(self.theta, np.log(np.asarray(x, float))))
+        with np.errstate(over="ignore"):
+            return np.exp(self.form.value(self.theta, np.log(np.asarray(x, float))))
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """Return d log y / d log x at x, floor included."""
@@ -112,7 +126,8 @@ class BrokenLaw:
             again.half_width(float(here[0, k]), there[:, k], rows[0, k], all_rows[:, k])
             for k in range(len(u))
         ]
-        return np.exp(here[0] - half), np.exp(here[0] + half)
+        with np.errstate(over="ignore"):
+            return np.exp(here[0] - half), np.exp(here[0] + half)
 
 
 def fit(
@@ -120,6 +135,7 @@ def fit(
     y: np.ndarray,
     breaks: int | Literal["auto"] = "auto",
     *,
+    resolution: float = RESOLUTION,
     resamples: int = 200,
     seed: int = 0,
 ) -> BrokenLaw:
@@ -131,16 +147,22 @@ def fit(
     size in log y: places, widths and the floor by profile likelihood with a bootstrapped level,
     slopes and bands by the studentised bootstrap.
 
+    A curve without scatter is described as coarsely as ``resolution`` allows: the smallest form
+    that holds it to rounding, or else the first that misses it by no more.
+
     Args:
         x: places (m,), > 0; repeated ones are repeated measurements.
         y: values (m,), > 0. What cannot be used is left out with a warning.
         breaks: 0 to 4, or "auto".
+        resolution: scatter (relative, of y) below which no larger form is tried, 0 to 1.
         resamples: bootstrap replicates.
         seed: of the bootstrap.
 
     Raises:
-        BadInput: too few points, or a number of breaks that is not 0 to 4.
+        BadInput: too few points, a number of breaks that is not 0 to 4, a resolution not 0 to 1.
     """
+    if not 0 <= resolution <= 1:
+        raise BadInput(f"resolution = {resolution:g}: expected a share of y, 0 to 1")
     if resamples < FEWEST_RESAMPLES:
         raise BadInput(f"resamples = {resamples}: expected at least {FEWEST_RESAMPLES}")
     if breaks != "auto" and (isinstance(breaks, bool) or breaks not in range(MOST + 1)):
@@ -148,18 +170,21 @@ def fit(
     data = observed(x, y)
     forms = _forms(len(data.u), breaks)
     search = Search(data.u, data.weight, (float(data.y.min()), float(data.y.max())))
-    fits = _fits(search, data, forms)
+    rungs = fitted(search, data.y, forms)
     tried = forms if breaks == "auto" else [f for f in forms if f.breaks == breaks]
-    again, ladder = _choose(search, data, tried, fits, resamples, seed)
+    again, ladder = climb(search, data.y, rungs, tried, resamples, seed, resolution)
     found = _breaks(search, data, again, seed)
-    floor = _floor(search, data, again, fits)
+    floor = _floor(search, data, again, rungs)
     told = _warnings(data, forms, again, found, floor)
+    if not rungs[again.form].converged:
+        told.insert(0, "the fit did not converge: another start may end lower")
     return BrokenLaw(
         form=again.form,
         breaks=found,
         slope_first=again.interval(-_unit(again.form.size, 1)),
         floor=floor,
         scatter=again.scatter,
+        resolution=resolution,
         ladder=ladder,
         points=data.used,
         warnings=(*data.warnings, *told),
@@ -176,59 +201,6 @@ def _forms(points: int, breaks: int | str) -> list[Form]:
     if least not in allowed:
         raise BadInput(f"{points} usable points: {least} needs {least.size + _SPARE}")
     return allowed
-
-
-def _fits(search: Search, data: Observed, forms: list[Form]) -> dict[Form, np.ndarray]:
-    """Fit every form, each also from the one below."""
-    fits: dict[Form, np.ndarray] = {}
-    smaller = None
-    for form in forms:
-        smaller = search.best(form, data.y[None], smaller=smaller, tops=6).theta
-        fits[form] = form.sorted(smaller)[0]
-    return fits
-
-
-def _choose(
-    search: Search,
-    data: Observed,
-    tried: list[Form],
-    fits: dict[Form, np.ndarray],
-    resamples: int,
-    seed: int,
-) -> tuple[Resampled[Form], tuple[Step, ...]]:
-    """Climb the ladder while a larger form fits better than chance lets it."""
-    at, steps = 0, []
-    while True:
-        again = resampled(search, tried[at], data.y, fits[tried[at]], resamples, seed)
-        ahead = tried[at + 1 : at + 3] if again.scatter > _EXACT else []
-        chances = _chances(search, data, again, ahead, fits)
-        steps += [Step(tried[at], form, p) for form, p in zip(ahead, chances, strict=True)]
-        taken = [i for i, p in enumerate(chances) if p < _LADDER / (i + 1)]
-        if not taken:
-            return again, tuple(steps)
-        at += taken[0] + 1
-
-
-def _chances(
-    search: Search,
-    data: Observed,
-    again: Resampled[Form],
-    ahead: list[Form],
-    fits: dict[Form, np.ndarray],
-) -> list[float]:
-    """Return how often, if a form is true, each larger one gains as much as it does here."""
-    chances, smaller = [], again.thetas
-    for form in ahead:
-        loss = _loss(search, form, fits[form], data)
-        fitted = search.best(form, again.curves, smaller=smaller, near=fits[form])
-        gains = again.losses / fitted.loss - 1
-        chances.append(float(1 + np.sum(gains >= again.loss / loss - 1)) / (1 + len(gains)))
-        smaller = fitted.theta
-    return chances
-
-
-def _loss(search: Search, form: Form, theta: np.ndarray, data: Observed) -> float:
-    return float((search.weight * (data.y - form.value(theta, search.u)) ** 2).sum())
 
 
 def _breaks(search: Search, data: Observed, again: Resampled[Form], seed: int) -> tuple[Found, ...]:
@@ -274,16 +246,16 @@ def _found(place: Interval, width: Interval, before: Interval, after: Interval) 
 
 
 def _floor(
-    search: Search, data: Observed, again: Resampled[Form], fits: dict[Form, np.ndarray]
+    search: Search, data: Observed, again: Resampled[Form], rungs: dict[Form, Rung]
 ) -> Interval:
     """Return the floor; where the form has none, how high one may be."""
     form = again.form
     if form.floor:
         return _exp(profile(search, data.y, again, form.size - 1))
     larger = form.larger
-    if larger not in fits:
+    if larger not in rungs:
         return Interval(0.0, 0.0, np.inf)
-    near = fits[larger]
+    near = rungs[larger].theta
     shares = np.linspace(0.0, 1.0, 101)[1:]
     paths = np.tile(near, (len(shares), 1))
     paths[:, -1] = data.y.min() + np.log(shares)
@@ -309,7 +281,7 @@ def _warnings(
     told = []
     form, m = again.form, len(data.u)
     if forms[-1].breaks < MOST and form == forms[-1] and m < Form(MOST, False).size + _SPARE:
-        told.append(f"{m} points allow no more than {forms[-1]}: the curve may hold more")
+        told.append(f"{m} points allow no form larger than {forms[-1]}: the curve may hold more")
     if data.u[-1] - data.u[0] < np.log(10):
         told.append("x spans less than a decade: any smooth curve looks like a power law there")
     for number, one in enumerate(found, 1):
@@ -323,17 +295,11 @@ def _warnings(
         told.append("the curve is not monotone: breaks describe it, and explain nothing")
     if again.lost > 0.05:
         told.append(f"{again.lost:.0%} of the resampled fits did not converge: intervals are rough")
-    if again.scatter > _EXACT:
-        lag = _correlation(again.rest)
+    if again.scatter > EXACT:
+        lag = correlation(again.rest)
         if lag > 2 / np.sqrt(m):
             told.append(
                 f"neighbouring residuals are alike (correlation {lag:.2f}): intervals are too "
                 "narrow, and breaks may be too many"
             )
     return told
-
-
-def _correlation(rest: np.ndarray) -> float:
-    """Correlation of neighbours, less what a fit without any would show."""
-    centred = rest - rest.mean()
-    return float((centred[1:] * centred[:-1]).sum() / (centred**2).sum())

@@ -97,21 +97,29 @@ class Form(NamedTuple):
 
     def jacobian(self, theta: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return log y (..., m) and its derivatives (..., m, p) by the parameters."""
+        many, points = theta.shape[:-1], u.shape[-1]
+        across = np.empty((*many, self.size, points))  # a parameter's derivatives lie together
+        across[..., 0, :], across[..., 1, :] = 1.0, -u
         line = theta[..., :1] - theta[..., 1:2] * u
-        columns = [np.ones_like(line), -u * np.ones_like(line)]
         for i in range(self.breaks):
             c, d, f = _break(theta, i)
             z = (u - d) / f
-            soft = np.logaddexp(0.0, z)
-            gate = np.exp(z - soft)
+            small = np.exp(-np.abs(z))
+            gate = np.where(z > 0, 1.0, small) / (1 + small)
+            soft = np.maximum(z, 0.0) + np.log1p(small)
             line = line - c * f * soft
-            columns += [-f * soft, c * gate, -c * f * (soft - z * gate)]
+            across[..., 2 + 3 * i, :] = -f * soft
+            across[..., 3 + 3 * i, :] = c * gate
+            across[..., 4 + 3 * i, :] = -c * f * (soft - z * gate)
         if not self.floor:
-            return line, np.stack(columns, axis=-1)
-        value = np.logaddexp(line, theta[..., -1:])
-        share = np.exp(line - value)[..., None]
-        rows = np.stack(columns, axis=-1) * share
-        return value, np.concatenate([rows, 1 - share], axis=-1)
+            return line, across.swapaxes(-1, -2)
+        gap = line - theta[..., -1:]
+        small = np.exp(-np.abs(gap))
+        share = np.where(gap > 0, 1.0, small) / (1 + small)
+        value = np.maximum(line, theta[..., -1:]) + np.log1p(small)
+        across[..., :-1, :] *= share[..., None, :]
+        across[..., -1, :] = 1 - share
+        return value, across.swapaxes(-1, -2)
 
     def slope(self, theta: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Return d log y / d log x (..., m)."""

@@ -8,7 +8,9 @@ import numpy as np
 Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From parameters (q, p) to values (q, m) and their derivatives (q, m, p)."""
 
-_STEPS = 200
+STEPS = 200
+"""Steps after which a search is given up."""
+
 _FLAT = 1e-9  # relative fall of the sum of squares below which a nearly full step is the last
 
 
@@ -35,6 +37,7 @@ def minimise(
     *,
     weight: np.ndarray | float = 1.0,
     held: tuple[int, ...] = (),
+    steps: int = STEPS,
 ) -> Minimum:
     """Minimise sum_j weight_j (y_j - model_j(theta))^2 from every start.
 
@@ -47,50 +50,58 @@ def minimise(
         low: box (p,), or (q, p) for every start its own; ``high`` likewise.
         weight: weights (m,).
         held: parameters that stay where they start.
+        steps: steps after which a search is given up.
 
-    Source: Marquardt 1963 (J. SIAM 11), with the diagonal scaled by J'J.
+    Source: Marquardt 1963 (J. SIAM 11), with the diagonal scaled by J'J; the damping follows the
+    share of the hoped-for fall that a step brings (Nielsen 1999, IMM-REP-1999-05, DTU).
     """
     low, high = (np.broadcast_to(end, start.shape) for end in (low, high))
     theta = np.clip(start, low, high)
     if held:
         theta[:, held] = start[:, held]
     root = np.sqrt(np.broadcast_to(weight, y.shape[-1:]))
-    y = np.broadcast_to(y, (len(theta), y.shape[-1]))
-    best, damping = theta.copy(), np.full(len(theta), 1e-3)
+    best = theta.copy()
     value, slope = model(theta)
-    loss = (((y - value) * root) ** 2).sum(axis=1)
-    active = np.arange(len(theta))
-    still = np.zeros(len(theta), int)
-    while len(active) and still.max(initial=0) < _STEPS:
-        rest = (y[active] - value) * root
-        rows = slope * root[:, None]
-        across = rows.transpose(0, 2, 1)
-        gradient, square = (across @ rest[..., None])[..., 0], across @ rows
-        at = best[active]
+    rest = (np.broadcast_to(y, value.shape) - value) * root
+    loss = (rest**2).sum(axis=1)
+    target, active = np.broadcast_to(y, rest.shape), np.arange(len(theta))
+    damping, growth = np.full(len(theta), 1e-3), np.full(len(theta), 2.0)
+    for _ in range(steps):
+        if not len(active):
+            break
+        across = (slope * root[:, None]).swapaxes(1, 2)
+        gradient, square = (across @ rest[..., None])[..., 0], across @ across.swapaxes(1, 2)
+        at, damped = best[active], damping[active]
         floor, top = low[active], high[active]
         fixed = ((at <= floor) & (gradient < 0)) | ((at >= top) & (gradient > 0))
         fixed[:, held] = True
-        step = _step(square, gradient, fixed, damping[active])
+        step = _step(square, gradient, fixed, damped)
         trial = np.clip(at + step, floor, top)
         if held:
             trial[:, held] = at[:, held]
         new_value, new_slope = model(trial)
-        new = (((y[active] - new_value) * root) ** 2).sum(axis=1)
+        new_rest = (target[active] - new_value) * root
+        new = (new_rest**2).sum(axis=1)
         better = new < loss[active]
         fall = np.where(better, loss[active] - new, 0.0)
         ended = np.where(
             better,
-            (fall <= _FLAT * new) & (damping[active] < 1),
-            (damping[active] > 1e8) | (np.abs(step).max(axis=1) < 1e-10),
+            (fall <= _FLAT * new) & (damped < 1),
+            (damped > 1e8) | (np.abs(step).max(axis=1) < 1e-10),
         )
+        move = trial - at
+        hoped = 2 * (gradient * move).sum(axis=1) - ((square @ move[..., None])[..., 0] * move).sum(
+            axis=1
+        )
+        kept = np.clip(fall / np.maximum(hoped, 1e-300), 0.0, 1.0)
+        eased = damped * np.clip(1 - (2 * kept - 1) ** 3, 0.2, 2.0)
+        damping[active] = np.maximum(np.where(better, eased, damped * growth[active]), 1e-12)
+        growth[active] = np.where(better, 2.0, 2 * growth[active])
         best[active[better]] = trial[better]
         loss[active[better]] = new[better]
-        damping[active] = np.where(better, damping[active] / 6, damping[active] * 5)
-        damping = np.maximum(damping, 1e-12)
-        value = np.where(better[:, None], new_value, value)[~ended]
-        slope = np.where(better[:, None, None], new_slope, slope)[~ended]
-        still[active] += 1
-        active = active[~ended]
+        rest[better], slope[better] = new_rest[better], new_slope[better]
+        if ended.any():
+            active, rest, slope = active[~ended], rest[~ended], slope[~ended]
     converged = np.ones(len(theta), bool)
     converged[active] = False
     return Minimum(best, loss, converged)

@@ -11,6 +11,11 @@ from ci_theory.locate.student import quantile
 
 CONFIDENCE = 0.95
 
+EXACT = 1e-9
+"""Scatter of log y below which a curve is a formula."""
+
+_ROUNDS, _STEPS = 4, 60  # of a profile: a point passes its steps on to its neighbours
+
 F = TypeVar("F", bound=Family)
 
 
@@ -143,12 +148,12 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
     """
     form, theta = again.form, again.theta
     here = float(theta[j])
-    if again.scatter < 1e-12:
+    if again.scatter <= EXACT:
         return Interval(here, here, here)
     moved = again.thetas.copy()
     moved[:, j] = here
     near = np.tile(theta, (len(moved), 1))
-    tied = search.polish(form, again.curves, [moved, near], held=(j,))
+    tied = search.polish(form, again.curves, [moved, near], held=(j,), steps=_STEPS)
     level = float(np.quantile(tied.loss / again.losses - 1, CONFIDENCE))
     level = max(level, float(fdtri(1, again.free, CONFIDENCE)) / again.free)
 
@@ -165,10 +170,14 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
     paths[:, j] = places
     curves = np.tile(y, (len(places), 1))
     box = _ordered(form, search.box(form), j, places)
-    for _ in range(3):
-        found = search.polish(form, curves, _starts(paths, j), held=(j,), box=box)
-        paths = found.theta
-    return Interval(here, *_ends(places, found.loss / again.loss - 1 - level, here))
+    starts, loss = [paths], np.full(len(places), np.inf)
+    for _ in range(_ROUNDS):
+        before = loss
+        paths, loss, _ = search.polish(form, curves, starts, held=(j,), box=box, steps=_STEPS)
+        if np.all(loss > before - 1e-4 * level * again.loss):
+            break
+        starts = _starts(paths, j)
+    return Interval(here, *_ends(places, loss / again.loss - 1 - level, here))
 
 
 def _ordered(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ci_theory.locate.broken import Family, Form
-from ci_theory.locate.least_squares import Minimum, minimise
+from ci_theory.locate.least_squares import STEPS, Minimum, minimise
 from ci_theory.locate.scan import Scan, scan
 
 _FLOORS = (0.3, 0.6, 0.85, 0.97)
@@ -66,6 +66,7 @@ class Search:
         starts: Sequence[np.ndarray],
         held: tuple[int, ...] = (),
         box: tuple[np.ndarray, np.ndarray] | None = None,
+        steps: int = STEPS,
     ) -> Minimum:
         """Search from every start (q, p) and keep the lowest for each curve (q, m).
 
@@ -75,6 +76,7 @@ class Search:
             starts: starts, one array for all curves each.
             held: parameters that stay where they start.
             box: ends of the box, (q, p) each; by default the form's.
+            steps: steps after which a search is given up.
         """
         many = len(starts)
         ends = self.box(form) if box is None else box
@@ -87,6 +89,7 @@ class Search:
             high,
             weight=self.weight,
             held=held,
+            steps=steps,
         )
         loss = ended.loss.reshape(many, -1)
         pick = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=0)

@@ -1,0 +1,192 @@
+"""How many breaks: forms grow while a larger one gains more than chance lets it.
+
+Three things end the climb. A form that holds the curve to rounding is the curve's formula. A form
+that holds it within the resolution is enough: what is left of a curve without scatter is structure
+of any kind, which a bootstrap would follow to the largest form. Else the bootstrap decides, and
+then the search of the curve and of its resamples is the same, so that neither has better luck.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import fdtrc
+
+from ci_theory.locate.broken import Form
+from ci_theory.locate.least_squares import Minimum
+from ci_theory.locate.profile import EXACT, Resampled, resampled
+from ci_theory.locate.search import Search
+
+RESOLUTION = 1e-3
+"""Scatter of log y (relative, of y) below which no further structure is looked for."""
+
+_ROUNDING = 1e-12  # scatter that no form but the curve's own leaves
+_LADDER = 0.05  # chance to add a break or a floor that is not there, each time it is tried
+_CLEAR = 1e-3  # a bound on that chance below which nothing is drawn
+_LEAST = 1e-12  # no scatter is so normal that smaller chances mean anything
+_TRIES = 3200  # points of the finest grid
+_PATIENCE = 2000  # steps of the search of a form that is looked at
+_FIRST = 50  # resamples that are tried first;
+_PLAIN = 0.2  # where this share of them gains as much, the others would change nothing
+
+
+class Rung(NamedTuple):
+    """One form fitted to the curve.
+
+    Attributes:
+        theta: parameters (p,); ``loss``: weighted sum of squares.
+        scatter: standard deviation around the curve, degrees of freedom allowed for.
+        converged: whether the search ended at a minimum.
+    """
+
+    theta: np.ndarray
+    loss: float
+    scatter: float
+    converged: bool
+
+
+class Step(NamedTuple):
+    """One test: ``smaller`` against ``larger``, with its p value.
+
+    ``p`` is bootstrapped, from the first 50 resamples where it is large; where ``bound`` is
+    true it is an upper bound without any.
+    """
+
+    smaller: Form
+    larger: Form
+    p: float
+    bound: bool
+
+
+def fitted(search: Search, y: np.ndarray, forms: list[Form]) -> dict[Form, Rung]:
+    """Fit every form to a curve log y (m,), each also from the one below."""
+    rungs: dict[Form, Rung] = {}
+    smaller = None
+    for form in forms:
+        found = search.best(form, y[None], smaller=smaller, tops=6)
+        smaller = found.theta
+        rungs[form] = _rung(form, y, found)
+    return rungs
+
+
+def _rung(form: Form, y: np.ndarray, found: Minimum) -> Rung:
+    loss = float(found.loss[0])
+    scatter = float(np.sqrt(loss / max(len(y) - form.size, 1)))
+    return Rung(form.sorted(found.theta)[0], loss, scatter, bool(found.converged[0]))
+
+
+def _finished(search: Search, y: np.ndarray, form: Form, rung: Rung) -> Rung:
+    """Go on with a search that was given up."""
+    if rung.converged:
+        return rung
+    return _rung(form, y, search.polish(form, y[None], [rung.theta[None]], steps=_PATIENCE))
+
+
+def climb(
+    search: Search,
+    y: np.ndarray,
+    rungs: dict[Form, Rung],
+    tried: list[Form],
+    resamples: int,
+    seed: int,
+    resolution: float,
+) -> tuple[Resampled[Form], tuple[Step, ...]]:
+    """Choose a form for a curve log y (m,); return it resampled, and the tests on the way.
+
+    Two steps are looked ahead, the second at half the level. A gain beyond what scatter gives to
+    any search needs no bootstrap. ``rungs`` are brought to their minimum where they are looked at.
+    """
+    exact = [i for i, form in enumerate(tried) if rungs[form].scatter <= _ROUNDING]
+    at = exact[0] if exact else 0
+    steps: list[Step] = []
+    while True:
+        here, ahead = tried[at], tried[at + 1 : at + 3]
+        enough = rungs[here].scatter <= max(resolution, EXACT)
+        jump = 0 if enough or not ahead else _clear(search, y, rungs, here, ahead, resolution)
+        if jump:
+            chance = _bound(search, y, rungs, here, ahead[jump - 1])
+            steps.append(Step(here, ahead[jump - 1], chance, True))
+            at += jump
+            continue
+        rungs[here] = _finished(search, y, here, rungs[here])
+        again = resampled(search, here, y, rungs[here].theta, resamples, seed)
+        chances = [] if enough else _chances(search, y, again, ahead)
+        steps += [Step(here, form, p, False) for form, p in zip(ahead, chances, strict=False)]
+        taken = [i for i, p in enumerate(chances) if p < _LADDER / (i + 1)]
+        if not taken:
+            return again, tuple(steps)
+        at += taken[0] + 1
+
+
+def _clear(
+    search: Search,
+    y: np.ndarray,
+    rungs: dict[Form, Rung],
+    here: Form,
+    ahead: list[Form],
+    resolution: float,
+) -> int:
+    """Return how many steps up are beyond doubt; two only if the first would not do."""
+    first = ahead[0]
+    if (
+        len(ahead) > 1
+        and rungs[first].scatter > resolution
+        and _bound(search, y, rungs, here, ahead[1]) < _CLEAR
+        and _bound(search, y, rungs, first, ahead[1]) < _CLEAR
+    ):
+        return 2
+    return int(_bound(search, y, rungs, here, first) < _CLEAR)
+
+
+def _bound(
+    search: Search, y: np.ndarray, rungs: dict[Form, Rung], smaller: Form, larger: Form
+) -> float:
+    """Bound the chance that normal scatter lets a larger form gain what it does.
+
+    All its parameters count as if the smaller form had none, at every point of the finest grid
+    (Bonferroni): F_{p, m-p}. Where a single point is half of the sum of squares, it may be what
+    the larger form fits, and the bound is 1.
+    """
+    squares = search.weight * (y - smaller.value(rungs[smaller].theta, search.u)) ** 2
+    if squares.max() > squares.sum() / 2:
+        return 1.0
+    free = len(y) - larger.size
+    gain = rungs[smaller].loss / max(rungs[larger].loss, 1e-300) - 1
+    chance = _TRIES * fdtrc(larger.size, free, max(gain, 0.0) * free / larger.size)
+    return float(np.clip(chance, _LEAST, 1.0))
+
+
+def _chances(
+    search: Search, y: np.ndarray, again: Resampled[Form], ahead: list[Form]
+) -> list[float]:
+    """Return how often, if a form is true, each larger one gains as much as it does here.
+
+    Source: Besag and Clifford 1991 (Biometrika 78), for stopping early where it is often.
+    """
+    curves = np.concatenate([y[None], again.curves])
+    losses = np.concatenate([[again.loss], again.losses])
+    start = np.concatenate([again.theta[None], again.thetas])
+    parts = [slice(0, 1 + _FIRST), slice(1 + _FIRST, len(curves))]
+    thetas = {(0, i): start[part] for i, part in enumerate(parts)}
+
+    def gains(k: int, i: int) -> np.ndarray:
+        """Fit the form k steps up to a part of the curves, after those below."""
+        if (k - 1, i) not in thetas:
+            gains(k - 1, i)
+        found = search.best(ahead[k - 1], curves[parts[i]], smaller=thetas[k - 1, i])
+        thetas[k, i] = found.theta
+        return losses[parts[i]] / found.loss - 1
+
+    chances = []
+    for k in range(1, 1 + len(ahead)):
+        made = gains(k, 0)
+        if np.mean(made >= made[0]) < _PLAIN:
+            made = np.append(made, gains(k, 1))
+        chances.append(float(np.mean(made >= made[0])))
+    return chances
+
+
+def correlation(rest: np.ndarray) -> float:
+    """Return the correlation of neighbouring residuals (m,), 0 where there are none."""
+    centred = rest - rest.mean()
+    square = float((centred**2).sum())
+    return float((centred[1:] * centred[:-1]).sum()) / square if square > 0 else 0.0
