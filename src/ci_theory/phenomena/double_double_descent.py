@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import inner, part, record, sized, static, traced
-from ci_theory._types import Array, Float, Int, Key, Scalar
-from ci_theory.inherit import parameter_transfer
-from ci_theory.inherit.parameter_transfer import Shares
+from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.inherit.parameter_transfer import Rows, Shares, errors
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
@@ -19,9 +18,11 @@ from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Predic
 from ci_theory.tasks import gaussian
 from ci_theory.theory.parameter_transfer import (
     Partial,
+    Stage,
     Task,
-    exact_partial,
+    Transfer,
     inherited_error,
+    parameter_transfer,
     partial_fit,
 )
 
@@ -86,13 +87,13 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw both designs and read off every cause of an error."""
     ones, j = jnp.ones(params.d), jnp.arange(params.d)
 
-    def drawn(name: str, n: Any) -> parameter_transfer.Rows:
+    def drawn(name: str, n: Any) -> Rows:
         size = capacity[f"{name}.n"]
         inputs = gaussian.rows(stream(key, name), size, ones)
-        return parameter_transfer.Rows(inputs, (jnp.arange(size) < n).astype(inputs.dtype))
+        return Rows(inputs, (jnp.arange(size) < n).astype(inputs.dtype))
 
     frozen = j < params.frozen
-    found = parameter_transfer.errors(
+    found = errors(
         drawn("up", params.up.n),
         drawn("down", params.down.n),
         shared=j < params.up.p,
@@ -119,69 +120,41 @@ class Forecast(NamedTuple):
     """What the predictions and decoys of a point share.
 
     Attributes:
+        made: both fits.
         inherited: error of the frozen weights, "true" and as each decoy has it (``_MISTAKES``).
         inherited_slack: finite-size bound of the true one.
-        up: the upstream fit.
-        own: the downstream fit of the trained coordinates, of labels with unit noise.
-        noise: what acts as noise on it if nothing is wrong with the frozen weights: label noise,
-            and the target on the coordinates left at zero.
-        outside: what acts as noise on the upstream fit.
-        status: of the solvers.
     """
 
+    made: Transfer
     inherited: dict[str, Scalar]
     inherited_slack: Scalar
-    up: Partial
-    own: Partial
-    noise: Scalar
-    outside: Scalar
-    status: Int[Array, ""]
 
 
 def forecast(params: Params, world: Any) -> Forecast:
     """Evaluate both fits, and what the decoys make of the frozen weights."""
-    up, down = params.up, params.down
-    task = _upstream(params, params.difference)
-    made = partial_fit(up.p, up.n, up.ridge, task)
-    aligned = partial_fit(up.p, up.n, up.ridge, _upstream(params, 0.0))
-    whole = partial_fit(up.p, up.n, up.ridge, Task(task.inside, jnp.asarray(up.noise, float)))
-    own = partial_fit(down.p, down.n, down.ridge, _trained(params))
+    up, power = params.up, params.signal + params.difference
+    made = _transfer(params, params.difference)
     share, apart = params.frozen / up.p, params.difference * up.p / params.d
+    whole = partial_fit(up.p, up.n, up.ridge, Task(power * up.p / params.d, up.noise))
     inherited = {
-        "true": inherited_error(made, share, apart),
-        "one task": inherited_error(aligned, share, 0.0),
+        "true": made.inherited,
+        "one task": _transfer(params, 0.0).inherited,
         "no misfit": inherited_error(whole, share, apart),
-        "large sample": share * (apart + task.outside * up.p / up.n),
-        "nothing": params.signal * params.frozen / params.d,
+        "large sample": share * (apart + made.outside * up.p / up.n),
+        "nothing": jnp.asarray(params.signal * params.frozen / params.d, float),
     }
-    turned = 2 * made.learned * (1 - made.learned) * _slack.per(made.risk.left)
-    return Forecast(
-        inherited={k: jnp.asarray(v, float) for k, v in inherited.items()},
-        inherited_slack=share * (_moved(made)[0] + apart * turned),
-        up=made,
-        own=own,
-        noise=_noise(params),
-        outside=jnp.asarray(task.outside),
-        status=jnp.maximum(made.status, own.status),
-    )
+    learned = made.up.learned
+    turned = 2 * learned * (1 - learned) * _slack.per(made.up.risk.left)
+    return Forecast(made, inherited, share * (_moved(made.up)[0] + apart * turned))
 
 
-def _upstream(params: Params, difference: Any) -> Task:
-    power, part_of_it = params.signal + difference, params.up.p / params.d
-    return Task(power * part_of_it, params.up.noise + power * (1 - part_of_it))
+def _transfer(params: Params, difference: Any, *, exact: bool = False) -> Transfer:
+    up, down = (Stage(task.p, task.n, task.ridge, task.noise) for task in (params.up, params.down))
+    given = params.d, params.frozen, params.signal, difference
+    return parameter_transfer(up, down, *given, exact=exact)
 
 
-def _trained(params: Params) -> Task:
-    """Return the target of the trained coordinates, with unit noise."""
-    return Task(params.signal * params.down.p / params.d, jnp.ones(()))
-
-
-def _noise(params: Params) -> Scalar:
-    zero = params.signal * (1 - (params.frozen + params.down.p) / params.d)
-    return jnp.asarray(params.down.noise + zero, float)
-
-
-def _moved(fit: Partial, noise: Scalar | float = 1.0) -> tuple[Scalar, Scalar]:
+def _moved(fit: Partial, noise: Scalar | float = 1.0) -> tuple[Scalar, Array]:
     """Return the bound of a fit's excess risk, and whether it is claimed, at a noise level."""
     risk = fit.risk
     shifts, parts = (risk.signal_shift, noise * risk.noise_shift), (risk.signal, noise * risk.noise)
@@ -190,84 +163,73 @@ def _moved(fit: Partial, noise: Scalar | float = 1.0) -> tuple[Scalar, Scalar]:
     return slack, small & (risk.left >= _slack.FEWEST_FREE)
 
 
-def _gain_slack(made: Forecast) -> Scalar:
+def _gain_slack(made: Transfer) -> Scalar:
     """Bound the deviation of g, the excess risk per unit of downstream noise."""
     risk = made.own.risk
     return _slack.next_order((risk.noise_shift,), (risk.noise,), 1 / risk.left)
 
 
-def _through(made: Forecast) -> Scalar:
-    """Bound what becomes downstream of a deviation of the inherited error."""
-    return (1 + made.own.risk.noise + _gain_slack(made)) * made.inherited_slack
+def _estimate(found: Forecast, value: Scalar, slack: Scalar) -> Estimate:
+    """Add to a slack what an upstream deviation becomes; ask that both fits are claimed."""
+    made = found.made
+    through = (made.passed_on + _gain_slack(made)) * found.inherited_slack
+    valid = _moved(made.up)[1] & _moved(made.own, made.noise + made.inherited)[1]
+    return Estimate(value, slack + through, valid, made.status)
 
 
-def _clear(made: Forecast) -> Array:
-    """Say whether the bounds of both fits are claimed."""
-    return _moved(made.up)[1] & _moved(made.own, made.noise + made.inherited["true"])[1]
-
-
-def test_error(params: Params, made: Forecast) -> Estimate:
+def test_error(params: Params, found: Forecast) -> Estimate:
     """Predict the downstream error: the inherited one acts as label noise on what is trained."""
-    slack = _moved(made.own, made.noise + made.inherited["true"])[0] + _through(made)
-    return Estimate(_test(made, "true"), slack, _clear(made), made.status)
+    made = found.made
+    slack = _moved(made.own, made.noise + made.inherited)[0]
+    return _estimate(found, made.test_error(made.inherited), slack)
 
 
-def transfer_gain(params: Params, made: Forecast) -> Estimate:
+def transfer_gain(params: Params, found: Forecast) -> Estimate:
     """Predict what inheriting gains over zeros."""
-    gap = jnp.abs(made.inherited["nothing"] - made.inherited["true"])
-    slack = gap * _gain_slack(made) + _through(made)
-    return Estimate(_gain(made, "true"), slack, _clear(made), made.status)
+    gap = jnp.abs(found.inherited["nothing"] - found.made.inherited)
+    return _estimate(found, _gain(found, "true"), gap * _gain_slack(found.made))
 
 
-def inherited(params: Params, made: Forecast) -> Estimate:
+def inherited(params: Params, found: Forecast) -> Estimate:
     """Predict the mean squared error of the frozen weights."""
-    value, valid = _inherited(made, "true"), _moved(made.up)[1]
-    return Estimate(value, made.inherited_slack, valid, made.up.status)
+    made, valid = found.made, _moved(found.made.up)[1]
+    return Estimate(made.inherited, found.inherited_slack, valid, made.up.status)
 
 
-def upstream_error(params: Params, made: Forecast) -> Estimate:
+def upstream_error(params: Params, found: Forecast) -> Estimate:
     """Predict the upstream test error."""
-    slack, valid = _moved(made.up)
-    return Estimate(made.up.excess + made.outside, slack, valid, made.up.status)
+    fit = found.made.up
+    slack, valid = _moved(fit)
+    return Estimate(fit.excess + found.made.outside, slack, valid, fit.status)
 
 
-def exact_error(params: Params, made: Forecast) -> Estimate:
+def exact_error(params: Params, found: Forecast) -> Estimate:
     """Predict the downstream error without a ridge, at finite size."""
-    up = exact_partial(params.up.p, params.up.n, _upstream(params, params.difference))
-    own = exact_partial(params.down.p, params.down.n, _trained(params))
-    share, apart = params.frozen / params.up.p, params.difference * params.up.p / params.d
-    noise = _noise(params) + inherited_error(up, share, apart)
-    value = own.risk.signal + (1 + own.risk.noise) * noise
-    left = jnp.minimum(up.risk.left, own.risk.left)
+    made = _transfer(params, params.difference, exact=True)
+    left = jnp.minimum(made.up.risk.left, made.own.risk.left)
     scope = (params.up.ridge == 0) & (params.down.ridge == 0) & (left >= _slack.FEWEST_FREE)
     status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    return Estimate(jnp.where(scope, value, jnp.nan), 0.0, scope, status)
+    value = jnp.where(scope, made.test_error(made.inherited), jnp.nan)
+    return Estimate(value, 0.0, scope, status)
 
 
-def _test(made: Forecast, variant: str) -> Scalar:
-    risk = made.own.risk
-    return risk.signal + (1 + risk.noise) * (made.noise + made.inherited[variant])
+def _test(found: Forecast, variant: str) -> Scalar:
+    return found.made.test_error(found.inherited[variant])
 
 
-def _gain(made: Forecast, variant: str) -> Scalar:
-    return (1 + made.own.risk.noise) * (made.inherited["nothing"] - made.inherited[variant])
+def _gain(found: Forecast, variant: str) -> Scalar:
+    return found.made.passed_on * (found.inherited["nothing"] - found.inherited[variant])
 
 
-def _inherited(made: Forecast, variant: str) -> Scalar:
-    return made.inherited[variant]
+def _inherited(found: Forecast, variant: str) -> Scalar:
+    return found.inherited[variant]
 
 
 def _boundary(params: Params) -> float:
     """Difference of the targets from which zeros are better; NaN where they always are."""
-
-    def harm(difference: float) -> Scalar:
-        up = partial_fit(params.up.p, params.up.n, params.up.ridge, _upstream(params, difference))
-        apart = difference * params.up.p / params.d
-        frozen = params.frozen / params.up.p
-        return inherited_error(up, frozen, apart) - params.signal * params.frozen / params.d
-
-    start, step = float(harm(0.0)), float(harm(1.0) - harm(0.0))  # a straight line
-    return -start / step if start < 0 else float("nan")
+    start, end = (float(_transfer(params, e).inherited) for e in (0.0, 1.0))  # a straight line
+    room = params.signal * params.frozen / params.d - start
+    return room / (end - start) if room > 0 else float("nan")
 
 
 def _rule(params: Params) -> str | None:
@@ -296,9 +258,9 @@ def _decoys(read: Callable[[Forecast, str], Scalar], *variants: str) -> tuple[De
 
 
 def _as_decoy(
-    read: Callable[[Forecast, str], Scalar], variant: str, params: Params, made: Forecast
+    read: Callable[[Forecast, str], Scalar], variant: str, params: Params, found: Forecast
 ) -> Scalar:
-    return read(made, variant)
+    return read(found, variant)
 
 
 def _peak(name: str, task: str, axis: str, place: str) -> Break:
@@ -359,7 +321,7 @@ PHENOMENON = Phenomenon(
                 Decoy(
                     name="proportional limit",
                     why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-                    evaluate=lambda params, made: _test(made, "true"),
+                    evaluate=lambda params, found: _test(found, "true"),
                 ),
                 *_decoys(_test, "no misfit"),
             ),
@@ -396,7 +358,9 @@ PHENOMENON = Phenomenon(
                 Decoy(
                     name="large sample",
                     why="label noise (1 + p/n), the large-n rule that knows no peak",
-                    evaluate=lambda params, made: made.outside * (1 + params.up.p / params.up.n),
+                    evaluate=lambda params, found: (
+                        found.made.outside * (1 + params.up.p / params.up.n)
+                    ),
                 ),
             ),
         ),

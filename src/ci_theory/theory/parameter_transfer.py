@@ -26,7 +26,32 @@ from ci_theory.theory.isotropic import exact_ridgeless
 from ci_theory.theory.ridge_next_order import NextOrder, next_order
 from ci_theory.theory.spectrum import df1, isotropic
 
-__all__ = ["Partial", "Task", "exact_partial", "inherited_error", "partial_fit"]
+__all__ = [
+    "Partial",
+    "Stage",
+    "Task",
+    "Transfer",
+    "exact_partial",
+    "inherited_error",
+    "parameter_transfer",
+    "partial_fit",
+]
+
+
+class Stage(NamedTuple):
+    """One of the two fits.
+
+    Attributes:
+        p: coordinates fitted.
+        n: training rows.
+        ridge: total ridge, >= 0.
+        noise: label-noise variance [label^2].
+    """
+
+    p: Any
+    n: Any
+    ridge: Any
+    noise: Any
 
 
 class Task(NamedTuple):
@@ -130,3 +155,84 @@ def inherited_error(upstream: Partial, taken: Any, difference: Any) -> Scalar:
     0.150
     """
     return taken * (upstream.excess + difference * (2 * upstream.learned - 1))
+
+
+class Transfer(NamedTuple):
+    """Both fits; all errors in label^2.
+
+    Attributes:
+        inherited: D, mean squared error of the frozen weights.
+        up: the upstream fit.
+        own: the downstream fit of the trained coordinates, of labels with unit noise.
+        outside: what acts as label noise upstream.
+        noise: what acts as label noise downstream if the frozen weights are right.
+        status: the worst of both fits.
+    """
+
+    inherited: Scalar
+    up: Partial
+    own: Partial
+    outside: Scalar
+    noise: Scalar
+    status: Int[Array, ""]
+
+    @property
+    def passed_on(self) -> Scalar:
+        """Downstream error per unit of D: 1 + g."""
+        return 1 + self.own.risk.noise
+
+    def test_error(self, inherited: Scalar) -> Scalar:
+        """Downstream error on fresh noisy labels with frozen weights that are so wrong."""
+        return self.own.risk.signal + self.passed_on * (self.noise + inherited)
+
+
+@needs_float64
+def parameter_transfer(
+    up: Stage,
+    down: Stage,
+    d: Any,
+    frozen: Any,
+    signal: Any,
+    difference: Any,
+    *,
+    exact: bool = False,
+) -> Transfer:
+    """Compose the two fits.
+
+    Args:
+        up: the fit that weights are taken from.
+        down: the fit of further coordinates.
+        d: coordinates of the inputs, at least ``frozen + down.p``.
+        frozen: t, weights taken over, at most ``up.p``.
+        signal: squared norm of the downstream target.
+        difference: squared norm of the upstream target less the downstream one.
+        exact: use the finite-size means without a ridge; the ridges are not looked at.
+
+    Regime: as ``partial_fit`` or ``exact_partial``. Limits: an upstream fit that is exact leaves
+    D = difference t/d; zeros in place of the frozen weights are D = signal t/d.
+
+    Source: derived here, docs/inheritance.md; exact: Dar, Baraniuk, arXiv:2006.07002.
+
+    >>> up, down = Stage(60, 80, 2.0, 0.1), Stage(20, 60, 1.0, 0.1)
+    >>> made = parameter_transfer(up, down, 128, 40, 1.0, 0.1)
+    >>> print(f"{made.inherited:.3f} {made.test_error(made.inherited):.3f}")
+    0.847 2.166
+    """
+
+    def fitted(stage: Stage, task: Task) -> Partial:
+        if exact:
+            return exact_partial(stage.p, stage.n, task)
+        return partial_fit(stage.p, stage.n, stage.ridge, task)
+
+    power, seen = signal + difference, up.p / d
+    outside = up.noise + power * (1 - seen)
+    first = fitted(up, Task(power * seen, outside))
+    own = fitted(down, Task(signal * down.p / d, 1.0))
+    return Transfer(
+        inherited=inherited_error(first, frozen / up.p, difference * seen),
+        up=first,
+        own=own,
+        outside=jnp.asarray(outside, float),
+        noise=jnp.asarray(down.noise + signal * (1 - (frozen + down.p) / d), float),
+        status=jnp.maximum(first.status, own.status),
+    )
