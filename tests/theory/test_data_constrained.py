@@ -82,7 +82,7 @@ def test_noise_makes_reuse_peak_and_fall():
 def test_the_empirical_loss_is_as_published():
     """U_N + U_N R*(1 - exp(-R_N/R*)) and the same of the data, in plain arithmetic."""
     for parameters, unique, epochs in ((1e9, 1e10, 4), (1e8, 1e10, 1)):
-        served = min(parameters, 0.05099 * unique)  # four digits are published
+        served = min(parameters, 0.05099 * unique)  # published as 0.051
         ratio = parameters / served - 1
         size = served + served * 5.309743 * (1 - np.exp(-ratio / 5.309743))
         data = unique + unique * 15.387756 * (1 - np.exp(-(epochs - 1) / 15.387756))

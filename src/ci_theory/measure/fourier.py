@@ -70,7 +70,7 @@ def participation(weights: Float[Array, "p N"]) -> Scalar:
 
     For a neuron whose weights over symbols have the shares s_k of their power at the K
     frequencies k > 0, it is the sum of s_k^2 (Gromov 2023, arXiv:2301.02679; Doshi et al. 2023,
-    arXiv:2310.13061). A neuron that is constant over symbols counts 0.
+    arXiv:2310.13061, who count the constant too). A neuron constant over symbols counts 0.
     """
     p = weights.shape[0]
     power = jnp.abs(jnp.fft.fft(weights, axis=0)[1 : (p + 1) // 2]) ** 2

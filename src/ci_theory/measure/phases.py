@@ -1,6 +1,7 @@
 """What a network made of wrong answers among its training answers: five phases.
 
-The names are those of Doshi, Das, He, Gromov 2023 (arXiv:2310.13061); the limits are ours.
+The names are those of Doshi, Das, He, Gromov 2023 (arXiv:2310.13061), and so is the accuracy of
+90 %; collapse is what they call forgetting or confusion, and the limits of inversion are ours.
 
 >>> phase(train_accuracy=1.0, test_accuracy=0.99, inverted=0.0)
 <Phase.COEXISTENCE: 2>

@@ -191,7 +191,8 @@ def grok_times(
     With label noise the test loss may rise again: the first time below the level counts.
     Without decay and with d > n the null space stays: NO_BREAK unless the level is above it.
 
-    Source: Levi, Beck, Bar-Sinai, arXiv:2310.16441 (no decay); with decay derived here.
+    Source: Levi, Beck, Bar-Sinai, arXiv:2310.16441, who treat decay too; this form of it (theirs
+    was not compared) is derived here.
 
     >>> found = grok_times(300, 600, 1e-3, 0.95, decay=0.01, signal=1e-4, start=100.0)
     >>> print(f"{float(found.test):.3f}", int(found.status))
