@@ -142,11 +142,10 @@ def test_a_gain_that_needs_no_bootstrap_is_not_found_in_scatter():
     line, broken = search.best(none, curves), search.best(one, curves, tops=3)
 
     def bound(y, i=0, gain=1.0):
-        rungs = {
-            none: ladder.Rung(line.theta[i], line.loss[i], 0.02, True),
-            one: ladder.Rung(broken.theta[i], broken.loss[i] / gain, 0.02, True),
-        }
-        return ladder._bound(search, y, rungs, none, one)
+        rungs = ladder.Rungs(search, y)
+        rungs[none] = ladder.Rung(line.theta[i], line.loss[i], 0.02, True)
+        rungs[one] = ladder.Rung(broken.theta[i], broken.loss[i] / gain, 0.02, True)
+        return ladder._bound(rungs, none, one)
 
     bounds = [bound(y, i) for i, y in enumerate(curves)]
     assert min(bounds) > 10 / len(curves)
@@ -157,7 +156,10 @@ def test_a_gain_that_needs_no_bootstrap_is_not_found_in_scatter():
 
 
 def test_a_search_that_was_given_up_is_told(monkeypatch):
-    monkeypatch.setattr(ladder, "_finished", lambda *a: a[-1]._replace(converged=False))
+    def give_up(rungs, form):
+        rungs[form] = rungs[form]._replace(converged=False)
+
+    monkeypatch.setattr(ladder.Rungs, "finish", give_up)
     law = fit(X, np.exp(noisy(Form(0, True))), 0, resamples=60)
     assert "did not converge" in law.warnings[0]
 

@@ -5,6 +5,8 @@
 >>> law = fit(x, y)
 >>> print(law.form, f"{law.breaks[0].place.value:.4f} {law.breaks[0].after.value:.4f}")
 1 break 100.0000 -1.0000
+>>> print(law.ended)
+the curve is this formula to rounding: there is nothing left to explain
 """
 
 import dataclasses
@@ -17,11 +19,10 @@ from ci_theory._errors import BadInput, Status
 from ci_theory.locate.broken import Form, Plateau
 from ci_theory.locate.ladder import (
     RESOLUTION,
-    Rung,
+    Rungs,
     Step,
     climb,
     correlation,
-    fitted,
 )
 from ci_theory.locate.observed import Observed, observed
 from ci_theory.locate.profile import (
@@ -170,11 +171,11 @@ def fit(
     data = observed(x, y)
     forms = _forms(len(data.u), breaks)
     search = Search(data.u, data.weight, (float(data.y.min()), float(data.y.max())))
-    rungs = fitted(search, data.y, forms)
+    rungs = Rungs(search, data.y)
     tried = forms if breaks == "auto" else [f for f in forms if f.breaks == breaks]
-    again, ladder = climb(search, data.y, rungs, tried, resamples, seed, resolution)
+    again, ladder = climb(rungs, tried, resamples, seed, resolution)
     found = _breaks(search, data, again, seed)
-    floor = _floor(search, data, again, rungs)
+    floor = _floor(search, data, again, rungs, forms)
     told = _warnings(data, forms, again, found, floor)
     if not rungs[again.form].converged:
         told.insert(0, "the fit did not converge: another start may end lower")
@@ -246,14 +247,14 @@ def _found(place: Interval, width: Interval, before: Interval, after: Interval) 
 
 
 def _floor(
-    search: Search, data: Observed, again: Resampled[Form], rungs: dict[Form, Rung]
+    search: Search, data: Observed, again: Resampled[Form], rungs: Rungs, forms: list[Form]
 ) -> Interval:
     """Return the floor; where the form has none, how high one may be."""
     form = again.form
     if form.floor:
         return _exp(profile(search, data.y, again, form.size - 1))
     larger = form.larger
-    if larger not in rungs:
+    if larger not in forms:
         return Interval(0.0, 0.0, np.inf)
     near = rungs[larger].theta
     shares = np.linspace(0.0, 1.0, 101)[1:]

@@ -69,6 +69,11 @@ class Form(NamedTuple):
         """The next form, in which this one is nested."""
         return Form(self.breaks + 1, False) if self.floor else Form(self.breaks, True)
 
+    @property
+    def smaller(self) -> "Form":
+        """The form before this one, nested in it."""
+        return Form(self.breaks, False) if self.floor else Form(self.breaks - 1, True)
+
     def __str__(self) -> str:
         """Say it in words."""
         count = {0: "no break", 1: "1 break"}.get(self.breaks, f"{self.breaks} breaks")

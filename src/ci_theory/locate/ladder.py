@@ -20,6 +20,7 @@ RESOLUTION = 1e-3
 """Scatter of log y (relative, of y) below which no further structure is looked for."""
 
 _ROUNDING = 1e-12  # scatter that no form but the curve's own leaves
+_GAIN = 0.9  # a form that leaves a larger share of the scatter gains nothing
 _LADDER = 0.05  # chance to add a break or a floor that is not there, each time it is tried
 _CLEAR = 1e-3  # a bound on that chance below which nothing is drawn
 _LEAST = 1e-12  # no scatter is so normal that smaller chances mean anything
@@ -57,57 +58,68 @@ class Step(NamedTuple):
     bound: bool
 
 
-def fitted(search: Search, y: np.ndarray, forms: list[Form]) -> dict[Form, Rung]:
-    """Fit every form to a curve log y (m,), each also from the one below."""
-    rungs: dict[Form, Rung] = {}
-    smaller = None
-    for form in forms:
-        found = search.best(form, y[None], smaller=smaller, tops=6)
-        smaller = found.theta
-        rungs[form] = _rung(form, y, found)
-    return rungs
+class Rungs(dict[Form, Rung]):
+    """Forms fitted to a curve log y (m,) as they are asked for, each also from the one below."""
 
+    def __init__(self, search: Search, y: np.ndarray):
+        super().__init__()
+        self.search, self.y = search, y
 
-def _rung(form: Form, y: np.ndarray, found: Minimum) -> Rung:
-    loss = float(found.loss[0])
-    scatter = float(np.sqrt(loss / max(len(y) - form.size, 1)))
-    return Rung(form.sorted(found.theta)[0], loss, scatter, bool(found.converged[0]))
+    def __missing__(self, form: Form) -> Rung:
+        """Fit a form."""
+        smaller = self[form.smaller].theta[None] if form.size > 2 else None
+        return self._keep(form, self.search.best(form, self.y[None], smaller=smaller, tops=6))
 
+    def _keep(self, form: Form, found: Minimum) -> Rung:
+        loss = float(found.loss[0])
+        scatter = float(np.sqrt(loss / max(len(self.y) - form.size, 1)))
+        self[form] = Rung(form.sorted(found.theta)[0], loss, scatter, bool(found.converged[0]))
+        return self[form]
 
-def _finished(search: Search, y: np.ndarray, form: Form, rung: Rung) -> Rung:
-    """Go on with a search that was given up."""
-    if rung.converged:
-        return rung
-    return _rung(form, y, search.polish(form, y[None], [rung.theta[None]], steps=_PATIENCE))
+    def exact(self, forms: list[Form]) -> int:
+        """Return which form is the curve's own, 0 if none; three without a gain are enough."""
+        best, idle = np.inf, 0
+        for i, form in enumerate(forms):
+            scatter = self[form].scatter
+            if scatter <= _ROUNDING:
+                return i
+            idle = 0 if scatter < _GAIN * best else idle + 1
+            if idle == 3:
+                break
+            best = min(best, scatter)
+        return 0
+
+    def finish(self, form: Form) -> None:
+        """Go on with a search that was given up."""
+        if not self[form].converged:
+            start = [self[form].theta[None]]
+            self._keep(form, self.search.polish(form, self.y[None], start, steps=_PATIENCE))
 
 
 def climb(
-    search: Search,
-    y: np.ndarray,
-    rungs: dict[Form, Rung],
+    rungs: Rungs,
     tried: list[Form],
     resamples: int,
     seed: int,
     resolution: float,
 ) -> tuple[Resampled[Form], tuple[Step, ...]]:
-    """Choose a form for a curve log y (m,); return it resampled, and the tests on the way.
+    """Choose a form for a curve; return it resampled, and the tests on the way.
 
     Two steps are looked ahead, the second at half the level. A gain beyond what scatter gives to
-    any search needs no bootstrap. ``rungs`` are brought to their minimum where they are looked at.
+    any search needs no bootstrap.
     """
-    exact = [i for i, form in enumerate(tried) if rungs[form].scatter <= _ROUNDING]
-    at = exact[0] if exact else 0
-    steps: list[Step] = []
+    search, y = rungs.search, rungs.y
+    at, steps = rungs.exact(tried), list[Step]()
     while True:
         here, ahead = tried[at], tried[at + 1 : at + 3]
         enough = rungs[here].scatter <= max(resolution, EXACT)
-        jump = 0 if enough or not ahead else _clear(search, y, rungs, here, ahead, resolution)
+        jump = 0 if enough or not ahead else _clear(rungs, here, ahead, resolution)
         if jump:
-            chance = _bound(search, y, rungs, here, ahead[jump - 1])
+            chance = _bound(rungs, here, ahead[jump - 1])
             steps.append(Step(here, ahead[jump - 1], chance, True))
             at += jump
             continue
-        rungs[here] = _finished(search, y, here, rungs[here])
+        rungs.finish(here)
         again = resampled(search, here, y, rungs[here].theta, resamples, seed)
         chances = [] if enough else _chances(search, y, again, ahead)
         steps += [Step(here, form, p, False) for form, p in zip(ahead, chances, strict=False)]
@@ -117,35 +129,27 @@ def climb(
         at += taken[0] + 1
 
 
-def _clear(
-    search: Search,
-    y: np.ndarray,
-    rungs: dict[Form, Rung],
-    here: Form,
-    ahead: list[Form],
-    resolution: float,
-) -> int:
+def _clear(rungs: Rungs, here: Form, ahead: list[Form], resolution: float) -> int:
     """Return how many steps up are beyond doubt; two only if the first would not do."""
     first = ahead[0]
     if (
         len(ahead) > 1
         and rungs[first].scatter > resolution
-        and _bound(search, y, rungs, here, ahead[1]) < _CLEAR
-        and _bound(search, y, rungs, first, ahead[1]) < _CLEAR
+        and _bound(rungs, here, ahead[1]) < _CLEAR
+        and _bound(rungs, first, ahead[1]) < _CLEAR
     ):
         return 2
-    return int(_bound(search, y, rungs, here, first) < _CLEAR)
+    return int(_bound(rungs, here, first) < _CLEAR)
 
 
-def _bound(
-    search: Search, y: np.ndarray, rungs: dict[Form, Rung], smaller: Form, larger: Form
-) -> float:
+def _bound(rungs: Rungs, smaller: Form, larger: Form) -> float:
     """Bound the chance that normal scatter lets a larger form gain what it does.
 
     All its parameters count as if the smaller form had none, at every point of the finest grid
     (Bonferroni): F_{p, m-p}. Where a single point is half of the sum of squares, it may be what
     the larger form fits, and the bound is 1.
     """
+    search, y = rungs.search, rungs.y
     squares = search.weight * (y - smaller.value(rungs[smaller].theta, search.u)) ** 2
     if squares.max() > squares.sum() / 2:
         return 1.0

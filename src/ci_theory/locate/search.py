@@ -54,7 +54,7 @@ class Search:
         low, high = self.box(form)
         starts = list(self._grid(form, y, tops))
         if smaller is not None:
-            starts.append(_previous(form).nested(smaller, low, high))
+            starts.append(form.smaller.nested(smaller, low, high))
         if near is not None:
             starts.append(np.broadcast_to(near, (len(y), form.size)))
         return self.polish(form, y, starts)
@@ -124,7 +124,3 @@ class Search:
         if keep:
             self._scans[form] = made
         return made
-
-
-def _previous(form: Form) -> Form:
-    return Form(form.breaks, False) if form.floor else Form(form.breaks - 1, True)
