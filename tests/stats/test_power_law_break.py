@@ -13,6 +13,7 @@ from ci_theory.theory.compression import compress
 from ci_theory.theory.ridge import ridge_risk
 from ci_theory.theory.spectrum import power_law
 
+OPTIMISED = {"xla_backend_optimization_level": 1}  # hundreds of runs: it pays
 PHENOMENON = load("power_law_break")
 FLOOR = PHENOMENON.breaks[0]
 
@@ -30,7 +31,8 @@ def simulate(replicates, capacity=None, **values):
         key = key_for(0, 1, 2, replicate)
         return power_law_break.simulate(key, params, {"n": capacity or values["n"]}).excess_risk
 
-    return np.asarray(jax.jit(lambda r: jax.lax.map(one, r))(jnp.arange(replicates)))
+    many = jax.jit(lambda r: jax.lax.map(one, r), compiler_options=OPTIMISED)
+    return np.asarray(many(jnp.arange(replicates)))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from ci_theory._keys import key_for
 from ci_theory.phenomena import load, predict, ridge_peak
 
+OPTIMISED = {"xla_backend_optimization_level": 1}  # hundreds of runs: it pays
+
 
 def simulate(n, p, ridge, *, noise=0.25, replicates=300, spectrum="isotropic"):
     """Replicates of every measure: a record of arrays (replicates, m)."""
@@ -18,7 +20,8 @@ def simulate(n, p, ridge, *, noise=0.25, replicates=300, spectrum="isotropic"):
     def one(replicate):
         return ridge_peak.simulate(key_for(0, 1, 2, replicate), params, {"n": n})
 
-    return jax.jit(lambda r: jax.lax.map(one, r))(jnp.arange(replicates))
+    many = jax.jit(lambda r: jax.lax.map(one, r), compiler_options=OPTIMISED)
+    return many(jnp.arange(replicates))
 
 
 @pytest.mark.parametrize("spectrum", ["isotropic", "two_block", "power_law"])
