@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-optimised check-code bench figures clean
+.PHONY: demo test test-optimised check-code bench figures verdicts clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -48,6 +48,10 @@ bench: $(STAMP)
 
 figures: $(STAMP)
 	$(BIN)/ci-theory figure --all --out results/figures
+
+# Runs every declared sweep that is not in results/stores yet: about an hour on two cores.
+verdicts: $(STAMP)
+	$(BIN)/python paper_figs/_verdicts.py
 
 clean:
 	rm -rf .venv results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

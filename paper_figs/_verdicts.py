@@ -25,7 +25,8 @@ written by `make verdicts` (ci_theory {version}, seeds as declared). {total}
 *Bias*: pooled relative deviation of the means from the prediction. *Finds*: the smallest bias that
 this sweep would have found with 95 % probability, finite-size slack included; above 3 % the verdict
 is UNDERPOWERED. *Worst z*: the cell furthest beyond its slack. *Decoys*: wrong predictions rejected
-by the same data, with the same slack. The level of 1e-3 is for a whole sweep.
+by the same data, with the same slack. The level of 1e-3 is for a whole sweep. A prediction that
+speaks about no cell of a sweep is left out there.
 
 | sweep | cells x runs | prediction | verdict | bias | finds | worst z | decoys |
 |---|---|---|---|---|---|---|---|
@@ -57,6 +58,8 @@ def predictions(name: str, data) -> tuple[list[str], Counter]:
     """Return the rows of a sweep, and how often each verdict was reached."""
     rows, counts = [], Counter()
     for outcome, told in zip((report := check(data)).outcomes, report.table(), strict=True):
+        if told["verdict"] == "OUT_OF_SCOPE":
+            continue
         counts[told["verdict"]] += 1
         rejected = sum(e.rejected for e in outcome.decoys.values())
         rows.append(
