@@ -19,6 +19,7 @@ from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Predic
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
 from ci_theory.theory.compression import compress
+from ci_theory.theory.feature_flow_next_order import feature_flow_shift
 from ci_theory.theory.flow import FlowRisk, weighted_flow_risk
 from ci_theory.theory.flow_isotropic import isotropic_flow
 from ci_theory.theory.flow_next_order import flow_shift, what_is_left
@@ -27,7 +28,6 @@ from ci_theory.theory.spectrum import Spectrum, explicit, scale_target, two_bloc
 from ci_theory.training import closed_form, gradient_flow
 
 NODES = 32  # a power law is compressed to a multiple of this many nodes: few compiled shapes
-SMALLEST = 0.02  # share of the label variance below which errors of random features are not judged
 
 
 @record
@@ -105,19 +105,28 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-def world(params: Params) -> Spectrum | None:
-    """Build the spectrum of a power law, with a target of unit power; two blocks need no host."""
+class World(NamedTuple):
+    """What the host knows: a power law with a target of unit power, and p where it is finite."""
+
+    law: Spectrum | None
+    features: np.ndarray | None
+
+
+def world(params: Params) -> World:
+    """Build the spectrum of a power law; two blocks need no host."""
+    features = np.asarray(float(params.p)) if params.p else None
     if params.spectrum == "two_block":
-        return None
+        return World(None, features)
     law = scales.variances(params.spectrum, params.d, alpha=params.alpha)
     power = scales.powers(params.spectrum, params.d, beta=params.beta)
     values = np.asarray(law, float)
-    return compress(explicit(values, np.asarray(power, float) / values), pad_to=NODES)
+    spectrum = explicit(values, np.asarray(power, float) / values)
+    return World(compress(spectrum, pad_to=NODES), features)
 
 
-def _spectrum(params: Params, world: Spectrum | None) -> Spectrum:
-    if world is not None:
-        return scale_target(world, params.signal)
+def _spectrum(params: Params, world: World) -> Spectrum:
+    if world.law is not None:
+        return scale_target(world.law, params.signal)
     d, slow = jnp.asarray(params.d, float), params.slow_variance
     fast = jnp.ceil(d / 2)
     own = params.signal * (1 - params.slow_share), params.signal * params.slow_share / slow
@@ -151,14 +160,13 @@ class Forecast(NamedTuple):
     decoupled: Scalar
 
 
-def forecast(params: Params, world: Spectrum | None) -> Forecast:
+def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the deterministic equivalent, what the decoys make of it, and the slack.
 
-    The next order is computed for training on the inputs. With random features, which rows and
-    features enter alike, it is bounded as that of ridge regression by rows (docs/finite_size.md).
+    The next order of rows, and of random features where there are some, is computed.
     """
     spectrum, split = _spectrum(params, world), _rows(params)
-    p = jnp.where(jnp.asarray(params.p) > 0, jnp.asarray(params.p, float), jnp.inf)
+    p = jnp.asarray(jnp.inf if world.features is None else world.features)
     copies = jnp.asarray(params.n, float)
     ridge = copies * params.decay
     plain = repetition.Counts(copies, jnp.zeros(()), jnp.ones(()))
@@ -178,21 +186,19 @@ def forecast(params: Params, world: Spectrum | None) -> Forecast:
     found, train = jax.vmap(variant)(splits, times, noises, features)
     excess, clean = found.excess_risk, train[-1]
     groups = repeated_rows(*split, params.noise, True)
-    shift = flow_shift(spectrum, groups, params.time, ridge)
+    if world.features is None:
+        shift = flow_shift(spectrum, groups, params.time, ridge)
+    else:
+        shift = feature_flow_shift(spectrum, groups, params.time, ridge, p)
     left_over = what_is_left(spectrum, groups, ridge + copies / params.time, p)
-    room, factor = 1 / left_over.rows, _slack.signal_factor(left_over.learned)
-    both = _slack.per(left_over.rows) + _slack.per(left_over.features)
+    room = 1 / left_over.rows + 1 / left_over.features
     near = (shift.signal, shift.noise), (excess[-1], found.noise_variance[0])
     left = (shift.train_signal, shift.train_noise), (clean, train[0] - clean)
     enough = jnp.minimum(left_over.rows, left_over.features) >= _slack.FEWEST_FREE
-    whole = params.signal + params.noise
     slacks, valid = [], []
     for (moved, parts), value in ((near, excess[0]), (left, train[0])):
-        exact = jnp.isinf(p)
-        bound = both * (factor * parts[0] + parts[1])
-        slacks.append(jnp.where(exact, _slack.next_order(moved, parts, room), bound))
-        known = jnp.where(exact, _slack.is_small(moved, value), value >= SMALLEST * whole)
-        valid.append(enough & known)
+        slacks.append(_slack.next_order(moved, parts, room))
+        valid.append(enough & _slack.is_small(moved, value))
     return Forecast(
         excess=excess,
         train=train,
@@ -292,8 +298,8 @@ PHENOMENON = Phenomenon(
             evaluate=excess_risk,
             statement="double Laplace inversion of (B + Q sum n a a' v)/(1 - Q sum n a a')",
             scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at "
-            "most a quarter of the value, and with features the error 2 % of the label variance",
-            order="1/n (computed), with features 1/n + 1/p",
+            "most a quarter of the value",
+            order="1/n, and with features 1/p (computed)",
             source=_SOURCE,
             decoys=(
                 Decoy(name="copies are fresh rows", why=_FRESH, evaluate=_variant("excess", 1)),

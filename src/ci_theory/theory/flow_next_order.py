@@ -315,13 +315,11 @@ class Left(NamedTuple):
 
     Attributes:
         rows: effective rows less df2.
-        features: random features less df2; infinite for training on the inputs.
-        learned: df2/df1, in [0, 1]: how much of a mode is learned, weighted with that.
+        features: random features left likewise; infinite for training on the inputs.
     """
 
     rows: Scalar
     features: Scalar
-    learned: Scalar
 
 
 @needs_float64
@@ -329,10 +327,12 @@ class Left(NamedTuple):
 def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.inf) -> Left:
     r"""Rows and random features left to average over in ridge regression.
 
-    .. math:: \frac{1 - Q\sum_g n_g a_g^2}{\sum_g n_g a_g^2}, \qquad p - \sum m x^2
+    .. math:: \frac1A - q - \frac{u^2}{p - q}, \qquad p - q - \frac{u^2}{1/A - q},
+        \qquad A = \sum_g n_g a_g^2
 
-    in the symbols of ``flow``; the first are those of ``weighted_ridge_risk``. Stopping at a time
-    t is about a ridge of N/t: by then as many rows are used up.
+    in the symbols of ``flow``; the first are those of ``weighted_ridge_risk``. They are one over
+    the diagonal of the inverse curvature of the saddle point (docs/finite_size.md). Stopping at a
+    time t is about a ridge of N/t: by then as many rows are used up.
 
     Args:
         spectrum: covariance; of the features' mean kernel if p is finite.
@@ -351,10 +351,11 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
     at = complex_levels(spectrum, groups, p, ridge)
     kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
     x, y = fractions(spectrum.eigenvalues, kappa)
-    mixed, both = spectrum.multiplicity @ (x * y), spectrum.multiplicity @ x**2
+    mixed = spectrum.multiplicity @ (x * y)
     h, miss = leverages(groups.weights, ratio)
     share = h / (groups.counts @ h)
-    squares = groups.counts @ share**2
-    gap = (groups.counts * share) @ miss + mixed * beta / (beta + mixed / p) * squares
-    features = jnp.where(jnp.isinf(p), jnp.inf, jnp.where(jnp.isinf(p), 1.0, p) * beta + mixed)
-    return Left(gap / squares, features, both / (both + mixed))
+    squares, kept = groups.counts @ share**2, (groups.counts * share) @ miss
+    rows = kept / squares + mixed * beta / (beta + mixed / p)
+    limited = jnp.isfinite(p)
+    features = jnp.where(limited, p, 0.0) * beta + mixed * kept / (kept + mixed * squares)
+    return Left(rows, jnp.where(limited, features, jnp.inf))
