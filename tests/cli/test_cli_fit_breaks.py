@@ -94,6 +94,7 @@ def test_a_slope_beyond_all_numbers_is_drawn_to_their_end(capsys):
         (b"a,a\n1,2\n", ["--x", "a"], "two columns are called 'a'"),
         (b"a,b\n1,2\n", ["--x", "b", "--y", "b"], "x and y are both column 'b'"),
         (b"a,b\n1,2\nx,3\n", [], "curve.csv, line 3: a = 'x' is not a number"),
+        (b"a,b\n1,2,\n2,3,4\n", [], "curve.csv, line 3: 3 cells, expected 2"),
         (b"a,b\n1,2\n2,3\n", [], "b against a: curve: 2 usable places"),
         (b"a,b\n1,2\n", ["--breaks", "5"], "--breaks 5: expected auto or 0 to 4"),
         (b"a,b\n1,2\n", ["--breaks", "two"], "--breaks two: expected auto or 0 to 4"),
@@ -109,3 +110,9 @@ def test_mistakes(content, words, says, here, capsys):
     assert says in err
     assert err.count("\n") == 1
     assert not (here / "results").exists()
+
+
+def test_a_folder_is_no_file(here, capsys):
+    (here / "curves").mkdir()
+    assert main(["fit-breaks", "curves"]) == 2
+    assert capsys.readouterr().err == "ci-theory: curves: a folder, expected a file\n"

@@ -27,7 +27,7 @@ def read(file: Path, x: str | None, y: str | None) -> Columns:
     empty ones are passed over.
 
     Raises:
-        BadInput: no such file or column, or a cell that is no number, with its line.
+        BadInput: no such file or column, or a line with too many cells or one that is no number.
     """
     lines = _lines(file)
     cut = max(",;\t", key=lines[0][1].count)
@@ -47,6 +47,9 @@ def read(file: Path, x: str | None, y: str | None) -> Columns:
     if at_x == at_y:
         raise BadInput(f"{file}: x and y are both column {names[at_x]!r}")
     body = rows[1:] if named else rows
+    for at, row in body:
+        if any(row[len(names) :]):
+            raise BadInput(f"{file}, line {at}: {len(row)} cells, expected {len(names)}")
     pair = [[_cell(file, at, row, i, names[i]) for i in (at_x, at_y)] for at, row in body]
     values = np.array(pair, float).reshape(-1, 2)
     return Columns(values[:, 0], values[:, 1], names[at_x], names[at_y])
@@ -55,7 +58,7 @@ def read(file: Path, x: str | None, y: str | None) -> Columns:
 def _lines(file: Path) -> list[tuple[int, str]]:
     """Return the lines that hold something, with their numbers."""
     if not file.is_file():
-        raise BadInput(f"{file}: no such file")
+        raise BadInput(f"{file}: {'a folder, expected a' if file.is_dir() else 'no such'} file")
     if file.stat().st_size > MOST_BYTES:
         raise BadInput(f"{file}: larger than {MOST_BYTES // 10**6} MB: average it first")
     try:

@@ -1,9 +1,22 @@
 """Pictures from stores and verdicts.
 
 ``curves`` and ``phase`` draw any sweep; ``make`` regenerates a published figure (one script in
-``paper_figs/`` each, listed by ``names``).
+``paper_figs/`` each, listed by ``names``). These two are imported when they are first asked for:
+a picture of one fit needs neither sweeps nor JAX.
 """
 
-from ci_theory.figures.paper import make, names
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ci_theory.figures.paper import make, names
 
 __all__ = ["make", "names"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the published figures on first use."""
+    if name in __all__:
+        from ci_theory.figures import paper
+
+        return getattr(paper, name)
+    raise AttributeError(f"module 'ci_theory.figures' has no attribute {name!r}")
