@@ -21,12 +21,14 @@ HEAD = """# Verdicts
 
 What `ci-theory run` and `ci-theory check` say of every prediction in every sweep of `experiments/`,
 written by `make verdicts` (ci_theory {version}, seeds as declared). {total}
+UNDERPOWERED: the sweep is too small for its [finite-size slack](finite_size.md); DISAGREES: a finding,
+for real images see [real data](real_data.md).
 
 *Bias*: pooled relative deviation of the means from the prediction. *Finds*: the smallest bias that
 this sweep would have found with 95 % probability, finite-size slack included; above 3 % the verdict
 is UNDERPOWERED. *Worst z*: the cell furthest beyond its slack. *Decoys*: wrong predictions rejected
-by the same data, with the same slack. The level of 1e-3 is for a whole sweep. A prediction that
-speaks about no cell of a sweep is left out there.
+by the same data, with the same slack; vacuous ones say what the prediction says on this sweep. The
+level of 1e-3 is for a whole sweep. A prediction that speaks about no cell of a sweep is left out.
 
 | sweep | cells x runs | prediction | verdict | bias | finds | worst z | decoys |
 |---|---|---|---|---|---|---|---|
@@ -36,7 +38,8 @@ BREAKS = """
 
 A slice is one curve of a sweep. *Agree*: the interval of the measured break (95 %) meets the range
 that the slack of the prediction allows, or neither has a break. *Miss*: intervals that do not hold
-the predicted break itself; by chance a twentieth would.
+the predicted break itself; by chance a twentieth would. An exact prediction
+has no slack: a miss is a disagreement there, and means no more than that.
 
 | sweep | break | slices | agree | disagree | nothing told | miss |
 |---|---|---|---|---|---|---|
@@ -61,11 +64,14 @@ def predictions(name: str, data) -> tuple[list[str], Counter]:
         if told["verdict"] == "OUT_OF_SCOPE":
             continue
         counts[told["verdict"]] += 1
-        rejected = sum(e.rejected for e in outcome.decoys.values())
+        vacuous = sum(e.vacuous for e in outcome.decoys.values())
+        rejected = sum(e.rejected and not e.vacuous for e in outcome.decoys.values())
+        decoys = f"{rejected} of {len(outcome.decoys) - vacuous}"
+        decoys += f", {vacuous} vacuous" if vacuous else ""
         rows.append(
             f"| [{name}](../experiments/{name}.toml) | {told['cells']} x {told['replicates']} | "
             f"{told['prediction']} | {told['verdict']} | {told['bias']} | {told['finds']} | "
-            f"{told['worst z']} | {rejected} of {len(outcome.decoys)} |"
+            f"{told['worst z']} | {decoys} |"
         )
     return rows, counts
 
