@@ -21,8 +21,8 @@ HEAD = """# Verdicts
 
 What `ci-theory run` and `ci-theory check` say of every prediction in every sweep of `experiments/`,
 written by `make verdicts` (ci_theory {version}, seeds as declared). {total}
-UNDERPOWERED: the sweep is too small for its [finite-size slack](finite_size.md); DISAGREES: a finding,
-for real images see [real data](real_data.md).
+UNDERPOWERED: the sweep is too small for its [finite-size slack](finite_size.md); DISAGREES: a
+finding, for real images see [real data](real_data.md).
 
 *Bias*: pooled relative deviation of the means from the prediction. *Finds*: the smallest bias that
 this sweep would have found with 95 % probability, finite-size slack included; above 3 % the verdict
