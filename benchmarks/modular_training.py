@@ -65,8 +65,6 @@ def trainer(form, size: int, steps: int, side_by_side: int):
 
     def run(weights, decays):
         many = (weights, decays)
-        if side_by_side >= len(decays):
-            return jax.vmap(one)(many)
         return jax.lax.map(one, many, batch_size=side_by_side if side_by_side > 1 else None)
 
     return jax.jit(run)

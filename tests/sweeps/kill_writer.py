@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,10 +36,19 @@ def write_missing(folder):
     return swept
 
 
+def seconds_per_part():
+    """How long a write takes on this machine: on a quick one a fixed wait would see them all."""
+    with tempfile.TemporaryDirectory() as folder:
+        parts, begun = Parts(Path(folder)), time.monotonic()
+        for index in range(20):
+            parts.write(f"{index:04d}", content(index), {"index": index})
+        return (time.monotonic() - begun) / 20
+
+
 if __name__ == "__main__":
     folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     folder.mkdir()
-    moments = random.Random(seed)
+    moments, wait = random.Random(seed), 2 * seconds_per_part()
     done, killed, halves, torn = 0, 0, 0, 0
     while killed < kills:
         child = os.fork()
@@ -51,7 +61,7 @@ if __name__ == "__main__":
         aim, begun = len(list(folder.glob("*.npz"))) + moments.randrange(3), time.monotonic()
         while len(os.listdir(folder)) < aim and time.monotonic() - begun < 5:
             time.sleep(0.0002)
-        time.sleep(moments.uniform(0, 0.008))
+        time.sleep(moments.uniform(0, wait))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):

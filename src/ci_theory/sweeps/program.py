@@ -288,15 +288,15 @@ class Programs:
         """Compile a function of one run for all runs of a chunk, over the devices."""
         devices = self.devices[: self.sharing(shape.chunk)]
         share = shape.chunk // len(devices)
-        size = shape.batch if shape.batch > 1 else None
+        size = shape.batch if min(share, shape.batch) > 1 else None
 
         def call(shared: Any, each: Any) -> Any:
             def one(run: Any) -> Any:
                 return function(shared, run)
 
-            if shape.batch >= share:
+            if size and size >= share:
                 return jax.vmap(one)(each)
-            return jax.lax.map(one, each, batch_size=size)
+            return jax.lax.map(one, each, batch_size=size)  # a single run is not a batch of one
 
         mesh = Mesh(np.array(devices), ("runs",), axis_types=(AxisType.Auto,))
         if len(devices) > 1:
