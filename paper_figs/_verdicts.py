@@ -59,8 +59,8 @@ def _phenomenon(name: str) -> str:
 
 def predictions(name: str, data) -> tuple[list[str], Counter]:
     """Return the rows of a sweep, and how often each verdict was reached."""
-    rows, counts = [], Counter()
-    for outcome, told in zip((report := check(data)).outcomes, report.table(), strict=True):
+    report, rows, counts = check(data), [], Counter()
+    for outcome, told in zip(report.outcomes, report.table(), strict=True):
         if told["verdict"] == "OUT_OF_SCOPE":
             continue
         counts[told["verdict"]] += 1

@@ -1,7 +1,6 @@
 """Double descent inherited: frozen upstream weights give the downstream error a second peak."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -249,18 +248,13 @@ _MISTAKES = {
 }
 
 
-def _decoys(read: Callable[[Forecast, str], Scalar], *variants: str) -> tuple[Decoy, ...]:
-    """Return what a prediction becomes with the frozen weights of other variants."""
-
-    return tuple(
-        Decoy(name=v, why=_MISTAKES[v], evaluate=partial(_as_decoy, read, v)) for v in variants
+def _decoy(read: Callable[[Forecast, str], Scalar], variant: str) -> Decoy:
+    """Return what a prediction becomes with the frozen weights of a variant."""
+    return Decoy(
+        name=variant,
+        why=_MISTAKES[variant],
+        evaluate=lambda params, found: read(found, variant),
     )
-
-
-def _as_decoy(
-    read: Callable[[Forecast, str], Scalar], variant: str, params: Params, found: Forecast
-) -> Scalar:
-    return read(found, variant)
 
 
 def _peak(name: str, task: str, axis: str, place: str) -> Break:
@@ -306,7 +300,7 @@ PHENOMENON = Phenomenon(
             scope=_SCOPE,
             order=_ORDER,
             source=_SOURCE,
-            decoys=_decoys(_test, *_MISTAKES),
+            decoys=tuple(_decoy(_test, variant) for variant in _MISTAKES),
         ),
         Prediction(
             name="exact_error",
@@ -323,7 +317,7 @@ PHENOMENON = Phenomenon(
                     why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
                     evaluate=lambda params, found: _test(found, "true"),
                 ),
-                *_decoys(_test, "no misfit"),
+                _decoy(_test, "no misfit"),
             ),
         ),
         Prediction(
@@ -334,7 +328,7 @@ PHENOMENON = Phenomenon(
             scope=_SCOPE,
             order=_ORDER,
             source=_SOURCE,
-            decoys=_decoys(_gain, "one task", "no misfit", "large sample"),
+            decoys=tuple(_decoy(_gain, v) for v in _MISTAKES if v != "nothing"),
         ),
         Prediction(
             name="inherited_error",
@@ -344,7 +338,7 @@ PHENOMENON = Phenomenon(
             scope=_SCOPE,
             order=_ORDER,
             source=_SOURCE,
-            decoys=_decoys(_inherited, "one task", "no misfit", "large sample"),
+            decoys=tuple(_decoy(_inherited, v) for v in _MISTAKES if v != "nothing"),
         ),
         Prediction(
             name="upstream_error",
