@@ -1,42 +1,69 @@
-"""The formula hash follows the simulation's source, and nothing else."""
+"""The formula hash follows what the simulation reaches, and nothing else."""
 
+import ast
+import functools
 import importlib
 import subprocess
 import sys
 
 import pytest
 
-from ci_theory.phenomena import load
-from ci_theory.sweeps.provenance import _revision, _source, formula_hash
+from ci_theory._errors import BadInput
+from ci_theory.phenomena import load, names
+from ci_theory.sweeps import reached as reading
+from ci_theory.sweeps.provenance import _revision, formula_hash
+from ci_theory.sweeps.reached import Definition, reached
 
-SIMULATION = """
+SIMULATION = '''
+"""A sweep of nothing."""
 import dataclasses
 from sweep_toys.gram import PHENOMENON as GRAM
 from hashed_toy import inside
 from . import deeper
 from .lazily import later
 
-def simulate(key, params, capacity):
-    return inside.simulate(key, params, capacity)
+TABLE = {}
+TABLE["depth"] = 4
 
-PHENOMENON = dataclasses.replace(GRAM, simulate=simulate)
-"""
+
+def scale(x):
+    return 2 * x
+
+
+def theory(x):
+    return 3 * x
+
+
+def made(power):
+    def simulate(key, params, capacity):
+        """Simulate."""
+        if power > 9:
+            raise ValueError("too steep")
+        return inside.simulate(key, scale(params), capacity) ** power + later()
+
+    return simulate
+
+
+PHENOMENON = dataclasses.replace(GRAM, simulate=made(2), question="why?")
+'''
+
+FILES = {
+    "__init__": "",
+    "simulation": SIMULATION,
+    "inside": "from hashed_toy.deeper import DEPTH\nDEEP = DEPTH + 1\n"
+    "def simulate(key, params, capacity):\n    return DEEP\n",
+    "deeper": "DEPTH = 1\nUNUSED = 1\nif DEPTH:\n    DEPTH += 1\n",
+    "lazily": "def later():\n    from hashed_toy import last\n    return last.LAST\n",
+    "last": "LAST = 1\n",
+    "unrelated": "WHAT = 1\n",
+}
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     folder = tmp_path / "hashed_toy"
     folder.mkdir()
-    files = {
-        "__init__": "",
-        "simulation": SIMULATION,
-        "inside": "from sweep_toys.gram import simulate\nfrom hashed_toy.deeper import DEPTH\n",
-        "deeper": "DEPTH = 1\n",
-        "lazily": "def later():\n    from hashed_toy import last\n",
-        "last": "",
-        "unrelated": "",
-    }
-    for name, text in files.items():
+    for name, text in FILES.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     yield folder
@@ -44,33 +71,149 @@ def package(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["simulation", "inside", "deeper", "lazily", "last", "__init__"])
-def test_every_source_that_a_simulation_imports_counts(name, package):
-    phenomenon = load("hashed_toy.simulation")
-    before = formula_hash(phenomenon)
-    with (package / f"{name}.py").open("a") as file:
-        file.write("# changed\n")
-    assert formula_hash(phenomenon) != before
+def _after(package, file, old, new):
+    """Return the hash before and after a change of a file."""
+    before = formula_hash(load("hashed_toy.simulation"))
+    path = package / f"{file}.py"
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+    for name in [m for m in sys.modules if m.startswith("hashed_toy")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    return before, formula_hash(load("hashed_toy.simulation"))
 
 
-def test_other_sources_do_not(package):
-    phenomenon = load("hashed_toy.simulation")
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("simulation", "2 * x", "5 * x"),  # a helper
+        ("simulation", "** power", "* power"),  # the simulation, made in a function
+        ("simulation", "made(2)", "made(4)"),  # what the function gave it
+        ("simulation", '["depth"] = 4', '["depth"] = 5'),  # a statement that may do anything
+        ("simulation", "power > 9", "power > 8"),
+        ("inside", "DEPTH + 1", "DEPTH + 2"),  # a constant in another module
+        ("deeper", "DEPTH += 1", "DEPTH += 2"),  # in a block
+        ("last", "LAST = 1", "LAST = 2"),  # imported by a function
+    ],
+)
+def test_what_a_simulation_uses_counts(package, file, old, new):
+    before, after = _after(package, file, old, new)
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("simulation", "3 * x", "4 * x"),  # theory in the same file
+        ("simulation", '"why?"', '"how?"'),  # statements
+        ("simulation", '"""Simulate."""', '"""Simulate it."""'),
+        ("simulation", '"""A sweep of nothing."""', "# nothing"),
+        ("simulation", "too steep", "steeper than 9"),  # the words of an error
+        ("simulation", "def scale(x):", "\n# twice\ndef scale(x: float)  ->  float:"),
+        ("deeper", "UNUSED = 1", "UNUSED = 2"),
+        ("unrelated", "WHAT = 1", "WHAT = 2"),
+    ],
+)
+def test_what_it_does_not_use_and_wording_do_not(package, file, old, new):
+    before, after = _after(package, file, old, new)
+    assert before == after
+
+
+def _altered(monkeypatch, change):
+    """Let every module be read through ``change(name, source) -> source``."""
+    look = reading._source
+
+    def altered(name):
+        found = look(name)
+        return found and (change(name, found[0].decode()).encode(), found[1])
+
+    monkeypatch.setattr(reading, "_source", altered)
+
+
+LAYERS = {
+    "ridge_peak": ("tasks.gaussian.rows", "training.closed_form.decompose"),
+    "repeated_data": ("biases.repetition.weights", "_keys.key_for", "_keys.point_hash"),
+    "random_feature_peak": ("systems.random_features.apply", "_keys.stream"),
+    "feature_ensemble": ("measure.ensemble.ensemble_errors",),
+    "two_stage_ridge": ("inherit.finetune.design", "inherit.two_stage.errors"),
+    "modular_grokking": ("phenomena._base.Stages", "phenomena.modular_grokking._advance"),
+}
+
+
+@pytest.mark.parametrize(
+    ("phenomenon", "place"), [(name, p) for name, places in LAYERS.items() for p in places]
+)
+def test_every_layer_of_a_simulation_counts(monkeypatch, phenomenon, place):
+    module, _, wanted = f"ci_theory.{place}".rpartition(".")
+
+    def change(name, source):
+        if name != module:
+            return source
+        tree = ast.parse(source)
+        (made,) = (s for s in tree.body if getattr(s, "name", None) == wanted)
+        made.body.append(ast.parse("changed = 1").body[0])
+        return ast.unparse(tree)
+
+    before = formula_hash(load(phenomenon))
+    _altered(monkeypatch, change)
+    assert formula_hash(load(phenomenon)) != before
+
+
+@pytest.mark.parametrize("name", names())
+def test_theory_decoys_and_verdicts_are_outside_a_phenomenon(monkeypatch, name):
+    phenomenon = load(name)
     before = formula_hash(phenomenon)
-    (package / "unrelated.py").write_text("# changed\n")
-    importlib.import_module("hashed_toy.unrelated")
+    outside = ("check", "figures", "cli", "locate", "sweeps", "theory")
+    reads = {"power_law_break": ["theory.spectrum"]}.get(name, [])  # its simulation's own spectrum
+
+    def change(module, source):
+        short = module.removeprefix("ci_theory.")
+        if short.startswith(outside) and short not in reads:
+            return "def __getattr__(name):\n    return 0\n"  # whoever asks gets all of it
+        if module != f"ci_theory.phenomena.{name}":
+            return source
+        tree = ast.parse(source)
+        kept = [
+            s
+            for s in tree.body
+            if not isinstance(s, ast.Assign)
+            or "PHENOMENON" not in [getattr(t, "id", "") for t in s.targets]
+        ]
+        assert len(kept) < len(tree.body)
+        return ast.unparse(ast.Module(kept, []))
+
+    _altered(monkeypatch, change)
     assert formula_hash(phenomenon) == before
 
 
-def test_theory_does_not_and_tasks_do(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "ci_theory.sweeps.provenance._source",
-        lambda name, look=_source: seen.append(name) or look(name),
+def test_declared_fields_count_by_kind_and_default_not_by_bounds(monkeypatch):
+    def changed(old, new):
+        def change(name, source):
+            assert source.count(old) == 1 or not name.endswith("ridge_peak")
+            return source.replace(old, new) if name.endswith("ridge_peak") else source
+
+        with monkeypatch.context() as patch:
+            _altered(patch, change)
+            return formula_hash(load("ridge_peak"))
+
+    before = formula_hash(load("ridge_peak"))
+    assert changed('doc="training rows"', 'doc="rows"') == before
+    assert changed("high=10**7", "high=10**6") == before
+    assert changed("ridge: float = inner(0.0", "ridge: float = inner(0.5") != before
+    assert changed("ridge: float = inner(0.0", "ridge: float = traced(0.0") != before
+
+
+def test_parts_that_are_no_plain_functions_are_opened():
+    gram = importlib.import_module("sweep_toys.gram")
+    plain = reached([gram.simulate])
+    held = reached([functools.partial(gram.simulate, capacity={"n": 3})])
+    assert {place: held[place] for place in plain} == plain
+    assert (
+        held[Definition("", None)]
+        != reached([functools.partial(gram.simulate, capacity=4)])[Definition("", None)]
     )
-    formula_hash(load("ridge_peak"))
-    assert "ci_theory.tasks.gaussian" in seen
-    assert "ci_theory._keys" in seen
-    assert not [name for name in seen if name.startswith(("ci_theory.theory", "ci_theory.sweeps"))]
+    with pytest.raises(BadInput, match="its source is not to be found"):
+        reached([eval("lambda key: key", {"__name__": "nowhere"})])
 
 
 def test_the_revision_is_that_of_the_packages_own_checkout(tmp_path):

@@ -1,8 +1,6 @@
 """Where results come from: package version, formula, precision, libraries, device, revision."""
 
-import ast
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -15,10 +13,10 @@ from typing import Any
 import jax
 
 import ci_theory
+from ci_theory._keys import key_for, point_hash
 from ci_theory.phenomena import Phenomenon
+from ci_theory.sweeps.reached import reached
 
-# Modules below the package that cannot change what a simulation returns.
-_NOT_SIMULATION = ("theory", "locate", "check", "sweeps", "figures", "cli")
 # Settings known to change last bits or speed.
 _VARIABLES = ("XLA_FLAGS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "OMP_NUM_THREADS")
 
@@ -35,54 +33,20 @@ def identity_of(phenomenon: Phenomenon) -> dict[str, Any]:
 
 
 def formula_hash(phenomenon: Phenomenon) -> str:
-    """Hash the simulation's source.
+    """Hash what the simulation reaches: parameters, measures, stages, and how keys are made.
 
-    Hashed are the source files of the module that defines ``simulate`` and of every module of
-    its package (and of ci_theory) that it imports, directly or not; theory, locators and
-    everything after a simulation are left out.
+    Theory, decoys, slack, statements and wording are outside: they may change under a store.
     """
-    home = phenomenon.simulate.__module__
-    roots = {home.partition(".")[0], "ci_theory"}
-    found: dict[str, str] = {}
-    todo = [home]
-    while todo:
-        name = todo.pop()
-        parts = name.split(".")
-        if name in found or parts[0] not in roots:
-            continue
-        if parts[0] == "ci_theory" and parts[1:2] and parts[1] in _NOT_SIMULATION:
-            continue
-        source = _source(name)
-        if source is not None:
-            found[name] = hashlib.sha256(source[0]).hexdigest()
-            todo += _imported(source[0], package=source[1])
-    text = json.dumps(sorted(found.items()))
+    stages = phenomenon.stages
+    steps = [stages.begin, stages.advance, stages.finish] if stages else []
+    parts = [phenomenon.simulate, *steps, phenomenon.params, phenomenon.measures]
+    text = json.dumps(sorted(map(list, _texts([*parts, key_for, point_hash]))))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _source(name: str) -> tuple[bytes, str] | None:
-    """Return a module's source and the package it lives in; None if there is no such module."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # the attribute of a module, not a module
-        return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-    return Path(spec.origin).read_bytes(), package
-
-
-def _imported(source: bytes, package: str) -> list[str]:
-    """List what a source imports: modules, and names that may be modules."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            home = importlib.util.resolve_name(base, package)
-            found += [home, *(f"{home}.{alias.name}" for alias in node.names)]
-    return found
+def _texts(parts: Sequence[Any]) -> list[tuple[str, str, str]]:
+    found = reached(parts)
+    return [(place.module, place.name or "", text) for place, text in found.items()]
 
 
 def session_of(devices: Sequence[Any]) -> dict[str, Any]:

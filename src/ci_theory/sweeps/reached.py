@@ -1,0 +1,288 @@
+"""What a simulation is made of: the definitions that its functions reach, and nothing else.
+
+A module is read, not run: its top-level statements, by the names that they bind. From the
+functions of a simulation the names that each definition uses are followed, through imports and
+from module to module, as far as its own package and this one go. What a simulation does not use
+(theory, decoys, statements of the same file) is never reached, and what cannot change a number is
+left out of what is: comments, layout, docstrings, annotations of functions, the words of errors,
+and the texts, units and bounds of declared fields.
+"""
+
+import ast
+import functools
+import importlib.util
+import inspect
+import symtable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ci_theory._errors import BadInput
+
+# No number comes from what declares, names and refuses.
+_DECLARING = ("ci_theory._record", "ci_theory._types", "ci_theory._errors")
+_MEASURED = ("ci_theory.phenomena._base", "measured")
+_FIELDS = ("static", "traced", "sized", "inner", "part", "measured")
+_LOOSE = ""  # stands for the statements of a module that bind no name
+
+
+class Definition(NamedTuple):
+    """A name bound at the top of a module; None: the whole module."""
+
+    module: str
+    name: str | None
+
+
+class _Module(NamedTuple):
+    """The top level of a module.
+
+    Attributes:
+        package: what its relative imports start from.
+        bound: name -> the statements that bind it; under ``_LOOSE`` those that bind none.
+        imported: name -> (module, name in it, or None for the module itself).
+    """
+
+    package: str
+    bound: dict[str, list[ast.stmt]]
+    imported: dict[str, tuple[str, str | None]]
+
+
+def reached(parts: Iterable[Any]) -> dict[Definition, str]:
+    """Follow functions and classes to everything that they use of their packages and of this one.
+
+    Args:
+        parts: functions, classes, methods, partial functions.
+
+    Returns:
+        definition -> its text, in which only what can change a number is left; under
+        ``Definition("", None)`` the plain values that partial functions and closures hold.
+
+    Raises:
+        BadInput: the source of a part is not to be found.
+
+    >>> from ci_theory._keys import key_for
+    >>> sorted(place.name for place in reached([key_for]))
+    ['key_for']
+    """
+    held = [one for part in parts for one in _held(part)]
+    todo = [one for one in held if isinstance(one, Definition)]
+    values = sorted(one for one in held if isinstance(one, str))
+    texts = {Definition("", None): repr(values)} if values else {}
+    for place in todo:
+        if _module(place.module) is None:
+            raise BadInput(f"module {place.module}: its source is not to be found")
+    roots = {"ci_theory", *(_root(place.module) for place in todo)}
+    while todo:
+        place = todo.pop()
+        if place in texts or place.module in _DECLARING or place == _MEASURED:
+            continue
+        statements = [_bare(statement) for statement in _statements(place)]
+        texts[place] = repr([_plain(statement) for statement in statements])
+        todo.append(Definition(place.module, _LOOSE))
+        for statement in statements:
+            for module, names in _uses(place.module, statement):
+                todo += _resolved(module, names, roots)
+    return {place: text for place, text in texts.items() if place.name != _LOOSE or text != "[]"}
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _held(part: Any) -> Iterator[Definition | str]:
+    """Yield where a part is defined, and what a partial function or a closure holds besides."""
+    if isinstance(part, functools.partial):
+        for one in (part.func, *part.args, *sorted(part.keywords.items())):
+            yield from _held(one)
+    elif inspect.ismethod(part):
+        yield from _held(part.__self__)
+        yield from _held(part.__func__)
+    elif inspect.isfunction(part) or inspect.isclass(part) or hasattr(part, "__wrapped__"):
+        inside = inspect.unwrap(part)
+        top = inside.__qualname__.partition(".")[0]
+        yield Definition(inside.__module__, top if top.isidentifier() else None)
+        for cell in getattr(inside, "__closure__", None) or ():
+            yield from _held(cell.cell_contents)
+    elif isinstance(part, (tuple, list)):
+        for one in part:
+            yield from _held(one)
+    elif callable(part):
+        yield from _held(type(part))
+        yield from _held(sorted(getattr(part, "__dict__", {}).items()))
+    else:
+        yield repr(part)
+
+
+def _statements(place: Definition) -> list[ast.stmt]:
+    """Return the statements of a definition, or of a whole module."""
+    module = _module(place.module)
+    assert module is not None
+    if place.name is not None:
+        return module.bound.get(place.name, [])
+    return list({id(s): s for bound in module.bound.values() for s in bound}.values())
+
+
+def _resolved(module: str, names: tuple[str, ...], roots: set[str]) -> list[Definition]:
+    """Return what a dotted name in a module stands for; nothing if it is none of ours."""
+    found = _module(module) if _root(module) in roots else None
+    if found is None:
+        return []
+    if not names:
+        return [Definition(module, None)]
+    first, rest = names[0], names[1:]
+    if first in found.bound:
+        return [Definition(module, first)]
+    if first in found.imported:
+        home, name = found.imported[first]
+        if (home, name) != (module, first):  # a package may import its own module so
+            return _resolved(home, rest if name is None else (name, *rest), roots)
+    if _module(f"{module}.{first}") is not None:
+        return _resolved(f"{module}.{first}", rest, roots)
+    return [Definition(module, None)] if "__getattr__" in found.bound else []
+
+
+def _uses(module: str, statement: ast.stmt) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield (module, dotted name) for everything global that a statement uses or imports."""
+    looked_up = _looked_up(ast.unparse(statement))
+    nodes = list(ast.walk(statement))
+    longer = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    known = _module(module)
+    assert known is not None
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for home, name in _imports(node, known.package).values():
+                yield home, () if name is None else (name,)
+        elif isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in longer:
+            names: list[str] = []
+            start: ast.expr = node
+            while isinstance(start, ast.Attribute):
+                names.append(start.attr)
+                start = start.value
+            if isinstance(start, ast.Name) and start.id in looked_up:
+                yield module, (start.id, *reversed(names))
+
+
+def _looked_up(text: str) -> set[str]:
+    """Return the names that a statement looks up at the top of its module."""
+    tables, names = [symtable.symtable(text, "statement", "exec")], set()
+    for table in tables:
+        tables += table.get_children()
+        top = table.get_type() == "module"
+        names |= {s.get_name() for s in table.get_symbols() if top or s.is_global()}
+    return names
+
+
+def _module(name: str) -> _Module | None:
+    """Read a module; None if there is no such module, or no source of it."""
+    found = _source(name)
+    return None if found is None else _parsed(*found)
+
+
+def _source(name: str) -> tuple[bytes, str] | None:
+    """Return a module's source and the package it lives in."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # the attribute of a module, or a session's __main__
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+    return Path(spec.origin).read_bytes(), package
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(source: bytes, package: str) -> _Module:
+    made = _Module(package, {}, {})
+    for statement in ast.parse(source).body:
+        names = _bound(statement)
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            made.imported.update(_imports(statement, package))
+            continue
+        if _stands_alone(statement):
+            continue  # a docstring
+        for nested in ast.walk(statement) if not names or _is_block(statement) else ():
+            if isinstance(nested, (ast.Import, ast.ImportFrom)):
+                made.imported.update(_imports(nested, package))
+        for name in names or {_LOOSE}:
+            made.bound.setdefault(name, []).append(statement)
+    return made
+
+
+def _is_block(statement: ast.stmt) -> bool:
+    return isinstance(statement, (ast.If, ast.Try, ast.With, ast.For, ast.While))
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a top-level statement binds and that no other can change."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)) or _is_block(statement):
+        nodes = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+        stored = {n.id for n in nodes if isinstance(n.ctx, ast.Store)}
+        inside = [n for n in ast.walk(statement) if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+        return stored | {n.name for n in inside}
+    return set()  # also `table[key] = value`: whoever uses the module has it
+
+
+def _imports(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str | None]]:
+    """Return name -> (module, name in it, or None for the module itself)."""
+    if isinstance(node, ast.ImportFrom):
+        dots = "." * node.level + (node.module or "")
+        home = importlib.util.resolve_name(dots, package)
+        return {alias.asname or alias.name: (home, alias.name) for alias in node.names}
+    bound: dict[str, tuple[str, str | None]] = {}
+    for alias in node.names:
+        first = alias.name if alias.asname else _root(alias.name)
+        bound[alias.asname or first] = (first, None)
+    return bound
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out what cannot change a number."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns, node.body = None, _undocumented(node.body)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        self.generic_visit(node)
+        node.body = _undocumented(node.body)
+        for field in (s.value for s in node.body if isinstance(s, ast.AnnAssign)):
+            if isinstance(field, ast.Call) and getattr(field.func, "id", "") in _FIELDS:
+                field.keywords = []
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return ast.copy_location(ast.Raise(exc=kind, cause=None), node)
+
+
+def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return a body without strings that stand alone."""
+    return [s for s in body if not _stands_alone(s)] or [ast.Pass()]
+
+
+def _stands_alone(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _bare(statement: ast.stmt) -> ast.stmt:
+    copy = ast.parse(ast.unparse(statement)).body[0]
+    return ast.fix_missing_locations(_Bare().visit(copy))
+
+
+def _plain(node: Any) -> Any:
+    """Return a syntax tree as nested tuples, the same on every version of Python."""
+    if isinstance(node, list):
+        return [_plain(one) for one in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    unused = ("ctx", "kind", "type_comment", "type_ignores")
+    fields = [(k, v) for k, v in ast.iter_fields(node) if k not in unused]
+    full = [(k, _plain(v)) for k, v in fields if v is not None and v != []]
+    return type(node).__name__, full
