@@ -135,10 +135,14 @@ def test_any_text_is_a_value_or_one_line(text):
 )
 def test_a_number_is_written_in_plain_digits(text):
     """Python reads underscores and the digits of every script; whoever typed them meant a word."""
+
+    def read(axis):
+        value = parse_value(text, axis)
+        return values_for(axis, value if isinstance(value, tuple) else (value,))
+
     for axis in (AXES["n"], AXES["noise"]):
-        with pytest.raises(BadInput, match="must be a|expected three numbers") as caught:
-            value = parse_value(text, axis)
-            values_for(axis, value if isinstance(value, tuple) else (value,))
+        with pytest.raises(BadInput, match=r"must be a|expected three numbers") as caught:
+            read(axis)
         assert "\n" not in str(caught.value)
     assert parse_value("a_٣", AXES["word"]) == "a_٣"
 
