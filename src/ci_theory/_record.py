@@ -22,7 +22,7 @@ import dataclasses
 import functools
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
@@ -34,6 +34,7 @@ from ci_theory._errors import BadInput, unknown
 _T = TypeVar("_T")
 
 _hints = functools.cache(get_type_hints)  # slow, and asked for at every point
+_BOUNDS = ("low", "high", "above", "choices")
 
 
 class Kind(Enum):
@@ -47,7 +48,13 @@ class Kind(Enum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Axis:
-    """A parameter as users see it: type, unit, default and the values it may take."""
+    """A parameter as users see it: type, unit, default and the values it may take.
+
+    Numbers lie in [low, high], or above ``above``; strings are among ``choices``.
+
+    Raises:
+        BadInput: a declaration that cannot be meant, such as a default outside its own bounds.
+    """
 
     name: str
     kind: Kind
@@ -59,6 +66,46 @@ class Axis:
     high: float | None = None
     above: float | None = None
     choices: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        flaw = self._flaw()
+        if flaw:
+            raise BadInput(f"field {self.name}: {flaw}")
+
+    def _flaw(self) -> str | None:
+        """Say in one line what is wrong with the declaration, or return None."""
+        bounds = {k: getattr(self, k) for k in ("low", "high", "above")}
+        bounds = {k: v for k, v in bounds.items() if v is not None}
+        if self.type not in (bool, int, float, str):
+            return f"its type is {self.type!r}: must be bool, int, float or str"
+        if not (isinstance(self.doc, str) and self.doc and isinstance(self.unit, str)):
+            return "doc must say in words what it is, and unit be a text"
+        if self.type is str and self.kind is not Kind.STATIC:
+            return f"a string cannot be {self.kind.value}: declare it static"
+        if self.type is not int and self.kind is Kind.SIZED:
+            return f"a count cannot be a {self.type.__name__}: sized fields are whole numbers"
+        if bounds and self.type not in (int, float):
+            return f"a {self.type.__name__} has no bounds ({', '.join(bounds)})"
+        for name, bound in bounds.items():
+            number = isinstance(bound, numbers.Real) and not isinstance(bound, bool)
+            if not (number and math.isfinite(bound)):
+                return f"{name} = {bound!r}: must be a finite number"
+        if self.low is not None and self.above is not None:
+            return "low and above are both given: keep one of them"
+        if self.low is not None and self.high is not None and self.low > self.high:
+            return f"low = {self.low} is beyond high = {self.high}"
+        if self.above is not None and self.high is not None and self.above >= self.high:
+            return f"nothing lies above {self.above} and up to high = {self.high}"
+        if self.choices is not None:
+            if self.type is not str:
+                return f"choices are for strings, not for a {self.type.__name__}"
+            listed = isinstance(self.choices, tuple) and self.choices != ()
+            words = listed and all(isinstance(word, str) for word in self.choices)
+            if not words or len(set(self.choices)) < len(self.choices):
+                return f"choices = {self.choices!r}: must be a tuple of different strings"
+        if self.default is dataclasses.MISSING:
+            return "it has no default"
+        return self.problem(self.default)
 
     def problem(self, value: Any) -> str | None:
         """Say in one line what is wrong with a value, or return None."""
@@ -148,7 +195,13 @@ def record(cls: type[_T]) -> type[_T]:
 
 @functools.cache
 def axes_of(cls: type) -> Mapping[str, Axis]:
-    """Map the dotted name of every declared field of a parameter record to its Axis."""
+    """Map the dotted name of every declared field of a parameter record to its Axis.
+
+    Raises:
+        BadInput: a field that is not declared as one, an unknown bound, or an impossible one.
+    """
+    if not dataclasses.is_dataclass(cls):
+        raise BadInput(f"{getattr(cls, '__name__', cls)} is not a record")
     hints = _hints(cls)
     found: dict[str, Axis] = {}
     for f in dataclasses.fields(cls):
@@ -158,6 +211,13 @@ def axes_of(cls: type) -> Mapping[str, Axis]:
                 found[dotted] = dataclasses.replace(axis, name=dotted)
         else:
             meta = dict(f.metadata)
+            if not isinstance(meta.get("kind"), Kind):
+                raise BadInput(
+                    f"field {f.name}: expected static(...), traced(...), sized(...), inner(...) "
+                    "or part(...)"
+                )
+            for key in meta.keys() - {"kind", "unit", "doc", *_BOUNDS}:
+                raise unknown("bound", key, _BOUNDS, where=f"field {f.name}")
             found[f.name] = Axis(name=f.name, type=hints[f.name], default=f.default, **meta)
     return MappingProxyType(found)
 
@@ -189,3 +249,50 @@ def flatten(params: Any) -> dict[str, Any]:
         else:
             flat[f.name] = value
     return flat
+
+
+def hiding(params: _T, hidden: Mapping[str, str]) -> _T:
+    """Return a record of which some fields refuse to be read.
+
+    Args:
+        params: the record.
+        hidden: dotted name -> what to tell whoever reads that field.
+
+    Returns:
+        An instance of a class derived from the record's: whatever it can do, it does without the
+        hidden fields, or raises ``BadInput``.
+
+    >>> @record
+    ... class Params:
+    ...     p: int = static(100, doc="parameters")
+    ...     n: int = sized(200, doc="rows")
+    >>> hiding(Params(), {"n": "n is not known here"}).n
+    Traceback (most recent call last):
+        ...
+    ci_theory._errors.BadInput: n is not known here
+    """
+    if not hidden:
+        return params
+    own = {name: told for name, told in hidden.items() if "." not in name}
+    view = object.__new__(_without(type(params), tuple(sorted(own.items()))))
+    for f in dataclasses.fields(params):  # type: ignore[arg-type]
+        if f.name not in own:
+            value, prefix = getattr(params, f.name), f.name + "."
+            if dataclasses.is_dataclass(value):
+                inside = {k[len(prefix) :]: v for k, v in hidden.items() if k.startswith(prefix)}
+                value = hiding(value, inside)
+            object.__setattr__(view, f.name, value)
+    return view
+
+
+@functools.lru_cache(maxsize=256)
+def _without(cls: type[_T], hidden: tuple[tuple[str, str], ...]) -> type[_T]:
+    """Derive a class in which the hidden names are properties that raise."""
+
+    def refusing(told: str) -> Callable[[Any], Any]:
+        def read(self: Any) -> Any:
+            raise BadInput(told)
+
+        return read
+
+    return type(cls.__name__, (cls,), {name: property(refusing(told)) for name, told in hidden})

@@ -60,10 +60,10 @@ def prediction(measure, evaluate, *decoys):
         name=measure,
         measure=measure,
         evaluate=evaluate,
-        statement="",
-        scope="",
+        statement="as written",
+        scope="everywhere",
         order="exact",
-        source="",
+        source="derived here",
         decoys=decoys,
     )
 

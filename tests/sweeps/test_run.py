@@ -13,8 +13,8 @@ import sweep_driver
 
 from ci_theory import BadInput, Status
 from ci_theory._keys import key_for, point_hash
-from ci_theory._record import build, record
-from ci_theory.phenomena import load, measured
+from ci_theory._record import build
+from ci_theory.phenomena import load
 from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run
 from ci_theory.sweeps.engines import Job, LocalEngine, compute_job
 from ci_theory.sweeps.program import Programs
@@ -210,18 +210,6 @@ def test_single_precision_runs_and_says_so(tmp_path):
     values = found["size"].values
     np.testing.assert_array_equal(values, values.astype(np.float32))
     assert found.attrs["missing"] == 0
-
-
-def test_a_measure_may_not_have_the_name_of_an_axis(monkeypatch):
-    gram = load("sweep_toys.gram")
-
-    @record
-    class Measures:
-        n: float = measured(unit="1", doc="taken")
-
-    monkeypatch.setattr("sweep_toys.gram.PHENOMENON", dataclasses.replace(gram, measures=Measures))
-    with pytest.raises(TypeError, match="measures need other names: n"):
-        make_plan(GRAM)
 
 
 def test_a_wrong_shape_from_a_simulation_is_named(tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -126,3 +128,30 @@ def test_any_text_is_a_value_or_one_line(text):
     except BadInput as told:
         message = str(told)
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "text", ["1_000", "1_0.5", "١٢", "１２", "٣.٥", "1e1_0", "1,٢", "lin(1,2,٣)", "lin(1_0,20,3)"]
+)
+def test_a_number_is_written_in_plain_digits(text):
+    """Python reads underscores and the digits of every script; whoever typed them meant a word."""
+
+    def read(axis):
+        value = parse_value(text, axis)
+        return values_for(axis, value if isinstance(value, tuple) else (value,))
+
+    for axis in (AXES["n"], AXES["noise"]):
+        with pytest.raises(BadInput, match=r"must be a|expected three numbers") as caught:
+            read(axis)
+        assert "\n" not in str(caught.value)
+    assert parse_value("a_٣", AXES["word"]) == "a_٣"
+
+
+def test_a_long_list_is_checked_in_one_pass():
+    """80 000 values took two minutes: every one was sought among all before it."""
+    values = [0.5 * i for i in range(80_000)]
+    began = time.process_time()
+    assert values_for(AXES["noise"], values) == tuple(values)
+    with pytest.raises(BadInput, match=r"noise has the value 39999\.5 twice"):
+        values_for(AXES["noise"], [*values, 39999.5])
+    assert time.process_time() - began < 10

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._errors import BadInput, unknown
-from ci_theory._record import Axis, Kind, axes_of, build
+from ci_theory._record import Axis, Kind, axes_of, build, hiding
 from ci_theory._types import Array, Key
+from ci_theory.phenomena import _contract
 
 
 class Estimate(NamedTuple):
@@ -68,6 +69,19 @@ class Locator(Protocol):
         """Locate in y (t,) or, with an interval over replicates, y (r, t)."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """A closed form of a place on an axis: it cannot read where on that axis it is asked."""
+
+    name: str
+    axis: str
+    form: Callable[[Any], float]
+
+    def __call__(self, params: Any) -> float:
+        told = f"break {self.name}: closed_form reads {self.axis}, the axis of which it is a place"
+        return self.form(hiding(params, {self.axis: told}))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Break:
     """A break point: where to look (axis, measure), how, and its closed form if it has one.
@@ -75,6 +89,9 @@ class Break:
     ``closed_form(params)`` gives the place on the axis from the other parameters (plain Python
     numbers), NaN where it says nothing; ``statement`` is that formula in a line. Of the axes in
     ``last`` only the last value is looked at: where training ended, say.
+
+    Raises:
+        BadInput: when evaluated, a closed form that reads the axis whose place it is to give.
     """
 
     name: str
@@ -84,6 +101,12 @@ class Break:
     statement: str = ""
     closed_form: Callable[[Any], float] | None = None
     last: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        form = self.closed_form
+        if form is not None:
+            bare = form.form if isinstance(form, _Place) else form  # of a break that was replaced
+            object.__setattr__(self, "closed_form", _Place(self.name, self.axis, bare))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,12 +147,15 @@ class Phenomenon:
             scalars, inner ones vectors (m,). ``capacity[name]`` is the array length (int) for a
             sized field, at least its value. Every measure returned has shape (m,), or () if the
             phenomenon has no inner field.
-        world: host-side (numpy) preparation for the predictions, from the static fields only;
-            a pytree of arrays whose shapes take few values, or None.
+        world: host-side (numpy) preparation for the predictions, from the static fields only
+            (others refuse to be read); a pytree of arrays whose shapes take few values, or None.
         shared: ``shared(params, world)``: what the predictions and decoys of a point have in
             common. It is evaluated once and given to them in place of the world.
         rule: cross-field check of one point (plain numbers): a one-line problem, or None.
         stages: the parts of which ``simulate`` is the whole, if a run may take minutes.
+
+    Raises:
+        BadInput: a declaration that does not hold together, see ``_contract``.
     """
 
     name: str
@@ -146,6 +172,9 @@ class Phenomenon:
     shared: Callable[[Any, Any], Any] = lambda params, world: world
     rule: Callable[[Any], str | None] = lambda params: None
     stages: Stages | None = None
+
+    def __post_init__(self) -> None:
+        _contract.check(self)
 
     @property
     def axes(self) -> Mapping[str, Axis]:
@@ -177,6 +206,18 @@ class Phenomenon:
         if problem:
             raise BadInput(f"{self.name}: {problem}")
         return full
+
+    def prepared(self, point: Mapping[str, Any]) -> Any:
+        """Return the world of a complete point.
+
+        Raises:
+            BadInput: ``world`` reads a field that differs between the points that share it.
+        """
+        told = f"{self.name}: world reads {{}}, which is not static: points that share a world "
+        told += "differ in it; read it in evaluate or shared, or declare it static"
+        others = [name for name, axis in self.axes.items() if axis.kind is not Kind.STATIC]
+        hidden = {name: told.format(name) for name in others}
+        return self.world(hiding(build(self.params, point), hidden))
 
 
 def measured(*, unit: str, doc: str) -> Any:

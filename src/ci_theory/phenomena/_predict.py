@@ -12,6 +12,9 @@ from ci_theory._record import build
 from ci_theory._types import cpu, needs_float64
 from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, statics
 
+_MOST_POINTS = 256  # at a time; up to half a megabyte each at the defaults
+_MOST_NUMBERS = 2**22  # of the world, once for every point at a time
+
 
 class Predicted(NamedTuple):
     """One prediction on N points: the estimate, arrays (N,), and each decoy's values (N,)."""
@@ -31,10 +34,13 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Pred
 
     Returns:
         prediction name -> ``Predicted``. A point whose value is not finite has status
-        NOT_FINITE and is not valid; nothing is raised for it.
+        NOT_FINITE; it is not valid, nor is one without a finite slack. Nothing is raised for it.
 
     Raises:
-        BadInput: an unknown name, a bad value, or arrays of different lengths.
+        BadInput: an unknown name, a bad value, arrays of different lengths, or a prediction
+            that returns something else than an ``Estimate`` of numbers.
+
+    Memory: some hundred megabytes, however many points.
     """
     lengths = {len(v) for v in points.values() if np.ndim(v)}
     if len(lengths) > 1:
@@ -61,7 +67,7 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Pred
     with cpu():
         for members in groups.values():
             group = [rows[i] for i in members]
-            world = phenomenon.world(build(phenomenon.params, group[0]))
+            world = phenomenon.prepared(group[0])
             for name, (value, wrong) in _batch(phenomenon, group, world).items():
                 for target, source in zip(results[name].estimate, value, strict=True):
                     target[members] = source
@@ -71,7 +77,8 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Pred
     for found in results.values():
         lost = ~np.isfinite(found.estimate.value) & (found.estimate.status == Status.OK)
         found.estimate.status[lost] = Status.NOT_FINITE
-        found.estimate.valid[:] &= found.estimate.status == Status.OK
+        bounded = np.isfinite(found.estimate.slack) & (found.estimate.slack >= 0)
+        found.estimate.valid[:] &= (found.estimate.status == Status.OK) & bounded
     return results
 
 
@@ -88,12 +95,27 @@ def _split(rows: list[dict[str, Any]]) -> tuple[tuple, dict[str, np.ndarray]]:
 
 
 def _batch(phenomenon: Phenomenon, group: list[dict[str, Any]], world: Any) -> Any:
+    """Evaluate points that share their static values, some at a time: memory stays bounded."""
     words, numbers = _split(group)
+    program = _compiled(phenomenon, words)
     size = len(group)
-    padded = 1 << (size - 1).bit_length()  # few batch shapes, so few compilations
-    batch = {k: np.concatenate([v, np.full(padded - size, v[-1])]) for k, v in numbers.items()}
-    out = _compiled(phenomenon, words)(batch, world)
-    return jax.tree.map(lambda a: np.broadcast_to(np.asarray(a), (padded,))[:size], out)
+    most = min(1 << (size - 1).bit_length(), _at_a_time(world))  # few shapes, few compilations
+    done = []
+    for start in range(0, size, most):
+        here = {k: v[start : start + most] for k, v in numbers.items()}
+        count = min(most, size - start)
+        padded = {k: np.concatenate([v, np.full(most - count, v[-1])]) for k, v in here.items()}
+        out = program(padded, world)
+        done.append(
+            jax.tree.map(lambda a, n=count: np.broadcast_to(np.asarray(a), (most,))[:n], out)
+        )
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *done)
+
+
+def _at_a_time(world: Any) -> int:
+    """Return how many points go at a time, a power of two: each holds arrays like the world's."""
+    numbers = sum(np.size(leaf) for leaf in jax.tree.leaves(world))
+    return 1 << max(min(_MOST_POINTS, _MOST_NUMBERS // max(numbers, 1)), 1).bit_length() - 1
 
 
 @lru_cache(maxsize=64)
@@ -103,12 +125,27 @@ def _compiled(phenomenon: Phenomenon, words: tuple) -> Any:
     def one(numbers: dict[str, Any], world: Any) -> dict[str, tuple[Estimate, dict[str, Any]]]:
         params: Any = build(phenomenon.params, {**numbers, **dict(words)})
         world = phenomenon.shared(params, world)
-        return {
-            form.name: (
-                form.evaluate(params, world),
-                {decoy.name: decoy.evaluate(params, world) for decoy in form.decoys},
-            )
-            for form in phenomenon.predictions
-        }
+        found = {}
+        for form in phenomenon.predictions:
+            where = f"{phenomenon.name}: prediction {form.name}"
+            estimate = form.evaluate(params, world)
+            if not isinstance(estimate, Estimate):
+                kind = type(estimate).__name__
+                raise BadInput(f"{where}: evaluate returns {kind}, expected an Estimate")
+            for entry, value in estimate._asdict().items():
+                _scalar(f"{where}: {entry}", value)
+            decoys = {decoy.name: decoy.evaluate(params, world) for decoy in form.decoys}
+            for name, value in decoys.items():
+                _scalar(f"{where}: decoy {name}", value)
+            found[form.name] = (estimate, decoys)
+        return found
 
     return jax.jit(jax.vmap(one, in_axes=(0, None)))
+
+
+def _scalar(what: str, value: Any) -> None:
+    """Check, while a prediction is traced, that it returned one number."""
+    if not isinstance(value, bool | int | float | np.generic | np.ndarray | jax.Array):
+        raise BadInput(f"{what} is {type(value).__name__}, expected one number")
+    if np.shape(value) != ():
+        raise BadInput(f"{what} has shape {np.shape(value)}, expected one number")

@@ -54,8 +54,10 @@ class Params:
     slow_share: float = traced(
         5 / 6, low=0, high=1, unit="", doc="share of the signal on the slow block"
     )
-    alpha: float = static(1.5, above=0, doc="decay exponent of a power law's variances")
-    beta: float = static(1.5, above=0, doc="decay exponent of the signal on a power law's modes")
+    alpha: float = static(1.5, above=0, high=20, doc="decay exponent of a power law's variances")
+    beta: float = static(
+        1.5, above=0, high=20, doc="decay exponent of the signal on a power law's modes"
+    )
 
 
 @record

@@ -29,7 +29,7 @@ class Params:
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="within-class covariance, see `model`"
     )
-    alpha: float = static(1.5, above=0, doc="decay exponent of the power-law spectrum")
+    alpha: float = static(1.5, above=0, high=20, doc="decay exponent of the power-law spectrum")
     separation: float = traced(
         1.0, low=0, unit="input²", doc="|mu|²: squared half distance of the class means"
     )

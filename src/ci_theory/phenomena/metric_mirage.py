@@ -24,6 +24,8 @@ from ci_theory.theory.known_sequences import LONGEST, Octaves, all_known, octave
 FEWEST = 1.0
 """Sequences of a kind to be expected in a test set: with fewer, means of runs are not normal."""
 
+_LARGEST = 700.0  # logarithms beyond it are no numbers of draws: their exponential overflows
+
 
 @record
 class Params:
@@ -230,45 +232,50 @@ def _clean(form: Any) -> Decoy:
 
 
 def _power(params: Params) -> tuple[float, float, float]:
-    """Scale A and exponent b of the missing mass A m^-b, and distinct draws per draw."""
+    """Logarithm of the scale A and exponent b of the missing mass A m^-b; distinct draws a draw."""
     alpha, b = params.exponent, 1 - 1 / params.exponent
     first = float(zipf.frequencies(int(params.vocabulary), float(alpha))[0])
     copies = params.repeated_fraction * (1 - 1 / params.repeats)
-    return first ** (1 / alpha) / alpha * math.gamma(b), b, 1 - copies
+    return math.log(first) / alpha - math.log(alpha) + math.lgamma(b), b, 1 - copies
+
+
+def _draws(log_draws: float) -> float:
+    return math.exp(log_draws) if log_draws < _LARGEST else math.inf
 
 
 def half_point(params: Params) -> float:
     """Draws at which half of the sequences are right by the power law; NaN where none are."""
-    if params.exponent <= 1:
+    if params.exponent <= 1 or params.contamination >= 0.5:
         return math.nan
-    scale, b, kept = _power(params)
+    log_scale, b, kept = _power(params)
     p = zipf.frequencies(int(params.vocabulary), float(params.exponent))
     best = float(_whole(p, octaves(int(params.vocabulary)), jnp.inf, params))
-    level = (0.5 - params.contamination) / (1 - params.contamination)
-
-    def draws(level: float) -> float:
-        error = float(metrics.error_at(level / best, params.length))
-        return (scale / error) ** (1 / b)
-
     if params.leak == 0:
-        return draws(level) / kept if 0 < level < best else math.nan
+        level = (0.5 - params.contamination) / (1 - params.contamination)
+        if level >= best:
+            return math.nan
+        error = float(metrics.error_at(level / best, params.length))
+        return _draws((log_scale - math.log(error)) / b) / kept
 
     def surplus(log_m: float) -> float:
         share = metrics.leaked_share(params.contamination, params.leak, math.exp(log_m))
-        known = max(1 - scale * math.exp(-b * log_m), 0.0) ** params.length
+        known = max(1 - math.exp(log_scale - b * log_m), 0.0) ** params.length
         return float(share) + (1 - float(share)) * best * known - 0.5
 
-    if params.contamination >= 0.5:
-        return math.nan
-    return math.exp(brentq(surplus, 0.0, math.log(math.log(2) / params.leak) + 1)) / kept
+    # After e log 2 / leak draws more than half has leaked: the half point comes before.
+    last = min(math.log(math.log(2)) - math.log(params.leak) + 1, _LARGEST)
+    if surplus(0.0) >= 0 or surplus(last) <= 0:
+        return math.nan  # right from the first draw on, or not within any number of draws
+    return math.exp(brentq(surplus, 0.0, last)) / kept
 
 
 def floor_point(params: Params) -> float:
     """Draws at which new items and wrong answers cost the same; NaN without wrong answers."""
     if params.exponent <= 1 or params.noise in (0, 1) or params.leak > 0:
         return math.nan
-    scale, b, kept = _power(params)
-    return (scale * (1 - params.noise) / params.noise) ** (1 / b) / kept
+    log_scale, b, kept = _power(params)
+    odds = math.log1p(-params.noise) - math.log(params.noise)
+    return _draws((log_scale + odds) / b) / kept
 
 
 def _rule(params: Params) -> str | None:

@@ -28,7 +28,7 @@ class Params:
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="covariance of the inputs, see `model`"
     )
-    alpha: float = static(1.5, above=0, doc="decay exponent of the power-law spectrum")
+    alpha: float = static(1.5, above=0, high=20, doc="decay exponent of the power-law spectrum")
     ridge: float = inner(0.0, low=0, unit="rows·input²", doc="total ridge")
     noise: float = inner(0.25, low=0, unit="label²", doc="label-noise variance")
     signal: float = traced(1.0, low=0, unit="(label/input)²", doc="squared norm of the target")

@@ -34,8 +34,10 @@ class Params:
 
     width: int = static(40, low=1, high=1000, unit="features", doc="features = parameters")
     inputs: int = static(200, low=2, high=4000, unit="inputs", doc="input dimension")
-    alpha: float = static(1.0, above=0, doc="standard deviations of the inputs fall as j^-alpha")
-    beta: float = static(0.4, low=0, doc="target weights fall as j^-beta")
+    alpha: float = static(
+        1.0, above=0, high=20, doc="standard deviations of the inputs fall as j^-alpha"
+    )
+    beta: float = static(0.4, low=0, high=20, doc="target weights fall as j^-beta")
     draw: int = static(
         1, low=0, doc="which draw of the features; 0: every run draws its own, see `model`"
     )

@@ -8,6 +8,7 @@ Range(1.0, 10.0, 100.0)
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -121,6 +122,8 @@ def _scalar(text: str, where: str) -> Any:
         raise BadInput(f"{where}: a value is missing")
     if text in ("true", "false"):
         return text == "true"
+    if "_" in text or not text.isascii():  # Python reads 1_000 and the digits of every script
+        return text
     for kind in (int, float):
         try:
             return kind(text)
@@ -164,6 +167,6 @@ def values_for(axis: Axis, values: Any) -> tuple:
             raise BadInput(f"{axis.name} = {value}: too large")
         made.append(axis.type(value))
     if len(set(made)) < len(made):
-        twice = next(v for i, v in enumerate(made) if v in made[:i])
+        twice, _ = Counter(made).most_common(1)[0]
         raise BadInput(f"axis {axis.name} has the value {twice!r} twice")
     return tuple(made)

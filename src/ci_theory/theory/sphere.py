@@ -179,7 +179,8 @@ def sphere_spectrum(
     (0.0333..., 30.0, 2.0)
     """
     xi, rest = coefficients(activation, d)
-    count = np.array([float(levels(d, degree)) for degree in range(DEGREES)])
+    # of a large sphere the modes of a level exceed every float
+    count = np.array([float(min(levels(d, degree), 10**19)) for degree in range(DEGREES)])
     power = np.zeros(DEGREES)
     power[1], power[2] = linear, quadratic
     kept = (xi != 0) & (count <= _CROWDED)

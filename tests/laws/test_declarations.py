@@ -1,0 +1,302 @@
+"""Declarations are checked where they are made: one line that names the phenomenon and the flaw."""
+
+import dataclasses
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory._record import axes_of, hiding, inner, part, record, sized, static, traced
+from ci_theory.cli import main
+from ci_theory.locate import Peak
+from ci_theory.phenomena import (
+    Break,
+    Decoy,
+    Estimate,
+    Phenomenon,
+    Prediction,
+    Stages,
+    measured,
+    predict,
+)
+
+
+@record
+class Up:
+    noise: float = traced(0.5, low=0, doc="upstream noise")
+
+
+@record
+class Params:
+    n: int = sized(10, low=1, doc="rows")
+    p: int = static(3, low=1, doc="columns")
+    kind: str = static("a", choices=("a", "b"), doc="a word")
+    step: int = inner(5, low=0, doc="steps")
+    time: float = inner(1.0, above=0, high=9, doc="time")
+    noise: float = traced(0.1, low=0, doc="noise")
+    up: Up = part(Up)
+
+
+@record
+class Measures:
+    error: float = measured(unit="1", doc="an error")
+    kept: float = measured(unit="1", doc="what is kept")
+
+
+DECOY = Decoy(name="doubled", why="twice", evaluate=lambda params, world: 2.0 * params.noise)
+PREDICTION = Prediction(
+    name="error",
+    measure="error",
+    evaluate=lambda params, world: Estimate(params.noise / params.n, 0.0, True, 0),
+    statement="noise / n",
+    scope="everywhere",
+    order="exact",
+    source="derived here",
+    decoys=(DECOY,),
+)
+BREAK = Break(
+    name="peak",
+    axis="n",
+    measure="error",
+    locator=Peak(),
+    closed_form=lambda params: float(params.p),
+    last=("time",),
+)
+STAGES = Stages(
+    axis="step",
+    begin=lambda key, params, capacity: None,
+    advance=lambda key, params, capacity, state, since, until: state,
+    finish=lambda key, params, capacity, state: None,
+)
+TOY = Phenomenon(
+    name="a toy",
+    title="A toy",
+    claims=(1,),
+    question="Is it checked?",
+    model="noise / n",
+    params=Params,
+    measures=Measures,
+    simulate=lambda key, params, capacity: None,
+    predictions=(PREDICTION,),
+    breaks=(BREAK,),
+    stages=STAGES,
+)
+changed = functools.partial(dataclasses.replace, TOY)
+
+
+def made(**change):
+    return changed(predictions=(dataclasses.replace(PREDICTION, **change),))
+
+
+def broken(**change):
+    return changed(breaks=(dataclasses.replace(BREAK, **change),))
+
+
+def staged(**change):
+    return changed(stages=dataclasses.replace(STAGES, **change))
+
+
+def decoyed(**change):
+    return made(decoys=(dataclasses.replace(DECOY, **change),))
+
+
+def fields(**declared):
+    """Return the toy with other fields than its own, which its breaks and stages do not ask for."""
+    types = {name: type(field.default) for name, field in declared.items()}
+    params = record(type("Params", (), {**declared, "__annotations__": types}))
+    return changed(params=params, breaks=(), stages=None)
+
+
+def measures(**declared):
+    types = dict.fromkeys(declared, float)
+    kind = record(type("Measures", (), {**declared, "__annotations__": types}))
+    return changed(measures=kind, predictions=(), breaks=())
+
+
+WRONG = [
+    (lambda: changed(name=""), "a phenomenon's name is '': must be a text"),
+    (lambda: changed(claims=(26,)), "claim 26: must be a number in 1..25"),
+    (lambda: changed(claims=(True,)), "claim True: must be a number in 1..25"),
+    (lambda: changed(params=dict), "dict is not a record"),
+    (lambda: changed(measures=dict), "measures are not a record"),
+    (lambda: made(measure="keept"), "unknown measure 'keept' in prediction error: did you mean 'k"),
+    (lambda: made(statement=" "), "prediction error: statement says nothing"),
+    (lambda: made(scope=""), "prediction error: scope says nothing"),
+    (lambda: made(order=""), "prediction error: order says nothing"),
+    (lambda: made(source=""), "prediction error: source says nothing"),
+    (lambda: made(name=""), "a prediction's name is ''"),
+    (lambda: made(evaluate=lambda params: 0.0), "prediction error: evaluate(params) is called"),
+    (lambda: made(decoys=DECOY), "prediction error: decoys: expected a tuple"),
+    (lambda: made(decoys=(DECOY, DECOY)), "prediction error: decoy doubled is there twice"),
+    (lambda: decoyed(evaluate=lambda a, b, c: 0.0), "evaluate of decoy doubled(a, b, c) is called"),
+    (lambda: decoyed(evaluate=None), "evaluate of decoy doubled: must be a function"),
+    (lambda: changed(predictions=(PREDICTION, PREDICTION)), "prediction error is there twice"),
+    (lambda: changed(predictions=[PREDICTION]), "predictions: expected a tuple"),
+    (lambda: changed(breaks=(BREAK, BREAK)), "break peak is there twice"),
+    (lambda: broken(axis="m"), "unknown axis 'm' in break peak"),
+    (lambda: broken(axis="kind"), "break peak: axis kind is no number"),
+    (lambda: broken(measure="eror"), "unknown measure 'eror' in break peak: did you mean 'error'"),
+    (lambda: broken(last=("tim",)), "unknown axis 'tim' in break peak: last: did you mean 'time'"),
+    (lambda: broken(last=("n",)), "unknown axis 'n' in break peak: last"),
+    (lambda: broken(last="time"), "break peak: last = 'time': must be a tuple"),
+    (lambda: broken(locator=Params), "break peak: locate: must be a function"),
+    (lambda: broken(closed_form=lambda: 0.0), "break peak: closed_form() is called with (params)"),
+    (lambda: changed(simulate=lambda key, params: None), "simulate(key, params) is called with"),
+    (lambda: changed(world=lambda: None), "world() is called with (params)"),
+    (lambda: changed(shared=lambda params: None), "shared(params) is called with (params, world)"),
+    (lambda: changed(rule=lambda: None), "rule() is called with (params)"),
+    (lambda: changed(rule=lambda params: 1 / 0), "rule raises ZeroDivisionError at the defaults"),
+    (lambda: changed(rule=lambda params: False), "rule returns False at the defaults"),
+    (lambda: staged(axis="time"), "unknown whole-number inner field 'time' in stages"),
+    (lambda: staged(axis="n"), "unknown whole-number inner field 'n' in stages"),
+    (lambda: staged(begin=lambda key: None), "stages: begin(key) is called with"),
+    (lambda: staged(advance=lambda key: None), "stages: advance(key) is called with"),
+    (lambda: staged(finish=lambda key: None), "stages: finish(key) is called with"),
+    (lambda: measures(), "it has no measures"),
+    (lambda: measures(up=measured(unit="", doc="d")), "measure up: expected measured(unit"),
+    (lambda: measures(up=dataclasses.field(default=0.0)), "measure up: expected measured(unit"),
+    (
+        lambda: measures(n=measured(unit="1", doc="d")),
+        "measure n needs another name: this one is",
+    ),
+    (lambda: measures(about=measured(unit="1", doc="d")), "measure about needs another name: this"),
+    (lambda: fields(status=traced(1.0, doc="d")), "field status needs another name"),
+    (lambda: fields(x=traced(1.0, hgih=2, doc="d")), "unknown bound 'hgih' in field x: did you"),
+    (lambda: fields(x=traced(1.0, low=3, high=2, doc="d")), "field x: low = 3 is beyond high = 2"),
+    (lambda: fields(x=static(1.0, low=0, above=0, doc="d")), "field x: low and above are both"),
+    (lambda: fields(x=static(1.0, above=2, high=2, doc="d")), "field x: nothing lies above 2"),
+    (lambda: fields(x=static("a", low=0, doc="d")), "field x: a str has no bounds (low)"),
+    (lambda: fields(x=static(True, high=1, doc="d")), "field x: a bool has no bounds (high)"),
+    (
+        lambda: fields(x=static(1.0, low="0", doc="d")),
+        "field x: low = '0': must be a finite",
+    ),
+    (lambda: fields(x=static(1, choices=(1, 2), doc="d")), "field x: choices are for strings"),
+    (lambda: fields(x=static("a", choices="abc", doc="d")), "field x: choices = 'abc': must be a"),
+    (lambda: fields(x=inner(5.0, high=2, doc="d")), "field x: x = 5.0: must be <= 2"),
+    (lambda: fields(x=static("c", choices=("a", "b"), doc="d")), "field x: unknown value of x 'c'"),
+    (lambda: fields(x=traced(1.0, doc="")), "field x: doc must say in words"),
+    (lambda: fields(x=traced((1, 2), doc="d")), "field x: its type is <class 'tuple'>: must be"),
+    (lambda: fields(x=traced("a", doc="d")), "field x: a string cannot be traced"),
+    (lambda: fields(x=sized(1.5, doc="d")), "field x: a count cannot be a float"),
+    (lambda: fields(x=dataclasses.field(default=1.0)), "field x: expected static(...), traced"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), WRONG, ids=[says for _, says in WRONG])
+def test_a_wrong_declaration_is_refused_in_one_line(make, says):
+    with pytest.raises(BadInput) as caught:
+        make()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(("phenomenon 'a toy': ", "a phenomenon's name"))
+
+
+def test_functions_of_every_kind_pass():
+    def evaluate(params, world, factor):
+        return Estimate(factor * params.noise, 0.0, True, 0)
+
+    class Called:
+        def __call__(self, params, world=None):
+            return params.noise
+
+    found = made(
+        evaluate=functools.partial(evaluate, factor=3.0),
+        decoys=(
+            dataclasses.replace(DECOY, name="any", evaluate=lambda *given: given[0].noise),
+            dataclasses.replace(DECOY, name="called", evaluate=Called()),
+            dataclasses.replace(DECOY, name="ufunc", evaluate=np.add),
+            dataclasses.replace(DECOY, name="in C", evaluate=max),
+        ),
+    )
+    assert len(found.predictions[0].decoys) == 4
+
+
+@pytest.mark.parametrize(
+    ("estimate", "says"),
+    [
+        (0.5, "prediction error: evaluate returns float, expected an Estimate"),
+        (Estimate(jnp.zeros(2), 0.0, True, 0), "error: value has shape (2,), expected one number"),
+        (Estimate(0.0, jnp.zeros(1), True, 0), "error: slack has shape (1,), expected one number"),
+        (Estimate(0.0, 0.0, np.array([True]), 0), "error: valid has shape (1,)"),
+        (Estimate(0.0, 0.0, True, None), "error: status is NoneType, expected one number"),
+    ],
+)
+def test_a_prediction_is_one_number(estimate, says):
+    with pytest.raises(BadInput) as caught:
+        predict(made(evaluate=lambda params, world: estimate), {})
+    assert str(caught.value).startswith("a toy: prediction ")
+    assert says in str(caught.value)
+
+
+def test_a_decoy_is_one_number():
+    with pytest.raises(BadInput, match=r"a toy: prediction error: decoy doubled has shape \(3,\)"):
+        predict(decoyed(evaluate=lambda params, world: jnp.ones(3)), {})
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [(lambda p: p.noise, "noise"), (lambda p: p.up.noise, "up.noise"), (lambda p: p.n, "n")],
+)
+def test_a_world_sees_static_fields_only(read, name):
+    """Else the value of one point would be used for all that share its static fields."""
+    with pytest.raises(BadInput, match=rf"a toy: world reads {name}, which is not static"):
+        predict(changed(world=lambda params: np.asarray(float(read(params)))), {"noise": [1, 2]})
+
+
+def test_a_world_is_given_the_static_fields():
+    seen = []
+    toy = changed(world=lambda params: seen.append((params.p, params.kind, type(params.up))))
+    predict(toy, {"p": [4, 5], "kind": ["b", "a"]})
+    assert [one[:2] for one in seen] == [(4, "b"), (5, "a")]
+    assert all(issubclass(one[2], Up) for one in seen)
+
+
+def test_a_closed_form_does_not_know_where_on_its_axis_it_is_asked():
+    circular = broken(closed_form=lambda params: float(params.n)).breaks[0]
+    with pytest.raises(BadInput, match="break peak: closed_form reads n, the axis of which it is"):
+        circular.closed_form(Params())
+    inside = broken(axis="up.noise", closed_form=lambda params: params.up.noise).breaks[0]
+    with pytest.raises(BadInput, match=r"closed_form reads up\.noise"):
+        inside.closed_form(Params())
+    other = dataclasses.replace(circular, axis="p")  # n may be read there
+    assert other.closed_form(Params(n=7)) == 7
+    assert BREAK.closed_form(Params(p=4)) == 4
+
+
+def test_what_is_hidden_cannot_be_reached_and_the_rest_can():
+    params = Params(n=3, up=Up(noise=2.0))
+    view = hiding(params, {"n": "no n", "up.noise": "no noise"})
+    assert isinstance(view, Params)
+    assert (view.p, view.noise) == (params.p, params.noise)
+    for read in (lambda: view.n, lambda: getattr(view, "n", 1), lambda: view.up.noise):
+        with pytest.raises(BadInput, match="no n"):
+            read()
+    assert params.n == 3
+    assert hiding(params, {}) is params
+
+
+def test_axes_can_be_asked_of_a_record_alone():
+    with pytest.raises(BadInput, match="int is not a record"):
+        axes_of(int)
+
+
+def test_a_wrong_module_is_one_line_and_exit_2(tmp_path, monkeypatch, capsys):
+    """Before, the prediction was dropped, and `check` said AGREES of what was left."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "__init__.py").touch()
+    (tmp_path / "outside" / "misspelt.py").write_text(
+        "import dataclasses\n"
+        "from ci_theory.phenomena.zipf_learning import PHENOMENON as ZIPF\n"
+        "wrong = dataclasses.replace(ZIPF.predictions[0], measure='eror')\n"
+        "PHENOMENON = dataclasses.replace(ZIPF, name='misspelt', predictions=(wrong,))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for command in ("predict", "show"):
+        assert main([command, "outside.misspelt"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "phenomenon 'misspelt': unknown measure 'eror' in prediction error" in err
+        assert err.count("\n") == 1
