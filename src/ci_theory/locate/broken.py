@@ -18,6 +18,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+DEEPEST = 4
+"""Breaks that a form has at most."""
+
 FAINT = 12.0
 """A floor e^-12 of the lowest value is no floor."""
 
@@ -179,6 +182,14 @@ class Form(NamedTuple):
         width = -np.log(np.abs(steep))
         one = np.stack([-end, place, width], axis=-1)
         return np.clip(np.concatenate([head, one], axis=-1), low, high)
+
+    def levelled(self, theta: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Replace the last break by a floor where the curve ends: roughly, where it is flat there.
+
+        Rows (..., p) become rows of the form before this one; the inverse of ``nested``.
+        """
+        theta = self.sorted(theta)
+        return np.concatenate([theta[..., :-3], self.value(theta, u[-1:])], axis=-1)
 
 
 def _break(theta: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
