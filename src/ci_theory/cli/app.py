@@ -232,16 +232,42 @@ def locate(store: Stored, as_json: Json = False) -> None:
 
 @_command
 def fit_breaks(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="your own curve")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="your own curve: separated text, also .gz; - is standard input"
+        ),
+    ],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COL", help="column of x: name or number [1]")
     ] = None,
     y: Annotated[
-        str | None, typer.Option("--y", metavar="COL", help="column of y: name or number [2]")
+        list[str] | None,
+        typer.Option(
+            "--y",
+            metavar="COL",
+            show_default=False,
+            help="column of y: name or number [2]; again for every other run of the curve",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="COL", help="column of precisions of log y, relative"),
+    ] = None,
+    sd: Annotated[
+        str | None,
+        typer.Option("--sd", metavar="COL", help="column of standard deviations of y, relative"),
+    ] = None,
+    ceiling: Annotated[
+        float | None,
+        typer.Option("--ceiling", metavar="VALUE", help="for what rises to VALUE: fits VALUE - y"),
     ] = None,
     breaks: Annotated[
         str, typer.Option("--breaks", metavar="auto|0..4", help="how many breaks")
     ] = "auto",
+    least: Annotated[
+        int, typer.Option("--least", metavar="N", help="the least number that auto may find")
+    ] = 0,
     resolution: Annotated[
         float,
         typer.Option(
@@ -251,16 +277,29 @@ def fit_breaks(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="where the picture goes")
     ] = Path("results/figures"),
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="draw no picture")] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a broken power law to your own curve: breaks with intervals.
 
-    Give what falls (a loss or an error), on any positive x: rows, parameters, steps.
+    Give what falls (a loss or an error; or accuracy, with --ceiling 1), on any positive x: rows,
+    parameters, steps.
     """
     from ci_theory.cli import fit_breaks as fitting
     from ci_theory.cli import output
 
-    document, law = fitting.analyse(file, x, y, breaks, resolution, out)
+    document, law = fitting.analyse(
+        file,
+        x=x,
+        y=y,
+        weights=weights,
+        sd=sd,
+        ceiling=ceiling,
+        breaks=breaks,
+        least=least,
+        resolution=resolution,
+        out=None if no_figure else out,
+    )
     if as_json:
         output.print_json(document)
     else:

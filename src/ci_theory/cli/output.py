@@ -115,7 +115,8 @@ def _print(drawing: Any, indent: int) -> None:
     from rich.console import Console
 
     paper = io.StringIO()
-    Console(file=paper, width=_width() - indent, emoji=False, markup=False).print(drawing)
+    width = _width() - indent  # no colours, not even where FORCE_COLOR asks for them
+    Console(file=paper, width=width, color_system=None, emoji=False, markup=False).print(drawing)
     for line in paper.getvalue().strip("\n").splitlines():
         if line.strip():
             print(f"{'':{indent}}{line}".rstrip())
