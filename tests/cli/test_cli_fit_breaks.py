@@ -287,7 +287,7 @@ def test_names_are_text(name, here, capsys):
 def drawn(**rows):
     law = fit(rows["x"], rows["y"], 0, resamples=60)
     with style.applied():
-        return broken_law.draw(rows, law, "$x$", "loss"), law
+        return broken_law.draw(law=law, x_name="$x$", y_name="loss", **rows), law
 
 
 def test_the_picture_shows_every_run_and_its_precision():

@@ -116,9 +116,8 @@ class _Table:
         if not free:
             raise BadInput(f"{self.file}: no column is left for {what}")
         if free[0] in self.unnamed:
-            name, known = self.names[free[0]], _listed(self.names)
-            why = "which has no name: if it only counts rows"
-            self.told.append(f"{what} is {name}, {why}, say --{what} (there are: {known})")
+            say = f"if it only counts rows, say --{what} (there are: {_listed(self.names)})"
+            self.told.append(f"{what} is {self.names[free[0]]}, which has no name: {say}")
         return free[0]
 
     def numbers(self, places: Sequence[int]) -> list[np.ndarray]:
@@ -139,13 +138,11 @@ class _Table:
                 column.append(value)
         if not columns[0]:
             raise BadInput(f"{self.file}: no numbers below the names ({_listed(self.names)})")
+        several = self._spanning - spanning
         for what, count in (
             ("rows with fewer cells than names, taken as empty", short),
             ("lines with # among the numbers, passed over", len(self._comments) - above),
-            (
-                "rows with a quoted cell of several lines (a quote missing?)",
-                self._spanning - spanning,
-            ),
+            ("rows with a quoted cell of several lines (a quote missing?)", several),
         ):
             self.told += [f"{what}: {count}"] if count else []
         return [np.frombuffer(column) for column in columns]
@@ -212,13 +209,12 @@ class _Table:
 
     def _names_in_comment(self, width: int) -> list[str]:
         """Return the words of the last comment above the rows, if they are as many as columns."""
-        words = [line.strip(" \n").lstrip("#") for line in self._comments]
-        last = next((line for line in reversed(words) if line.strip()), "")
+        bare = [line.strip(" \n").lstrip("#") for line in self._comments]
+        last = next((line for line in reversed(bare) if line.strip()), "")
         for cells in (last.split(self._cut), last.split()):
             names = [clean(cell.strip(' "')) for cell in cells]
-            if len(names) == width and not any(
-                name and _number(name) is not None for name in names
-            ):
+            words = [name for name in names if name]
+            if len(names) == width and words and all(_number(word) is None for word in words):
                 self.told.append(f"the names are those of a comment: {_listed(names)}")
                 return names
         return []

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from ci_theory._errors import BadInput
-from ci_theory.cli.columns import Columns, read
+from ci_theory.cli.columns import Columns, clean, read
 from ci_theory.cli.output import number, print_lines, print_table
 from ci_theory.locate.breaks import MOST, BrokenLaw, fit
 from ci_theory.locate.profile import Interval
@@ -52,7 +52,7 @@ def analyse(
     values = data.y if ceiling is None else _below(ceiling, data.y, f"{file}: {name}")
     name = name if ceiling is None else f"{ceiling:.15g} - {name}"
     runs = values.shape[1]
-    rows = {  # the runs one after the other
+    rows: dict[str, Any] = {  # the runs one after the other
         "x": np.tile(data.x, runs),
         "y": values.T.ravel(),
         "weights": None if data.weights is None else np.tile(data.weights, runs),
@@ -62,7 +62,7 @@ def analyse(
     if sys.stderr.isatty():
         print(f"ci-theory: fitting {values.size} points ...", file=sys.stderr)
     try:
-        law = fit(breaks=wanted, least=least, resolution=resolution, **cast(Any, rows))
+        law = fit(breaks=wanted, least=least, resolution=resolution, **rows)
     except BadInput as problem:
         raise BadInput(f"{file}: {name} against {data.x_name}: {problem}") from None
     document = _document(file, data, law, ceiling, name)
@@ -94,14 +94,14 @@ def _below(ceiling: float, y: np.ndarray, what: str) -> np.ndarray:
 
 
 def picture(
-    rows: dict[str, np.ndarray | None],
+    rows: dict[str, Any],
     law: BrokenLaw,
     x_name: str,
     y_name: str,
     out: Path,
     stem: str,
 ) -> tuple[list[Path], list[str]]:
-    """Draw a fit into ``out``; return the files, and what is to be told about them."""
+    """Draw a fit of ``rows``, arguments of ``fit``; return the files, and what is to be told."""
     from ci_theory.figures import style  # here: a fit without a picture needs no matplotlib
     from ci_theory.figures.broken_law import draw
 
@@ -110,7 +110,7 @@ def picture(
         before = path.read_bytes() if path.exists() else b""
         with warnings.catch_warnings(), style.applied():
             warnings.simplefilter("ignore")  # letters that the font lacks, labels that are long
-            made = draw(rows, law, x_name, y_name)
+            made = draw(law=law, x_name=x_name, y_name=y_name, **rows)
             files = style.save(made, out, stem, formats=("png",))
         replaced = before not in (b"", path.read_bytes())
     except BadInput as problem:
@@ -184,7 +184,7 @@ def print_fit(document: dict[str, Any], law: BrokenLaw) -> None:
     """Print the breaks, what the choice rests on, and what to beware of."""
     x, y, runs = document["x"], document["y"], len(document["runs"])
     points = f"{f'{runs} runs, ' if runs > 1 else ''}{law.points} points"
-    print(f"{document['file']}: {y} against {x}, {points}: {law.form}")
+    print(f"{clean(document['file'])}: {y} against {x}, {points}: {law.form}")
     ceiling = document.get("ceiling")
     lowest = "floor" if ceiling is None else "limit"
     rows = [[f"slope{'' if law.form.breaks else ' of the power law'}", *_cells(law.slope_first)]]
@@ -194,10 +194,9 @@ def print_fit(document: dict[str, Any], law: BrokenLaw) -> None:
         if law.form.breaks:
             rows.append(["  width in log x", *_cells(one.width)])
             rows.append(["  slope beyond", *_cells(one.after)])
-    if law.form.floor and ceiling is None:
-        rows.append(["floor", *_cells(law.floor)])
-    elif law.form.floor:
-        rows.append([f"limit of {_listed(document['runs'])}", *_cells(_limit(ceiling, law))])
+    if law.form.floor:
+        name = "floor" if ceiling is None else f"limit of {_listed(document['runs'])}"
+        rows.append([name, *_cells(law.floor if ceiling is None else _limit(ceiling, law))])
     print_table(["", "fit", "95 % from", "to"], rows, right=["fit", "95 % from", "to"])
     if not law.form.floor and 0 < law.floor.high < np.inf:
         text = f"none needed; one up to {number(law.floor.high, 3)} may be there"

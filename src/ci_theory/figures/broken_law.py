@@ -1,7 +1,6 @@
 """A fitted broken power law: the curve with its band and breaks, and the local slope below."""
 
 import textwrap
-from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,18 +19,30 @@ _MOST_DOTS = 4000  # more rows are drawn as the means that were fitted
 _LARGEST = 1e290  # beyond it, or below its inverse, matplotlib's axes overflow
 
 
-def draw(rows: Mapping[str, np.ndarray | None], law: BrokenLaw, x_name: str, y_name: str) -> Figure:
+def draw(
+    x: np.ndarray,
+    y: np.ndarray,
+    law: BrokenLaw,
+    x_name: str,
+    y_name: str,
+    *,
+    weights: np.ndarray | None = None,
+    sd: np.ndarray | None = None,
+    run: np.ndarray | None = None,
+) -> Figure:
     """Draw points and fit on logarithmic axes; breaks are bars where they may lie.
 
     Args:
-        rows: what was fitted, as ``fit`` takes it, run after run: ``x`` and ``y`` (m,), and where
-            there are any ``weights``, ``sd`` and ``run`` (m,). What has no logarithm is not drawn.
+        x: places (m,); ``y``: values (m,). What has no logarithm is not drawn, and of very many
+            rows the means that were fitted.
         law: the fit; ``x_name`` and ``y_name``: labels of the axes, taken as text, never as maths.
+        weights: as ``fit`` takes them, like ``sd`` and ``run``: drawn as bars, and counted.
 
     Raises:
         BadInput: numbers too large or small for an axis.
     """
-    x, y, sd = _dots(rows, law)
+    runs = 1 if run is None else len(np.unique(run))
+    x, y, sd = _dots(x, y, law, weights, sd, run)
     if max(x.max(), y.max(), 1 / x.min(), 1 / y.min()) > _LARGEST:
         raise BadInput(f"x or y beyond {_LARGEST:g}, or below its inverse")
     shown = (y.min() / _DEEP, y.max() * _DEEP)
@@ -41,8 +52,7 @@ def draw(rows: Mapping[str, np.ndarray | None], law: BrokenLaw, x_name: str, y_n
     curve, slope = axes[:, 0]
     inside = np.geomspace(x.min(), x.max(), 200)
     beyond = np.geomspace(x.max(), BEYOND * x.max(), 30)
-    run, colour = rows.get("run"), style.PALETTE[0]
-    label = "data" if run is None else f"{len(np.unique(run))} runs"
+    colour, label = style.PALETTE[0], "data" if runs == 1 else f"{runs} runs"
     label += "" if sd is None else ", ± 1 standard deviation"
     curve.plot(x, y, "o", ms=2.6, mfc="white", mew=0.8, color=colour, label=label)
     if sd is not None:
@@ -72,16 +82,19 @@ def draw(rows: Mapping[str, np.ndarray | None], law: BrokenLaw, x_name: str, y_n
 
 
 def _dots(
-    rows: Mapping[str, np.ndarray | None], law: BrokenLaw
+    x: np.ndarray,
+    y: np.ndarray,
+    law: BrokenLaw,
+    weights: np.ndarray | None,
+    sd: np.ndarray | None,
+    run: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return x, y and their standard deviations, if any, of what is drawn as dots."""
-    x, y = (np.asarray(rows[name], float) for name in ("x", "y"))
-    weights, sd = rows.get("weights"), rows.get("sd")
     good = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
-    x, y = x[good], y[good]
-    if len(x) > _MOST_DOTS:
-        pooled = observed(**rows)
+    if good.sum() > _MOST_DOTS:
+        pooled = observed(x, y, weights, sd, run)
         return np.exp(pooled.u), np.exp(pooled.y), None
+    x, y = x[good], y[good]
     if weights is not None:  # relative precisions of log y: 1 on average has the fit's scatter
         relative = weights[good] / weights[good].mean()
         return x, y, law.scatter * y / np.sqrt(relative)
