@@ -44,7 +44,7 @@ FEWEST_RESAMPLES = 60
 """Bootstrap replicates below which chances of 2.5 % cannot be told."""
 
 _SPARE = 3  # points there must be beyond the parameters
-_CERTAIN = 4  # independent measurements a parameter, for intervals to be interpreted
+_CERTAIN = 6  # independent measurements a parameter, for intervals to be interpreted
 
 
 class Found(NamedTuple):
@@ -195,7 +195,7 @@ def fit(
     if breaks != "auto" and least > breaks:
         raise BadInput(f"breaks = {breaks} with at least {least}: expected auto, or no more")
     data = observed(x, y, weights, sd, run)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(all="ignore"):  # a trial step may overflow: it is then no better
         return _fit(data, breaks, least, resolution, resamples, seed)
 
 
@@ -211,9 +211,9 @@ def _fit(
     chain = Chain(data)
     forms, tried = _forms(chain, breaks, least)
     rungs = Rungs(_search(chain), chain)
-    rho = alike(rungs, tried, resolution)
-    if rho > 0:
-        chain = Chain(data, rho)
+    neighbours = alike(rungs, tried, resolution)
+    if neighbours.rho > 0:
+        chain = Chain(data, neighbours.rho, neighbours.likely)
         rungs = Rungs(_search(chain), chain)
         enough = [form for form in tried if form.size + _SPARE <= chain.effective]
         tried = enough or tried[:1]
@@ -229,7 +229,7 @@ def _fit(
         slope_first=again.interval(-_unit(again.form.size, 1)),
         floor=floor,
         scatter=again.scatter,
-        correlation=rho,
+        correlation=chain.rho,
         effective=chain.effective,
         interpretable=_interpretable(chain, again.form),
         resolution=resolution,
@@ -349,12 +349,13 @@ def _warnings(
             told.append(f"break {number}: the data do not end its interval (open)")
     if form.floor and floor.low == 0.0:
         told.append("the floor is not identifiable: its interval reaches 0")
-    fine = np.linspace(data.u[0], data.u[-1], 200)
-    slopes = again.form.slope(again.theta, fine)
-    if slopes.min() < -1e-3 and slopes.max() > 1e-3:
+    fine = form.value(again.theta, np.linspace(data.u[0], data.u[-1], 200))
+    rise = float((fine - np.minimum.accumulate(fine)).max())
+    fall = float((np.maximum.accumulate(fine) - fine).max())
+    least = max(again.scatter, 1e-3)
+    if min(rise, fall) > least:
         told.append("the curve is not monotone: breaks describe it, and explain nothing")
-    rise = float(np.diff(form.value(again.theta, data.u[[0, -1]]))[0])
-    if rise > max(2 * again.scatter, 1e-3):
+    if fine[-1] - fine[0] > least:
         told.append(
             "y rises: what rises towards a ceiling is fitted as ceiling - y (give ceiling - y)"
         )

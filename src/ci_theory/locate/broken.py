@@ -17,6 +17,7 @@ Source: Caballero, Gupta, Rish, Krueger, arXiv:2210.14891 (the function).
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.special import expit
 
 DEEPEST = 4
 """Breaks that a form has at most."""
@@ -134,7 +135,7 @@ class Form(NamedTuple):
         slope = -theta[..., 1:2] * np.ones_like(u)
         for i in range(self.breaks):
             c, d, f = _break(theta, i)
-            slope = slope - c / (1 + np.exp(-(u - d) / f))
+            slope = slope - c * expit((u - d) / f)
         if self.floor:
             slope = slope * np.exp(self._line(theta, u) - self.value(theta, u))
         return slope

@@ -6,6 +6,8 @@ hold all that the measurements say of a curve, and the rest of the sum of square
 for rho > 0 the means have a covariance, by which they are whitened (generalised least squares).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.linalg import cho_factor, solve_banded, solve_triangular
 from scipy.sparse import csr_array
@@ -18,11 +20,15 @@ _SURE = 5.41
 """Twice the gain in log likelihood that one chain in a hundred makes without a correlation."""
 
 _MOST = 0.999  # no chain is more alike
+_LIKELY = 20  # correlations that stand for all likely ones
 _AT_ONCE = 2_000_000  # numbers drawn at once, to bound the memory
 
 
 class Chain:
-    """Measurements of one curve, with the correlation ``rho`` of neighbours along a run.
+    """Measurements of one curve, with the correlation of neighbours along a run.
+
+    ``rho`` is what the fit assumes; ``likely`` are correlations, each as likely as the next, of
+    which resampled scatter has one: how alike neighbours are is not known better.
 
     >>> from ci_theory.locate.observed import observed
     >>> x, y = np.array([1.0, 1.0, 2.0, 4.0]), np.array([2.0, 2.0, 1.0, 1.0])
@@ -31,8 +37,9 @@ class Chain:
     (4, 4.0, [1.414, 1.0, 1.0])
     """
 
-    def __init__(self, data: Observed, rho: float = 0.0):
+    def __init__(self, data: Observed, rho: float = 0.0, likely: np.ndarray | None = None):
         self.data, self.rho = data, rho
+        self._likely = np.array([rho]) if likely is None else likely
         rows = data.rows
         self._scale = np.sqrt(rows.weight)
         share = self._scale / data.weight[rows.cell]
@@ -69,6 +76,8 @@ class Chain:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draw scatter of the points (count, m), and the squares (count,) that lie within them.
 
+        Independent parts are as large for every correlation.
+
         Args:
             errors: what the independent parts are drawn from, with replacement.
             count: how many curves.
@@ -76,12 +85,17 @@ class Chain:
         """
         noise, within = np.empty((count, len(self.data.u))), np.empty(count)
         step = max(_AT_ONCE // self.size, 1)
-        for start in range(0, count, step):
-            part = slice(start, min(start + step, count))
-            made = rng.choice(errors, (part.stop - part.start, self.size))
-            noise[part] = (self._pool @ self._coloured(made).T).T
-            between = (whiten(noise[part], self.root) ** 2).sum(axis=1)
-            within[part] = np.maximum((made**2).sum(axis=1) - between, 0.0)
+        for rho, share in zip(self._likely, np.arange(len(self._likely)), strict=True):
+            mine = np.arange(share, count, len(self._likely))
+            for start in range(0, len(mine), step):
+                part = mine[start : start + step]
+                made = rng.choice(errors, (len(part), self.size))
+                if rho:
+                    made *= np.sqrt((1 - self.rho**2) / (1 - rho**2))
+                    made = _chained(self.data.rows.first, made, rho)
+                noise[part] = (self._pool @ made.T).T
+                between = (whiten(noise[part], self.root) ** 2).sum(axis=1)
+                within[part] = np.maximum((self._white(made) ** 2).sum(axis=1) - between, 0.0)
         if self.size == len(self.data.u):
             within[:] = 0.0  # to rounding
         return noise, within
@@ -94,12 +108,6 @@ class Chain:
         made = (values - self.rho * np.roll(values, 1, axis=-1)) / np.sqrt(1 - self.rho**2)
         made[..., first] = values[..., first]
         return made
-
-    def _coloured(self, errors: np.ndarray) -> np.ndarray:
-        """Undo ``_white``."""
-        if not self.rho:
-            return errors
-        return _chained(self.data.rows.first, errors, self.rho)
 
 
 def _chained(first: np.ndarray, errors: np.ndarray, rho: float) -> np.ndarray:
@@ -143,7 +151,22 @@ def covariance(rows: Rows, weight: np.ndarray, rho: float) -> np.ndarray:
     return made / np.outer(weight, weight)
 
 
-def likelihood(chain: Chain, family: Family, theta: np.ndarray) -> tuple[float, float]:
+class Alike(NamedTuple):
+    """How well a fit tells the measurements, and how alike neighbours are around it.
+
+    Attributes:
+        told: -2 log likelihood at the best correlation.
+        rho: the correlation, by restricted likelihood (unbiased by what the fit follows); 0 where
+            chance makes the gain.
+        likely: correlations (20,), equally likely by that likelihood.
+    """
+
+    told: float
+    rho: float
+    likely: np.ndarray
+
+
+def likelihood(chain: Chain, family: Family, theta: np.ndarray) -> Alike:
     """Return how well a fit tells the measurements, and how alike neighbours are around it.
 
     The fit is moved to the optimum at every correlation in the linear approximation.
@@ -151,10 +174,6 @@ def likelihood(chain: Chain, family: Family, theta: np.ndarray) -> tuple[float, 
     Args:
         chain: independent measurements (rho 0).
         family: what was fitted; ``theta``: its parameters (p,).
-
-    Returns:
-        -2 log likelihood at the best correlation, and the correlation, by restricted likelihood
-        (unbiased by what the fit follows; 0 where chance makes the gain).
 
     Source: Patterson and Thompson 1971 (Biometrika 58), restricted likelihood.
     """
@@ -175,8 +194,12 @@ def likelihood(chain: Chain, family: Family, theta: np.ndarray) -> tuple[float, 
         loss, pairs = np.log(max(loss, 1e-300)), (n - runs) * np.log1p(-(rho**2))
         return n * loss + pairs, (n - p) * loss + pairs + np.linalg.slogdet(free)[1]
 
-    grid = np.r_[0.0, 1 - np.geomspace(1, 1 - _MOST, 121)[1:]]
+    grid = 1 - np.geomspace(1, 1 - _MOST, 201)
     full, restricted = np.array([at(rho) for rho in grid]).T
     best = int(restricted.argmin())
     gain = float(restricted[0] - restricted[best])
-    return float(full.min()), float(grid[best]) if gain > _SURE else 0.0
+    rho = float(grid[best]) if gain > _SURE else 0.0
+    chance = np.exp(0.5 * (restricted[best] - restricted)) * np.gradient(grid)
+    ranks = np.cumsum(chance) / chance.sum()
+    likely = np.interp((np.arange(_LIKELY) + 0.5) / _LIKELY, ranks, grid) if rho else np.zeros(1)
+    return Alike(float(full.min()), rho, likely)

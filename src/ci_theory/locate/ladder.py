@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from ci_theory.locate.broken import Form
-from ci_theory.locate.chain import Chain, likelihood
+from ci_theory.locate.chain import Alike, Chain, likelihood
 from ci_theory.locate.least_squares import Minimum
 from ci_theory.locate.profile import EXACT, Resampled, resampled
 from ci_theory.locate.search import Search
@@ -22,7 +22,8 @@ RESOLUTION = 1e-3
 
 _ROUNDING = 1e-12  # scatter that no form but the curve's own leaves
 _GAIN = 0.9  # a form that leaves a larger share of the scatter gains nothing
-_IDLE = 3  # forms without a gain after which no larger one is looked at
+_IDLE = 3  # forms without a gain after which no formula is looked for
+_AHEAD = 4  # steps up that are looked at for a gain beyond doubt
 _LADDER = 0.05  # chance to add a break or a floor that is not there, each time it is tried
 _CLEAR = 1e-3  # a bound on that chance below which nothing is drawn
 _LEAST = 1e-12  # no scatter is so normal that smaller chances mean anything
@@ -113,13 +114,13 @@ def climb(
 ) -> tuple[Resampled[Form], tuple[Step, ...]]:
     """Choose a form for a curve; return it resampled, and the tests on the way.
 
-    Two steps are looked ahead, the second at half the level. A gain beyond what scatter gives to
-    any search needs no bootstrap.
+    Two steps are looked ahead, the second at half the level; four for a gain beyond what scatter
+    gives to any search, which needs no bootstrap.
     """
     search, chain = rungs.search, rungs.chain
     at, steps = rungs.exact(tried), list[Step]()
     while True:
-        here, ahead = tried[at], tried[at + 1 : at + 3]
+        here, ahead = tried[at], tried[at + 1 : at + 1 + _AHEAD]
         enough = rungs[here].scatter <= max(resolution, EXACT)
         jump = 0 if enough or not ahead else _clear(rungs, here, ahead, resolution)
         if jump:
@@ -129,7 +130,7 @@ def climb(
             continue
         rungs.finish(here)
         again = resampled(search, chain, here, rungs[here].theta, resamples, seed)
-        chances = [] if enough else _chances(search, rungs.y, again, ahead)
+        chances = [] if enough else _chances(search, rungs.y, again, ahead[:2])
         steps += [Step(here, form, p, False) for form, p in zip(ahead, chances, strict=False)]
         taken = [i for i, p in enumerate(chances) if p < _LADDER / (i + 1)]
         if not taken:
@@ -138,16 +139,19 @@ def climb(
 
 
 def _clear(rungs: Rungs, here: Form, ahead: list[Form], resolution: float) -> int:
-    """Return how many steps up are beyond doubt; two only if the first would not do."""
-    first = ahead[0]
-    if (
-        len(ahead) > 1
-        and rungs[first].scatter > resolution
-        and _bound(rungs, here, ahead[1]) < _CLEAR
-        and _bound(rungs, first, ahead[1]) < _CLEAR
-    ):
+    """Return how many steps up are beyond doubt; more than one only if fewer would not do.
+
+    A drop from one level to another gains next to nothing until there are two breaks or a floor,
+    so that it is looked further ahead than the bootstrap does.
+    """
+
+    def above(steps: int) -> bool:
+        below = [here, *ahead[: steps - 1]]
+        return all(_bound(rungs, form, ahead[steps - 1]) < _CLEAR for form in below)
+
+    if len(ahead) > 1 and rungs[ahead[0]].scatter > resolution and above(2):
         return 2
-    return int(_bound(rungs, here, first) < _CLEAR)
+    return next((k for k in range(1, len(ahead) + 1) if above(k)), 0)
 
 
 def _bound(rungs: Rungs, smaller: Form, larger: Form) -> float:
@@ -197,25 +201,26 @@ def _chances(
     return chances
 
 
-def alike(rungs: Rungs, tried: list[Form], resolution: float) -> float:
+def alike(rungs: Rungs, tried: list[Form], resolution: float) -> Alike:
     """Return how alike neighbouring measurements are around the form that then tells them best.
 
     Of a larger form and a correlation, either can take the other's place: the form is chosen by
-    Schwarz's criterion with the correlation at its best in each, until three gain nothing. What
+    Schwarz's criterion with the correlation at its best in each, until four gain nothing. What
     lies within the resolution is structure, and not looked at.
     """
-    best, idle, rho = np.inf, 0, 0.0
+    none = Alike(np.inf, 0.0, np.zeros(1))
+    best, idle, found = np.inf, 0, none
     for form in tried:
         if rungs[form].scatter <= max(resolution, EXACT):
-            return 0.0
-        told, here = likelihood(rungs.chain, form, rungs[form].theta)
-        told += np.log(rungs.chain.size) * (form.size + (here > 0))
+            return none
+        here = likelihood(rungs.chain, form, rungs[form].theta)
+        told = here.told + np.log(rungs.chain.size) * (form.size + (here.rho > 0))
         idle = 0 if told < best else idle + 1
         if told < best:
-            best, rho = told, here
-        if idle == _IDLE:
+            best, found = told, here
+        if idle == _AHEAD:
             break
-    return rho
+    return found
 
 
 def correlation(rest: np.ndarray, first: np.ndarray) -> float:
