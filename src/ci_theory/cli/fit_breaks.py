@@ -8,7 +8,7 @@ import numpy as np
 
 from ci_theory._errors import BadInput
 from ci_theory.cli.columns import Columns, read
-from ci_theory.cli.output import number, print_lines, print_table
+from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.figures import style
 from ci_theory.figures.broken_law import draw
 from ci_theory.locate.breaks import MOST, BrokenLaw, fit
@@ -27,7 +27,7 @@ def analyse(
     wanted = _wanted(breaks)
     data = read(file, x, y)
     if sys.stderr.isatty():
-        print(f"ci-theory: fitting {len(data.x)} points ...", file=sys.stderr)
+        say(f"ci-theory: fitting {len(data.x)} points ...", file=sys.stderr)
     try:
         law = fit(data.x, data.y, wanted, resolution=resolution)
     except BadInput as problem:
@@ -78,7 +78,7 @@ def _interval(interval: Interval) -> dict[str, Any]:
 def print_fit(document: dict[str, Any], law: BrokenLaw) -> None:
     """Print the breaks, what the choice rests on, and what to beware of."""
     x, y = document["x"], document["y"]
-    print(f"{document['file']}: {y} against {x}, {law.points} points: {law.form}")
+    say(f"{document['file']}: {y} against {x}, {law.points} points: {law.form}")
     rows = [[f"slope{'' if law.form.breaks else ' of the power law'}", *_cells(law.slope_first)]]
     for i, one in enumerate(law.breaks, 1):
         name = f"break {i}" if law.form.breaks else "floor reached"
