@@ -1,4 +1,4 @@
-"""Nobody's code runs because a store or a sweep file names it: the user names it, or it does not."""
+"""No code runs because a store or a sweep file names it; what the user names does."""
 
 import dataclasses
 import sys

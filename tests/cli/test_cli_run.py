@@ -1,6 +1,7 @@
 """run: where experiments and stores are, resuming, dry runs, and what stops a run."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -111,6 +112,20 @@ def test_a_store_is_below_the_folder_of_stores(folder, capsys):
 def test_a_byte_order_mark_is_no_mistake(folder, capsys):
     (folder / "toy.toml").write_bytes(b"\xef\xbb\xbf" + TOY.encode())
     assert main(["run", "toy.toml", "n=4", "--dry-run"]) == 0
+
+
+def test_the_level_that_is_given_is_the_level_of_the_check(folder, capsys):
+    assert main(["run", "toy.toml", "d=800"]) == 0
+    finds = {}
+    for words, level in ([], 1e-3), (["--level", "1e-9"], 1e-9), (["--level", "0.2"], 0.2):
+        capsys.readouterr()
+        main(["check", "toy.toml", "--json", *words])
+        told = json.loads(capsys.readouterr().out)
+        assert (told["level"], told["predictions"][0]["level"]) == (level, level)
+        finds[level] = told["predictions"][0]["detectable"]
+        main(["check", "toy.toml", *words])
+        assert f"at a family-wise level of {level:g}\n" in capsys.readouterr().out
+    assert finds[0.2] < 0.5 * finds[1e-3] < 0.1 * finds[1e-9]
 
 
 def test_shards_share_a_store(folder, capsys):
