@@ -101,7 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except Exception as error:
         if "--debug" in words or os.environ.get("CI_THEORY_DEBUG"):
-            traceback.print_exc()
+            from ci_theory._errors import printable
+
+            for line in traceback.format_exc().splitlines():
+                print(printable(line), file=sys.stderr)
         failure = explain(error) or bug(error)
         if failure.line:
             print(f"ci-theory: {failure.line}", file=sys.stderr)
