@@ -9,8 +9,8 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from ci_theory._errors import BadInput
-from ci_theory.cli.columns import Columns, clean, read
-from ci_theory.cli.output import number, print_lines, print_table
+from ci_theory.cli.columns import Columns, read
+from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.locate.breaks import MOST, BrokenLaw, fit
 from ci_theory.locate.profile import Interval
 
@@ -60,7 +60,7 @@ def analyse(
         "run": np.repeat(np.arange(runs), len(data.x)) if runs > 1 else None,
     }
     if sys.stderr.isatty():
-        print(f"ci-theory: fitting {values.size} points ...", file=sys.stderr)
+        say(f"ci-theory: fitting {values.size} points ...", file=sys.stderr)
     try:
         law = fit(breaks=wanted, least=least, resolution=resolution, **rows)
     except BadInput as problem:
@@ -184,7 +184,7 @@ def print_fit(document: dict[str, Any], law: BrokenLaw) -> None:
     """Print the breaks, what the choice rests on, and what to beware of."""
     x, y, runs = document["x"], document["y"], len(document["runs"])
     points = f"{f'{runs} runs, ' if runs > 1 else ''}{law.points} points"
-    print(f"{clean(document['file'])}: {y} against {x}, {points}: {law.form}")
+    say(f"{document['file']}: {y} against {x}, {points}: {law.form}")
     ceiling = document.get("ceiling")
     lowest = "floor" if ceiling is None else "limit"
     rows = [[f"slope{'' if law.form.breaks else ' of the power law'}", *_cells(law.slope_first)]]
