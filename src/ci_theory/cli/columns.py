@@ -201,8 +201,8 @@ class _Table:
             self._body = itertools.chain([(at, first)], self._body)
         else:
             names = [clean(cell) for cell in first]
-            if any(number and name for number, name in zip(numbers, names, strict=True)):
-                self.told.append(f"line {at} is taken for names, though it holds numbers too")
+            if any(re.match(r"[-+]?\.?\d", name) for name in names):
+                self.told.append(f"line {at} is taken for names, though some look like numbers")
         unnamed = {i for i, name in enumerate(names) if not name}
         plain = [f"column {i}" for i in range(1, len(first) + 1)]
         return [name or other for name, other in zip(names or plain, plain, strict=True)], unnamed
