@@ -15,6 +15,8 @@ import numpy as np  # noqa: E402 - after pinning
 from scipy.optimize import least_squares  # noqa: E402
 
 from ci_theory.locate.broken import Form  # noqa: E402
+from ci_theory.locate.chain import Chain  # noqa: E402
+from ci_theory.locate.observed import observed  # noqa: E402
 from ci_theory.locate.profile import resampled  # noqa: E402
 from ci_theory.locate.search import Search  # noqa: E402
 
@@ -26,9 +28,10 @@ RESAMPLES = 200
 
 def ours(y: np.ndarray):
     """Fit, resample, fit again."""
-    search = Search(U, np.ones_like(U), (float(y.min()), float(y.max())))
+    chain = Chain(observed(np.exp(U), np.exp(y)))
+    search = Search(chain.data.u, chain.root, (float(y.min()), float(y.max())))
     found = search.best(FORM, y[None], tops=6)
-    return search, resampled(search, FORM, y, found.theta[0], RESAMPLES, 0)
+    return search, resampled(search, chain, FORM, found.theta[0], RESAMPLES, 0)
 
 
 def polish(y: np.ndarray, start: np.ndarray, box, slopes: bool) -> np.ndarray:

@@ -44,6 +44,18 @@ class NumericalError(ArithmeticError):
     """A solver failed at a point that its caller had to have."""
 
 
+def printable(text: object) -> str:
+    """Return a text as a terminal may be given it: a line, with nothing that acts on it.
+
+    Names and titles come from files of other people: control characters, escape sequences, line
+    breaks and marks that reverse the direction of writing are shown, not sent.
+
+    >>> print(printable("a\x1b[31m\nAGREES"))
+    a\\x1b[31m\\nAGREES
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
 def worst(statuses: Iterable[int]) -> Status:
     """Return the worst status of a collection; an empty one is OK."""
     return Status(max((int(s) for s in statuses), default=0))

@@ -6,16 +6,29 @@ parameters, ``k`` outputs, ``m`` inner points or spectrum nodes (the docstring s
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import jax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from ci_theory._errors import BadInput
+
 Key = PRNGKeyArray
 Scalar = Float[Array, ""]
 
-__all__ = ["Array", "Bool", "Float", "Int", "Key", "Scalar", "enable_float64", "needs_float64"]
+__all__ = [
+    "Array",
+    "Bool",
+    "Float",
+    "Int",
+    "Key",
+    "Scalar",
+    "enable_float64",
+    "needs_float64",
+    "not_forked",
+]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -33,8 +46,24 @@ def enable_float64() -> None:
     jax.config.update("jax_enable_x64", True)
 
 
+_computing: dict[str, int] = {}  # the process that was first to compute, inherited by its forks
+
+
+def not_forked() -> None:
+    """Refuse to compute in a fork of a process that has computed: JAX would wait there for ever.
+
+    Raises:
+        BadInput: this is such a fork.
+    """
+    if _computing.setdefault("process", os.getpid()) != os.getpid():
+        raise BadInput(
+            "this process is a fork of one that has already used JAX, and would wait for ever: "
+            "start it with multiprocessing.get_context('spawn')"
+        )
+
+
 def needs_float64(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a theory function refuse, in one line, to run in single precision."""
+    """Make a theory function refuse, in one line, to run in single precision or in a fork."""
 
     @functools.wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -42,6 +71,7 @@ def needs_float64(function: Callable[_P, _R]) -> Callable[_P, _R]:
             raise RuntimeError(
                 f"{function.__name__} needs float64: call ci_theory.enable_float64() first"
             )
+        not_forked()
         return function(*args, **kwargs)
 
     return checked

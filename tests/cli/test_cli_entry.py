@@ -26,6 +26,7 @@ COMMANDS = [
     "list", "show", "predict", "run", "check", "locate", "figure", "claims", "demo", "fit-breaks"
 ]  # fmt: skip
 HERE = Path(__file__).parent
+PATHS = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
 
 
 def ci_theory(*words, **options):
@@ -40,7 +41,7 @@ def ci_theory(*words, **options):
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(HERE), **options.pop("env", {})},
+        env={**os.environ, "PYTHONPATH": PATHS, **options.pop("env", {})},
         **options,
     )
 
@@ -135,20 +136,22 @@ def test_a_full_device_is_told():
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt, 130), (BrokenPipeError, 141), (ZeroDivisionError, 70)]
+    ("error", "code"),
+    [(KeyboardInterrupt, 130), (BrokenPipeError, 141), (ZeroDivisionError, 70), (SystemExit, 70)],
 )
 def test_how_a_command_ends_decides_the_code(error, code, monkeypatch, capsys):
     from ci_theory.cli import describe
 
     def fails():
-        raise error("one\ntwo")
+        raise error(0 if error is SystemExit else "one\ntwo")
 
     monkeypatch.setattr(describe, "catalogue", fails)
     assert main(["list"]) == code
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == (0 if code == 141 else 1)
-    assert ("--debug" in err) == (code == failures.BUG)
+    assert ("--debug" in err) == (error is ZeroDivisionError)
+    assert ("wants to exit" in err) == (error is SystemExit)  # also with 0, AGREES
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])

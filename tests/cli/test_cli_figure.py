@@ -3,6 +3,7 @@
 import pytest
 
 from ci_theory import figures
+from ci_theory._errors import unknown
 from ci_theory.cli import main
 
 
@@ -12,6 +13,8 @@ def drawn(monkeypatch, tmp_path):
     asked = []
 
     def make(name, out, stores):
+        if name not in figures.names():
+            raise unknown("figure", name, figures.names())
         asked.append((name, out, stores))
         return [out / f"{name}.png", out / f"{name}.pdf"]
 

@@ -118,8 +118,7 @@ def workshop(tmp_path_factory):
         patch.setattr(runner, "_measure", lambda *_: (0.0, 0.0))
         patch.setattr(run, "run_and_print", run.print_forecast)
         patch.setattr(predict, "MOST_POINTS", 64)
-        patch.setattr(fit_breaks, "draw", lambda *_: None)
-        patch.setattr(fit_breaks.style, "save", lambda *_, **__: [])
+        patch.setattr(fit_breaks, "picture", lambda *_: ([], []))
         Path("sweep.toml").write_text(SWEEPS[0])
         yield folder
 

@@ -72,7 +72,7 @@ def test_a_value_that_is_not_a_number_is_null(capsys, monkeypatch):
         ),
     )
     changed = dataclasses.replace(toy, predictions=(nan,))
-    monkeypatch.setattr(describe, "named", lambda name: changed)
+    monkeypatch.setattr(describe, "load", lambda name: changed)
     error = document(capsys)["observables"]["error"]
     assert error == {"value": None, "valid": False, "status": "NOT_FINITE"}
     assert main(["predict", TOY]) == 0

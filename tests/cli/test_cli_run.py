@@ -1,6 +1,7 @@
 """run: where experiments and stores are, resuming, dry runs, and what stops a run."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import ci_theory
 from ci_theory.cli import experiments, main
 from ci_theory.sweeps import Store, parts
 
 HERE = Path(__file__).parent
+ROOT = Path(ci_theory.__file__).parents[2]
 TOY = """
 phenomenon = "toys.mean"
 replicates = 3
@@ -78,14 +81,51 @@ def test_a_dry_run_writes_nothing(folder, capsys):
     assert sorted(os.listdir(folder)) == ["toy.toml"]
 
 
-def test_an_experiment_is_a_path_or_a_name(folder, capsys):
+def test_a_name_finds_what_comes_with_the_package_and_a_path_what_is_here(folder, capsys):
+    """A file here is not run because it is called like an experiment of the package."""
     (folder / "experiments").mkdir()
-    (folder / "experiments" / "mine.toml").write_text(TOY)
-    assert "mine" in experiments.names()
-    assert experiments.find("mine") == Path("experiments/mine.toml")
-    assert main(["run", "mine", "--dry-run"]) == 0
-    assert main(["run", "toy", "--dry-run"]) == 2
-    assert "unknown experiment 'toy'" in capsys.readouterr().err
+    for name in ("mine", "ridge_peak"):
+        (folder / "experiments" / f"{name}.toml").write_text(TOY)
+    (folder / "demo").write_text(TOY)
+    assert "mine" not in experiments.names()
+    for name in ("ridge_peak", "demo"):
+        assert experiments.find(name).is_relative_to(ROOT)
+    for path in ("experiments/ridge_peak.toml", "toy.toml", "./demo"):
+        assert experiments.find(path) == Path(path)
+    assert main(["run", "experiments/mine.toml", "--dry-run"]) == 0
+    assert main(["run", "mine", "--dry-run"]) == 2
+    assert "for the file here write ./experiments/mine.toml" in capsys.readouterr().err
+    (folder / "plain").write_text(TOY)
+    assert main(["run", "plain", "--dry-run"]) == 2
+    assert "for the file here write ./plain" in capsys.readouterr().err
+
+
+def test_a_store_is_below_the_folder_of_stores(folder, capsys):
+    (folder / "...toml").write_text(TOY)
+    (folder / "... .toml").write_text(TOY)
+    for name in ("./...toml", "... .toml"):
+        assert main(["run", name]) == 2
+        assert "cannot be the name of a folder" in capsys.readouterr().err
+    assert not (folder / "results").exists()
+
+
+def test_a_byte_order_mark_is_no_mistake(folder, capsys):
+    (folder / "toy.toml").write_bytes(b"\xef\xbb\xbf" + TOY.encode())
+    assert main(["run", "toy.toml", "n=4", "--dry-run"]) == 0
+
+
+def test_the_level_that_is_given_is_the_level_of_the_check(folder, capsys):
+    assert main(["run", "toy.toml", "d=800"]) == 0
+    finds = {}
+    for words, level in ([], 1e-3), (["--level", "1e-9"], 1e-9), (["--level", "0.2"], 0.2):
+        capsys.readouterr()
+        main(["check", "toy.toml", "--json", *words])
+        told = json.loads(capsys.readouterr().out)
+        assert (told["level"], told["predictions"][0]["level"]) == (level, level)
+        finds[level] = told["predictions"][0]["detectable"]
+        main(["check", "toy.toml", *words])
+        assert f"at a family-wise level of {level:g}\n" in capsys.readouterr().out
+    assert finds[0.2] < 0.5 * finds[1e-3] < 0.1 * finds[1e-9]
 
 
 def test_shards_share_a_store(folder, capsys):
@@ -99,7 +139,8 @@ def test_shards_share_a_store(folder, capsys):
     [
         (["run"], "Missing argument"),
         (["run", "no.toml"], "no.toml: no such file"),
-        (["run", "."], "unknown experiment '.'"),
+        (["run", "."], ".: no such file"),
+        (["run", "toy"], "unknown experiment 'toy'"),
         (["run", "demmo"], "unknown experiment 'demmo'"),
         (["run", "toy.toml", "nose=1"], "did you mean 'noise'?"),
         (["run", "toy.toml", "n=0"], "n = 0: must be >= 1"),
@@ -219,7 +260,9 @@ def test_ctrl_c_leaves_a_store_that_resumes(folder):
         "from ci_theory.cli import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", program, "run", "toy.toml", "d=lin(4,400,12)"]
-    env = {**os.environ, "PYTHONPATH": str(HERE)}
+    command += ["--allow", "toys.mean"]
+    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as started:
         try:
             while not list(folder.rglob("*.npz")) and started.poll() is None:

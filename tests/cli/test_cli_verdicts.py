@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ci_theory import _shipped
 from ci_theory.check import Verdict
 from ci_theory.cli import demo, experiments, main
 from ci_theory.sweeps import read_sweep
@@ -157,7 +158,7 @@ def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatc
     for name, case in [("demo", "good"), ("demo_more", "few")]:
         text = (results / f"{case}.toml").read_text()
         (results / "experiments" / f"{name}.toml").write_text(text)
-    monkeypatch.setattr(experiments, "folders", lambda: [Path("experiments")])
+    monkeypatch.setattr(_shipped, "folders", lambda kind: [Path("experiments")])
     assert demo.names() == ["demo", "demo_more"]
     assert main(["demo", "--out", "shown"]) == 0
     out, err = capsys.readouterr()

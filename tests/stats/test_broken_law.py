@@ -7,6 +7,7 @@ from scipy.optimize import least_squares
 from ci_theory import BadInput, Status
 from ci_theory.locate import fit, ladder
 from ci_theory.locate.broken import Form, Plateau
+from ci_theory.locate.chain import Chain
 from ci_theory.locate.observed import BINS, observed
 from ci_theory.locate.profile import resampled
 from ci_theory.locate.scan import scan
@@ -142,7 +143,7 @@ def test_a_gain_that_needs_no_bootstrap_is_not_found_in_scatter():
     line, broken = search.best(none, curves), search.best(one, curves, tops=3)
 
     def bound(y, i=0, gain=1.0):
-        rungs = ladder.Rungs(search, y)
+        rungs = ladder.Rungs(search, Chain(observed(X, np.exp(y))))
         rungs[none] = ladder.Rung(line.theta[i], line.loss[i], 0.02, True)
         rungs[one] = ladder.Rung(broken.theta[i], broken.loss[i] / gain, 0.02, True)
         return ladder._bound(rungs, none, one)
@@ -248,8 +249,8 @@ def test_what_is_warned_of():
 def test_repeated_measurements_and_long_curves_are_points_and_bins():
     y = np.exp(noisy(Form(1, False)))
     twice = observed(np.r_[X, X], np.r_[y, y])
-    assert len(twice.u) == 48
-    assert twice.used == 48
+    assert len(twice.u) == 24
+    assert len(twice.rows.u) == 48
     x = np.geomspace(1, 1000, 50_000)
     long = observed(x, 2 * x**-0.5)
     assert len(long.u) <= BINS
@@ -265,7 +266,7 @@ def test_resampled_residuals_scatter_as_the_errors_do():
         y = noisy(form, 0.02, seed=200 + seed)
         search = Search(U, np.ones_like(U), (y.min(), y.max()))
         found = search.best(form, y[None], near=theta)
-        again = resampled(search, form, y, found.theta[0], 50, 0)
+        again = resampled(search, Chain(observed(X, np.exp(y))), form, found.theta[0], 50, 0)
         spreads.append([again.scatter, np.std(again.curves - form.value(again.theta, U))])
     np.testing.assert_allclose(np.sqrt(np.mean(np.square(spreads), axis=0)), 0.02, rtol=0.07)
 

@@ -171,12 +171,18 @@ def test_a_sweep_that_still_runs_is_judged_on_what_is_there(small):
     assert outcome.comparison.lost.sum() == 0
 
 
-def test_single_precision_is_given_its_rounding():
+def test_in_single_precision_there_is_a_verdict_only_on_a_stated_rounding():
     data = sweep({"noise": [1.0, 2.0]}, replicates=5)
     data["power"][:] = data["noise"] * (1 + 1e-7)
     exactly = toy(prediction("power", scaled(1.0)))
     assert check(data, exactly).verdict is Verdict.DISAGREES
-    assert check(data.assign_attrs(dtype="float32"), exactly).verdict is Verdict.AGREES
+    single = data.assign_attrs(dtype="float32")
+    assert check(single, exactly, rounding=1e-5).verdict is Verdict.AGREES
+    assert check(single, exactly, rounding=1e-9).verdict is Verdict.DISAGREES
+    for wrong in (exactly, toy(prediction("power", scaled(0.5)))):
+        withheld = check(single, wrong)
+        assert withheld.verdict is Verdict.UNDERPOWERED
+        assert "simulated in float32" in withheld.outcomes[0].reason
 
 
 def test_the_order_of_the_dimensions_is_irrelevant(small):

@@ -2,6 +2,7 @@ import dataclasses
 from unittest import mock
 
 import pytest
+import sweep_toys.line  # noqa: F401 - sweep files may name what has been imported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ BAD = {
     "relative phenomenon": ('phenomenon = "..x"', "dotted module path"),
     "phenomenon of a wrong type": ("phenomenon = 3", "must be a string"),
     "module without one": ('phenomenon = "os.path"', "defines no PHENOMENON"),
-    "no such module": ('phenomenon = "no_such.module"', "there is no module"),
+    "no such module": ('phenomenon = "no_such.module"', "is a module outside ci_theory"),
     "unknown key": (HEAD + "sed = 1", "did you mean 'seed'"),
     "parameter at the top": (HEAD + "n = 1", "belongs in [fixed] or [axes]"),
     "unknown axis": (HEAD + "[axes]\nridg = [1]", "did you mean 'ridge'"),

@@ -16,7 +16,7 @@ from ci_theory._keys import key_for, point_hash
 from ci_theory._record import build
 from ci_theory.phenomena import load
 from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run
-from ci_theory.sweeps.engines import Job, LocalEngine, compute_job
+from ci_theory.sweeps.engines import Job, LocalEngine, Worker, compute_job
 from ci_theory.sweeps.program import Programs
 
 HERE = Path(__file__).parent
@@ -205,11 +205,23 @@ def test_other_failures_are_not_taken_for_memory(tmp_path, monkeypatch):
 
 def test_single_precision_runs_and_says_so(tmp_path):
     jax.config.update("jax_enable_x64", False)  # conftest restores it
-    found = run(GRAM, tmp_path / "s").dataset()
+    for refused in (lambda: run(GRAM, tmp_path / "s"), lambda: dry_run(GRAM)):
+        with pytest.raises(BadInput, match=r"call ci_theory\.enable_float64\(\) first"):
+            refused()
+    assert not list(tmp_path.iterdir())
+    store = run(GRAM, tmp_path / "s", precision="float32")
+    found = store.dataset()
     assert found.attrs["dtype"] == "float32"
     values = found["size"].values
     np.testing.assert_array_equal(values, values.astype(np.float32))
     assert found.attrs["missing"] == 0
+    jax.config.update("jax_enable_x64", True)
+    with pytest.raises(BadInput, match="float64 is on in this process"):
+        run(GRAM, tmp_path / "s", precision="float32")
+    with pytest.raises(BadInput, match="float64 is on"):  # also in the process of another engine
+        Worker(store)
+    with pytest.raises(BadInput, match="expected 'float64' or 'float32'"):
+        run(GRAM, tmp_path / "s", precision="half")
 
 
 def test_a_wrong_shape_from_a_simulation_is_named(tmp_path, monkeypatch):

@@ -145,6 +145,7 @@ def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
 CHANGES = [
     ({"seed": 1}, "its seed is 0, here 1"),
     ({"axes": {"n": (5, 9)}}, r"its axis n has other values \(3 there, 2 here\)"),
+    ({"axes": {"n": (12, 9, 5)}}, "its axis n has these values in another order"),
     ({"axes": {"fail_above": (1.0,)}}, "its axes are n, here fail_above"),
     (
         {"fixed": {"fail_above": 2.0}},
@@ -173,7 +174,7 @@ def test_another_package_version_is_refused_for_running_and_opens_for_reading(fo
 def test_another_precision_is_refused(folder):
     jax.config.update("jax_enable_x64", False)  # conftest restores it
     with pytest.raises(BadInput, match="its dtype is float64, here it is float32"):
-        run(GRAM, folder)
+        run(GRAM, folder, precision="float32")
 
 
 def edited(folder, **changes):

@@ -81,7 +81,7 @@ def swept(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Phen
     if phenomenon is None:
         if "phenomenon" not in dataset.attrs:
             raise BadInput("dataset: no attribute 'phenomenon' says what was simulated")
-        phenomenon = load(dataset.attrs["phenomenon"])
+        phenomenon = load(dataset.attrs["phenomenon"], trusted=False)
     if "replicate" not in dataset.dims:
         raise BadInput(
             f"dataset: no dimension 'replicate' (found: {', '.join(map(str, dataset.dims))})"

@@ -75,18 +75,29 @@ def check(
             predictions.
         effect: relative bias that the sweep must be able to find for AGREES.
         rounding: relative error of the simulation's arithmetic, allowed on top of the slack; by
-            default 1e-9, or 1e-5 if the dataset's attribute ``dtype`` is not float64.
+            default 1e-9 in float64. In float32 rounding has no bound near interpolation: unless
+            you state one that holds in your cells, nothing that is in scope gets a verdict.
 
     Raises:
         BadInput: the dataset does not fit the phenomenon.
     """
     phenomenon = swept(dataset, phenomenon)
-    if rounding is None:
-        rounding = 1e-9 if dataset.attrs.get("dtype", "float64") == "float64" else 1e-5
+    unbounded = rounding is None and dataset.attrs.get("dtype", "float64") != "float64"
+    rounding = 1e-9 if rounding is None else rounding
     comparisons = compare(dataset, phenomenon)
     share = level / max(1, sum(bool(c.valid.any()) for c in comparisons))
     outcomes = tuple(judge(c, level=share, effect=effect, rounding=rounding) for c in comparisons)
+    if unbounded:
+        outcomes = tuple(map(_withheld, outcomes))
     return Report(phenomenon=phenomenon.name, outcomes=outcomes, level=level, effect=effect)
+
+
+def _withheld(outcome: Outcome) -> Outcome:
+    """Take back a verdict on cells whose rounding error nobody knows."""
+    if outcome.verdict is Verdict.OUT_OF_SCOPE:
+        return outcome
+    reason = "simulated in float32, of unknown rounding near interpolation: run it in float64"
+    return dataclasses.replace(outcome, verdict=Verdict.UNDERPOWERED, reason=reason)
 
 
 def text_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ci_theory import __version__
+from ci_theory.cli import surroundings
 from ci_theory.cli.failures import BROKEN_PIPE, GOOD, Stopped, bug, explain
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -34,25 +35,46 @@ Values = Annotated[
     typer.Argument(metavar="[key=value ...]", show_default=False, help="values of axes"),
 ]
 Experiment = Annotated[
-    str, typer.Argument(metavar="EXPERIMENT", help="a TOML file, or a name in experiments/")
+    str,
+    typer.Argument(
+        metavar="EXPERIMENT", help="the path of a TOML file, or a name that comes with ci_theory"
+    ),
 ]
 Stored = Annotated[
     str, typer.Argument(metavar="EXPERIMENT|STORE", help="an experiment, or a folder of results")
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="MODULE",
+        show_default=False,
+        help="import MODULE, which RUNS ITS CODE, so that a file may name it as its phenomenon",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
 
 
 def _command(function: _F) -> _F:
-    """Run a command in float64, with Ctrl-C and a closed pipe among our failures."""
+    """Run a command in float64, with Ctrl-C and a closed pipe among our failures.
+
+    The modules that the user allows are imported first: from then on files may name them.
+    """
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            from ci_theory._types import enable_float64
+            if function is not fit_breaks:  # which has no use for JAX, a third of its time
+                from ci_theory._types import enable_float64
 
-            enable_float64()
+                enable_float64()
+                surroundings.check_platforms()
+            for module in kwargs.get("allow") or ():
+                from ci_theory.phenomena import load
+
+                load(module)
             return function(*args, **kwargs)
-        except (KeyboardInterrupt, BrokenPipeError) as stop:
+        except (KeyboardInterrupt, BrokenPipeError, SystemExit) as stop:
             raise Stopped from stop
 
     app.command(function.__name__.removesuffix("_").replace("_", "-"))(run)
@@ -62,6 +84,9 @@ def _command(function: _F) -> _F:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; a mistake is one line on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if not surroundings.open_streams():
+        print("ci-theory: standard output is closed: no answer can be given", file=sys.stderr)
+        return BROKEN_PIPE
     for stream in (sys.stdout, sys.stderr):  # a terminal without Greek letters is no reason to die
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -77,7 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except Exception as error:
         if "--debug" in words or os.environ.get("CI_THEORY_DEBUG"):
-            traceback.print_exc()
+            from ci_theory._errors import printable
+
+            for line in traceback.format_exc().splitlines():
+                print(printable(line), file=sys.stderr)
         failure = explain(error) or bug(error)
         if failure.line:
             print(f"ci-theory: {failure.line}", file=sys.stderr)
@@ -126,7 +154,7 @@ def show(name: Name, as_json: Json = False) -> None:
     """Show a phenomenon: model, formulas, scope, sources, axes."""
     from ci_theory.cli import describe, formulas, output
 
-    entry = describe.document(describe.named(name))
+    entry = describe.document(describe.load(name))
     entry["formulas"] = formulas.document(entry["name"])
     if as_json:
         output.print_json(entry)
@@ -145,7 +173,7 @@ def predict(name: Name, values: Values = None, as_json: Json = False) -> None:
     from ci_theory.cli import predict as prediction
     from ci_theory.cli.assignments import split
 
-    phenomenon = describe.named(name)
+    phenomenon = describe.load(name)
     made = prediction.document(phenomenon, split(values))
     if as_json:
         output.print_json(made)
@@ -176,6 +204,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print cells, memory and time; write nothing")
     ] = False,
+    allow: Allow = None,
 ) -> None:
     """Run a sweep into its store, or resume it.
 
@@ -201,6 +230,7 @@ def check(
         float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
     ] = 1e-3,
     as_json: Json = False,
+    allow: Allow = None,
 ) -> int:
     """Judge the predictions by a sweep's results.
 
@@ -218,7 +248,7 @@ def check(
 
 
 @_command
-def locate(store: Stored, as_json: Json = False) -> None:
+def locate(store: Stored, as_json: Json = False, allow: Allow = None) -> None:
     """Locate break points: measured with an interval, and predicted."""
     from ci_theory.cli import output, verdicts
 
@@ -232,16 +262,42 @@ def locate(store: Stored, as_json: Json = False) -> None:
 
 @_command
 def fit_breaks(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="your own curve")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="your own curve: separated text, also .gz; - is standard input"
+        ),
+    ],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COL", help="column of x: name or number [1]")
     ] = None,
     y: Annotated[
-        str | None, typer.Option("--y", metavar="COL", help="column of y: name or number [2]")
+        list[str] | None,
+        typer.Option(
+            "--y",
+            metavar="COL",
+            show_default=False,
+            help="column of y: name or number [2]; again for every other run of the curve",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="COL", help="column of precisions of log y, relative"),
+    ] = None,
+    sd: Annotated[
+        str | None,
+        typer.Option("--sd", metavar="COL", help="column of standard deviations of y, relative"),
+    ] = None,
+    ceiling: Annotated[
+        float | None,
+        typer.Option("--ceiling", metavar="VALUE", help="for what rises to VALUE: fits VALUE - y"),
     ] = None,
     breaks: Annotated[
         str, typer.Option("--breaks", metavar="auto|0..4", help="how many breaks")
     ] = "auto",
+    least: Annotated[
+        int, typer.Option("--least", metavar="N", help="the least number that auto may find")
+    ] = 0,
     resolution: Annotated[
         float,
         typer.Option(
@@ -251,16 +307,29 @@ def fit_breaks(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="where the picture goes")
     ] = Path("results/figures"),
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="draw no picture")] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a broken power law to your own curve: breaks with intervals.
 
-    Give what falls (a loss or an error), on any positive x: rows, parameters, steps.
+    Give what falls (a loss or an error; or accuracy, with --ceiling 1), on any positive x: rows,
+    parameters, steps.
     """
     from ci_theory.cli import fit_breaks as fitting
     from ci_theory.cli import output
 
-    document, law = fitting.analyse(file, x, y, breaks, resolution, out)
+    document, law = fitting.analyse(
+        file,
+        x=x,
+        y=y,
+        weights=weights,
+        sd=sd,
+        ceiling=ceiling,
+        breaks=breaks,
+        least=least,
+        resolution=resolution,
+        out=None if no_figure else out,
+    )
     if as_json:
         output.print_json(document)
     else:
@@ -282,7 +351,12 @@ def demo(
 @_command
 def figure(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", show_default=False, help="a figure")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            show_default=False,
+            help="a figure that comes with ci_theory, or the path of a script, whose code is run",
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="every figure")] = False,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the files go")] = Path(
@@ -291,12 +365,14 @@ def figure(
     stores: Annotated[
         Path, typer.Option("--stores", metavar="DIR", help="where the results are")
     ] = Path("results/stores"),
+    allow: Allow = None,
 ) -> None:
     """Make figures from stores, running what is missing."""
     from ci_theory.cli import figure as drawing
+    from ci_theory.cli import output
 
     for file in drawing.make(name, every, out, stores):
-        print(file)
+        output.say(file)
 
 
 @_command
@@ -305,6 +381,7 @@ def claims(
         Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
     ] = None,
     as_json: Json = False,
+    allow: Allow = None,
 ) -> None:
     """Print the claims under test, and what the checks say of each."""
     from ci_theory.cli import claims as page

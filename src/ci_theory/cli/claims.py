@@ -8,7 +8,6 @@ from typing import Any
 from ci_theory import phenomena
 from ci_theory._errors import BadInput
 from ci_theory.claims import CLAIMS, Claim
-from ci_theory.cli.describe import named
 from ci_theory.cli.output import print_table
 
 PLANNED, NOT_RUN, MEASURED = "planned", "not run", "measured, nothing predicted"
@@ -48,7 +47,7 @@ def _models(claim: Claim, registered: Sequence[str]) -> list[str]:
         if name in claim.phenomena:
             continue
         try:
-            declared = named(name).claims
+            declared = phenomena.load(name, trusted=False).claims
         except BadInput:  # `ci-theory list` says what is wrong with it
             continue
         if claim.number in declared:

@@ -12,6 +12,7 @@ from ci_theory._errors import BadInput
 from ci_theory.check import Report, Verdict, check
 from ci_theory.check.breaks import locate_breaks
 from ci_theory.cli import experiments, verdicts
+from ci_theory.cli.output import say
 from ci_theory.figures import curves, style, survival
 from ci_theory.sweeps import read_sweep, run
 
@@ -45,19 +46,19 @@ def show(out: Path) -> int:
         data = run(sweep, out / "stores" / name).dataset()
         _tell("locating break points and checking predictions")
         found, report = locate_breaks(data), check(data)
-        print(f"{sweep.title} ({name})")
+        say(f"{sweep.title} ({name})")
         verdicts.print_breaks(found)
         verdicts.print_report(report)
-        print()
+        say()
         reports.append(report)
         _tell("drawing")
         with style.applied():
             picture = survival if survival.speaks(data) else curves
             drawn = picture.draw(data, title=sweep.title, note=_note(report))
             files += style.save(drawn, out, name)
-    print("figures")
+    say("figures")
     for file in files:
-        print(f"  {file}")
+        say(f"  {file}")
     _tell(f"done in {time.perf_counter() - begun:.0f} s")
     return 1 if any(report.verdict is Verdict.DISAGREES for report in reports) else 0
 
@@ -73,4 +74,4 @@ def _note(report: Report) -> str:
 
 def _tell(text: str) -> None:
     """Say on stderr what is going on."""
-    print(text, file=sys.stderr, flush=True)
+    say(text, file=sys.stderr)

@@ -4,23 +4,8 @@ from typing import Any
 
 from ci_theory._errors import BadInput
 from ci_theory._record import Axis
-from ci_theory.cli.output import number, print_lines, print_table
+from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.phenomena import Phenomenon, load, names
-
-
-def named(name: str) -> Phenomenon:
-    """Load a phenomenon that a user names: a registry name or a dotted module path.
-
-    Raises:
-        BadInput: no such phenomenon, or its module cannot be imported.
-    """
-    try:
-        return load(name)
-    except BadInput:
-        raise
-    except Exception as problem:  # somebody's module: any mistake may be in it
-        reason = f"{type(problem).__name__}: {problem}"
-        raise BadInput(f"phenomenon '{name}' cannot be imported: {reason}") from problem
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -31,7 +16,7 @@ def catalogue() -> list[dict[str, Any]]:
     found = []
     for name in names():
         try:
-            found.append(document(named(name)))
+            found.append(document(load(name)))
         except BadInput as problem:
             found.append({"name": name, "error": str(problem)})
     return found
@@ -109,7 +94,7 @@ def print_catalogue(entries: list[dict[str, Any]]) -> None:
     """Print a paragraph per phenomenon."""
     for entry in entries:
         if "error" in entry:
-            print(entry["error"])
+            say(entry["error"])
             continue
         _print_title(entry)
         lines = [
@@ -132,7 +117,8 @@ def print_phenomenon(entry: dict[str, Any]) -> None:
         ]
     )
     for p in entry["predictions"]:
-        print(f"\nprediction {p['name']} (mean of {p['measure']})")
+        say()
+        say(f"prediction {p['name']} (mean of {p['measure']})")
         print_lines(
             [
                 ("formula", p["statement"]),
@@ -142,10 +128,11 @@ def print_phenomenon(entry: dict[str, Any]) -> None:
             ]
         )
         if p["decoys"]:
-            print("  wrong on purpose, to be rejected by the same data:")
+            say("  wrong on purpose, to be rejected by the same data:")
             print_lines(((d["name"], d["why"]) for d in p["decoys"]), indent=4)
     if entry["breaks"]:
-        print("\nbreak points")
+        say()
+        say("break points")
         print_lines(
             (
                 b["name"],
@@ -154,11 +141,13 @@ def print_phenomenon(entry: dict[str, Any]) -> None:
             )
             for b in entry["breaks"]
         )
-    print("\nmeasures")
+    say()
+    say("measures")
     print_lines(
         (name, f"{m['doc']} [{m['unit'] or 'no unit'}]") for name, m in entry["measures"].items()
     )
-    print("\naxes")
+    say()
+    say("axes")
     print_table(
         ["axis", "kind", "default", "values", "meaning [unit]"],
         [

@@ -1,32 +1,21 @@
-"""Where experiments and their results are: a path, or a name looked up in three places.
+"""Where experiments and their results are: a path to a file, or a name that comes with ci_theory.
 
-A name is looked for in ``./experiments``, then among the experiments that come with the package
-(inside an installed one, beside ``src`` in a checkout).
+A name never finds a file in the current folder: see ``ci_theory._shipped``.
 """
 
 from pathlib import Path
 
-import ci_theory
-from ci_theory._errors import BadInput, unknown
+from ci_theory import _shipped
+from ci_theory._errors import BadInput
+from ci_theory._shipped import EXPERIMENT
 
 STORES = Path("results") / "stores"
 """Where a sweep's results go unless the user says otherwise."""
 
 
-def folders() -> list[Path]:
-    """Return the folders in which an experiment is looked for by name, in order."""
-    package = Path(ci_theory.__file__).parent
-    candidates = [
-        Path("experiments"),
-        package / "experiments",
-        package.parents[1] / "experiments",
-    ]
-    return [folder for folder in candidates if folder.is_dir()]
-
-
 def names() -> list[str]:
     """List the experiments that can be named."""
-    return sorted({file.stem for folder in folders() for file in folder.glob("*.toml")})
+    return _shipped.names(EXPERIMENT)
 
 
 def find(experiment: str) -> Path:
@@ -35,17 +24,16 @@ def find(experiment: str) -> Path:
     Raises:
         BadInput: no such file, or no such name.
     """
-    path = Path(experiment)
-    if path.suffix == ".toml" or path.parent != Path() or path.is_file():
-        if not path.is_file():
-            raise BadInput(f"{experiment}: no such file")
-        return path
-    for folder in folders():
-        if (folder / f"{experiment}.toml").is_file():
-            return folder / f"{experiment}.toml"
-    raise unknown("experiment", experiment, names())
+    return _shipped.find(EXPERIMENT, experiment)
 
 
 def store_of(experiment: str, stores: Path = STORES) -> Path:
-    """Return the folder that holds, or will hold, the results of an experiment."""
-    return stores / find(experiment).stem
+    """Return the folder that holds, or will hold, the results of an experiment.
+
+    Raises:
+        BadInput: no such experiment, or a file such as ``...toml`` whose name makes no folder.
+    """
+    stem = find(experiment).stem
+    if not stem.strip(". "):
+        raise BadInput(f"{experiment}: '{stem}' cannot be the name of a folder: rename the file")
+    return stores / stem

@@ -24,7 +24,7 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: Ctrl-C or a reader that went away
-    """Carries, as its cause, what the command-line library would answer in its own way."""
+    """Carries, as its cause, what the library or Python would answer in its own way."""
 
 
 class Failure(NamedTuple):
@@ -36,7 +36,7 @@ class Failure(NamedTuple):
 
 def explain(error: BaseException) -> Failure | None:
     """Tell a user's mistake or a full machine in one line; None means a bug of ours."""
-    from ci_theory._errors import BadInput, NumericalError  # not on the way to --help: numpy
+    from ci_theory._errors import BadInput, NumericalError  # not on the way to --help
 
     if isinstance(error, Stopped) and error.__cause__:
         return explain(error.__cause__)
@@ -44,6 +44,8 @@ def explain(error: BaseException) -> Failure | None:
         return Failure(_one_line(error) or "interrupted", INTERRUPTED)
     if isinstance(error, BrokenPipeError):
         return Failure("", BROKEN_PIPE)
+    if isinstance(error, SystemExit):  # its code, perhaps 0, is no answer of ours
+        return Failure(f"code of the phenomenon or figure wants to exit ({error.code!r})", BUG)
     if isinstance(error, _UsageError):
         return Failure(_one_line(error.format_message()), BAD_INPUT)
     if isinstance(error, BadInput | NumericalError):
@@ -86,5 +88,6 @@ def _device_is_full(error: BaseException) -> bool:
 
 def _one_line(message: object) -> str:
     """Join the lines of a message, and escape what a terminal would act on."""
-    joined = " ".join(str(message).split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
+    from ci_theory._errors import printable
+
+    return printable(" ".join(str(message).split()))

@@ -4,7 +4,7 @@ from typing import Any
 
 import sympy as sp
 
-from ci_theory.cli.output import print_lines
+from ci_theory.cli.output import print_lines, say
 from ci_theory.theory.symbolic import concerning
 
 
@@ -28,14 +28,16 @@ def print_formulas(entries: list[dict[str, Any]]) -> None:
     """Print formulas, and below them what their symbols mean."""
     symbols: dict[str, str] = {}
     for entry in entries:
-        print(f"\nformula {entry['name']}")
+        say()
+        say(f"formula {entry['name']}")
         print_lines([("", entry["title"])], width=0)
-        print()
+        say()
         for line in entry["unicode"].splitlines():
-            print(f"    {line}".rstrip())
-        print()
+            say(f"    {line}".rstrip())
+        say()
         print_lines([("regime", entry["regime"]), ("source", entry["source"])])
         symbols |= {sp.pretty(sp.Symbol(k)): v for k, v in entry["symbols"].items()}
     if symbols:
-        print("\nsymbols")
+        say()
+        say("symbols")
         print_lines(sorted(symbols.items()), width=5)

@@ -1,5 +1,7 @@
 """What a command prints: one strict JSON document, or text and tables for people.
 
+All of it goes through here, and so do the words of other people in it: see ``printable``.
+
 >>> print_json({"value": float("nan"), "shape": (2, 3)})
 {
   "value": null,
@@ -11,9 +13,17 @@ import io
 import json
 import math
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TextIO
+
+from ci_theory._errors import printable
+
+
+def say(text: object = "", *, file: TextIO | None = None) -> None:
+    """Print a line, by default on stdout, with nothing in it that a terminal would act on."""
+    print(printable(text), file=file or sys.stdout)
 
 
 def plain(value: Any) -> Any:
@@ -77,7 +87,6 @@ def print_table(
     """
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     rows = list(rows)
@@ -86,22 +95,21 @@ def print_table(
     for header in headers:
         side: Any = "right" if header in right else "left"
         shown = "_\n".join(header.rsplit("_", 1)) if wide and len(header) > 12 else header
-        table.add_column(shown, justify=side, overflow="fold", no_wrap=header == headers[0])
+        table.add_column(_text(shown), justify=side, overflow="fold", no_wrap=header == headers[0])
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(_text, row))
     _print(table, indent)
 
 
 def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int = 12) -> None:
     """Print "name  text" pairs with the text wrapped beside the names."""
     from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 2 if width else 1))
     table.add_column(min_width=width)
     table.add_column(overflow="fold")
     for name, text in pairs:
-        table.add_row(Text(name), Text(text))
+        table.add_row(_text(name), _text(text))
     if table.rows:
         _print(table, indent)
 
@@ -110,12 +118,26 @@ def _width() -> int:
     return max(shutil.get_terminal_size().columns, 60)
 
 
+def _text(cell: str) -> Any:
+    """Return a cell as it is laid out: its lines one below the other."""
+    from rich.text import Text
+
+    return Text("\n".join(map(printable, cell.split("\n"))))
+
+
 def _print(drawing: Any, indent: int) -> None:
-    """Print a rich drawing as plain text: the same in a terminal, a pipe and a file."""
+    """Print a rich drawing as plain text: the same in a terminal, a pipe, a file, a notebook."""
     from rich.console import Console
 
     paper = io.StringIO()
-    Console(file=paper, width=_width() - indent, emoji=False, markup=False).print(drawing)
+    # Each of these is otherwise guessed from variables or from a notebook's kernel.
+    plainly: dict[str, Any] = {
+        "force_terminal": False,
+        "force_jupyter": False,
+        "color_system": None,
+    }
+    console = Console(file=paper, width=_width() - indent, emoji=False, markup=False, **plainly)
+    console.print(drawing)
     for line in paper.getvalue().strip("\n").splitlines():
         if line.strip():
             print(f"{'':{indent}}{line}".rstrip())

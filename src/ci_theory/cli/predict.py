@@ -10,7 +10,7 @@ import numpy as np
 from ci_theory import phenomena
 from ci_theory._errors import MESSAGES, BadInput, Status, unknown
 from ci_theory._record import build
-from ci_theory.cli.output import number, plain, print_lines, print_table
+from ci_theory.cli.output import number, plain, print_lines, print_table, say
 from ci_theory.phenomena import Break, Phenomenon
 from ci_theory.sweeps.grid import parse_value, values_for
 
@@ -116,12 +116,12 @@ def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
     axes, units = phenomenon.axes, phenomenon.measure_info
     ranged = made.get("axes", [])
     fixed = {k: v for k, v in made["params"].items() if k not in ranged}
-    print(f"{made['phenomenon']}: {phenomenon.title}")
+    say(f"{made['phenomenon']}: {phenomenon.title}")
     print_lines((k, f"{number(v)} {axes[k].unit}".rstrip()) for k, v in fixed.items())
-    print()
+    say()
     measures = {p.name: p.measure for p in phenomenon.predictions}
     if not made["observables"]:
-        print("  nothing is predicted: see `ci-theory show`")
+        say("  nothing is predicted: see `ci-theory show`")
         return
     if not ranged:
         print_table(
@@ -138,7 +138,7 @@ def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
             right=["value"],
         )
         for name, place in made.get("break_point", {}).items():
-            print(f"  {name} ({place['axis']}): {number(place['value'])}")
+            say(f"  {name} ({place['axis']}): {number(place['value'])}")
         return
     rows = itertools.product(*(made["params"][k] for k in ranged))
     columns = {
@@ -166,14 +166,14 @@ def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
         right=headers,
     )
     for name, value in same.items():
-        print(f"  {name}: {number(value)}")
+        say(f"  {name}: {number(value)}")
     for name, place in made.get("break_point", {}).items():
         if "located" in place:
             value, status = place["located"]["value"], Status[place["located"]["status"]]
             where = number(value) if value is not None else MESSAGES[status]
-            print(f"  {name} ({place['axis']}), located in the curve: {where}")
+            say(f"  {name} ({place['axis']}), located in the curve: {where}")
     if not all(np.all(o["valid"]) for o in made["observables"].values()):
-        print("  * no honest error bar or outside the formula's scope: not judged by a check")
+        say("  * no honest error bar or outside the formula's scope: not judged by a check")
 
 
 def _remark(valid: bool, status: str) -> str:

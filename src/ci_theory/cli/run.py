@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ci_theory._errors import BadInput, unknown
 from ci_theory.cli import experiments
-from ci_theory.cli.output import print_lines
+from ci_theory.cli.output import print_lines, say
 from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run
 
 ENGINES = ("local", "dask")
@@ -38,9 +38,9 @@ def print_forecast(
 ) -> None:
     """Print what running a sweep would take; write nothing."""
     forecast = dry_run(sweep, folder, device=device, shard=shard)
-    print(f"{sweep.name or sweep.phenomenon}: dry run, nothing is written")
+    say(f"{sweep.name or sweep.phenomenon}: dry run, nothing is written")
     for line in str(forecast).splitlines():
-        print(f"  {line}")
+        say(f"  {line}")
 
 
 def run_and_print(
@@ -49,7 +49,7 @@ def run_and_print(
     """Run what is missing of a sweep and print where the results are and how many."""
     store = run(sweep, folder, device=device, shard=shard)
     counts = store.counts()
-    print(f"{sweep.name or sweep.phenomenon}: {store.folder}")
+    say(f"{sweep.name or sweep.phenomenon}: {store.folder}")
     cells = " x ".join(f"{len(v)} {k}" for k, v in sweep.axes.items()) or "1 cell"
     lines = [
         ("cells", f"{cells} x {store.sweep.replicates} replicates"),

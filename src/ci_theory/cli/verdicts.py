@@ -10,8 +10,9 @@ from ci_theory._errors import MESSAGES, BadInput, Status
 from ci_theory.check import Report, Verdict, check
 from ci_theory.check.breaks import Breaks, Located, locate_breaks
 from ci_theory.cli import experiments
-from ci_theory.cli.output import number, print_lines, print_table
+from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.locate.point import BreakPoint
+from ci_theory.phenomena import load
 from ci_theory.sweeps import Store
 
 
@@ -35,7 +36,11 @@ def stores_below(folder: Path) -> list[Path]:
 
 
 def complete_dataset(store: Store) -> Any:
-    """Read a store, and say on stderr what is missing in it."""
+    """Read a store whose phenomenon may be loaded, and say on stderr what is missing in it."""
+    try:
+        load(store.sweep.phenomenon, trusted=False)
+    except BadInput as problem:
+        raise BadInput(f"{store.folder}: {problem}") from None
     data = store.dataset()
     for count, what in [
         (data.attrs["missing"], "not simulated yet"),
@@ -43,7 +48,7 @@ def complete_dataset(store: Store) -> Any:
     ]:
         if count:
             runs = f"{count} of {data['status'].size} values"
-            print(f"ci-theory: {store.folder}: {runs} {what}", file=sys.stderr)
+            say(f"ci-theory: {store.folder}: {runs} {what}", file=sys.stderr)
     return data
 
 
@@ -72,12 +77,12 @@ def locate_in_store(folder: Path) -> tuple[dict[str, Any], Breaks]:
 def print_breaks(found: Breaks) -> None:
     """Print measured break points with intervals beside predicted ones, a table for each kind."""
     if not found.found:
-        print("no break points: none is defined on an axis of this sweep with 3 or more values")
+        say("no break points: none is defined on an axis of this sweep with 3 or more values")
         return
     for kind in dict.fromkeys(one.kind.name for one in found.found):
         these = [one for one in found.found if one.kind.name == kind]
         first = these[0]
-        print(f"{kind}: place on the axis {first.kind.axis} where {first.kind.measure} breaks")
+        say(f"{kind}: place on the axis {first.kind.axis} where {first.kind.measure} breaks")
         others = list(first.at)
         single = ["runs"] if any(one.measured.reached is not None for one in these) else []
         foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree"]
@@ -90,7 +95,7 @@ def print_breaks(found: Breaks) -> None:
             [*others, *single, "measured [95 %]", *foretold], rows, right=[*others, "formula"]
         )
         if any(one.delicate for one in these):
-            print("  * heavy tails at the break: the interval may be too narrow")
+            say("  * heavy tails at the break: the interval may be too narrow")
     print_lines([("", found.note)], width=0)
 
 
@@ -135,9 +140,9 @@ def _place(point: BreakPoint, low: float, high: float) -> str:
 def print_report(report: Report) -> None:
     """Print the verdicts of a sweep: the numbers in a table, the reasons below."""
     if not report.outcomes:
-        print(f"{report.phenomenon} predicts nothing to check; `ci-theory locate` finds its breaks")
+        say(f"{report.phenomenon} predicts nothing to check; `ci-theory locate` finds its breaks")
         return
-    print(f"predictions: {report.verdict.value} at a family-wise level of {report.level:g}")
+    say(f"predictions: {report.verdict.value} at a family-wise level of {report.level:g}")
     rows = report.table()
     columns = ["prediction", "verdict", "cells", "bias", "finds", "worst z"]
     print_table(columns, [[row[c] for c in columns] for row in rows], right=columns[2:])

@@ -7,6 +7,8 @@ a picture of one fit needs neither sweeps nor JAX.
 
 from typing import TYPE_CHECKING, Any
 
+from ci_theory.figures import _matplotlib  # noqa: F401 - before any module that draws
+
 if TYPE_CHECKING:
     from ci_theory.figures.paper import make, names
 

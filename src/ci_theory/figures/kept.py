@@ -60,21 +60,23 @@ def read(file: Path) -> xarray.Dataset:
         BadInput: there is no such file, or it is not one of these.
     """
     try:
-        lines = file.read_text().splitlines()
-    except OSError as problem:
-        raise BadInput(f"{file}: cannot be read: {problem.strerror or problem}") from None
-    told = [line[2:].split(": ", 1) for line in lines if line.startswith("#")]
-    attrs: dict[str, Any] = {pair[0]: pair[-1] for pair in told}
-    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        told = [line[2:].split(": ", 1) for line in lines if line.startswith("#")]
+        attrs: dict[str, Any] = {pair[0]: pair[-1] for pair in told}
         names, *rows = [line.split(",") for line in lines if not line.startswith("#")]
         table = np.array(rows, float)
         dims = names[: names.index("replicate") + 1]
         axes = {d: np.unique(table[:, i]) for i, d in enumerate(dims)}
         shape = [len(v) for v in axes.values()]
+        places = np.meshgrid(*axes.values(), indexing="ij")  # the order in which `write` has them
+        if not np.array_equal(table[:, : len(dims)].T, [place.ravel() for place in places]):
+            raise ValueError("rows are missing or in another order")
         found = {
             m: (dims, table[:, len(dims) + i].reshape(shape))
             for i, m in enumerate(names[len(dims) :])
         }
-    except ValueError:
-        raise BadInput(f"{file}: is not a kept result of a sweep") from None
+    except OSError as problem:
+        raise BadInput(f"{file}: cannot be read: {problem.strerror or problem}") from None
+    except (ValueError, IndexError) as problem:
+        raise BadInput(f"{file}: is not a kept result of a sweep: {problem}") from None
     return xarray.Dataset(found, axes, attrs)

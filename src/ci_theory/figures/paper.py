@@ -1,7 +1,8 @@
 """The published figures: one script in ``paper_figs/`` each, from stores to files.
 
 A script defines ``draw(stores) -> Figure`` and ends with ``main(__file__)``; the folder's listing
-is the registry. It reads its sweeps through ``dataset``, which runs what is missing first.
+is the registry, and a script of one's own is given as a path. It reads its sweeps through
+``dataset``, which runs what is missing first.
 """
 
 import argparse
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-import ci_theory
-from ci_theory._errors import BadInput, unknown
+from ci_theory import _shipped
+from ci_theory._errors import BadInput, printable
+from ci_theory._shipped import EXPERIMENT, FIGURE
 from ci_theory._types import enable_float64
 from ci_theory.figures import style
 from ci_theory.sweeps import read_sweep, run
@@ -30,14 +32,14 @@ PREVIEW = 110  # dots per inch: a full-width picture stays below 150 kB
 
 def names() -> list[str]:
     """List the published figures."""
-    return sorted({f.stem for folder in _folders("paper_figs") for f in folder.glob("[!_]*.py")})
+    return _shipped.names(FIGURE)
 
 
 def make(name: str, out: Path = OUT, stores: Path = STORES, *, preview: bool = False) -> list[Path]:
     """Regenerate a figure and return its files, a png and a pdf.
 
     Args:
-        name: one of ``names()``.
+        name: one of ``names()``, or the path of a script (``./mine.py``), whose code is run.
         out: folder for the files.
         stores: folder with one store per experiment; what is missing is run first.
         preview: only a small png, for a page of the documentation.
@@ -45,30 +47,27 @@ def make(name: str, out: Path = OUT, stores: Path = STORES, *, preview: bool = F
     Raises:
         BadInput: no such figure, or a store or folder that cannot be used.
     """
-    for folder in _folders("paper_figs"):
-        script = folder / f"{name}.py"
-        if name and script.is_file():
-            drawing = _load(script)
-            with style.applied():
-                made = drawing(Path(stores))
-            if preview:
-                return style.save(made, Path(out), name, formats=("png",), dpi=PREVIEW)
-            return style.save(made, Path(out), name)
-    raise unknown("figure", name, names())
+    script = _shipped.find(FIGURE, name)
+    drawing = _load(script)
+    with style.applied():
+        made = drawing(Path(stores))
+    if preview:
+        return style.save(made, Path(out), script.stem, formats=("png",), dpi=PREVIEW)
+    return style.save(made, Path(out), script.stem)
 
 
 def dataset(experiment: str, stores: Path) -> "xarray.Dataset":
     """Return the results of an experiment, running what its store in ``stores`` does not hold.
 
+    Args:
+        experiment: one that comes with the package, or the path of a sweep file.
+        stores: folder with one store per experiment.
+
     Raises:
         BadInput: no such experiment, or a store that holds another sweep.
     """
-    for folder in _folders("experiments"):
-        if (folder / f"{experiment}.toml").is_file():
-            sweep = read_sweep(folder / f"{experiment}.toml")
-            return run(sweep, Path(stores) / experiment).dataset()
-    known = {f.stem for folder in _folders("experiments") for f in folder.glob("*.toml")}
-    raise unknown("experiment", experiment, known)
+    file = _shipped.find(EXPERIMENT, experiment)
+    return run(read_sweep(file), Path(stores) / file.stem).dataset()
 
 
 def main(script: str) -> None:
@@ -81,18 +80,11 @@ def main(script: str) -> None:
     given = parser.parse_args()
     enable_float64()
     try:
-        for file in make(path.stem, given.out, given.stores, preview=given.preview):
-            print(file)
+        for file in make(str(path.absolute()), given.out, given.stores, preview=given.preview):
+            print(printable(file))
     except BadInput as problem:
-        print(f"{path.name}: {problem}", file=sys.stderr)
+        print(printable(f"{path.name}: {problem}"), file=sys.stderr)
         sys.exit(2)
-
-
-def _folders(name: str) -> list[Path]:
-    """Return the folders of this name: here, in an installed package, in a checkout."""
-    package = Path(ci_theory.__file__).parent
-    candidates = [Path(name), package / name, package.parents[1] / name]
-    return [folder for folder in candidates if folder.is_dir()]
 
 
 def _load(script: Path) -> Callable[[Path], Figure]:
@@ -101,7 +93,12 @@ def _load(script: Path) -> Callable[[Path], Figure]:
     if spec is None or spec.loader is None:
         raise BadInput(f"{script}: cannot be imported")
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BadInput:
+        raise
+    except (Exception, SystemExit) as problem:  # a script of the user's: any mistake may be in it
+        raise BadInput(f"{script}: cannot be run: {type(problem).__name__}: {problem}") from problem
     drawing = getattr(module, "draw", None)
     if not callable(drawing):
         raise BadInput(f"{script}: defines no draw(stores)")

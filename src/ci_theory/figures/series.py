@@ -86,7 +86,7 @@ class Line(NamedTuple):
 
 def phenomenon_of(data: "xarray.Dataset") -> Phenomenon:
     """Load the phenomenon that a Dataset holds."""
-    return load(data.attrs["phenomenon"])
+    return load(data.attrs["phenomenon"], trusted=False)
 
 
 def fixed_values(data: "xarray.Dataset") -> dict[str, Any]:

@@ -17,6 +17,10 @@ Source: Caballero, Gupta, Rish, Krueger, arXiv:2210.14891 (the function).
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.special import expit
+
+DEEPEST = 4
+"""Breaks that a form has at most."""
 
 FAINT = 12.0
 """A floor e^-12 of the lowest value is no floor."""
@@ -131,7 +135,7 @@ class Form(NamedTuple):
         slope = -theta[..., 1:2] * np.ones_like(u)
         for i in range(self.breaks):
             c, d, f = _break(theta, i)
-            slope = slope - c / (1 + np.exp(-(u - d) / f))
+            slope = slope - c * expit((u - d) / f)
         if self.floor:
             slope = slope * np.exp(self._line(theta, u) - self.value(theta, u))
         return slope
@@ -179,6 +183,14 @@ class Form(NamedTuple):
         width = -np.log(np.abs(steep))
         one = np.stack([-end, place, width], axis=-1)
         return np.clip(np.concatenate([head, one], axis=-1), low, high)
+
+    def levelled(self, theta: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Replace the last break by a floor where the curve ends: roughly, where it is flat there.
+
+        Rows (..., p) become rows of the form before this one; the inverse of ``nested``.
+        """
+        theta = self.sorted(theta)
+        return np.concatenate([theta[..., :-3], self.value(theta, u[-1:])], axis=-1)
 
 
 def _break(theta: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -35,11 +35,11 @@ def minimise(
     low: np.ndarray,
     high: np.ndarray,
     *,
-    weight: np.ndarray | float = 1.0,
+    root: np.ndarray,
     held: tuple[int, ...] = (),
     steps: int = STEPS,
 ) -> Minimum:
-    """Minimise sum_j weight_j (y_j - model_j(theta))^2 from every start.
+    """Minimise the sum of squares of root (y - model(theta)) from every start.
 
     A parameter at the end of its box does not move while the gradient points outwards.
 
@@ -48,7 +48,7 @@ def minimise(
         y: values to fit (q, m), or (m,) for all.
         start: parameters (q, p).
         low: box (p,), or (q, p) for every start its own; ``high`` likewise.
-        weight: weights (m,).
+        root: roots of the weights (m,), or a matrix (m, m) that whitens.
         held: parameters that stay where they start.
         steps: steps after which a search is given up.
 
@@ -59,17 +59,16 @@ def minimise(
     theta = np.clip(start, low, high)
     if held:
         theta[:, held] = start[:, held]
-    root = np.sqrt(np.broadcast_to(weight, y.shape[-1:]))
     best = theta.copy()
     value, slope = model(theta)
-    rest = (np.broadcast_to(y, value.shape) - value) * root
+    rest = whiten(np.broadcast_to(y, value.shape) - value, root)
     loss = (rest**2).sum(axis=1)
     target, active = np.broadcast_to(y, rest.shape), np.arange(len(theta))
     damping, growth = np.full(len(theta), 1e-3), np.full(len(theta), 2.0)
     for _ in range(steps):
         if not len(active):
             break
-        across = (slope * root[:, None]).swapaxes(1, 2)
+        across = whiten(slope.swapaxes(1, 2), root)
         gradient, square = (across @ rest[..., None])[..., 0], across @ across.swapaxes(1, 2)
         at, damped = best[active], damping[active]
         floor, top = low[active], high[active]
@@ -80,7 +79,7 @@ def minimise(
         if held:
             trial[:, held] = at[:, held]
         new_value, new_slope = model(trial)
-        new_rest = (target[active] - new_value) * root
+        new_rest = whiten(target[active] - new_value, root)
         new = (new_rest**2).sum(axis=1)
         better = new < loss[active]
         fall = np.where(better, loss[active] - new, 0.0)
@@ -105,6 +104,11 @@ def minimise(
     converged = np.ones(len(theta), bool)
     converged[active] = False
     return Minimum(best, loss, converged)
+
+
+def whiten(values: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """Multiply points (..., m) by the root of their precision, (m,) or (m, m)."""
+    return values * root if root.ndim == 1 else values @ root.T
 
 
 def _step(

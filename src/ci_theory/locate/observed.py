@@ -1,4 +1,8 @@
-"""A person's own curve, cleaned: what cannot be used is left out and told."""
+"""A person's own curve, cleaned and pooled: what cannot be used is left out and told.
+
+Measurements at one place are repeats: their mean, weighted, is one point of the curve, and what
+they scatter around it stays with the rows. Beyond 400 places, neighbours are pooled likewise.
+"""
 
 from typing import NamedTuple
 
@@ -7,30 +11,56 @@ import numpy as np
 from ci_theory._errors import BadInput
 
 BINS = 400
-"""Points beyond this number are averaged in bins of log x: the fit sees no difference."""
+"""Places beyond this number are pooled in bins of log x; the scatter inside stays in the rows."""
+
+_SPAN = 1e12  # weights further apart leave nothing of the lighter ones in floating point
+
+
+class Rows(NamedTuple):
+    """Measurements (n,), run after run, each ascending in x.
+
+    Attributes:
+        u: log x; ``y``: log y; ``weight``: relative precision of log y, 1 on average.
+        cell: which point of the curve a row belongs to.
+        first: whether it is the first of its run.
+    """
+
+    u: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    cell: np.ndarray
+    first: np.ndarray
 
 
 class Observed(NamedTuple):
     """A clean curve on logarithmic scales, ascending.
 
     Attributes:
-        u: log x (m,); ``y``: log y (m,); ``weight``: measurements behind a point (m,).
-        used: measurements used.
+        u: log x (m,); ``y``: mean log y (m,); ``weight``: summed weights of its rows (m,).
+        rows: the measurements behind the points.
+        places: distinct x.
         warnings: what was done to it, a line each.
     """
 
     u: np.ndarray
     y: np.ndarray
     weight: np.ndarray
-    used: int
+    rows: Rows
+    places: int
     warnings: tuple[str, ...]
 
 
-def observed(x: np.ndarray, y: np.ndarray) -> Observed:
-    """Take logarithms of a curve x (m,), y (m,).
+def observed(
+    x: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray | None = None,
+    sd: np.ndarray | None = None,
+    run: np.ndarray | None = None,
+) -> Observed:
+    """Take logarithms of a curve x (m,), y (m,), and pool what is repeated; see ``breaks.fit``.
 
     Raises:
-        BadInput: shapes differ, or fewer than 3 distinct places are left.
+        BadInput: shapes differ, fewer than 3 distinct places are left, or a weight is no weight.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     if x.ndim != 1 or x.shape != y.shape:
@@ -44,25 +74,74 @@ def observed(x: np.ndarray, y: np.ndarray) -> Observed:
     ):
         if bad.any():
             told.append(f"{int(bad.sum())} of {len(x)} points left out: {what}")
-    good = whole & (x > 0) & (y > 0)
+    good = np.flatnonzero(whole & (x > 0) & (y > 0))
     u, v = np.log(x[good]), np.log(y[good])
-    if len(np.unique(u)) < 3:
+    places, place = np.unique(u, return_inverse=True)
+    if len(places) < 3:
         left = f" ({'; '.join(told)})" if told else ""
-        raise BadInput(f"curve: {len(np.unique(u))} usable places, expected at least 3{left}")
-    order = np.argsort(u, kind="stable")
-    u, v, weight = u[order], v[order], np.ones(len(u))
-    count = len(u)
-    if count > BINS:
-        u, v, weight = _binned(u, v)
-        told.append(f"{count} points averaged into {len(u)} bins of log x")
-    return Observed(u, v, weight, count, tuple(told))
+        raise BadInput(f"curve: {len(places)} usable places, expected at least 3{left}")
+    weight = _weights(v, place, good, weights, sd, len(x))
+    runs = _runs(place, good, run, len(x))
+    cell = place
+    if len(places) > BINS:
+        edges = np.linspace(places[0], places[-1], BINS + 1)
+        bin_of = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, BINS - 1)
+        cell = np.unique(bin_of, return_inverse=True)[1][place]
+        told.append(f"{len(good)} points averaged into {cell.max() + 1} bins of log x")
+    total, at, mean = (np.bincount(cell, weight * a) for a in (np.ones_like(u), u, v))
+    order = np.lexsort((np.arange(len(u)), u, runs))
+    first = np.r_[True, np.diff(runs[order]) != 0]
+    rows = Rows(u[order], v[order], weight[order], cell[order], first)
+    return Observed(at / total, mean / total, total, rows, len(places), tuple(told))
 
 
-def _binned(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Average in bins of equal width; returns places, values and counts of those not empty."""
-    edges = np.linspace(u[0], u[-1], BINS + 1)
-    bin_of = np.clip(np.searchsorted(edges, u, side="right") - 1, 0, BINS - 1)
-    count = np.bincount(bin_of, minlength=BINS).astype(float)
-    there = count > 0
-    place, value = (np.bincount(bin_of, a, BINS)[there] / count[there] for a in (u, v))
-    return place, value, count[there]
+def _weights(
+    v: np.ndarray,
+    place: np.ndarray,
+    good: np.ndarray,
+    weights: np.ndarray | None,
+    sd: np.ndarray | None,
+    count: int,
+) -> np.ndarray:
+    """Return relative precisions of log y (n,), 1 on average.
+
+    A deviation of y is one of log y times its mean at the place, not times the measurement: else
+    whatever came out high would weigh more.
+    """
+    if weights is None and sd is None:
+        return np.ones(len(v))
+    if weights is not None and sd is not None:
+        raise BadInput("curve: weights and sd are both given; expected one of them")
+    name, given = ("weights", weights) if sd is None else ("sd", sd)
+    given = np.asarray(given, float)
+    if given.shape != (count,):
+        raise BadInput(f"curve: {name} has shape {given.shape}; expected ({count},)")
+    bad = np.flatnonzero(~(np.isfinite(given[good]) & (given[good] > 0)))
+    if len(bad):
+        at = good[bad[0]]
+        raise BadInput(
+            f"curve: {name} of point {at + 1} is {given[at]:g} ({len(bad)} such); expected > 0"
+        )
+    log = np.log(given[good])
+    if sd is not None:
+        log = 2 * ((np.bincount(place, v) / np.bincount(place))[place] - log)
+    weight = np.exp(np.maximum(log - log.max(), -700.0))
+    if weight.min() * _SPAN < 1:
+        raise BadInput(f"curve: {name} span more than twelve orders of magnitude in precision")
+    return weight / weight.mean()
+
+
+def _runs(place: np.ndarray, good: np.ndarray, run: np.ndarray | None, count: int) -> np.ndarray:
+    """Return a run of every row (n,); unlabelled, the k-th row of every place is of the k-th."""
+    if run is not None:
+        run = np.asarray(run)
+        if run.shape != (count,) or run.dtype.kind not in "iu":
+            raise BadInput(
+                f"curve: run has shape {run.shape} of {run.dtype}; expected ({count},) integers"
+            )
+        return np.unique(run[good], return_inverse=True)[1]
+    order = np.argsort(place, kind="stable")
+    start = np.flatnonzero(np.r_[True, np.diff(place[order]) != 0])
+    runs = np.empty(len(place), int)
+    runs[order] = np.arange(len(place)) - np.repeat(start, np.diff(np.r_[start, len(place)]))
+    return runs

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.special import fdtri
 
 from ci_theory.locate.broken import Family, Form
+from ci_theory.locate.chain import Chain
+from ci_theory.locate.least_squares import whiten
 from ci_theory.locate.search import Search
 from ci_theory.locate.student import quantile
 
@@ -32,24 +34,28 @@ class Resampled(NamedTuple, Generic[F]):
 
     Attributes:
         form: what was fitted.
-        theta: parameters (p,); ``loss``: weighted sum of squares.
+        theta: parameters (p,); ``loss``: sum of squares of all measurements, whitened.
+        within: the part of it that lies within the points, whatever the parameters are.
         scatter: standard deviation around the curve, degrees of freedom allowed for.
         covariance: of the parameters (p, p), by the linear approximation.
-        curves: resampled curves log y (r, m); ``thetas``: their fits (r, p); ``losses`` (r,).
+        curves: resampled curves log y (r, m); ``thetas``: their fits (r, p); ``losses`` and
+            ``withins`` (r,).
         covariances: of those fits, each by itself (r, p, p).
         free: degrees of freedom.
-        rest: residuals (m,), times the root of the weight.
+        rest: residuals (n,) of the measurements, whitened.
         lost: share of the fits that ended before they converged.
     """
 
     form: F
     theta: np.ndarray
     loss: float
+    within: float
     scatter: float
     covariance: np.ndarray
     curves: np.ndarray
     thetas: np.ndarray
     losses: np.ndarray
+    withins: np.ndarray
     covariances: np.ndarray
     free: int
     rest: np.ndarray
@@ -84,8 +90,8 @@ class Resampled(NamedTuple, Generic[F]):
 
 def resampled(
     search: Search,
+    chain: Chain,
     form: F,
-    y: np.ndarray,
     theta: np.ndarray,
     resamples: int,
     seed: int,
@@ -94,34 +100,36 @@ def resampled(
 
     Residuals are divided by sqrt(1 - leverage) and centred, so that they scatter as errors do.
     """
-    value, rows = form.jacobian(theta[None], search.u)
-    root = np.sqrt(search.weight)
-    rest = (y - value[0]) * root
-    left, sizes, _ = np.linalg.svd(rows[0] * root[:, None], full_matrices=False)
+    rest = chain.rest(form, theta)
+    left, sizes, _ = np.linalg.svd(chain.jacobian(form, theta), full_matrices=False)
     told = sizes > 1e-9 * sizes.max()
     leverage = (left[:, told] ** 2).sum(axis=1)
-    free = max(len(y) - int(told.sum()), 1)
+    free = max(chain.size - int(told.sum()), 1)
     fair = rest / np.sqrt(np.maximum(1 - leverage, 0.05))
     fair -= fair.mean()
     rng = np.random.default_rng([seed, len(theta)])
-    draws = rng.choice(fair, (resamples, len(y)))
-    curves = value[0] + draws / root
+    noise, withins = chain.draw(fair, resamples, rng)
+    value = form.value(theta, search.u)
+    curves = value + noise
     if isinstance(form, Form):
         again = search.best(form, curves, near=theta)
     else:
         again = search.polish(form, curves, [np.tile(theta, (resamples, 1))])
     thetas = form.sorted(again.theta)
-    loss = float((rest**2).sum())
+    loss, losses = float((rest**2).sum()), again.loss + withins
+    between = float((whiten(chain.data.y - value, search.root) ** 2).sum())
     return Resampled(
         form=form,
         theta=theta,
         loss=loss,
+        within=max(loss - between, 0.0) if chain.size > len(search.u) else 0.0,
         scatter=float(np.sqrt(loss / free)),
         covariance=_covariances(search, form, theta[None], np.array([loss / free]))[0],
         curves=curves,
         thetas=thetas,
-        losses=again.loss,
-        covariances=_covariances(search, form, thetas, again.loss / free),
+        losses=losses,
+        withins=withins,
+        covariances=_covariances(search, form, thetas, losses / free),
         free=free,
         rest=rest,
         lost=float(1 - again.converged.mean()),
@@ -132,8 +140,8 @@ def _covariances(
     search: Search, form: Family, thetas: np.ndarray, variances: np.ndarray
 ) -> np.ndarray:
     """Return covariances (r, p, p) of parameters (r, p) for scatter of variances (r,)."""
-    rows = form.jacobian(thetas, search.u)[1] * np.sqrt(search.weight)[:, None]
-    square = np.einsum("qmp,qmr->qpr", rows, rows)
+    across = whiten(form.jacobian(thetas, search.u)[1].swapaxes(1, 2), search.root)
+    square = across @ across.swapaxes(1, 2)
     return np.linalg.pinv(square, rcond=1e-13, hermitian=True) * variances[:, None, None]
 
 
@@ -154,7 +162,7 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
     moved[:, j] = here
     near = np.tile(theta, (len(moved), 1))
     tied = search.polish(form, again.curves, [moved, near], held=(j,), steps=_STEPS)
-    level = float(np.quantile(tied.loss / again.losses - 1, CONFIDENCE))
+    level = float(np.quantile((tied.loss + again.withins) / again.losses - 1, CONFIDENCE))
     level = max(level, float(fdtri(1, again.free, CONFIDENCE)) / again.free)
 
     low, high = (float(b[j]) for b in search.box(form))
@@ -177,7 +185,7 @@ def profile(search: Search, y: np.ndarray, again: Resampled[F], j: int) -> Inter
         if np.all(loss > before - 1e-4 * level * again.loss):
             break
         starts = _starts(paths, j)
-    return Interval(here, *_ends(places, loss / again.loss - 1 - level, here))
+    return Interval(here, *_ends(places, (loss + again.within) / again.loss - 1 - level, here))
 
 
 def _ordered(

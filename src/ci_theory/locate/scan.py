@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ci_theory.locate.broken import Form
+from ci_theory.locate.least_squares import whiten
 
 _PLACES = {1: 160, 2: 28, 3: 16, 4: 12}
 """Places of the grid, by the number of breaks."""
@@ -28,7 +29,7 @@ class Scan(NamedTuple):
         basis: orthonormal columns (g, k, m) of what a point's breaks add to the line.
         inverse: R^-1 of their QR decomposition (g, k, k).
         on_line: products of the breaks' columns with the line's (g, k, 2).
-        root: square roots of the weights (m,).
+        root: roots of the weights (m,), or a matrix (m, m) that whitens.
     """
 
     places: np.ndarray
@@ -42,7 +43,7 @@ class Scan(NamedTuple):
 
     def losses(self, y: np.ndarray) -> np.ndarray:
         """Return the sums of squares (q, g) of curves y (q, m)."""
-        scaled = y * self.root
+        scaled = whiten(y, self.root)
         rest = (scaled**2).sum(axis=1) - ((scaled @ self.line.T) ** 2).sum(axis=1)
         g, k, _ = self.basis.shape
         if not k:
@@ -54,7 +55,7 @@ class Scan(NamedTuple):
 
     def theta(self, y: np.ndarray, picks: np.ndarray) -> np.ndarray:
         """Return parameters (q, p) of curves y (q, m) at their grid points picks (q,)."""
-        scaled = y * self.root
+        scaled = whiten(y, self.root)
         parts = np.einsum("qkm,qm->qk", self.basis[picks], scaled)
         bends = np.einsum("qab,qb->qa", self.inverse[picks], parts)
         left = scaled @ self.line.T - np.einsum("qk,qkc->qc", bends, self.on_line[picks])
@@ -65,7 +66,7 @@ class Scan(NamedTuple):
 
 
 def scan(form: Form, u: np.ndarray, root: np.ndarray, low: np.ndarray, high: np.ndarray) -> Scan:
-    """Lay the grid over the box of a form without a floor; ``root`` are roots of the weights."""
+    """Lay the grid over the box of a form without a floor; ``root`` whitens the points."""
     k = form.breaks
     if k:
         inside = np.linspace(low[3], high[3], _PLACES[k] + 2)[1:-1]
@@ -77,8 +78,8 @@ def scan(form: Form, u: np.ndarray, root: np.ndarray, low: np.ndarray, high: np.
     else:
         places, widths = np.zeros((1, 0)), np.zeros(1)
     f = np.exp(widths)[:, None, None]
-    soft = -f * np.logaddexp(0.0, (u - places[:, :, None]) / f) * root  # (g, k, m)
-    line, line_r = np.linalg.qr(np.stack([np.ones_like(u), -u], axis=1) * root[:, None])
+    soft = whiten(-f * np.logaddexp(0.0, (u - places[:, :, None]) / f), root)  # (g, k, m)
+    line, line_r = np.linalg.qr(whiten(np.stack([np.ones_like(u), -u]), root).T)
     on_line = soft @ line
     q, r = np.linalg.qr((soft - on_line @ line.T).transpose(0, 2, 1))
     return Scan(

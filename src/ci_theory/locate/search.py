@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ci_theory.locate.broken import Family, Form
+from ci_theory.locate.broken import DEEPEST, Family, Form
 from ci_theory.locate.least_squares import STEPS, Minimum, minimise
 from ci_theory.locate.scan import Scan, scan
 
 _FLOORS = (0.3, 0.6, 0.85, 0.97)
 """Floors tried at the start, as shares of a curve's lowest value."""
 
+_KICKS = 24  # starts drawn at random around and away from a fit, to see whether one ends lower
+_BETTER = 1e-6  # relative fall of the sum of squares that is one
+
 
 class Search:
-    """Fits on fixed places u (m,) with fixed weights; grids are made once.
+    """Fits on fixed places u (m,) of fixed precision; grids are made once.
 
     >>> u = np.linspace(0.0, 6.0, 13)
     >>> law = Search(u, np.ones(13))
@@ -23,9 +26,9 @@ class Search:
     [2.  0.1] 1.000000
     """
 
-    def __init__(self, u: np.ndarray, weight: np.ndarray, span: tuple[float, float] = (0.0, 0.0)):
-        """``span``: lowest and highest log y that floors are bounded by."""
-        self.u, self.weight = u, weight
+    def __init__(self, u: np.ndarray, root: np.ndarray, span: tuple[float, float] = (0.0, 0.0)):
+        """Take roots of the precision, (m,) or (m, m), and the span of log y that bounds floors."""
+        self.u, self.root = u, root
         self._span = np.array(span)
         self._scans: dict[Form, Scan] = {}
 
@@ -53,6 +56,10 @@ class Search:
         """
         low, high = self.box(form)
         starts = list(self._grid(form, y, tops))
+        if form.floor and tops > 1 and form.larger.breaks <= DEEPEST:
+            starts += [
+                form.larger.levelled(one, self.u) for one in self._grid(form.larger, y, tops)
+            ]
         if smaller is not None:
             starts.append(form.smaller.nested(smaller, low, high))
         if near is not None:
@@ -87,7 +94,7 @@ class Search:
             np.concatenate(starts),
             low,
             high,
-            weight=self.weight,
+            root=self.root,
             held=held,
             steps=steps,
         )
@@ -95,6 +102,55 @@ class Search:
         pick = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=0)
         rows = pick * loss.shape[1] + np.arange(loss.shape[1])
         return Minimum(ended.theta[rows], ended.loss[rows], ended.converged[rows])
+
+    def stirred(self, form: Form, y: np.ndarray, found: Minimum, rounds: int) -> Minimum:
+        """Look for lower minima of one curve log y (m,) from places drawn at random.
+
+        Breaks and floors are drawn, one of them or all; the other parameters are linear and solved
+        for. It ends with a round in which no start ended lower: only then is a fit converged.
+        """
+        low, high = self.box(form)
+        rng = np.random.default_rng(form.size)
+        for _ in range(rounds):
+            theta = np.tile(found.theta, (_KICKS, 1))
+            drawn = rng.random(theta.shape) < np.where(np.arange(_KICKS) % 2, 1.0, 0.4)[:, None]
+            for i in range(form.breaks):
+                part = slice(form.place(i), form.place(i) + 2)
+                made = rng.uniform(low[part], high[part], (_KICKS, 2))
+                theta[:, part] = np.where(drawn[:, part], made, theta[:, part])
+            if form.floor:
+                made = rng.uniform(y.min() - 1, np.quantile(y, 0.6), _KICKS)
+                theta[:, -1] = np.where(drawn[:, -1], made, theta[:, -1])
+            starts = [one[None] for one in self._solved(form, y, theta)]
+            again = self.polish(form, y[None], [found.theta, *starts])
+            lower = again.loss < found.loss * (1 - _BETTER)
+            found = again if again.loss < found.loss else found
+            if not lower:
+                return found
+        return found._replace(converged=np.zeros(1, bool))
+
+    def _solved(self, form: Form, y: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Solve for the linear parameters of starts (q, p), given their places, widths, floors."""
+        weight = np.broadcast_to(
+            (self.root**2).sum(axis=0) if self.root.ndim > 1 else self.root**2, (len(theta), len(y))
+        )
+        target = np.broadcast_to(y, weight.shape)
+        if form.floor:
+            left = np.maximum(-np.expm1(theta[:, -1:] - y), 1e-3)  # (y - a)/y
+            target, weight = y + np.log(left), weight * left**2
+        columns = [np.ones_like(target), np.broadcast_to(-self.u, target.shape)]
+        for i in range(form.breaks):
+            d, f = theta[:, form.place(i), None], np.exp(theta[:, form.place(i) + 1, None])
+            columns.append(-f * np.logaddexp(0.0, (self.u - d) / f))
+        across = np.stack(columns, axis=1)  # (q, 2 + k, m)
+        square = (across * weight[:, None]) @ across.swapaxes(1, 2)
+        scale = np.sqrt(np.diagonal(square, axis1=1, axis2=2)) + 1e-300
+        square = square / (scale[:, :, None] * scale[:, None]) + 1e-9 * np.eye(len(columns))
+        parts = (across @ (weight * target)[..., None])[..., 0] / scale
+        solved = np.linalg.solve(square, parts[..., None])[..., 0] / scale
+        made = theta.copy()
+        made[:, [0, 1, *range(2, 2 + 3 * form.breaks, 3)]] = solved
+        return made
 
     def _grid(self, form: Form, y: np.ndarray, tops: int) -> list[np.ndarray]:
         """Return starts (q, p) from the grid, with floors taken off where the form has one."""
@@ -120,7 +176,7 @@ class Search:
     def _scan(self, form: Form, factor: np.ndarray, keep: bool = True) -> Scan:
         if keep and form in self._scans:
             return self._scans[form]
-        made = scan(form, self.u, np.sqrt(self.weight) * factor, *self.box(form))
+        made = scan(form, self.u, self.root * factor, *self.box(form))
         if keep:
             self._scans[form] = made
         return made

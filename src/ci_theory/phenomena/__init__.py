@@ -3,12 +3,18 @@
 The directory listing is the registry: ``load("ridge_peak")`` imports ``ridge_peak.py`` here and
 returns its ``PHENOMENON``. A third party names a module path (``my_pkg.my_mod``) or declares an
 entry point in the group ``ci_theory.phenomena``.
+
+To load a module is to run its code. Whoever writes its path in a program or on a command line
+wants that; whoever opens a file that somebody else wrote does not. So a path that comes from a
+file is followed only within ci_theory, or if the program has imported that module already.
 """
 
 import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from types import ModuleType
 
 from ci_theory._errors import BadInput, unknown
 from ci_theory.phenomena._base import (
@@ -54,11 +60,17 @@ def _outside() -> dict[str, str]:
     return {e.name: e.value for e in entry_points(group="ci_theory.phenomena")}
 
 
-def load(name: str) -> Phenomenon:
+def load(name: str, *, trusted: bool = True) -> Phenomenon:
     """Return the phenomenon of a registry name, an entry point or a dotted module path.
 
+    Args:
+        name: the name or the path.
+        trusted: whether the user gave it; a file may name what is registered, but the path of
+            another module only if that is imported already.
+
     Raises:
-        BadInput: no such phenomenon, or the module has no PHENOMENON.
+        BadInput: no such phenomenon, its module cannot be imported or has no PHENOMENON, or
+            it is not trusted.
     """
     if "." in name:
         path = name
@@ -66,19 +78,30 @@ def load(name: str) -> Phenomenon:
             raise BadInput(
                 f"phenomenon '{name}': expected a name or a module path, like pkg.module"
             )
+        if not (trusted or path in sys.modules or path.startswith("ci_theory.")):
+            raise BadInput(
+                f"phenomenon '{name}' is a module outside ci_theory, and to load it is to run its "
+                f"code: if you trust it, add --allow {name} (in Python, import it first)"
+            )
     elif name in _outside():
         path = _outside()[name]
     elif name in names():
         path = f"{__name__}.{name}"
     else:
         raise unknown("phenomenon", name, names())
-    try:
-        module = import_module(path)
-    except ModuleNotFoundError as missing:
-        if missing.name and (path == missing.name or path.startswith(missing.name + ".")):
-            raise BadInput(f"phenomenon '{name}': there is no module {path}") from missing
-        raise
-    found = getattr(module, "PHENOMENON", None)
+    found = getattr(_imported(name, path), "PHENOMENON", None)
     if not isinstance(found, Phenomenon):
         raise BadInput(f"phenomenon '{name}': module {path} defines no PHENOMENON")
     return found
+
+
+def _imported(name: str, path: str) -> ModuleType:
+    """Import a module, of whose author any mistake must be expected, an exit included."""
+    try:
+        return import_module(path)
+    except (Exception, SystemExit) as problem:
+        missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
+        if missing and f"{path}.".startswith(f"{missing}."):
+            raise BadInput(f"phenomenon '{name}': there is no module {path}") from problem
+        reason = f"{type(problem).__name__}: {problem}"
+        raise BadInput(f"phenomenon '{name}' cannot be imported: {reason}") from problem

@@ -30,7 +30,14 @@ from ci_theory.phenomena import load
 from ci_theory.sweeps.claims import PLAN, Claims
 from ci_theory.sweeps.parts import write_whole
 from ci_theory.sweeps.plan import Chunk, Plan
-from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes, out_of_memory
+from ci_theory.sweeps.program import (
+    Programs,
+    Shape,
+    check_precision,
+    devices_of,
+    lanes,
+    out_of_memory,
+)
 from ci_theory.sweeps.provenance import session_hash, session_of
 from ci_theory.sweeps.staged import Kept
 from ci_theory.sweeps.store import Store
@@ -115,6 +122,7 @@ class Worker:
 
     def __init__(self, store: Store, device: str | None = None):
         """Compile nothing yet; note the surroundings in the store."""
+        check_precision(store.plans[0].identity["dtype"])  # of another process, perhaps
         self.store = store
         self.claims = Claims(store.folder / "lock")
         devices = devices_of(device)

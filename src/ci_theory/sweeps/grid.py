@@ -55,7 +55,8 @@ class Sweep:
         paired: parameters left out of the hash that addresses the random numbers, so that
             their values share them (common random numbers).
         name: short name; ``title``: one line for people. Neither changes a result.
-        source: where it was declared, for messages.
+        source: the file or store that declares it, for messages; it may name a phenomenon
+            that is registered, but the path of a module only if that is imported already.
     """
 
     phenomenon: str
@@ -90,7 +91,7 @@ class Sweep:
             raise BadInput(one_line(f"{self.where}: {problem}")) from None
 
     def _validated(self) -> "Sweep":
-        phenomenon = _load(self.phenomenon)
+        phenomenon = _load(self.phenomenon, trusted=not self.source)
         known = phenomenon.axes
         for table, names in (("axis", self.axes), ("fixed value", self.fixed)):
             for name in names:
@@ -121,17 +122,17 @@ class Sweep:
 
     def completed(self) -> "Sweep":
         """Return the sweep with the defaults of the phenomenon written out in ``fixed``."""
-        known = _load(self.phenomenon).axes
+        known = _load(self.phenomenon, trusted=not self.source).axes
         fixed = {k: self.fixed.get(k, a.default) for k, a in known.items() if k not in self.axes}
         return dataclasses.replace(self, fixed={k: known[k].type(v) for k, v in fixed.items()})
 
 
-def _load(name: Any) -> Phenomenon:
+def _load(name: Any, *, trusted: bool) -> Phenomenon:
     if not isinstance(name, str):
         raise BadInput(f"phenomenon = {name!r}: must be a string")
     if not all(part.isidentifier() for part in name.split(".")):
         raise BadInput(f"phenomenon = {name!r}: must be a name or a dotted module path")
-    return load(name)
+    return load(name, trusted=trusted)
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
@@ -223,6 +224,8 @@ def read_sweep(path: str | Path, overrides: Mapping[str, str] | None = None) -> 
         path: a TOML file.
         overrides: ``key -> text`` as on a command line: a parameter (a list or range makes it an
             axis, one value fixes it) or one of phenomenon, replicates, seed, name, title, paired.
+            A module path as phenomenon is imported from here; from the file, only if it has
+            been imported before.
 
     Returns:
         The validated sweep.
@@ -232,7 +235,7 @@ def read_sweep(path: str | Path, overrides: Mapping[str, str] | None = None) -> 
     """
     where = str(path)
     try:
-        text = Path(path).read_bytes().decode()
+        text = Path(path).read_bytes().decode("utf-8-sig")  # some editors begin with a mark
         table = tomllib.loads(text)
     except OSError as problem:
         raise BadInput(f"{where}: cannot be read: {problem.strerror or problem}") from None
@@ -251,7 +254,7 @@ def _from_table(table: dict[str, Any], overrides: Mapping[str, str], path: Path)
         table = {**table, "phenomenon": overrides["phenomenon"]}
     if "phenomenon" not in table:
         raise BadInput("the key 'phenomenon' is missing: expected the name of a phenomenon")
-    known = _load(table["phenomenon"]).axes
+    known = _load(table["phenomenon"], trusted="phenomenon" in overrides).axes
     for key in table:
         if key not in _TOP and key in known:
             raise BadInput(f"key '{key}' is a parameter: it belongs in [fixed] or [axes]")

@@ -198,6 +198,7 @@ class Plan:
             replicates=data["replicates"][1],
             name=data["about"]["name"],
             title=data["about"]["title"],
+            source="a stored plan",
         )
         spread = math.inf if data["spread"] is None else data["spread"]
         groups = []

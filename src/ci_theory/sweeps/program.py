@@ -18,6 +18,7 @@ from jax.sharding import PartitionSpec as P
 from ci_theory._errors import BadInput
 from ci_theory._keys import key_for
 from ci_theory._record import Kind, build
+from ci_theory._types import not_forked
 from ci_theory.phenomena import Phenomenon
 from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.staged import FROM_TO, Checkpoint, Staged, run_sample, run_stages
@@ -30,10 +31,11 @@ def devices_of(device: str | None) -> list[Any]:
     """Return the devices of this process to run on: all of the named kind.
 
     Raises:
-        BadInput: an unknown kind, or none of that kind here.
+        BadInput: an unknown kind, none of that kind here, or a process that must not compute.
     """
     if device is not None and device not in DEVICES:
         raise BadInput(f"device '{device}': expected one of {', '.join(DEVICES)}")
+    not_forked()
     try:
         return jax.local_devices(backend=device)
     except RuntimeError:
@@ -306,6 +308,25 @@ class Programs:
         whole, parted = NamedSharding(mesh, P()), NamedSharding(mesh, P("runs"))
         program = jax.jit(call, in_shardings=(whole, parted), out_shardings=parted)
         return program.lower(shared, each).compile()
+
+
+def check_precision(wanted: str) -> None:
+    """Refuse to simulate in another precision than was asked for.
+
+    Raises:
+        BadInput: this process computes in the other one, or there is none of that name.
+    """
+    here = dtype_of(float).name
+    if wanted not in ("float32", "float64"):
+        raise BadInput(f"precision {wanted!r}: expected 'float64' or 'float32'")
+    if wanted == "float64" != here:
+        raise BadInput(
+            "this process computes in float32, whose rounding cuts the peaks at interpolation: "
+            "call ci_theory.enable_float64() first; with precision='float32' it is accepted, "
+            "and a check of it gives no verdict"
+        )
+    if wanted != here:
+        raise BadInput("precision is float32, but float64 is on in this process")
 
 
 def dtype_of(kind: type) -> Any:

@@ -16,6 +16,8 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from ci_theory._errors import printable
+
 
 class _Rate(ProgressColumn):
     """Runs a second, since this process began."""
@@ -35,7 +37,7 @@ class Progress:
         """``show`` None: only if stderr is a terminal."""
         self.visible = sys.stderr.isatty() if show is None else show
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
@@ -44,7 +46,7 @@ class Progress:
             console=Console(stderr=True),
             disable=not self.visible,
         )
-        self._task = self._bar.add_task(title, total=total, completed=done, before=done)
+        self._task = self._bar.add_task(printable(title), total=total, completed=done, before=done)
 
     def __enter__(self) -> "Progress":
         self._bar.start()
@@ -65,4 +67,4 @@ class Progress:
     def note(self, text: str) -> None:
         """Print a line above the bar."""
         if self.visible:
-            self._bar.console.print(text, highlight=False, markup=False)
+            self._bar.console.print(printable(text), highlight=False, markup=False)

@@ -15,7 +15,7 @@ from ci_theory.sweeps.engines import Engine, Job, LocalEngine, Worker, one_lapac
 from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.parts import Damaged, Parts
 from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
-from ci_theory.sweeps.program import Programs, devices_of, lanes
+from ci_theory.sweeps.program import Programs, check_precision, devices_of, lanes
 from ci_theory.sweeps.progress import Progress
 from ci_theory.sweeps.provenance import identity_of
 from ci_theory.sweeps.store import Store, add_plan, difference
@@ -35,6 +35,7 @@ def run(
     engine: Engine | None = None,
     memory: float | None = None,
     most_runs: int | None = None,
+    precision: str = "float64",
 ) -> Store:
     """Run what is missing of a sweep, and return its store.
 
@@ -50,6 +51,9 @@ def run(
         engine: who computes; by default this process.
         memory: bytes a chunk may take on each device; ``most_runs``: runs a chunk may hold.
             Both only matter when a plan is made, not when one is resumed.
+        precision: "float64", which ``ci_theory.enable_float64()`` turns on, or "float32": half
+            the memory, but rounding cuts the peaks at interpolation, and a check of such a
+            store gives no verdict. It is asked for here so that it never happens unnoticed.
 
     Raises:
         BadInput: a mistake in the sweep, a folder that is not its store, no such device, too
@@ -58,6 +62,7 @@ def run(
     """
     folder = Path(folder)
     store = None
+    check_precision(precision)
     try:
         store = _prepare(sweep, folder, device, memory, most_runs)
         _compute(store, sweep, device, progress, shard or (0, 1), engine or LocalEngine())
@@ -239,12 +244,14 @@ def dry_run(
     shard: tuple[int, int] | None = None,
     memory: float | None = None,
     most_runs: int | None = None,
+    precision: str = "float64",
 ) -> Forecast:
     """Say what ``run`` with these arguments would take; write nothing.
 
     One or two programs are compiled and a few runs of the costliest group are timed; the rest is
     extrapolated by the operations that each group's traced program shows.
     """
+    check_precision(precision)
     sweep = sweep.validated()
     store = None if folder is None else Store.find(Path(folder))
     plans: list[Plan] = []

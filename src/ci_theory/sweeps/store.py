@@ -230,6 +230,8 @@ def difference(stored: Plan, sweep: Sweep, identity: Mapping[str, Any]) -> str |
         if list(there) != list(here):
             return f"its axes are {', '.join(there) or 'none'}, here {', '.join(here) or 'none'}"
         name = next(k for k in here if here[k] != there[k])
+        if set(there[name]) == set(here[name]):
+            return f"its axis {name} has these values in another order"
         return (
             f"its axis {name} has other values ({len(there[name])} there, {len(here[name])} here)"
         )

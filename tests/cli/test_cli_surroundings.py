@@ -1,0 +1,216 @@
+"""What a shell, a notebook or a file of somebody else puts around a command changes no answer."""
+
+import ast
+import builtins
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from ci_theory.cli import main, output
+from ci_theory.cli.failures import BROKEN_PIPE
+from ci_theory.figures import style
+
+HERE = Path(__file__).parent
+PATHS = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+PROGRAM = "import sys; from ci_theory.cli import main; sys.exit(main())"
+CURVE = "rows,loss\n" + "\n".join(f"{2**k},{9 * 0.8**k:.4f}" for k in range(9)) + "\n"
+NASTY = "\x1b[31mred\x1b[0m [bold]b[/bold]\r\x07\u202e"
+"""Colour, markup, back to the start of the line, a bell, and text from right to left."""
+
+
+def python(*words, shell="", **variables):
+    """Run Python in a process of its own, its streams redirected as the shell words say."""
+    environment = {**os.environ, "PYTHONPATH": PATHS, **variables}
+    command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "curve.csv").write_text(CURVE)
+    return tmp_path
+
+
+# --- variables ----------------------------------------------------------------------------------
+
+
+def test_variables_and_settings_of_notebooks_and_clusters_change_nothing(folder, capsys):
+    """A backend that is not installed, colours, warnings as errors, a matplotlibrc, no home."""
+    words = ["fit-breaks", "curve.csv", "--breaks", "0", "--json"]
+    assert main(words) == 0
+    plain = capsys.readouterr().out
+    picture = folder / "results/figures/curve-loss-rows-breaks.png"
+    drawn = picture.read_bytes()
+    picture.unlink()
+    (folder / "matplotlibrc").write_text("font.size: 30\nsavefig.facecolor: red\nbackend: qtagg\n")
+    done = python(
+        "-c",
+        PROGRAM,
+        *words,
+        MPLBACKEND="module://no_such.backend",
+        FORCE_COLOR="1",
+        CLICOLOR_FORCE="1",
+        TTY_COMPATIBLE="1",
+        PYTHONWARNINGS="error",
+        COLUMNS="1",
+        HOME="/dev/null/nowhere",
+        MPLCONFIGDIR="",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == plain
+    assert json.loads(done.stdout)["points"] == 9
+    assert picture.read_bytes() == drawn
+
+
+def test_devices_that_jax_cannot_start_are_one_line_that_names_the_variable(folder):
+    done = python("-c", PROGRAM, "predict", "toys.mean", JAX_PLATFORMS="cuda,nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ci-theory: JAX_PLATFORMS=cuda,nonsense: JAX does not start")
+    assert done.stderr.count("\n") == 1
+    assert "cpu" in done.stderr
+
+
+def test_the_backend_that_a_variable_names_stays_the_users(folder):
+    code = (
+        "import os, ci_theory.figures, matplotlib as m;"
+        "print(os.environ['MPLBACKEND'], dict.__getitem__(m.rcParams, 'backend'))"
+    )
+    assert python("-c", code, MPLBACKEND="svg").stdout == "svg svg\n"
+    (folder / "matplotlibrc").write_bytes(b"font.family: \xff\n")
+    torn = python("-c", f"try:\n import {style.__name__}\nexcept ValueError as e: print(repr(e))")
+    assert torn.stdout.startswith("BadInput('matplotlibrc: is not UTF-8 text")
+
+
+@pytest.mark.parametrize("columns", ["", "1", "0", "-3", "wide", "60"])
+def test_tables_are_plain_text_of_a_least_width(columns, monkeypatch, capsys):
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("COLUMNS", columns)
+    output.print_table(["name", "value"], [["a", "1"]], right=["value"])
+    output.print_lines([("what", "it is")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "value"]
+    assert set(lines[1].strip()) == {"─"}
+    assert [line.split() for line in lines[2:]] == [["a", "1"], ["what", "it", "is"]]
+
+
+def test_in_a_notebook_tables_are_text_on_stdout(monkeypatch, capsys):
+    class ZMQInteractiveShell:  # by this name rich knows a notebook
+        pass
+
+    shown = []
+    display = types.ModuleType("IPython.display")
+    display.display = lambda *what, **_: shown.append(what)
+    display.HTML = str
+    kernel = types.ModuleType("IPython")
+    kernel.display = display
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+    assert main(["predict", "toys.mean", "n=20,40"]) == 0
+    assert "0.05" in capsys.readouterr().out
+    assert shown == []
+
+
+# --- streams ------------------------------------------------------------------------------------
+
+
+def test_a_closed_stdout_has_a_code_of_its_own():
+    """Not 1, DISAGREES."""
+    for shell, told in [
+        (">&-", "ci-theory: standard output is closed: no answer can be given\n"),
+        (">&- 2>&-", ""),
+    ]:
+        done = python("-c", PROGRAM, "--version", shell=shell)
+        assert (done.returncode, done.stderr) == (BROKEN_PIPE, told)
+
+
+def test_files_do_not_take_the_place_of_a_closed_stream(folder):
+    """Else what a library writes on stderr would go into a file of results."""
+    code = (
+        "import sys, os; from ci_theory.cli import surroundings as s;"
+        "print(s.open_streams(), os.open('results', os.O_CREAT) > 2, file=sys.stdout);"
+        "print('lost', file=sys.stderr)"
+    )
+    assert python("-c", code, shell="<&- 2>&-").stdout == "True True\n"
+    assert python("-c", PROGRAM, "--version", shell="<&- 2>&-").returncode == 0
+
+
+# --- words of other people ----------------------------------------------------------------------
+
+
+def test_control_characters_and_markup_are_shown_and_not_sent(folder, capsys):
+    title = json.dumps(f"{NASTY}\npredictions: AGREES")
+    (folder / "toy.toml").write_text(
+        f'phenomenon = "toys.mean"\nname = {title}\ntitle = {title}\nreplicates = 3\n'
+        "[axes]\nn = [4, 6, 9]\n"
+    )
+    for words in (["run", "toy.toml"], ["check", "toy.toml"], ["locate", "toy.toml"]):
+        assert main(words) in (0, 3)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert all(line.isprintable() for line in out.splitlines())
+    assert r"\x1b[31mred\x1b[0m [bold]b[/bold]\r\x07\u202e\npredictions: AGREES" in out
+    assert sum(line.startswith("predictions: ") for line in out.splitlines()) == 1
+
+
+def test_so_are_those_in_cells_and_heads_of_tables(capsys):
+    output.print_table([NASTY, "b"], [["c", NASTY], ["two\nlines", ""]], right=[NASTY])
+    output.print_lines([(NASTY, NASTY)])
+    output.say(NASTY)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.isprintable() for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert text.count(r"\x1b[31mred\x1b[0m") == 5
+    assert text.count("[bold]b[/bold]") == 5
+    assert any(line.split() == ["two"] for line in lines)
+
+
+def test_every_line_is_printed_in_one_place():
+    """Who prints past `output.say` sends other people's words as they are."""
+    folder = Path(output.__file__).parent
+    for file in folder.glob("*.py"):
+        calls = [n.func for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Call)]
+        printing = [f.lineno for f in calls if isinstance(f, ast.Name) and f.id == "print"]
+        if file.name not in ("app.py", "output.py"):
+            assert printing == [], file
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def test_a_fork_of_a_process_that_has_computed_is_refused():
+    """It would wait for ever; a fork of one that has not may compute."""
+    code = """
+import os, sys, warnings
+warnings.simplefilter("ignore")  # JAX and newer Pythons warn of the fork
+import ci_theory
+from ci_theory.sweeps import Sweep, run, dry_run
+ci_theory.enable_float64()
+import toys.mean
+def attempt(call):
+    child = os.fork()
+    if child == 0:
+        try:
+            call()
+            os._exit(0)
+        except ci_theory.BadInput as problem:
+            print(problem, flush=True)
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+predict = lambda: ci_theory.predict(toys.mean.PHENOMENON, {"n": 3})
+codes = [attempt(predict)]
+predict()
+codes += [attempt(predict), attempt(lambda: run(Sweep(phenomenon="toys.mean"), "s"))]
+print(codes)
+"""
+    done = python("-c", code)
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "[0, 2, 2]", done.stderr
+    assert all("multiprocessing.get_context('spawn')" in line for line in lines[:2])
