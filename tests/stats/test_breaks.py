@@ -7,7 +7,9 @@ import pytest
 from check_toy import TOY, exact, prediction, sweep
 
 from ci_theory import Status
-from ci_theory.check.breaks import _visible, locate_breaks
+from ci_theory.check import Verdict
+from ci_theory.check.breaks import locate_breaks
+from ci_theory.check.room import surely_found
 from ci_theory.locate import Peak, Survival
 from ci_theory.phenomena import Break
 
@@ -68,13 +70,13 @@ def test_a_shifted_prediction_is_missed_and_slack_can_excuse_it(tops):
     loose = locate_breaks(tops, with_bump(shifted(0.5, slack=0.3))).found[1]
     assert loose.covers is False
     assert loose.agrees is True
-    assert loose.predicted_low < 2.3 < loose.predicted.value < loose.predicted_high
+    assert loose.expected.low < 2.3 < loose.predicted.value < loose.expected.high
 
 
 def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_see(tops):
     tall = locate_breaks(tops, with_bump(shifted(-7.0))).found[2]  # predicts 2 for the top at 9
     assert tall.measured.status == Status.NO_BREAK
-    assert tall.visible
+    assert tall.sure
     assert tall.agrees is False
 
     def ripple(params, world):
@@ -83,7 +85,7 @@ def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_
 
     tiny = locate_breaks(tops, with_bump(ripple)).found[2]
     assert tiny.predicted.status == Status.OK
-    assert not tiny.visible
+    assert not tiny.sure
     assert tiny.agrees is None
 
 
@@ -94,7 +96,7 @@ def test_a_peak_that_only_some_replicates_would_show_is_no_disagreement():
     noise -= noise.mean(axis=0)
     for size, seen in ((0.1, True), (1.3, False)):
         assert Peak().locate(x, curve + size * noise).status in (Status.OK, Status.AT_EDGE)
-        assert _visible(Peak(), x, curve, size * noise) is seen
+        assert surely_found(Peak(), x, curve, size * noise, 0.05) is seen
 
 
 def test_points_without_a_finite_prediction_are_left_out_of_both_curves(tops):
@@ -140,6 +142,7 @@ def test_breaks_of_axes_that_were_not_swept_are_not_looked_for(tops):
     found = locate_breaks(tops, dataclasses.replace(TOY, breaks=(elsewhere,)))
     assert found.found == ()
     assert found.table() == []
+    assert (found.verdict, found.exit_code) == (Verdict.OUT_OF_SCOPE, 3)
 
 
 def test_runs_that_never_break_are_told_as_such(tops):

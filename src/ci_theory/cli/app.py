@@ -39,6 +39,9 @@ Experiment = Annotated[
 Stored = Annotated[
     str, typer.Argument(metavar="EXPERIMENT|STORE", help="an experiment, or a folder of results")
 ]
+Level = Annotated[
+    float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
+]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
 
 
@@ -195,13 +198,7 @@ def run(
 
 
 @_command
-def check(
-    store: Stored,
-    level: Annotated[
-        float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
-    ] = 1e-3,
-    as_json: Json = False,
-) -> int:
+def check(store: Stored, level: Level = 1e-3, as_json: Json = False) -> int:
     """Judge the predictions by a sweep's results.
 
     Exit code 0: what is in scope agrees; 1: something disagrees; 3: the sweep cannot tell.
@@ -218,16 +215,21 @@ def check(
 
 
 @_command
-def locate(store: Stored, as_json: Json = False) -> None:
-    """Locate break points: measured with an interval, and predicted."""
+def locate(store: Stored, level: Level = 1e-3, as_json: Json = False) -> int:
+    """Locate break points, measured with an interval and predicted, and judge the predictions.
+
+    Exit code 0: what is in scope agrees; 1: a break lies elsewhere than predicted in some slice;
+    3: the sweep cannot tell, or nothing is predicted.
+    """
     from ci_theory.cli import output, verdicts
 
     folder = verdicts.open_store(store).folder
-    document, found = verdicts.locate_in_store(folder)
+    document, found = verdicts.locate_in_store(folder, level)
     if as_json:
         output.print_json(document)
     else:
         verdicts.print_breaks(found)
+    return found.exit_code
 
 
 @_command
