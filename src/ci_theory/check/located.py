@@ -235,9 +235,10 @@ def locate_slice(curve: Slice, level: float) -> Located:
             judged_by = room(rule, x, estimate.value, estimate.slack)
         if judged.status == Status.NO_BREAK and not judged_by.may_vanish:
             sure = surely_found(strict, x, estimate.value, y, level)
-        if judged.status in FOUND:
-            near = _touching(x, judged.low, judged.high)
-            delicate = bool(np.any(~np.asarray(estimate.valid, bool)[near]))
+        for point in (measured, judged):
+            if point.status in FOUND:
+                near = _touching(x, point.low, point.high)
+                delicate |= bool(np.any(~np.asarray(estimate.valid, bool)[near]))
         skewed = not curve.singly and _too_skewed(x, y, judged, judged_by)
     return Located(
         kind=kind,

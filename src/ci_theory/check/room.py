@@ -82,9 +82,9 @@ def surely_found(
     """Say whether a curve's break is found in replicates that scatter as these do, but for level.
 
     It must be found in all of many resamplings of them: that alone shows that it is missed in
-    less than one of twenty or so. For a smaller chance the mean of a resampling strays further
-    from the curve than it did, in the ratio of the quantiles of Student's t, while the scatter
-    about it stays what it is.
+    less than one of twenty or so. For a smaller chance they scatter more widely than the runs
+    did, in the ratio of the quantiles of Student's t: a margin that holds then is as many
+    standard errors wide as that chance takes.
 
     Args:
         locator: what looks for the break.
@@ -96,11 +96,7 @@ def surely_found(
     r = len(y)
     if r < 2:
         return False
-    further = max(1.0, quantile(1 - level, r - 1) / quantile(0.95, r - 1))
-    scatter = y - np.nanmean(y, axis=0)
-    for rows in np.random.default_rng(0).integers(r, size=(RESAMPLES, r)):
-        drawn = scatter[rows]
-        moved = curve + (further - 1) * np.nanmean(drawn, axis=0) + drawn
-        if locator.locate(x, moved).status not in FOUND:
-            return False
-    return True
+    wider = max(1.0, quantile(1 - level, r - 1) / quantile(0.95, r - 1))
+    scatter = wider * (y - np.nanmean(y, axis=0))
+    draws = np.random.default_rng(0).integers(r, size=(RESAMPLES, r))
+    return all(locator.locate(x, curve + scatter[rows]).status in FOUND for rows in draws)
