@@ -4,9 +4,10 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray
 from check_toy import TOY, exact, prediction, sweep
 
-from ci_theory import Status
+from ci_theory import BadInput, Status
 from ci_theory.check import Verdict
 from ci_theory.check.breaks import locate_breaks
 from ci_theory.check.room import surely_found
@@ -184,12 +185,39 @@ def test_a_break_may_look_at_the_end_of_an_axis_only(tops):
     assert "no prediction speaks" in locate_breaks(tops, untold).note
 
 
-def test_intervals_cover_in_nineteen_slices_of_twenty():
-    data = sweep({"place": PLACES, "top": np.linspace(1, 3, 30).tolist()}, replicates=20, seed=5)
-    found = [one for one in locate_breaks(data, TOY).found if one.kind.name == "top"]
-    told = [one.covers for one in found if one.covers is not None]
-    assert len(told) >= 28
-    assert np.mean(told) >= 0.9
+def test_a_sweep_of_true_predictions_is_called_wrong_as_often_as_its_level_says():
+    """200 sweeps of 6 slices: the level is for a sweep, the 95 % for each interval by itself."""
+    x, tops = np.linspace(0.0, 4.0, 7), np.linspace(1.9, 2.2, 6)
+    truth = np.exp(-0.5 * (x[:, None, None] - tops[:, None]) ** 2)
+    toy = dataclasses.replace(TOY, predictions=TOY.predictions[1:], breaks=TOY.breaks[:1])
+    attrs = {"fixed": json.dumps({"family": "plain", "noise": 1.0, "scale": 1.0})}
+    rng = np.random.default_rng(11)
+    alarms, covers = 0, []
+    for _ in range(200):
+        runs = truth + 0.1 * rng.standard_normal((7, 6, 12))
+        dims = ("place", "top", "replicate")
+        data = xarray.Dataset({"bump": (dims, runs)}, {"place": x, "top": tops}, attrs)
+        found = locate_breaks(data, toy, level=0.1)
+        alarms += found.exit_code == 1
+        covers += [one.covers for one in found.found]
+    assert None not in covers
+    # binomial with 200 tries at 0.1, and 1200 at 0.05: three and a half deviations
+    assert 0.025 < alarms / 200 < 0.175
+    assert 0.028 < covers.count(False) / len(covers) < 0.072
+
+
+def test_the_level_is_shared_by_the_slices_about_which_a_prediction_speaks(tops):
+    """Six slices of two kinds; a kind without a prediction takes no share."""
+    for toy, share in ((TOY, 1e-3 / 6), (with_bump(shifted(0.0)), 1e-3 / 6)):
+        one = locate_breaks(tops, toy).found[1]
+        alone = locate_breaks(tops.isel(top=[1]), toy, level=2 * share).found[0]
+        assert one.judged == alone.judged
+    silent = Break(name="power", axis="place", measure="power", locator=TOY.breaks[0].locator)
+    more = dataclasses.replace(with_bump(shifted(0.0)), breaks=(*TOY.breaks, silent))
+    assert locate_breaks(tops, more).found[1].judged == one.judged
+    for level in (0.0, 1.0, float("nan")):
+        with pytest.raises(BadInput, match="level = "):
+            locate_breaks(tops, TOY, level=level)
 
 
 def test_table_and_json(tops):
