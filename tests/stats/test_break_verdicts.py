@@ -147,6 +147,22 @@ def test_heavy_tails_and_skewed_runs_are_no_ground_for_a_disagreement():
     assert one(y, said(bump(2.6))).agrees is False
 
 
+def test_a_valley_on_the_other_side_of_a_peak_that_does_not_show_is_no_disagreement():
+    """Two valleys, the later one deeper; without the peak between them it is the only one."""
+    two = 0.15 * (X - 3) ** 2 - 0.7 * bump(0.3) ** 4
+    first = Valley(side="before", log_axis=False)
+    assert first.locate(X, two).value == pytest.approx(0.7, abs=0.01)
+    assert Valley(log_axis=False).locate(X, two).value == pytest.approx(3.0, abs=0.01)
+    clear = one(runs(two, scatter=0.01), said(two), locator=first)
+    assert clear.said == (True, True, "found where predicted")
+    faint = one(runs(two, scatter=0.1), said(two), locator=first)
+    assert faint.measured.value == pytest.approx(3.0, abs=0.1)
+    assert faint.said == (None, False, "the peak that divides the curve is too weak")
+    # where the prediction has no such peak either, both looked at the whole curve
+    one_valley = said(0.1 * (X - 1) ** 2)
+    assert one(runs(two, scatter=0.1), one_valley, locator=first).agrees is False
+
+
 def test_single_runs_are_compared_by_their_median():
     rise = [np.where(t <= X, 1.0, 0.0) for t in np.linspace(1.0, 3.0, 40)]
     half = Survival(level=0.5)

@@ -67,6 +67,7 @@ def test_measured_breaks_alone_need_no_parameters(data):
     silent = dataclasses.replace(TOY, predictions=(), breaks=TOY.breaks[1:])
     found = locate_breaks(data.sel(noise=4.0, top=3.0, drop=True), silent).found
     assert [one.measured.status for one in found] == [Status.OK]
+    assert check(data.assign_attrs(fixed="{}"), silent).outcomes == ()
 
 
 @pytest.mark.parametrize(

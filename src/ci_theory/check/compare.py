@@ -105,6 +105,8 @@ def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> li
     if phenomenon.predictions and not held:
         wanted = sorted({p.measure for p in phenomenon.predictions})
         raise BadInput(f"dataset: holds none of the predicted measures ({', '.join(wanted)})")
+    if not held:
+        return []
     found = predicted(dataset, phenomenon)
     axes, near = cells(dataset), _near(dataset, phenomenon)
     comparisons = []

@@ -94,6 +94,8 @@ class Located:
         prediction: name of the prediction that speaks for the curve, or "".
         closed_form: the place by its own formula; NaN where it has none.
         step: distance between the places around the measured break.
+        astray: the place may be that of another break: the curve has one more by its prediction,
+            which divides it, and the runs do not show that one at this level.
         delicate: the interval touches a place where the prediction declares that the mean has
             no normal error bar, so its coverage is not guaranteed.
         skewed: the runs are too few for the skewness of their values.
@@ -110,6 +112,7 @@ class Located:
     prediction: str
     closed_form: float
     step: float
+    astray: bool
     delicate: bool
     skewed: bool
     axis: tuple[float, float]
@@ -209,6 +212,8 @@ class Located:
 
     def _against(self, why: str) -> Said:
         """Return a disagreement, unless the interval cannot be trusted that far."""
+        if self.astray:
+            return Said(None, False, "the peak that divides the curve is too weak")
         if self.delicate:
             return Said(None, False, f"{why}; but heavy tails at the break")
         if self.skewed:
@@ -222,7 +227,7 @@ def locate_slice(curve: Slice, level: float) -> Located:
     x, y, estimate = used.x, used.y, used.estimate
     measured = judged = _LOST
     expected = judged_by = _SILENT
-    sure = delicate = skewed = False
+    sure = astray = delicate = skewed = False
     strict = _at_confidence(kind.locator, 1 - level)
     if len(x) >= FEWEST_PLACES:
         measured = kind.locator.locate(x, y)
@@ -233,6 +238,8 @@ def locate_slice(curve: Slice, level: float) -> Located:
         if _matching(kind.locator, judged) != rule:
             rule = _matching(kind.locator, judged)
             judged_by = room(rule, x, estimate.value, estimate.slack)
+        if judged.status in FOUND:
+            astray = _undivided(strict, x, y) and not _undivided(rule, x, estimate.value)
         if judged.status == Status.NO_BREAK and not judged_by.may_vanish:
             sure = surely_found(strict, x, estimate.value, y, level)
         for point in (measured, judged):
@@ -251,6 +258,7 @@ def locate_slice(curve: Slice, level: float) -> Located:
         prediction=curve.prediction,
         closed_form=curve.closed_form,
         step=_step(x, measured.value),
+        astray=astray,
         delicate=delicate,
         skewed=skewed,
         axis=(float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))),
@@ -266,6 +274,12 @@ def _matching(locator: Locator, found: BreakPoint) -> Locator:
     """Return the locator at the resolution that the measured curve was given, if it has one."""
     matching = getattr(locator, "matching", None)
     return matching(found) if matching and found.status in FOUND else locator
+
+
+def _undivided(locator: Locator, x: np.ndarray, y: np.ndarray) -> bool:
+    """Say whether a locator that looks on one side of a peak found none; False for all others."""
+    undivided = getattr(locator, "undivided", None)
+    return bool(undivided and undivided(x, y))
 
 
 def _too_skewed(x: np.ndarray, y: np.ndarray, judged: BreakPoint, by: Room) -> bool:
