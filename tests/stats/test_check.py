@@ -12,7 +12,7 @@ from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check
 from ci_theory.check.compare import Comparison, compare
 from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_skewed
-from ci_theory.check.verdict import judge
+from ci_theory.check.verdict import EXIT_CODES, judge, together
 from ci_theory.locate.student import quantile, skewness
 from ci_theory.phenomena import Estimate
 
@@ -88,14 +88,17 @@ def test_slack_excuses_a_deviation_and_the_decoys_with_it(small):
 
 
 def test_a_surviving_decoy_leaves_the_sweep_underpowered(small):
-    close = toy(prediction("power", scaled(1.0), decoy("halved", 0.5), decoy("close", 1.003)))
+    decoys = decoy("halved", 0.5), decoy("close", 1.003)
+    close = toy(prediction("power", scaled(1.0), *decoys))
     outcome = only(small, close, effect=0.05)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert outcome.reason == "cannot tell it from: close"
 
 
-def test_only_vacuous_decoys_leave_it_underpowered(small):
-    outcome = only(small, toy(prediction("power", scaled(1.0), decoy("same", 1.0))), effect=0.05)
+@pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-12])
+def test_only_vacuous_decoys_leave_it_underpowered(small, factor):
+    """Also one that differs from the prediction by its rounding."""
+    outcome = only(small, toy(prediction("power", scaled(1.0), decoy("same", factor))), effect=0.05)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert "every decoy says the same" in outcome.reason
 
@@ -319,6 +322,23 @@ def test_the_pooled_bias_is_rejected_at_four_fifths_of_the_level():
         assert own.adjusted > 0.2 * 0.01  # the cell by itself is not rejected
         assert own.pooled.probability == pytest.approx(times * 0.01, rel=1e-6)
         assert own.rejected is rejected
+
+
+def test_a_zero_among_large_values_is_given_their_rounding():
+    """1e-10 where 0 is predicted and the other cells are 10: cancelled digits, no deviation."""
+    c = flat_cells([0.0, 0.0, 0.0])
+    values, estimate = c.values.copy(), c.estimate._replace(value=np.array([10.0, 10.0, 0.0]))
+    for left, verdict in ((1e-10, Verdict.AGREES), (1e-6, Verdict.DISAGREES)):
+        values[2] = left
+        one = dataclasses.replace(c, values=values, estimate=estimate)
+        assert judge(one, level=0.01, effect=0.1).verdict is verdict
+
+
+def test_a_disagreement_outweighs_what_is_underpowered_and_that_what_agrees():
+    few, wrong, good = Verdict.UNDERPOWERED, Verdict.DISAGREES, Verdict.AGREES
+    assert together([good, few, wrong, few]) is wrong
+    assert together([good, few, Verdict.OUT_OF_SCOPE]) is few
+    assert [EXIT_CODES[v] for v in (good, wrong, few, Verdict.OUT_OF_SCOPE)] == [0, 1, 3, 3]
 
 
 def test_the_z_of_the_worst_cell_is_the_normal_score_of_its_tail():
