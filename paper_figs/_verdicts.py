@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ci_theory import __version__, enable_float64
 from ci_theory._errors import BadInput
-from ci_theory.check import check, locate_breaks
+from ci_theory.check import Verdict, check, locate_breaks
 from ci_theory.figures import paper
 from ci_theory.phenomena import load
 from ci_theory.sweeps import read_sweep
@@ -19,8 +19,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "verdicts.md"
 HEAD = """# Verdicts
 
-What `ci-theory run` and `ci-theory check` say of every prediction in every sweep of `experiments/`,
-written by `make verdicts` (ci_theory {version}, seeds as declared). {total}
+What `ci-theory check` and `ci-theory locate` say of every prediction and every break point in every
+sweep of `experiments/`, written by `make verdicts` (ci_theory {version}, seeds as declared).
+
+- **{predictions} predictions** in {sweeps} sweeps: {verdicts}.
+- **{breaks} kinds of break points** in their sweeps, {slices} slices: {places}. {told} slices tell
+  where the break is, {wrong} disagree.
+
 UNDERPOWERED: the sweep is too small for its [finite-size slack](finite_size.md); DISAGREES: a
 finding, for real images see [real data](real_data.md).
 
@@ -36,13 +41,17 @@ level of 1e-3 is for a whole sweep. A prediction that speaks about no cell of a 
 BREAKS = """
 ## Break points
 
-A slice is one curve of a sweep. *Agree*: the interval of the measured break (95 %) meets the range
-that the slack of the prediction allows, or neither has a break. *Miss*: intervals that do not hold
-the predicted break itself; by chance a twentieth would. An exact prediction
-has no slack: a miss is a disagreement there, and means no more than that.
+A slice is one curve of a sweep. *Predicted*: slices whose prediction has a break, or may have one
+within its slack. *Tell*: slices in which a break was found and its interval compared with the range
+that the slack allows, where most places on the axis would have failed. *Agree*: those that pass,
+and those without a break where none is predicted or the slack allows none. The intervals that
+decide are wide enough for a level of 1e-3 for all slices of a sweep together. UNDERPOWERED: no
+slice tells a place, or fewer than half of those in which a break must show. OUT_OF_SCOPE: none is
+predicted in any slice. *Miss*: 95 % intervals that do not hold the predicted break itself; by
+chance a twentieth would, and no slack is counted.
 
-| sweep | break | slices | agree | disagree | nothing told | miss |
-|---|---|---|---|---|---|---|
+| sweep | break | verdict | slices | predicted | tell | agree | disagree | say nothing | miss |
+|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -76,38 +85,70 @@ def predictions(name: str, data) -> tuple[list[str], Counter]:
     return rows, counts
 
 
-def breaks(name: str, data) -> list[str]:
-    """Return a row for every kind of break of a sweep that a prediction speaks about."""
-    found = locate_breaks(data).found
-    rows = []
-    for kind in dict.fromkeys(one.kind.name for one in found):
-        slices = [one for one in found if one.kind.name == kind]
-        said = Counter(one.agrees for one in slices)
-        covers = Counter(one.covers for one in slices)
-        told = f"{said[True]} | {said[False]} | {said[None]}"
-        miss = f"{covers[False]} of {covers[True] + covers[False]}"
-        if said[True] + said[False]:
-            rows.append(f"| {name} | {kind} | {len(slices)} | {told} | {miss} |")
-    return rows
+def breaks(name: str, data) -> tuple[list[str], Counter]:
+    """Return a row for every kind of break that a prediction speaks about, and what is counted."""
+    rows, counts = [], Counter()
+    for kind in locate_breaks(data).kinds:
+        if not any(one.prediction for one in kind.found):
+            continue
+        counts[kind.verdict.value] += 1
+        counts += Counter(slices=len(kind.found), told=kind.told, wrong=kind.count(False))
+        reasons = Counter(one.said.why for one in kind.found if one.agrees is None)
+        silent = "; ".join(f"{count} {why}" for why, count in reasons.most_common()) or "0"
+        missed, of = kind.misses
+        rows.append(
+            f"| {name} | {kind.kind.name} | {kind.verdict.value} | {len(kind.found)} | "
+            f"{kind.predicted} | {kind.told} | {kind.count(True)} | {kind.count(False)} | "
+            f"{silent} | {missed} of {of} |"
+        )
+    return rows, counts
+
+
+def page(rows: list[str], counts: Counter, places: list[str], seen: Counter, sweeps: int) -> str:
+    """Return the text of the page."""
+    return (
+        HEAD.format(
+            version=__version__,
+            predictions=sum(counts.values()),
+            sweeps=sweeps,
+            verdicts=_listed(counts),
+            breaks=len(places),
+            slices=seen["slices"],
+            places=_listed(seen),
+            told=seen["told"],
+            wrong=seen["wrong"],
+        )
+        + "\n".join(rows)
+        + "\n"
+        + BREAKS
+        + "\n".join(places)
+        + "\n"
+    )
+
+
+def _listed(counts: Counter) -> str:
+    """Return how often each verdict was reached, as text."""
+    words = {verdict.value for verdict in Verdict}
+    return ", ".join(f"{n} {word}" for word, n in counts.most_common() if word in words) or "none"
 
 
 def main() -> None:
     """Write the page; a sweep that is named on the command line is only run and checked."""
     enable_float64()
-    rows, places, counts = [], [], Counter()
-    for name in sys.argv[1:] or declared():
+    rows, places, counts, seen = [], [], Counter(), Counter()
+    names = sys.argv[1:] or declared()
+    for name in names:
         print(name, file=sys.stderr, flush=True)
         try:
             data = paper.dataset(name, paper.STORES)
         except BadInput as problem:
             print(problem, file=sys.stderr)
             sys.exit(2)
-        more, seen = predictions(name, data)
-        rows, counts, places = rows + more, counts + seen, places + breaks(name, data)
-    total = f"{sum(counts.values())} predictions in {len(declared())} sweeps: "
-    total += ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()) + "."
-    text = HEAD.format(version=__version__, total=total) + "\n".join(rows) + "\n"
-    text += BREAKS + "\n".join(places) + "\n"
+        more, said = predictions(name, data)
+        rows, counts = rows + more, counts + said
+        more, said = breaks(name, data)
+        places, seen = places + more, seen + said
+    text = page(rows, counts, places, seen, len(names))
     if sys.argv[1:]:
         print(text)
     else:

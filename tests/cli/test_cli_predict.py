@@ -55,7 +55,7 @@ def test_along_its_axis_the_break_is_also_located_in_the_curve(capsys):
     assert place["located"]["status"] == "OK"
     assert place["located"]["value"] == pytest.approx(20, rel=0.01)
     missing = document(capsys, "n=geom(100,400,20)")["break_point"]["good_enough"]["located"]
-    assert missing == {"value": None, "status": "NO_BREAK"}
+    assert missing == {"value": None, "status": "NO_BREAK", "prediction": "error"}
 
 
 def test_a_value_that_is_not_a_number_is_null(capsys, monkeypatch):

@@ -1,6 +1,8 @@
 """check, locate, claims --results and demo: verdicts, break points and exit codes from stores."""
 
 import json
+import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from ci_theory import _shipped
 from ci_theory.check import Verdict
 from ci_theory.cli import demo, experiments, main
-from ci_theory.sweeps import read_sweep
+from ci_theory.sweeps import Store, read_sweep
 
 SWEEP = """
 phenomenon = "toys.{name}"
@@ -65,6 +67,56 @@ def test_the_verdict_decides_the_exit_code(case, verdict, code, capsys):
         assert (made["verdict"], made["missing"], made["not_finite"]) == (verdict, 0, 0)
         assert made["store"] == f"results/stores/{case}"
         assert [p["verdict"] for p in made["predictions"]] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict", "code"),
+    [("good", "AGREES", 0), ("bad", "DISAGREES", 1), ("few", "UNDERPOWERED", 3)],
+)
+def test_break_points_have_a_verdict_and_an_exit_code(case, verdict, code, capsys):
+    assert main(["locate", f"{case}.toml"]) == code
+    out, err = capsys.readouterr()
+    assert out.startswith(f"breaks: {verdict} at a family-wise level of 0.001\n")
+    assert f"   {verdict}: " in out
+    assert err == ""
+    assert main(["locate", f"{case}.toml", "--json"]) == code
+    made = strict(capsys.readouterr().out)
+    assert (made["verdict"], made["level"]) == (verdict, 0.001)
+    (kind,) = made["kinds"]
+    assert (kind["break"], kind["verdict"], kind["slices"]) == ("good_enough", verdict, 2)
+    assert {b["prediction"] for b in made["breaks"]} == {"error"}
+
+
+def test_the_level_of_a_verdict_is_the_one_asked_for(capsys):
+    for command in ("check", "locate"):
+        main([command, "bad.toml", "--level", "0.5", "--json"])
+        assert strict(capsys.readouterr().out)["level"] == 0.5
+    main(["locate", "good.toml", "--level", "0.5", "--json"])
+    loose = strict(capsys.readouterr().out)["breaks"][0]["judged"]["measured"]["interval"]
+    main(["locate", "good.toml", "--level", "1e-9", "--json"])
+    sure = strict(capsys.readouterr().out)["breaks"][0]["judged"]["measured"]["interval"]
+    assert sure[0] < loose[0] < loose[1] < sure[1]
+
+
+def test_the_page_of_verdicts_counts_predictions_and_breaks_in_its_first_lines():
+    page = runpy.run_path(str(Path(__file__).parents[2] / "paper_figs" / "_verdicts.py"))
+    rows, counts, places, seen = [], Counter(), [], Counter()
+    for case in ("good", "bad", "few"):
+        data = Store.open(f"results/stores/{case}").dataset()
+        more, said = page["predictions"](case, data)
+        rows, counts = rows + more, counts + said
+        more, said = page["breaks"](case, data)
+        places, seen = places + more, seen + said
+    text = page["page"](rows, counts, places, seen, 3)
+    three = "1 AGREES, 1 DISAGREES, 1 UNDERPOWERED."
+    assert f"**3 predictions** in 3 sweeps: {three}" in text
+    assert f"**3 kinds of break points** in their sweeps, 6 slices: {three} 4 slices tell" in text
+    assert "2 disagree" in text
+    assert "| good | good_enough | AGREES | 2 | 2 | 2 | 2 | 0 | 0 | 0 of 2 |" in text
+    assert "| bad | good_enough | DISAGREES | 2 | 2 | 2 | 0 | 2 | 0 | 2 of 2 |" in text
+    (few,) = [line for line in text.splitlines() if line.startswith("| few | good_enough")]
+    assert few.startswith("| few | good_enough | UNDERPOWERED | 2 | 2 | 0 | 0 | 0 | ")
+    assert "too small for these runs" in few
 
 
 def test_locate_finds_what_the_closed_form_says(capsys):
@@ -131,6 +183,7 @@ def test_an_incomplete_store_says_so_on_stderr(capsys):
         (["check", "good.toml", "--level", "nan"], "level = nan"),
         (["check", "good.toml", "--level", "high"], "--level"),
         (["locate", "new.toml"], "comes first"),
+        (["locate", "good.toml", "--level", "2"], "level = 2"),
         (["locate", "damaged"], "is not a plan"),
         (["claims", "--results", "nowhere"], "no such folder"),
         (["demo", "--out", "good.toml"], "good.toml"),
@@ -173,9 +226,12 @@ def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatc
         verdict = Verdict.DISAGREES
         outcomes = ()
 
-    monkeypatch.setattr(demo, "check", lambda data: Wrong)
-    monkeypatch.setattr(demo.verdicts, "print_report", lambda report: None)
-    assert main(["demo", "--out", "shown"]) == 1
+    for part, printed in (("check", "print_report"), ("locate_breaks", "print_breaks")):
+        with monkeypatch.context() as patch:
+            patch.setattr(demo, "names", lambda: ["demo"])
+            patch.setattr(demo, part, lambda data: Wrong)
+            patch.setattr(demo.verdicts, printed, lambda report: None)
+            assert main(["demo", "--out", "shown"]) == 1
 
 
 def test_the_packaged_demonstration_is_sound(tmp_path, monkeypatch):

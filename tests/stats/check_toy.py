@@ -116,10 +116,11 @@ def sweep(axes, *, replicates=40, seed=0, fixed=None, paired=(), status=False):
         if "scale" not in names:
             array = array[..., 0, :]
         variables[measure] = ([*order, "replicate"], array)
+    given = {**{n: a.default for n, a in TOY.axes.items() if n not in axes}, **fixed}
     made = xarray.Dataset(
         variables,
         {n: list(axes[n]) for n in order},
-        {"phenomenon": "toy", "fixed": json.dumps(fixed), "paired": json.dumps(list(paired))},
+        {"phenomenon": "toy", "fixed": json.dumps(given), "paired": json.dumps(list(paired))},
     )
     if status:
         made["status"] = xarray.zeros_like(made["power"], dtype=np.int8)

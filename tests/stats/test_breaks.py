@@ -4,10 +4,13 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray
 from check_toy import TOY, exact, prediction, sweep
 
-from ci_theory import Status
-from ci_theory.check.breaks import _visible, locate_breaks
+from ci_theory import BadInput, Status
+from ci_theory.check import Verdict
+from ci_theory.check.breaks import locate_breaks
+from ci_theory.check.room import surely_found
 from ci_theory.locate import Peak, Survival
 from ci_theory.phenomena import Break
 
@@ -68,13 +71,13 @@ def test_a_shifted_prediction_is_missed_and_slack_can_excuse_it(tops):
     loose = locate_breaks(tops, with_bump(shifted(0.5, slack=0.3))).found[1]
     assert loose.covers is False
     assert loose.agrees is True
-    assert loose.predicted_low < 2.3 < loose.predicted.value < loose.predicted_high
+    assert loose.expected.low < 2.3 < loose.predicted.value < loose.expected.high
 
 
 def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_see(tops):
     tall = locate_breaks(tops, with_bump(shifted(-7.0))).found[2]  # predicts 2 for the top at 9
     assert tall.measured.status == Status.NO_BREAK
-    assert tall.visible
+    assert tall.sure
     assert tall.agrees is False
 
     def ripple(params, world):
@@ -83,7 +86,7 @@ def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_
 
     tiny = locate_breaks(tops, with_bump(ripple)).found[2]
     assert tiny.predicted.status == Status.OK
-    assert not tiny.visible
+    assert not tiny.sure
     assert tiny.agrees is None
 
 
@@ -94,7 +97,7 @@ def test_a_peak_that_only_some_replicates_would_show_is_no_disagreement():
     noise -= noise.mean(axis=0)
     for size, seen in ((0.1, True), (1.3, False)):
         assert Peak().locate(x, curve + size * noise).status in (Status.OK, Status.AT_EDGE)
-        assert _visible(Peak(), x, curve, size * noise) is seen
+        assert surely_found(Peak(), x, curve, size * noise, 0.05) is seen
 
 
 def test_points_without_a_finite_prediction_are_left_out_of_both_curves(tops):
@@ -140,6 +143,7 @@ def test_breaks_of_axes_that_were_not_swept_are_not_looked_for(tops):
     found = locate_breaks(tops, dataclasses.replace(TOY, breaks=(elsewhere,)))
     assert found.found == ()
     assert found.table() == []
+    assert (found.verdict, found.exit_code) == (Verdict.OUT_OF_SCOPE, 3)
 
 
 def test_runs_that_never_break_are_told_as_such(tops):
@@ -181,12 +185,39 @@ def test_a_break_may_look_at_the_end_of_an_axis_only(tops):
     assert "no prediction speaks" in locate_breaks(tops, untold).note
 
 
-def test_intervals_cover_in_nineteen_slices_of_twenty():
-    data = sweep({"place": PLACES, "top": np.linspace(1, 3, 30).tolist()}, replicates=20, seed=5)
-    found = [one for one in locate_breaks(data, TOY).found if one.kind.name == "top"]
-    told = [one.covers for one in found if one.covers is not None]
-    assert len(told) >= 28
-    assert np.mean(told) >= 0.9
+def test_a_sweep_of_true_predictions_is_called_wrong_as_often_as_its_level_says():
+    """200 sweeps of 6 slices: the level is for a sweep, the 95 % for each interval by itself."""
+    x, tops = np.linspace(0.0, 4.0, 7), np.linspace(1.9, 2.2, 6)
+    truth = np.exp(-0.5 * (x[:, None, None] - tops[:, None]) ** 2)
+    toy = dataclasses.replace(TOY, predictions=TOY.predictions[1:], breaks=TOY.breaks[:1])
+    attrs = {"fixed": json.dumps({"family": "plain", "noise": 1.0, "scale": 1.0})}
+    rng = np.random.default_rng(11)
+    alarms, covers = 0, []
+    for _ in range(200):
+        runs = truth + 0.1 * rng.standard_normal((7, 6, 12))
+        dims = ("place", "top", "replicate")
+        data = xarray.Dataset({"bump": (dims, runs)}, {"place": x, "top": tops}, attrs)
+        found = locate_breaks(data, toy, level=0.1)
+        alarms += found.exit_code == 1
+        covers += [one.covers for one in found.found]
+    assert None not in covers
+    # binomial with 200 tries at 0.1, and 1200 at 0.05: three and a half deviations
+    assert 0.025 < alarms / 200 < 0.175
+    assert 0.028 < covers.count(False) / len(covers) < 0.072
+
+
+def test_the_level_is_shared_by_the_slices_about_which_a_prediction_speaks(tops):
+    """Six slices of two kinds; a kind without a prediction takes no share."""
+    for toy, share in ((TOY, 1e-3 / 6), (with_bump(shifted(0.0)), 1e-3 / 6)):
+        one = locate_breaks(tops, toy).found[1]
+        alone = locate_breaks(tops.isel(top=[1]), toy, level=2 * share).found[0]
+        assert one.judged == alone.judged
+    silent = Break(name="power", axis="place", measure="power", locator=TOY.breaks[0].locator)
+    more = dataclasses.replace(with_bump(shifted(0.0)), breaks=(*TOY.breaks, silent))
+    assert locate_breaks(tops, more).found[1].judged == one.judged
+    for level in (0.0, 1.0, float("nan")):
+        with pytest.raises(BadInput, match="level = "):
+            locate_breaks(tops, TOY, level=level)
 
 
 def test_table_and_json(tops):

@@ -5,13 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from check_toy import TOY, decoy, exact, prediction, sweep
-from scipy.stats import ttest_1samp
+from scipy.stats import norm, ttest_1samp
+from scipy.stats import t as student
 
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check
-from ci_theory.check.compare import compare
+from ci_theory.check.compare import Comparison, compare
 from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_skewed
-from ci_theory.locate.student import skewness
+from ci_theory.check.verdict import EXIT_CODES, judge, together
+from ci_theory.locate.student import quantile, skewness
+from ci_theory.phenomena import Estimate
 
 NOISES = [0.5, 1.0, 2.0, 4.0]
 AXES = {"noise": NOISES, "scale": [1.0, 3.0]}
@@ -85,14 +88,17 @@ def test_slack_excuses_a_deviation_and_the_decoys_with_it(small):
 
 
 def test_a_surviving_decoy_leaves_the_sweep_underpowered(small):
-    close = toy(prediction("power", scaled(1.0), decoy("halved", 0.5), decoy("close", 1.003)))
+    decoys = decoy("halved", 0.5), decoy("close", 1.003)
+    close = toy(prediction("power", scaled(1.0), *decoys))
     outcome = only(small, close, effect=0.05)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert outcome.reason == "cannot tell it from: close"
 
 
-def test_only_vacuous_decoys_leave_it_underpowered(small):
-    outcome = only(small, toy(prediction("power", scaled(1.0), decoy("same", 1.0))), effect=0.05)
+@pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-12])
+def test_only_vacuous_decoys_leave_it_underpowered(small, factor):
+    """Also one that differs from the prediction by its rounding."""
+    outcome = only(small, toy(prediction("power", scaled(1.0), decoy("same", factor))), effect=0.05)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert "every decoy says the same" in outcome.reason
 
@@ -103,6 +109,24 @@ def test_an_effect_too_small_to_see_leaves_it_underpowered(small):
     assert outcome.detectable > 0.01
     agreed = only(small, toy(prediction("power", scaled(1.0))), effect=0.05)
     assert agreed.verdict is Verdict.AGREES
+
+
+def test_a_lazy_slack_leaves_it_underpowered(small):
+    """The core promise: an error bar so wide that it hides a bias of ``effect`` cannot agree."""
+    for slack, verdict in ((0.02, Verdict.AGREES), (0.2, Verdict.UNDERPOWERED)):
+        outcome = only(small, toy(prediction("power", scaled(1.0, slack=slack))), effect=0.1)
+        assert outcome.verdict is verdict
+        exact_one = only(small, toy(prediction("power", scaled(1.0))), effect=0.1)
+        assert outcome.detectable == pytest.approx(exact_one.detectable + slack, rel=1e-6)
+    assert "a bias of 0.1 could go unnoticed: only 0.2" in outcome.reason
+
+
+def test_what_is_detectable_is_found_in_nineteen_sweeps_of_twenty():
+    """Its bias is the quantile of the pooled test's level plus that of 0.95, in errors."""
+    found = judge(flat_cells([0.0]), level=0.01)
+    error = found.own.pooled.error
+    at = t_of_probability(0.008) + quantile(0.95, RUNS - 1)
+    assert found.detectable == pytest.approx(at * error, rel=1e-6)
 
 
 def test_two_replicates_are_too_few():
@@ -255,6 +279,78 @@ def test_datasets_that_do_not_fit_are_refused(small):
         check(small.assign(power=small["power"].isel(scale=0)), TOY)
     with pytest.raises(BadInput, match="none of the predicted measures"):
         check(small.drop_vars(["power", "bump"]).assign(other=small["power"]), TOY)
+
+
+# --- the level ------------------------------------------------------------------------------------
+
+RUNS = 21
+
+
+def flat_cells(scores, slack=0.0, value=10.0):
+    """Cells whose t scores of (mean - prediction - slack) are given: runs without skewness."""
+    even = np.linspace(-1.0, 1.0, RUNS)
+    error = even.std(ddof=1) / np.sqrt(RUNS)
+    n, score = len(scores), np.asarray(scores, float)
+    # in every cell another order of the runs, or all cells would say the same
+    order = np.stack([np.roll(even, 5 * k) for k in range(n)])
+    values = value + (score * error + np.sign(score) * slack)[:, None] + order
+    return Comparison(
+        prediction=TOY.predictions[0],
+        axes={"cell": np.arange(n)},
+        values=values,
+        lost=np.zeros(n, int),
+        estimate=Estimate(np.full(n, value), np.full(n, slack), np.ones(n, bool), np.zeros(n, int)),
+        decoys={},
+        near=np.full((n, 1), -1),
+    )
+
+
+def t_of_probability(two_sided):
+    return quantile(1 - two_sided / 2, RUNS - 1)
+
+
+@pytest.mark.parametrize("slack", [0.0, 0.5])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_cell_is_rejected_at_its_share_of_a_fifth_of_the_level(slack, sign):
+    cells, level = 12, 0.01
+    for times, rejected in ((0.98, True), (1.02, False)):
+        score = t_of_probability(times * 0.2 * level / cells)
+        own = judge(flat_cells([0.0] * (cells - 1) + [sign * score], slack), level=level).own
+        assert own.pooled.probability > level  # one cell in twelve hardly moves the pooled bias
+        assert own.rejected is rejected
+        assert own.worst == cells - 1
+        assert own.adjusted == pytest.approx(times * 0.2 * level, rel=1e-6)
+
+
+def test_the_pooled_bias_is_rejected_at_four_fifths_of_the_level():
+    for times, rejected in ((0.78, True), (0.82, False)):
+        own = judge(flat_cells([t_of_probability(times * 0.01)]), level=0.01).own
+        assert own.adjusted > 0.2 * 0.01  # the cell by itself is not rejected
+        assert own.pooled.probability == pytest.approx(times * 0.01, rel=1e-6)
+        assert own.rejected is rejected
+
+
+def test_a_zero_among_large_values_is_given_their_rounding():
+    """1e-10 where 0 is predicted and the other cells are 10: cancelled digits, no deviation."""
+    c = flat_cells([0.0, 0.0, 0.0])
+    values, estimate = c.values.copy(), c.estimate._replace(value=np.array([10.0, 10.0, 0.0]))
+    for left, verdict in ((1e-10, Verdict.AGREES), (1e-6, Verdict.DISAGREES)):
+        values[2] = left
+        one = dataclasses.replace(c, values=values, estimate=estimate)
+        assert judge(one, level=0.01, effect=0.1).verdict is verdict
+
+
+def test_a_disagreement_outweighs_what_is_underpowered_and_that_what_agrees():
+    few, wrong, good = Verdict.UNDERPOWERED, Verdict.DISAGREES, Verdict.AGREES
+    assert together([good, few, wrong, few]) is wrong
+    assert together([good, few, Verdict.OUT_OF_SCOPE]) is few
+    assert [EXIT_CODES[v] for v in (good, wrong, few, Verdict.OUT_OF_SCOPE)] == [0, 1, 3, 3]
+
+
+def test_the_z_of_the_worst_cell_is_the_normal_score_of_its_tail():
+    own = judge(flat_cells([0.0, -3.0]), level=0.01).own
+    assert own.worst == 1
+    assert own.z == pytest.approx(-norm.isf(student.sf(3.0, RUNS - 1)), rel=1e-6)
 
 
 # --- the two tests --------------------------------------------------------------------------------

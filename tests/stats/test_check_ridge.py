@@ -13,6 +13,7 @@ from ci_theory.check import Verdict, check
 from ci_theory.check.breaks import locate_breaks
 from ci_theory.phenomena.ridge_peak import PHENOMENON, Params, simulate
 
+FIXED = {"p": 80, "noise": 0.5, "signal": 1.0, "spectrum": "isotropic", "alpha": 1.5}
 P, ROWS, RIDGES = 80, [27, 40, 53, 67, 80, 100, 133, 200], [0.4, 4.0, 40.0]
 MEASURES = ("test_error", "train_error")
 MEASURES_JUDGED = [p.name for p in PHENOMENON.predictions if p.measure in MEASURES]
@@ -33,7 +34,7 @@ def data():
         name: (["n", "ridge", "replicate"], np.stack([getattr(c, name).T for c in cells]))
         for name in MEASURES
     }
-    attrs = {"phenomenon": "ridge_peak", "fixed": json.dumps({"p": P, "noise": 0.5})}
+    attrs = {"phenomenon": "ridge_peak", "fixed": json.dumps(FIXED)}
     return xarray.Dataset(variables, {"n": ROWS, "ridge": RIDGES}, attrs)
 
 
@@ -47,7 +48,7 @@ def test_ridge_theory_agrees_with_its_simulation_and_its_decoys_do_not(data):
 
 
 def test_a_simulation_of_other_noise_is_caught(data):
-    wrong = data.assign_attrs(fixed=json.dumps({"p": P, "noise": 0.6}))
+    wrong = data.assign_attrs(fixed=json.dumps({**FIXED, "noise": 0.6}))
     assert check(wrong, effect=0.06).verdict is Verdict.DISAGREES
 
 
@@ -70,5 +71,8 @@ def test_report_and_breaks_are_readable_as_text(data):
     assert lines[0].startswith("ridge_peak: AGREES at a family-wise level of 0.001")
     assert lines[1].split()[:3] == ["prediction", "verdict", "cells"]
     assert [line.split()[0] for line in lines[2:]] == MEASURES_JUDGED
-    assert "within slack" in str(breaks)
-    assert str(breaks).splitlines()[-1] == breaks.note
+    lines = str(breaks).splitlines()
+    assert lines[0].startswith("ridge_peak: breaks AGREES at a family-wise level of 0.001")
+    assert lines[1].startswith("peak in n: AGREES: ")
+    assert lines[2].split()[:3] == ["break", "at", "measured"]
+    assert lines[-1] == breaks.note

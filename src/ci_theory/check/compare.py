@@ -1,17 +1,24 @@
 """A sweep's simulated means beside what a phenomenon predicts for them, cell by cell."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray
 
-from ci_theory._errors import BadInput, Status, unknown
+from ci_theory._errors import BadInput
 from ci_theory._record import Kind
+from ci_theory.check.reading import (
+    axis_names,
+    cells,
+    fixed_values,
+    paired_axes,
+    simulated,
+    swept,
+)
 from ci_theory.check.statistic import moments
-from ci_theory.phenomena import load, predict
+from ci_theory.phenomena import predict
 from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction
 
 FEWEST = 3  # replicates below which a mean has no error bar
@@ -72,63 +79,18 @@ class Comparison:
         return self.valid & (self.count >= FEWEST) & (self.lost == 0)
 
 
-def swept(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Phenomenon:
-    """Return the phenomenon of a dataset, after checking that the two belong together.
-
-    Raises:
-        BadInput: no phenomenon named, no replicates, or an axis that the phenomenon lacks.
-    """
-    if phenomenon is None:
-        if "phenomenon" not in dataset.attrs:
-            raise BadInput("dataset: no attribute 'phenomenon' says what was simulated")
-        phenomenon = load(dataset.attrs["phenomenon"], trusted=False)
-    if "replicate" not in dataset.dims:
-        raise BadInput(
-            f"dataset: no dimension 'replicate' (found: {', '.join(map(str, dataset.dims))})"
-        )
-    for name in axis_names(dataset):
-        if name not in phenomenon.axes:
-            raise unknown("axis", name, phenomenon.axes, where=phenomenon.name)
-    return phenomenon
-
-
-def axis_names(dataset: xarray.Dataset) -> list[str]:
-    """Names of the swept axes, in the dataset's order."""
-    return [str(name) for name in dataset.dims if name != "replicate"]
-
-
-def simulated(dataset: xarray.Dataset, measure: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a measure as (*axes, R), NaN where it is not finite, and where a run was lost.
-
-    Raises:
-        BadInput: the dataset does not hold the measure.
-    """
-    if measure not in dataset:
-        raise unknown("measure", measure, [str(v) for v in dataset.data_vars], where="dataset")
-    dims = [*axis_names(dataset), "replicate"]
-    held = [str(d) for d in dataset[measure].dims]
-    if sorted(held) != sorted(dims):
-        raise BadInput(f"dataset: {measure} has dimensions {held}, expected {dims}")
-    raw = dataset[measure].transpose(*dims).values.astype(float)
-    finite = np.isfinite(raw)
-    if "status" not in dataset:
-        return np.where(finite, raw, np.nan), ~finite
-    status = dataset["status"].transpose(*dims).values
-    kept = finite & (status == int(Status.OK))
-    return np.where(kept, raw, np.nan), ~kept & (status >= 0)
-
-
 def predicted(dataset: xarray.Dataset, phenomenon: Phenomenon) -> dict[str, Any]:
     """Evaluate every prediction on the cells of a dataset: arrays (N,), N the product of axes."""
-    return predict(phenomenon, {**fixed_values(dataset), **_cells(dataset)})
+    return predict(phenomenon, {**fixed_values(dataset, phenomenon), **cells(dataset)})
 
 
 def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> list[Comparison]:
     """Put every prediction of a phenomenon beside the simulated cells of a sweep.
 
     Args:
-        dataset: dimensions (*axes, replicate), a variable for each measure, optionally
-            ``status``; attributes ``phenomenon``, ``fixed`` and ``paired`` (JSON).
+        dataset: dimensions (*axes, replicate), each axis with its coordinate; a variable for each
+            measure, optionally ``status``; a value of every other parameter, as a coordinate
+            or in the attribute ``fixed`` (JSON); attributes ``phenomenon`` and ``paired`` (JSON).
         phenomenon: what was simulated; by default the one that the dataset names.
 
     Returns:
@@ -143,8 +105,10 @@ def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> li
     if phenomenon.predictions and not held:
         wanted = sorted({p.measure for p in phenomenon.predictions})
         raise BadInput(f"dataset: holds none of the predicted measures ({', '.join(wanted)})")
+    if not held:
+        return []
     found = predicted(dataset, phenomenon)
-    axes, near = _cells(dataset), _near(dataset, phenomenon)
+    axes, near = cells(dataset), _near(dataset, phenomenon)
     comparisons = []
     for prediction in held:
         values, lost = simulated(dataset, prediction.measure)
@@ -163,23 +127,11 @@ def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> li
     return comparisons
 
 
-def fixed_values(dataset: xarray.Dataset) -> dict[str, Any]:
-    """Return the parameters that the sweep holds fixed."""
-    return json.loads(dataset.attrs.get("fixed", "{}"))
-
-
-def _cells(dataset: xarray.Dataset) -> dict[str, np.ndarray]:
-    """Return the coordinates of all cells, name -> (N,), in the order of the reshaped values."""
-    names = axis_names(dataset)
-    grids = np.meshgrid(*(dataset[name].values for name in names), indexing="ij")
-    return {name: grid.reshape(-1) for name, grid in zip(names, grids, strict=True)}
-
-
 def _near(dataset: xarray.Dataset, phenomenon: Phenomenon) -> np.ndarray:
     """Return the neighbours of every cell along numeric axes with random numbers of their own."""
     names = axis_names(dataset)
     shape = tuple(dataset.sizes[name] for name in names)
-    paired = json.loads(dataset.attrs.get("paired", "[]"))
+    paired = paired_axes(dataset)
     index = np.arange(int(np.prod(shape))).reshape(shape)
     columns = [np.full(index.size, -1)]
     for position, name in enumerate(names):

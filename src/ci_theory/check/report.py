@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import xarray
 
-from ci_theory.check.compare import FEWEST, compare, swept
-from ci_theory.check.verdict import Evidence, Outcome, Verdict, judge
+from ci_theory.check.compare import FEWEST, compare
+from ci_theory.check.reading import swept
+from ci_theory.check.verdict import (
+    EXIT_CODES,
+    Evidence,
+    Outcome,
+    Verdict,
+    judge,
+    probability_level,
+    together,
+)
 from ci_theory.phenomena._base import Phenomenon
 
 
@@ -25,16 +34,12 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """The sweep's verdict: DISAGREES and UNDERPOWERED before AGREES."""
-        found = {o.verdict for o in self.outcomes}
-        for one in (Verdict.DISAGREES, Verdict.UNDERPOWERED, Verdict.AGREES):
-            if one in found:
-                return one
-        return Verdict.OUT_OF_SCOPE
+        return together(o.verdict for o in self.outcomes)
 
     @property
     def exit_code(self) -> int:
         """0 if what is in scope agrees, 1 if something disagrees, 3 if nothing can be said."""
-        return {Verdict.AGREES: 0, Verdict.DISAGREES: 1}.get(self.verdict, 3)
+        return EXIT_CODES[self.verdict]
 
     def table(self) -> list[dict[str, str]]:
         """Return one row a prediction, all cells as text, in the order of the columns."""
@@ -79,8 +84,9 @@ def check(
             you state one that holds in your cells, nothing that is in scope gets a verdict.
 
     Raises:
-        BadInput: the dataset does not fit the phenomenon.
+        BadInput: the dataset does not fit the phenomenon, or the level is no probability.
     """
+    probability_level(level)
     phenomenon = swept(dataset, phenomenon)
     unbounded = rounding is None and dataset.attrs.get("dtype", "float64") != "float64"
     rounding = 1e-9 if rounding is None else rounding

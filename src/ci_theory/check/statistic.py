@@ -85,7 +85,12 @@ def too_skewed(
     around = _around(size, near, 0.0)
     alone = ~_around(judged, near, False)[:, 1:].any(axis=1)
     worst = np.where(alone, np.max(size, initial=0.0), around.max(axis=1))
-    return count < _WORST_SKEW * worst**2
+    return few_for_skew(count, worst)
+
+
+def few_for_skew(count: np.ndarray, skew: np.ndarray) -> np.ndarray:
+    """Say whether replicates are too few for a t test of their mean, by their skewness (N,)."""
+    return np.asarray(count) < _WORST_SKEW * np.asarray(skew) ** 2
 
 
 def cell_scores(
@@ -173,7 +178,7 @@ def pooled(
     skew = skewness(each[:, None])[0]
     t = t_statistic(beyond(np.array(value), np.array(room)), np.array(error))
     score = corrected(t, skew, np.array(r))
-    return Pooled(value, error, room, float(score), r, bool(r < _WORST_SKEW * skew**2))
+    return Pooled(value, error, room, float(score), r, bool(few_for_skew(r, skew)))
 
 
 def _precisions(values: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from ci_theory._errors import BadInput
 from ci_theory.check.compare import FEWEST, Comparison
+from ci_theory.check.reading import plain
 from ci_theory.check.statistic import (
     NOTHING,
     Pooled,
@@ -31,6 +34,37 @@ class Verdict(Enum):
     DISAGREES = "DISAGREES"
     UNDERPOWERED = "UNDERPOWERED"
     OUT_OF_SCOPE = "OUT_OF_SCOPE"
+
+
+EXIT_CODES = {
+    Verdict.AGREES: 0,
+    Verdict.DISAGREES: 1,
+    Verdict.UNDERPOWERED: 3,
+    Verdict.OUT_OF_SCOPE: 3,
+}
+"""Of a command: what is in scope agrees, something disagrees, nothing can be said."""
+
+
+def together(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict on several: DISAGREES and UNDERPOWERED before AGREES.
+
+    >>> together([Verdict.AGREES, Verdict.OUT_OF_SCOPE]), together([])
+    (<Verdict.AGREES: 'AGREES'>, <Verdict.OUT_OF_SCOPE: 'OUT_OF_SCOPE'>)
+    """
+    found = set(verdicts)
+    order = (Verdict.DISAGREES, Verdict.UNDERPOWERED, Verdict.AGREES)
+    return next((one for one in order if one in found), Verdict.OUT_OF_SCOPE)
+
+
+def probability_level(level: float) -> float:
+    """Return a level of tests.
+
+    Raises:
+        BadInput: it is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise BadInput(f"level = {level}: must be between 0 and 1")
+    return level
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,7 +126,7 @@ class Outcome:
         if i < 0:
             return {}
         return {
-            **{name: _plain(column[i]) for name, column in c.axes.items()},
+            **{name: plain(column[i]) for name, column in c.axes.items()},
             "mean": float(c.mean[i]),
             "error": float(c.error[i]),
             "predicted": float(c.estimate.value[i]),
@@ -243,7 +277,3 @@ def _off(own: Evidence) -> str:
     if together.replicates:
         parts.append(f"pooled bias {together.value:+.2%} ± {together.error:.2%}")
     return ", ".join(parts)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

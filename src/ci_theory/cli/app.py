@@ -52,6 +52,9 @@ Allow = Annotated[
         help="import MODULE, which RUNS ITS CODE, so that a file may name it as its phenomenon",
     ),
 ]
+Level = Annotated[
+    float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
+]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
 
 
@@ -224,14 +227,7 @@ def run(
 
 
 @_command
-def check(
-    store: Stored,
-    level: Annotated[
-        float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
-    ] = 1e-3,
-    as_json: Json = False,
-    allow: Allow = None,
-) -> int:
+def check(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allow = None) -> int:
     """Judge the predictions by a sweep's results.
 
     Exit code 0: what is in scope agrees; 1: something disagrees; 3: the sweep cannot tell.
@@ -248,16 +244,21 @@ def check(
 
 
 @_command
-def locate(store: Stored, as_json: Json = False, allow: Allow = None) -> None:
-    """Locate break points: measured with an interval, and predicted."""
+def locate(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allow = None) -> int:
+    """Locate break points, measured with an interval and predicted, and judge the predictions.
+
+    Exit code 0: what is in scope agrees; 1: a break lies elsewhere than predicted in some slice;
+    3: the sweep cannot tell, or nothing is predicted.
+    """
     from ci_theory.cli import output, verdicts
 
     folder = verdicts.open_store(store).folder
-    document, found = verdicts.locate_in_store(folder)
+    document, found = verdicts.locate_in_store(folder, level)
     if as_json:
         output.print_json(document)
     else:
         verdicts.print_breaks(found)
+    return found.exit_code
 
 
 @_command

@@ -12,6 +12,7 @@ from ci_theory._errors import MESSAGES, BadInput, Status, unknown
 from ci_theory._record import build
 from ci_theory.cli.output import number, plain, print_lines, print_table, say
 from ci_theory.phenomena import Break, Phenomenon
+from ci_theory.phenomena._speaking import speaking, spoken
 from ci_theory.sweeps.grid import parse_value, values_for
 
 MOST_POINTS = 100_000
@@ -103,12 +104,14 @@ def _closed_form(
 
 def _located(sought: Break, axis: tuple, found: Mapping[str, Any]) -> dict[str, Any]:
     """Locate a break in the predicted curve, by the code that locates it in a simulated one."""
-    curves = [one.estimate for one in found.values() if one.prediction.measure == sought.measure]
-    if not curves or len(axis) < FEWEST_PLACES:
+    about = [one for one in found.values() if one.prediction.measure == sought.measure]
+    curves = [spoken(one.estimate) for one in about]
+    speaks = speaking(curves)
+    if speaks is None or len(axis) < FEWEST_PLACES:
         return {}
-    seen = np.where(curves[0].status == Status.OK, curves[0].value, np.nan)
-    place = sought.locator.locate(np.array(axis, float), seen)
-    return {"located": {"value": place.value, "status": Status(place.status)}}
+    place = sought.locator.locate(np.array(axis, float), curves[speaks])
+    name = about[speaks].prediction.name
+    return {"located": {"value": place.value, "status": Status(place.status), "prediction": name}}
 
 
 def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
@@ -171,7 +174,8 @@ def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
         if "located" in place:
             value, status = place["located"]["value"], Status[place["located"]["status"]]
             where = number(value) if value is not None else MESSAGES[status]
-            say(f"  {name} ({place['axis']}), located in the curve: {where}")
+            curve = place["located"]["prediction"]
+            say(f"  {name} ({place['axis']}), located in the curve of {curve}: {where}")
     if not all(np.all(o["valid"]) for o in made["observables"].values()):
         say("  * no honest error bar or outside the formula's scope: not judged by a check")
 

@@ -1,6 +1,7 @@
 """`ci-theory check` and `ci-theory locate`: what a store says about predictions and breaks."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,11 @@ import numpy as np
 
 from ci_theory._errors import MESSAGES, BadInput, Status
 from ci_theory.check import Report, Verdict, check
-from ci_theory.check.breaks import Breaks, Located, locate_breaks
+from ci_theory.check.break_table import WORDS
+from ci_theory.check.breaks import Breaks, locate_breaks
+from ci_theory.check.located import Located
+from ci_theory.check.room import FOUND, Room
+from ci_theory.check.verdict import probability_level
 from ci_theory.cli import experiments
 from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.locate.point import BreakPoint
@@ -58,8 +63,7 @@ def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Repo
     Raises:
         BadInput: no store there, or a level that is not a probability.
     """
-    if not 0 < level < 1:
-        raise BadInput(f"level = {level}: must be between 0 and 1")
+    probability_level(level)  # before anything is said on stderr
     data = complete_dataset(Store.open(folder))
     report = check(data, level=level)
     about = {"store": str(folder), "sweep": data.attrs["name"]}
@@ -67,25 +71,31 @@ def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Repo
     return {**about, **report.to_json(), **counts}, report
 
 
-def locate_in_store(folder: Path) -> tuple[dict[str, Any], Breaks]:
-    """Locate the breaks of a store's curves: the document for JSON, and what is behind it."""
+def locate_in_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Breaks]:
+    """Locate the breaks of a store's curves: the document for JSON, and what is behind it.
+
+    Raises:
+        BadInput: no store there, or a level that is not a probability.
+    """
+    probability_level(level)
     data = complete_dataset(Store.open(folder))
-    found = locate_breaks(data)
+    found = locate_breaks(data, level=level)
     return {"store": str(folder), "sweep": data.attrs["name"], **found.to_json()}, found
 
 
 def print_breaks(found: Breaks) -> None:
-    """Print measured break points with intervals beside predicted ones, a table for each kind."""
+    """Print a verdict on each kind of break, and its slices: measured beside predicted."""
     if not found.found:
         say("no break points: none is defined on an axis of this sweep with 3 or more values")
         return
-    for kind in dict.fromkeys(one.kind.name for one in found.found):
-        these = [one for one in found.found if one.kind.name == kind]
-        first = these[0]
-        say(f"{kind}: place on the axis {first.kind.axis} where {first.kind.measure} breaks")
-        others = list(first.at)
+    say(f"breaks: {found.verdict.value} at a family-wise level of {found.level:g}")
+    for kind in found.kinds:
+        these, what = kind.found, kind.kind
+        say(f"{what.name}: place on the axis {what.axis} where {what.measure} breaks")
+        print_lines([("", f"{kind.verdict.value}: {kind.reason}")], width=0)
+        others = list(these[0].at)
         single = ["runs"] if any(one.measured.reached is not None for one in these) else []
-        foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree"]
+        foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree", "why"]
         rows = []
         for one in these:
             last = _told(one) if foretold else []
@@ -99,7 +109,7 @@ def print_breaks(found: Breaks) -> None:
     print_lines([("", found.note)], width=0)
 
 
-def _untold(these: list[Located]) -> bool:
+def _untold(these: Sequence[Located]) -> bool:
     """Say whether neither a prediction nor a formula speaks about any of these breaks."""
     silent = [one.predicted.status == Status.OUT_OF_SCOPE for one in these]
     return all(silent) and not any(np.isfinite(one.closed_form) for one in these)
@@ -119,13 +129,22 @@ def _measured(one: Located) -> str:
 
 def _told(one: Located) -> list[str]:
     """Return what is known of one break beforehand, as text: predicted, closed form, agreement."""
-    p = one.predicted
-    exact = one.predicted_low == one.predicted_high and np.isfinite(p.value)
     return [
-        number(p.value, 4) if exact else _place(p, one.predicted_low, one.predicted_high),
+        _foretold(one.expected),
         number(one.closed_form, 4),
-        {None: "-", True: "yes", False: "NO"}[one.agrees],
+        WORDS[one.agrees],
+        one.said.why,
     ]
+
+
+def _foretold(expected: Room) -> str:
+    """Return a predicted break with what its slack leaves open, as text."""
+    p, spread = expected.point, f"[{number(expected.low, 4)}, {number(expected.high, 4)}]"
+    if p.status not in FOUND:
+        words = _place(p, p.low, p.high)
+        return f"{words}, or one in {spread}" if expected.somewhere else words
+    text = number(p.value, 4) + (f" {spread}" if expected.low < expected.high else "")
+    return f"{text} or none" if expected.may_vanish else text
 
 
 def _place(point: BreakPoint, low: float, high: float) -> str:

@@ -226,7 +226,7 @@ def contents(
         x: axis along which curves run.
         colour: axis with one curve per value.
         held: values of all other axes.
-        prediction: name of the closed form; the first one of the measure by default.
+        prediction: name of the closed form; by default, for each curve, the one that speaks for it.
         grid: places at which to evaluate it; by default dense ones.
     """
     phenomenon = series.phenomenon_of(data)
@@ -236,7 +236,7 @@ def contents(
     at = [{colour: v} if colour else {} for v in values]
     forms = series.predictions(phenomenon, measure, prediction)
     own = series.dense(phenomenon.axes[x], places) if grid is None else np.union1d(grid, places)
-    line = series.first_line(phenomenon, forms, x, own, fixed, at)
+    line = series.first_line(phenomenon, forms, x, own, fixed, at, places)
     if line is not None and grid is None and phenomenon.axes[x].type is int:
         line = series.without_rounding(line, np.sort(places))
     breaks = [b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)]

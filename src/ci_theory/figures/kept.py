@@ -56,6 +56,8 @@ def write(data: xarray.Dataset, file: Path, measures: Sequence[str], last: str) 
 def read(file: Path) -> xarray.Dataset:
     """Return what was kept as a Dataset: axes x replicate, with the provenance as attributes.
 
+    The axis of which one value was kept is a coordinate without a dimension.
+
     Raises:
         BadInput: there is no such file, or it is not one of these.
     """
@@ -75,8 +77,9 @@ def read(file: Path) -> xarray.Dataset:
             m: (dims, table[:, len(dims) + i].reshape(shape))
             for i, m in enumerate(names[len(dims) :])
         }
+        held = {k: json.loads(v) for k, v in attrs.items() if k not in (*_TOLD, "session")}
     except OSError as problem:
         raise BadInput(f"{file}: cannot be read: {problem.strerror or problem}") from None
     except (ValueError, IndexError) as problem:
         raise BadInput(f"{file}: is not a kept result of a sweep: {problem}") from None
-    return xarray.Dataset(found, axes, attrs)
+    return xarray.Dataset(found, {**axes, **held}, attrs)

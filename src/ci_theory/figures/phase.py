@@ -130,7 +130,7 @@ def contents(
     fixed = {**series.fixed_values(data), **held}
     grid = series.dense(phenomenon.axes[x], places, count=80)
     curves = [{y: v} for v in levels.tolist()]
-    line = series.first_line(phenomenon, forms, x, grid, fixed, curves)
+    line = series.first_line(phenomenon, forms, x, grid, fixed, curves, places)
     theory = None if line is None else line.value[:, np.searchsorted(line.x, places)]
     break_ = next((b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)), None)
     image = series.means(values).mean

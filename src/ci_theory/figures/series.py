@@ -1,18 +1,18 @@
 """What a picture shows, as numbers: means with intervals, and closed forms on a dense grid."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ci_theory._errors import Status, unknown
+from ci_theory._errors import unknown
 from ci_theory._record import Axis, build
-from ci_theory.check import check
+from ci_theory.check import check, reading
 from ci_theory.figures.style import grid_scale
 from ci_theory.locate.student import quantile
 from ci_theory.phenomena import Phenomenon, Prediction, load, predict
+from ci_theory.phenomena._speaking import speaking, spoken
 
 if TYPE_CHECKING:
     import xarray
@@ -90,8 +90,12 @@ def phenomenon_of(data: "xarray.Dataset") -> Phenomenon:
 
 
 def fixed_values(data: "xarray.Dataset") -> dict[str, Any]:
-    """Return the parameters that no axis varies."""
-    return dict(json.loads(data.attrs["fixed"]))
+    """Return the parameters that no axis varies, also those of a selection.
+
+    Raises:
+        BadInput: a parameter of the phenomenon is neither an axis nor given.
+    """
+    return reading.fixed_values(data, phenomenon_of(data))
 
 
 def predictions(phenomenon: Phenomenon, measure: str, name: str | None = None) -> list[Prediction]:
@@ -162,12 +166,11 @@ def line(
     alone = dataclasses.replace(phenomenon, predictions=(form,))  # no other form is evaluated
     found = predict(alone, columns)[form.name]
     estimate = found.estimate
-    usable = estimate.status == Status.OK
     return Line(
         x=np.asarray(places, float),
-        value=np.where(usable, estimate.value, np.nan).reshape(k, t),
+        value=spoken(estimate).reshape(k, t),
         slack=np.asarray(estimate.slack).reshape(k, t),
-        valid=(estimate.valid & usable).reshape(k, t),
+        valid=np.asarray(estimate.valid).reshape(k, t),  # where the solver failed, it is not
         decoys={name: np.asarray(wrong).reshape(k, t) for name, wrong in found.decoys.items()},
     )
 
@@ -198,24 +201,30 @@ def first_line(
     places: np.ndarray,
     fixed: Mapping[str, Any],
     curves: Sequence[Mapping[str, Any]] = ({},),
+    seen: np.ndarray | None = None,
 ) -> Line | None:
-    """Evaluate for every curve the first of several predictions that speaks about it.
+    """Evaluate for every curve the prediction that speaks for it (``phenomena._speaking``).
 
     Decoys are those of the first prediction. None if there is no prediction.
+
+    Args:
+        phenomenon: the phenomenon.
+        forms: predictions of one measure, in declared order.
+        axis: the parameter along the axis.
+        places: its values (t,), ascending.
+        fixed: the other parameters.
+        curves: per curve, the parameters in which it differs from ``fixed``.
+        seen: those of the places that were simulated, at which it is decided which form speaks.
     """
-    found = None
-    for form in forms:
-        if found is not None and np.isfinite(found.value).any(axis=1).all():
-            break
-        made = line(phenomenon, form, axis, places, fixed, curves)
-        if found is None:
-            found = made
-            continue
-        silent = ~np.isfinite(found.value).any(axis=1)[:, None]
-        both = zip(made[1:4], found[1:4], strict=True)
-        value, slack, valid = (np.where(silent, new, old) for new, old in both)
-        found = found._replace(value=value, slack=slack, valid=valid)
-    return found
+    made = [line(phenomenon, form, axis, places, fixed, curves) for form in forms]
+    if not made:
+        return None
+    at = slice(None) if seen is None else np.searchsorted(places, np.sort(seen))
+    chosen = [speaking([one.value[i, at] for one in made]) or 0 for i in range(len(curves))]
+    value, slack, valid = (
+        np.stack([made[form][part][i] for i, form in enumerate(chosen)]) for part in (1, 2, 3)
+    )
+    return made[0]._replace(value=value, slack=slack, valid=valid)
 
 
 def without_rounding(line: Line, places: np.ndarray) -> Line:

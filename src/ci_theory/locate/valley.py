@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ci_theory._errors import Status
-from ci_theory.locate.peak import Peak, certain, summit
+from ci_theory.locate.peak import Peak, Summit, certain, summit
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
 
 
@@ -69,10 +69,29 @@ class Valley:
         few = len(curve.u) < 3 or len(curve.y) < (1 if curve.formula else 3)
         if self.side is None or few:
             return slice(None)
-        top = summit(curve.y.mean(axis=0))
-        if top is None or not (curve.formula or certain(curve.y, top, 1 - self.confidence)):
+        top = self._peak(curve)
+        if top is None:
             return slice(None) if self.side == "before" else slice(0)
         return slice(top.top + 1) if self.side == "before" else slice(top.top, None)
+
+    def _peak(self, curve: Curve) -> Summit | None:
+        """Return the curve's peak if it is certain."""
+        top = summit(curve.y.mean(axis=0))
+        sure = top is not None and (curve.formula or certain(curve.y, top, 1 - self.confidence))
+        return top if sure else None
+
+    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Say whether a side is asked for, and no peak is certain that would divide the curve.
+
+        The valley found in such replicates may lie on the other side of a peak that a formula
+        has and they do not show: the two are no answers to one question.
+
+        >>> x, y = np.arange(4.0), np.array([1.0, 0.0, 2.0, 1.5])
+        >>> Valley(side="before").undivided(x, y), Valley(side="before").undivided(x, -x)
+        (False, True)
+        """
+        curve = clean(x, y, self.log_axis)
+        return self.side is not None and self._peak(curve) is None
 
     def matching(self, found: BreakPoint) -> "Valley":
         """Return this locator at the reach that a measured curve was given: for its formula."""
