@@ -1,6 +1,8 @@
 """Simulations in stages: left anywhere, taken up again, the same bits; a kill costs a stage."""
 
+import dataclasses
 import json
+import shutil
 import signal
 import threading
 import time
@@ -11,6 +13,7 @@ import pytest
 from sweep_driver import bits, python
 
 from ci_theory.sweeps import Store, Sweep, dry_run, make_plan, run, staged
+from ci_theory.sweeps.engines import Job, Worker
 from ci_theory.sweeps.parts import Parts
 
 HERE = Path(__file__).parent
@@ -55,12 +58,13 @@ def test_left_and_taken_up_anywhere_the_bits_are_those_of_one_go(tmp_path):
     chunk = plan.chunk(0)
     call = (chunk.group.shape, 1, plan.arguments(chunk))
     whole = programs.call(*call)["place"]
+    like = [np.zeros(len(chunk.cells)), np.zeros((len(chunk.cells), 5))]
     stops = 0
     for after in (0, 1, 0, 3, 2):
         keep = kept(tmp_path / "u", after)
         with pytest.raises(staged.Stopped):
             programs.call(*call, keep)
-        step, leaves = keep.read()
+        step, leaves = keep.read(like)
         assert 0 < step < 3000
         assert len(leaves) == 2
         stops += 1
@@ -72,17 +76,52 @@ def test_left_and_taken_up_anywhere_the_bits_are_those_of_one_go(tmp_path):
 
 def test_a_state_of_other_surroundings_or_a_damaged_one_is_not_used(tmp_path):
     keep = kept(tmp_path / "u", 9, {"batch": 4})
-    assert keep.read() is None
+    like = [np.zeros(3), np.array(0)]
+    assert keep.read(like) is None
     keep.write(7, [np.arange(3.0), np.array(2)])
-    step, leaves = keep.read()
+    step, leaves = keep.read(like)
     assert (step, len(leaves)) == (7, 2)
     np.testing.assert_array_equal(leaves[0], np.arange(3.0))
-    assert kept(tmp_path / "u", 9, {"batch": 2}).read() is None
+    assert kept(tmp_path / "u", 9, {"batch": 2}).read(like) is None
+    assert keep.read([np.zeros(4), np.array(0)]) is None
+    assert keep.read([np.zeros(3), np.array(0.0)]) is None
+    assert keep.read(like[:1]) is None
     (file,) = (tmp_path / "u").glob("*.npz")
     file.write_bytes(file.read_bytes()[:-40])
-    assert keep.read() is None
+    assert keep.read(like) is None
     keep.drop()
     assert list((tmp_path / "u").iterdir()) == []
+
+
+def test_a_state_of_another_chunk_or_plan_is_not_used(tmp_path):
+    """A state is copied to the name of another chunk: it is found under its own name only."""
+    store = run(walk(replicates=2), tmp_path / "s", most_runs=4)
+    assert store.plans[0].chunks > 1
+    worker, plan = Worker(store), store.plans[0]
+    one, other = (worker._kept(Job(str(store.folder), 0, c), plan, 4) for c in (0, 1))
+    one.write(7, like := [np.arange(3.0)])
+    assert one.read(like)[0] == 7
+    names = [store.parts.path(store.name(0, c)).name for c in (0, 1)]
+    states = store.folder / "unfinished"
+    (states / names[1]).write_bytes((states / names[0]).read_bytes())
+    assert other.read(like) is None
+    elsewhere = dataclasses.replace(plan, previous="x")
+    assert worker._kept(Job(str(store.folder), 0, 0), elsewhere, 4).read(like) is None
+    worker.claims.close()
+
+
+def test_a_step_that_a_state_cannot_have_is_not_gone_on_from(tmp_path):
+    """Also a state that is whole is checked: a step beyond the last would end before it began."""
+    whole = run(walk(last=200, replicates=2), tmp_path / "whole")
+    folder = tmp_path / "s"
+    for step in (-5, 0, 200, 10**9, "7"):
+        store = run(walk(last=200, replicates=2), folder)
+        shutil.rmtree(folder / "parts")
+        worker, chunk = Worker(store), store.plans[0].chunk(0)
+        keep = worker._kept(Job("", 0, 0), store.plans[0], chunk.group.batch)
+        keep.write(step, [np.full(len(chunk.cells), 0.1), np.zeros((len(chunk.cells), 5))])
+        worker.claims.close()
+        assert bits(run(walk(last=200, replicates=2), folder)) == bits(whole)
 
 
 LONG = 100_000_000  # a second or more, in stages of 20 ms: kills fall well inside

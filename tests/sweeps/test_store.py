@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+import damage
 import jax
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from ci_theory.sweeps import Store, Sweep, run
 from ci_theory.sweeps.claims import Claims
 from ci_theory.sweeps.engines import Worker
 from ci_theory.sweeps.parts import Damaged, Parts
-from ci_theory.sweeps.store import FORMAT
+from ci_theory.sweeps.plan import FORMAT
 
 GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
 
@@ -101,6 +102,7 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
     names = sorted(part_bytes(folder))
     for name in names[:2]:
         (folder / "parts" / f"{name}.1-ab.tmp").write_bytes(b"half")
+    (folder / "parts" / "x.tmp").write_bytes(b"")  # of a program that we do not know
     code = (
         "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import Claims\n"
         f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
@@ -109,13 +111,15 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
     )
     with sweep_driver.python("-c", code) as other:
         assert other.stdout.readline().strip() == "True"
+        (folder / "parts" / names[5]).unlink()  # a complete store is left alone
         run(GRAM, folder)
-        left = [f.name for f in (folder / "parts").glob("*.tmp")]
+        left = [f.name for f in (folder / "parts").glob("0*.tmp")]
         assert left == [f"{names[1]}.1-ab.tmp"]
         with Claims(folder / "lock").claim(0, 1) as mine:
             assert not mine
+    (folder / "parts" / names[5]).unlink()
     run(GRAM, folder)
-    assert list((folder / "parts").glob("*.tmp")) == []
+    assert [f.name for f in (folder / "parts").glob("*.tmp")] == ["x.tmp"]
 
 
 def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
@@ -125,7 +129,7 @@ def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
     code = (
         "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import PLAN, Claims\n"
         f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
-        "with claims.claim(*PLAN, wait=True) as mine:\n"
+        "with claims.claim(*PLAN) as mine:\n"
         "    print(mine, flush=True)\n    sys.stdin.readline()\n"
     )
     with (
@@ -176,10 +180,10 @@ def test_another_precision_is_refused(folder):
         run(GRAM, folder)
 
 
-def edited(folder, **changes):
+def edit(folder, **changes):
+    """Change values of the plan, and sign it."""
     file = folder / "plan-000.json"
-    data = {**json.loads(file.read_text()), **changes}
-    file.write_text(json.dumps(data))
+    file.write_bytes(damage.edited(file.read_bytes(), **changes))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_unreadable_plans_are_told(text, message, folder):
 
 def test_a_plan_that_this_version_would_group_otherwise_is_told(folder):
     groups = json.loads((folder / "plan-000.json").read_text())["groups"]
-    edited(folder, groups=[{**groups[0], "cells": 2}])
+    edit(folder, groups=[{**groups[0], "cells": 2}])
     with pytest.raises(BadInput, match=r"store of version .* cannot be read"):
         Store.open(folder)
 
