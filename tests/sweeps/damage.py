@@ -182,7 +182,7 @@ def damage(files, random):
 
 def write(files, folder):
     """Write a store's files; one that is in the way of another is left out."""
-    (folder / "parts").mkdir(parents=True)
+    (folder / "parts").mkdir(parents=True, exist_ok=True)
     for name, data in sorted(files.items()):
         place = folder / name
         try:

@@ -96,11 +96,11 @@ class LocalEngine:
             running: set[Future[Outcome]] = set()
             try:
                 while True:
+                    worker.check()
                     more = itertools.islice(waiting, count - len(running))
                     running |= {pool.submit(worker.compute, job) for job in more}
                     if not running:
                         return
-                    worker.check()
                     done, running = wait(running, _LOOK, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()

@@ -31,7 +31,6 @@ from ci_theory.sweeps.provenance import identity_of
 
 FORMAT = 2
 TYPES = {"bool": bool, "int": int, "float": float, "str": str}  # of parameters
-RESERVED = ("status", "replicate", "about", "file", "allow_pickle")  # of datasets and parts
 
 # Operations a second, for the layout only; a chunk and a compilation take about two seconds.
 _RATE = {"cpu": 5e9}
@@ -41,6 +40,7 @@ _MOST_RUNS = 4096  # a chunk
 _MOST_NUMBERS = 4_000_000  # a chunk: 32 MB on disk
 _CACHE = 16e6  # bytes of intermediates at a time that a CPU still handles well
 _BATCH = (4, 64)  # runs at a time on a CPU, at least and at most
+_RESERVED = ("status", "replicate", "about", "file", "allow_pickle")  # of datasets and parts
 _SPREADS = (2.0, 4.0, math.inf)  # sized values up to this factor apart may share a program
 
 
@@ -300,7 +300,7 @@ def make_plan(
 
 
 def _about(sweep: Sweep, phenomenon: Phenomenon) -> dict[str, Any]:
-    taken = {*phenomenon.axes, *RESERVED}.intersection(phenomenon.measure_info)
+    taken = {*phenomenon.axes, *_RESERVED}.intersection(phenomenon.measure_info)
     if taken:
         raise TypeError(f"{phenomenon.name}: measures need other names: {', '.join(sorted(taken))}")
     return {

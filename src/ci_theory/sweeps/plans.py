@@ -15,7 +15,7 @@ from ci_theory._errors import BadInput
 from ci_theory._record import Kind
 from ci_theory.sweeps.grid import LAST_SEED, MOST_CELLS, MOST_RUNS
 from ci_theory.sweeps.parts import Damaged, read_whole, write_whole
-from ci_theory.sweeps.plan import FORMAT, RESERVED, TYPES, Plan, declared, digest
+from ci_theory.sweeps.plan import FORMAT, TYPES, Plan, declared, digest
 from ci_theory.sweeps.schema import Each, mismatch
 from ci_theory.sweeps.values import one_line
 
@@ -183,7 +183,9 @@ def _impossible(data: Mapping[str, Any]) -> str | None:
     runs = stop * math.prod(len(v) for k, v in axes.items() if known[k]["kind"] != "inner")
     if stop * math.prod(len(v) for v in axes.values()) > MOST_CELLS or runs > MOST_RUNS:
         return f"replicates = {[start, stop]}: more than {MOST_CELLS:.0e} results a measure"
-    if not about["measures"] or {*known, *RESERVED}.intersection(about["measures"]):
+    if not about["measures"] or {*known, "status", "replicate", "about"}.intersection(
+        about["measures"]
+    ):
         return "about.measures: none, or one with a name that is taken"
     for place, group in enumerate(data["groups"]):
         if not 1 <= group["batch"] <= group["chunk"] <= 2 * MOST_RUNS:
