@@ -58,13 +58,12 @@ def test_left_and_taken_up_anywhere_the_bits_are_those_of_one_go(tmp_path):
     chunk = plan.chunk(0)
     call = (chunk.group.shape, 1, plan.arguments(chunk))
     whole = programs.call(*call)["place"]
-    like = [np.zeros(len(chunk.cells)), np.zeros((len(chunk.cells), 5))]
     stops = 0
     for after in (0, 1, 0, 3, 2):
         keep = kept(tmp_path / "u", after)
         with pytest.raises(staged.Stopped):
             programs.call(*call, keep)
-        step, leaves = keep.read(like)
+        step, leaves = keep.read()
         assert 0 < step < 3000
         assert len(leaves) == 2
         stops += 1
@@ -76,19 +75,16 @@ def test_left_and_taken_up_anywhere_the_bits_are_those_of_one_go(tmp_path):
 
 def test_a_state_of_other_surroundings_or_a_damaged_one_is_not_used(tmp_path):
     keep = kept(tmp_path / "u", 9, {"batch": 4})
-    like = [np.zeros(3), np.array(0)]
-    assert keep.read(like) is None
+    assert keep.read() is None
     keep.write(7, [np.arange(3.0), np.array(2)])
-    step, leaves = keep.read(like)
+    step, leaves = keep.read()
     assert (step, len(leaves)) == (7, 2)
     np.testing.assert_array_equal(leaves[0], np.arange(3.0))
-    assert kept(tmp_path / "u", 9, {"batch": 2}).read(like) is None
-    assert keep.read([np.zeros(4), np.array(0)]) is None
-    assert keep.read([np.zeros(3), np.array(0.0)]) is None
-    assert keep.read(like[:1]) is None
+    assert kept(tmp_path / "u", 9, {"batch": 2}).read() is None
+    assert keep.read(room=-(2**16)) is None
     (file,) = (tmp_path / "u").glob("*.npz")
     file.write_bytes(file.read_bytes()[:-40])
-    assert keep.read(like) is None
+    assert keep.read() is None
     keep.drop()
     assert list((tmp_path / "u").iterdir()) == []
 
@@ -99,40 +95,55 @@ def test_a_state_of_another_chunk_or_plan_is_not_used(tmp_path):
     assert store.plans[0].chunks > 1
     worker, plan = Worker(store), store.plans[0]
     one, other = (worker._kept(Job(str(store.folder), 0, c), plan, 4) for c in (0, 1))
-    one.write(7, like := [np.arange(3.0)])
-    assert one.read(like)[0] == 7
+    one.write(7, [np.arange(3.0)])
+    assert one.read()[0] == 7
     names = [store.parts.path(store.name(0, c)).name for c in (0, 1)]
     states = store.folder / "unfinished"
     (states / names[1]).write_bytes((states / names[0]).read_bytes())
-    assert other.read(like) is None
+    assert other.read() is None
     elsewhere = dataclasses.replace(plan, previous="x")
-    assert worker._kept(Job(str(store.folder), 0, 0), elsewhere, 4).read(like) is None
+    assert worker._kept(Job(str(store.folder), 0, 0), elsewhere, 4).read() is None
     worker.claims.close()
 
 
 class Found(NamedTuple):
-    """A checkpoint that has a state, kept at some step."""
+    """A checkpoint that has some state, kept at some step."""
 
-    step: object
+    step: int
+    leaves: list
     stopping: bool = False
 
-    def read(self, like):
-        return self.step, [np.full_like(leaf, 100.0) for leaf in like]
+    def read(self, room):
+        assert room > sum(leaf.nbytes for leaf in self.leaves)
+        return self.step, self.leaves
 
     def write(self, step, leaves):
         raise AssertionError("nothing is kept in so short a run")
 
 
-@pytest.mark.parametrize("step", [-5, 0, 10, 10**9])
-def test_a_step_that_a_state_cannot_have_is_not_gone_on_from(step):
+@pytest.mark.parametrize(
+    ("step", "leaves", "found"),
+    [
+        (4, [np.full(2, 100.0)], 106.0),
+        (-5, [np.full(2, 100.0)], 10.0),
+        (0, [np.full(2, 100.0)], 10.0),
+        (10, [np.full(2, 100.0)], 10.0),
+        (10**9, [np.full(2, 100.0)], 10.0),
+        (4, [np.full(3, 100.0)], 10.0),
+        (4, [np.full(2, 100)], 10.0),
+        (4, [np.full(2, 100.0)] * 2, 10.0),
+        (4, [], 10.0),
+    ],
+)
+def test_a_state_that_cannot_be_is_not_gone_on_from(step, leaves, found):
     """From step 10 of 10, say, the run would be over before it began."""
     programs = staged.Staged(
         begin=lambda shared, runs: np.zeros(2),
         advance=lambda shared, pair: pair[1] + (shared[-1] - shared[-2]),
         finish=lambda shared, pair: pair[1],
     )
-    assert staged.run_stages(programs, (), {}, 10, Found(step)).tolist() == [10.0, 10.0]
-    assert staged.run_stages(programs, (), {}, 10, Found(4)).tolist() == [106.0, 106.0]
+    made = staged.run_stages(programs, (), {}, 10, Found(step, leaves))
+    assert made.tolist() == [found, found]
 
 
 LONG = 100_000_000  # a second or more, in stages of 20 ms: kills fall well inside

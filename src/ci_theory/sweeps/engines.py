@@ -188,8 +188,7 @@ class Worker:
             return False
 
     def _kept(self, job: Job, plan: Plan, batch: int) -> Kept:
-        place = {"plan": plan.hash, "chunk": job.chunk}
-        about = {**place, "session": self._session, "batch": batch}
+        about = {"plan": plan.hash, "session": self._session, "batch": batch}
         name = self.store.name(job.plan, job.chunk)
         return Kept(self.store.folder / "unfinished", name, about, self.stopping)
 

@@ -40,8 +40,8 @@ def target_of(temporary: str) -> str | None:
     return match[1] if match else None
 
 
-def read_whole(path: Path, most: int) -> bytes:
-    """Return the bytes of a file that should not be larger than ``most``.
+def read_whole(path: Path, most: int | None) -> bytes:
+    """Return the bytes of a file, of which there should be at most ``most``.
 
     Raises:
         FileNotFoundError: there is none.
@@ -52,7 +52,7 @@ def read_whole(path: Path, most: int) -> bytes:
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
             raise Damaged(f"{path}: is not a file")
-        if info.st_size > most:
+        if most is not None and info.st_size > most:
             raise Damaged(f"{path}: has {info.st_size} bytes, where at most {most} can be right")
         return path.read_bytes()
     except FileNotFoundError:
@@ -184,22 +184,24 @@ class Parts:
             self.folder.mkdir(exist_ok=True)
         write_whole(self.path(name), buffer.getvalue())
 
-    def read(self, name: str, room: int = 2**30) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def read(
+        self, name: str, room: int | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return a part's arrays and what was said about them.
 
         Args:
             name: of the part.
-            room: bytes that its arrays may take: a larger part is not unpacked.
+            room: bytes that its arrays may take with their headers: a larger file is not read.
 
         Raises:
             Damaged: the file does not load, or its content is not what was written.
             FileNotFoundError: there is no such part.
             BadInput: it cannot be read at all.
         """
-        path, most = self.path(name), room + _ROOM
-        data = read_whole(path, most)
+        path = self.path(name)
+        data = read_whole(path, None if room is None else room + _ROOM)
         try:
-            arrays = dict(_unpacked(data, most))
+            arrays = dict(_unpacked(data))
             known = json.loads(arrays.pop(_ABOUT).tobytes())
             content, about = known["content"], dict(known["about"])
         except Exception as problem:  # whatever a torn or altered archive makes its readers raise
@@ -228,13 +230,16 @@ class Parts:
         return found
 
 
-def _unpacked(data: bytes, most: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the arrays of an archive, none of them if they claim to be too large together."""
+def _unpacked(data: bytes) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the arrays of an archive; none if they claim to be larger than itself.
+
+    We never compress, so such an archive is none of ours, and might fill the memory.
+    """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         claimed = sum(member.file_size for member in members)
-        if claimed > most:
-            raise ValueError(f"unpacked it has {claimed} bytes, where at most {most} can be right")
+        if claimed > len(data):
+            raise ValueError(f"{len(data)} bytes claim to hold {claimed}")
         for member in members:
             content = io.BytesIO(archive.read(member))  # holds its checksum before it is parsed
             array = np.lib.format.read_array(content, allow_pickle=False)

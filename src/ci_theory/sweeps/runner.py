@@ -110,7 +110,7 @@ def _compute(
                     "continued under other libraries or devices: see `sessions`; bits may differ"
                 )
             if damaged:
-                bar.note(f"{damaged} damaged chunks are set aside and computed again")
+                bar.note(f"damaged chunks, set aside and computed again: {damaged}")
             not_finite = _drain(engine, jobs, worker, bar)
             if not_finite:
                 bar.note(f"{not_finite} cells are not finite: they are marked, not averaged")

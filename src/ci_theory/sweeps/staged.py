@@ -46,8 +46,8 @@ class Checkpoint(Protocol):
     def stopping(self) -> bool:
         """Whether the run should stop after this stage."""
 
-    def read(self, like: Sequence[Any]) -> tuple[int, list[np.ndarray]] | None:
-        """Return the step reached and the leaves of the state, shaped ``like`` these; or None."""
+    def read(self, room: int | None = None) -> tuple[int, list[np.ndarray]] | None:
+        """Return the step reached and the leaves of the state, of so many bytes; or None."""
 
     def write(self, step: int, leaves: list[np.ndarray]) -> None:
         """Keep the state in place of an earlier one."""
@@ -56,32 +56,29 @@ class Checkpoint(Protocol):
 class Kept:
     """The state of one chunk in a file of its own beside the results, while it is unfinished.
 
-    A state counts only for what it was kept for and under (``about``: plan, chunk, surroundings).
+    A state counts only for what it was kept for and under (``name`` and ``about``).
     """
 
     def __init__(self, folder: Path, name: str, about: dict[str, Any], stopping: Any):
-        """``stopping`` is a ``threading.Event``."""
+        """``name`` is that of the chunk's part; ``stopping`` is a ``threading.Event``."""
         self._parts = Parts(folder)
-        self._name, self._about, self._stopping = name, about, stopping
+        self._name, self._about, self._stopping = name, {**about, "name": name}, stopping
 
     @property
     def stopping(self) -> bool:
         """Whether the run should stop after this stage."""
         return bool(self._stopping.is_set())
 
-    def read(self, like: Sequence[Any]) -> tuple[int, list[np.ndarray]] | None:
+    def read(self, room: int | None = None) -> tuple[int, list[np.ndarray]] | None:
         """Return the step reached and the leaves of the state; None if there is no good one."""
         try:
-            room = sum(leaf.nbytes + _HEADER for leaf in like)
             arrays, about = self._parts.read(self._name, room)
         except (Damaged, FileNotFoundError):
             return None
-        step = about.pop("step", None)
-        wanted = {f"{i}": (leaf.dtype, leaf.shape) for i, leaf in enumerate(like)}
-        found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
-        if about != self._about or type(step) is not int or found != wanted:
+        step, names = about.pop("step", None), [f"{i}" for i in range(len(arrays))]
+        if about != self._about or type(step) is not int or sorted(arrays) != sorted(names):
             return None
-        return step, [arrays[name] for name in wanted]
+        return step, [arrays[name] for name in names]
 
     def write(self, step: int, leaves: list[np.ndarray]) -> None:
         """Keep the state in place of an earlier one."""
@@ -113,8 +110,8 @@ def run_stages(
     """
     step, state = 0, programs.begin(shared, runs)
     leaves, structure = jax.tree.flatten(state)
-    found = keep.read(leaves) if keep else None
-    if found and 0 < found[0] < last:
+    found = keep.read(sum(leaf.nbytes + _HEADER for leaf in leaves)) if keep else None
+    if found and 0 < found[0] < last and _shapes(found[1]) == _shapes(leaves):
         step, state = found[0], jax.tree.unflatten(structure, found[1])
     stride, kept = (last if keep is None else max(1, last // 64)), time.monotonic()
     while True:
@@ -152,3 +149,7 @@ def _advanced(
 ) -> Any:
     between = np.int32(since), np.int32(until)
     return jax.block_until_ready(programs.advance((*shared, *between), (runs, state)))
+
+
+def _shapes(leaves: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return [(leaf.dtype, leaf.shape) for leaf in leaves]
