@@ -14,6 +14,7 @@ from ci_theory.sweeps import Interrupted, Store, Sweep, engines, run
 from ci_theory.sweeps.claims import Claims
 from ci_theory.sweeps.engines import LocalEngine
 from ci_theory.sweeps.interrupt import CtrlC
+from ci_theory.sweeps.program import Programs
 
 GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
 
@@ -110,6 +111,30 @@ def test_ctrl_c_while_planning_is_heard_between_two_groups(tmp_path, monkeypatch
         run(sweep, tmp_path / "s")
     assert len(lay_out) == 1
     assert not (tmp_path / "s").exists()
+
+
+def test_a_second_press_does_not_wait_for_the_chunk_at_hand(tmp_path, monkeypatch):
+    begun, release = threading.Event(), threading.Event()
+
+    def long(*_):
+        begun.set()
+        release.wait(60)
+
+    def press_twice():
+        for wait in (lambda: begun.wait(60), lambda: time.sleep(0.5)):
+            wait()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Programs, "call", long)
+    pressing = threading.Thread(target=press_twice)
+    pressing.start()
+    try:
+        with pytest.raises(Interrupted, match="stopped with 0 of"):
+            run(GRAM, tmp_path / "s")
+        assert not release.is_set()
+    finally:
+        release.set()
+        pressing.join()
 
 
 HOLD = """

@@ -140,10 +140,8 @@ def _read_plan(file: Path) -> Plan:
             "run the sweep into another folder"
         )
     problem = mismatch(data, _SHAPE)
-    if (
-        not problem
-        and digest({k: v for k, v in data.items() if k != "checksum"}) != data["checksum"]
-    ):
+    content = {name: value for name, value in data.items() if name != "checksum"}
+    if not problem and digest(content) != data["checksum"]:
         problem = "its content is not what was written"
     problem = problem or _impossible(data)
     if problem:
@@ -183,9 +181,8 @@ def _impossible(data: Mapping[str, Any]) -> str | None:
     runs = stop * math.prod(len(v) for k, v in axes.items() if known[k]["kind"] != "inner")
     if stop * math.prod(len(v) for v in axes.values()) > MOST_CELLS or runs > MOST_RUNS:
         return f"replicates = {[start, stop]}: more than {MOST_CELLS:.0e} results a measure"
-    if not about["measures"] or {*known, "status", "replicate", "about"}.intersection(
-        about["measures"]
-    ):
+    taken = {*known, "status", "replicate", "about"}
+    if not about["measures"] or taken.intersection(about["measures"]):
         return "about.measures: none, or one with a name that is taken"
     for place, group in enumerate(data["groups"]):
         if not 1 <= group["batch"] <= group["chunk"] <= 2 * MOST_RUNS:

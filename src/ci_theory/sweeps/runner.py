@@ -48,7 +48,9 @@ def run(
     """Run what is missing of a sweep, and return its store.
 
     Run again after any interruption, it continues; with more replicates it adds them. Several
-    processes may run one sweep into one folder: they share the chunks.
+    processes may run one sweep into one folder: they share the chunks. Damaged parts are set aside
+    and computed again; a store in which nothing is missing is not written to. Ctrl-C lets the
+    chunks at hand finish, or their state be kept; a second one does not.
 
     Args:
         sweep: the sweep.
@@ -62,7 +64,8 @@ def run(
 
     Raises:
         BadInput: a mistake in the sweep, a folder that is not its store, no such device, too
-            large for memory, a full disk. Nothing has been written unless the run had begun.
+            large for memory, a damaged plan, a full disk. Nothing has been written unless the
+            run had begun.
         Interrupted: Ctrl-C.
     """
     folder = Path(folder)

@@ -62,7 +62,8 @@ class Store:
         """Open a store, complete or not.
 
         Raises:
-            BadInput: there is none, it cannot be read, or another version's layout is in it.
+            BadInput: there is none, it cannot be read, another version's layout is in it, or its
+                plans are damaged, missing or not of one sweep.
         """
         folder = Path(folder)
         found = cls.find(folder)
@@ -181,9 +182,8 @@ class Store:
         arrays, about = self.parts.read(name, room + _HEADER * len(wanted))
         if about.get("plan") != made.hash or about.get("chunk") != chunk:
             raise Damaged(f"{self.parts.path(name)}: is not the part of this plan")
-        if {k: (v.dtype, v.shape) for k, v in arrays.items()} != {
-            k: (dtype, shape) for k, dtype in wanted.items()
-        }:
+        found = {k: (v.dtype, v.shape) for k, v in arrays.items()}
+        if found != {k: (dtype, shape) for k, dtype in wanted.items()}:
             raise Damaged(f"{self.parts.path(name)}: holds other arrays than its plan says")
         return arrays
 
