@@ -1,5 +1,6 @@
 """`ci-theory check` and `ci-theory locate`: what a store says about predictions and breaks."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,16 +38,18 @@ def open_store(place: str) -> Store:
 
 def stores_below(folder: Path) -> list[Path]:
     """Find the stores in a folder, at any depth."""
-    return sorted(file.parent for file in folder.rglob("plan-000.json"))
+    return sorted({file.parent for file in folder.rglob("plan-*.json")})  # also damaged ones
 
 
 def complete_dataset(store: Store) -> Any:
-    """Read a store whose phenomenon may be loaded, and say on stderr what is missing in it."""
+    """Read a store whose phenomenon may be loaded, and say on stderr what is missing or damaged in it."""
     try:
         load(store.sweep.phenomenon, trusted=False)
     except BadInput as problem:
         raise BadInput(f"{store.folder}: {problem}") from None
     data = store.dataset()
+    for line in json.loads(data.attrs["damaged"]):
+        say(f"ci-theory: {line}: left out", file=sys.stderr)
     for count, what in [
         (data.attrs["missing"], "not simulated yet"),
         (data.attrs["not_finite"], "not finite: their cells are not judged"),
