@@ -111,6 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no such mistake or layer: {', '.join(sorted(unknown))}")
     mistakes = [m for m in mistakes if not asked.names or m.name in asked.names]
     mistakes = [m for m in mistakes if not asked.layer or m.layer in asked.layer]
+    if not mistakes:
+        parser.error("no mistake is of these names and of these layers")
     began = time.monotonic()
     if asked.dry:
         found = {m: "stale" for m in mistakes if m.applied(asked.root) is None}
