@@ -1,7 +1,7 @@
 """Run every benchmark of speed, or whatever is named, in its own process on one core.
 
-Studies of accuracy take minutes and run only by name; ``benchmarks.modular_accelerator`` asks for
-an accelerator and is started by itself.
+Studies of accuracy, and of what the tests catch, take minutes and run only by name;
+``benchmarks.modular_accelerator`` asks for an accelerator and is started by itself.
 """
 
 import os
@@ -11,7 +11,14 @@ import sys
 
 import benchmarks
 
-LEFT_OUT = {"break_coverage", "coverage", "slack", "modular_accelerator"}
+LEFT_OUT = {
+    "break_coverage",
+    "coverage",
+    "modular_accelerator",
+    "mutants",
+    "slack",
+    "small_means",
+}
 
 
 def main() -> int:

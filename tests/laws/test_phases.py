@@ -15,6 +15,13 @@ from ci_theory.measure.phases import MEANING, Phase, phase, phases
         (0.9, 1.0, 1.0, Phase.FULL_INVERSION),
         (0.04, 0.04, 0.04, Phase.COLLAPSE),
         (0.6, 0.3, 0.2, Phase.COLLAPSE),
+        # the limits: known from 0.9, none overruled below 0.1, all above 0.9
+        (0.9, 0.89, 0.0, Phase.MEMORISATION),
+        (0.89, 0.89, 0.0, Phase.COLLAPSE),
+        (0.0, 0.9, 0.09, Phase.COEXISTENCE),
+        (0.0, 0.9, 0.1, Phase.PARTIAL_INVERSION),
+        (0.0, 0.9, 0.9, Phase.PARTIAL_INVERSION),
+        (0.0, 0.9, 0.91, Phase.FULL_INVERSION),
     ],
 )
 def test_each_phase_has_its_place(train, test, inverted, wanted):

@@ -1,5 +1,7 @@
 """Records, axes and keys: round trips, one-line errors, addressed randomness."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -62,6 +64,21 @@ def test_bad_values_are_told_in_one_line(name, value, says):
         axes_of(Whole)[name].convert(value)
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "good", "bad"),
+    [
+        ({"low": 1}, (1, 2), (0.999,)),
+        ({"high": 3}, (3, -5), (3.001,)),
+        ({"above": 0}, (1e-300,), (0, -1)),
+        ({"low": 1, "high": 3}, (1, 3), (0.5, 3.5)),
+    ],
+)
+def test_low_and_high_are_values_and_above_is_none(bounds, good, bad):
+    axis = dataclasses.replace(axes_of(Whole)["up.noise"], **{"low": None, **bounds})
+    assert [axis.problem(value) for value in good] == [None] * len(good)
+    assert all("must be" in axis.problem(value) for value in bad)
 
 
 def test_point_hash_sees_values_not_order_or_spelling():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ci_theory import BadInput
 from ci_theory.locate.law import fitted
@@ -30,6 +31,17 @@ def test_intervals_cover_slope_and_bend():
         # the line's slope of a parabola about the middle is the slope there
         held += [law.slope.low <= -0.8 <= law.slope.high, law.bend.low <= 0.1 <= law.bend.high]
     assert np.all((held / 600 > 0.92) & (held / 600 < 0.98))
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_the_interval_is_students_of_the_replicates_slopes(confidence):
+    """Replicates that are power laws, each with a slope of its own: nothing is left to the fit."""
+    slopes = np.array([-0.9, -0.6, -0.85, -0.7])
+    law = fitted(X, 2 * X ** slopes[:, None], confidence)
+    wanted = stats.t.interval(confidence, 3, slopes.mean(), stats.sem(slopes))
+    assert (law.slope.low, law.slope.high) == pytest.approx(wanted, rel=1e-9)
+    assert law.slope.value == pytest.approx(slopes.mean())
+    assert (law.bend.low, law.bend.high) == pytest.approx((0, 0), abs=1e-9)
 
 
 def test_the_bend_tells_a_curve_from_a_law():

@@ -10,6 +10,7 @@ from benchmarks.coverage import (
     parabola,
     plateau,
 )
+from scipy import stats
 
 from ci_theory import BadInput, Status
 from ci_theory.locate import Peak
@@ -100,6 +101,20 @@ def test_height_and_its_interval():
         found = Peak().locate(U, constant(rng, parabola(U, 0.1), 20))
         hits += found.height_low <= 1.0 <= found.height_high
     assert 180 <= hits <= 198
+
+
+def test_height_is_lowered_by_what_a_maximum_gains():
+    """Mean curves 1 + S u - u^2 with S of variance v/r have the mean height 1 + v/(4 r)."""
+    slope = np.array([-0.3, 0.3, -0.1, 0.1, -0.2, 0.2])
+    level = np.array([0.2, 0.2, -0.2, -0.2, 0.1, -0.1])  # so that heights scatter too
+    y = 1 + level[:, None] + slope[:, None] * U - U**2
+    found = Peak(log_axis=False).locate(U, y)
+    gained = slope.var(ddof=1) / (4 * len(slope))
+    assert found.value == pytest.approx(0, abs=1e-9)
+    assert found.height == pytest.approx(1 - gained, abs=1e-9)
+    half = stats.t.ppf(0.975, 5) * stats.sem(level)
+    assert found.height_high == pytest.approx(1 + half, abs=1e-9)
+    assert found.height_low == pytest.approx(1 - half - 2 * gained, abs=1e-9)
 
 
 @pytest.mark.parametrize("curve", [np.ones(17), 1 + 0.5 * U, 2 - np.exp(-3 * (U + 1))])

@@ -85,6 +85,28 @@ def test_no_input_noise_is_ridge():
     assert int(input_noise_risk(spectrum, 30, 0.1, 0.2, 0.1).status) == (Status.OUT_OF_SCOPE)
 
 
+def _tailed(modes=None):
+    """Few modes and a tail of infinitesimal ones; or ``modes`` equal small ones in its place."""
+    at, last, power = np.array([1.0, 0.3]), 0.4 / (modes or 1), 0.25
+    return Spectrum(
+        eigenvalues=np.append(at, last),
+        multiplicity=np.array([3.0, 5.0, modes or 0.0]),
+        power=np.array([0.5, 0.2, power if modes else 0.0]),
+        tail_trace=np.asarray(0.0 if modes else 0.4),
+        tail_power=np.asarray(0.0 if modes else power),
+    )
+
+
+@pytest.mark.parametrize("n", [6.0, 40.0])
+def test_a_tail_is_the_limit_of_many_small_modes(n):
+    told, long = (label_flip_risk(_tailed(m), n, 0.1, 0.2) for m in (None, 1e9))
+    np.testing.assert_allclose(told, long, rtol=1e-6)
+    told, long = (input_noise_risk(_tailed(m), n, 0.1, 0.2, 0.0) for m in (None, 1e9))
+    for name in ("test_error", "noisy_test_error", "train_error", "bias", "variance"):
+        np.testing.assert_allclose(getattr(told, name), getattr(long, name), rtol=1e-6)
+    assert float(told.attenuation) == 0.25  # no number of rows reaches the tail
+
+
 def test_bishop_limit():
     """Many rows: the mean fit is the clean one with ridge n eta^2, the variance is not."""
     n, added = 1e9, 0.3

@@ -1,5 +1,7 @@
 """One-pass SGD given its features: against the recursion, Volterra, 40 digits and literal SGD."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import mpmath as mp
@@ -177,6 +179,35 @@ def test_kernel_and_limit():
     assert float(stability(MODES, beyond).limit) == np.inf
     risks = np.asarray(at_many(MODES, beyond, noise, jnp.array([1e2, 1e3, 1e4])))
     assert np.all(np.diff(np.log(risks)) > 0)
+
+
+def _tailed(modes=None):
+    """Few modes and a tail of infinitesimal ones; or ``modes`` equal small ones in its place."""
+    return Spectrum(
+        eigenvalues=np.array([1.0, 0.3, 0.4 / (modes or 1)]),
+        multiplicity=np.array([3.0, 5.0, modes or 0.0]),
+        power=np.array([0.5, 0.2, 0.25 if modes else 0.0]),
+        tail_trace=np.asarray(0.0 if modes else 0.4),
+        tail_power=np.asarray(0.0 if modes else 0.25),
+    )
+
+
+def test_a_tail_is_the_limit_of_many_small_modes():
+    """In any finite time: infinitesimal modes are never learnt, and sample only for ever."""
+    at, noise, steps = Descent(0.1, 2.0, 3.0), 0.2, jnp.array([0.0, 1.0, 30.0, 1e4])
+    told, long = (at_many(_tailed(m), at, noise, steps) for m in (None, 1e11))
+    np.testing.assert_allclose(told, long, rtol=1e-6)
+    assert float(told[0]) == pytest.approx(0.5 + 0.2 + 0.25)
+    tail, modes = (stability(_tailed(m), at, noise) for m in (None, 1e11))
+    np.testing.assert_allclose(tail[:2], modes[:2], rtol=1e-6)
+    # what infinitesimal modes keep alive for ever: gamma Q/2B of their variance
+    bare = dataclasses.replace(_tailed(), tail_trace=np.asarray(0.0))
+    assert float(tail.kernel - stability(bare, at, noise).kernel) == pytest.approx(
+        0.1 * 3 / 4 * 0.4
+    )
+    edges = [float(largest_rate(_tailed(m), 2.0, 3.0)) for m in (None, 1e11)]
+    assert edges[0] == pytest.approx(edges[1], rel=1e-6)
+    assert edges[0] < 0.98 * float(largest_rate(bare, 2.0, 3.0))
 
 
 def test_a_small_rate_is_gradient_flow():

@@ -1,0 +1,82 @@
+"""Means of small sweeps, kept so that a test holds every slack without simulating.
+
+    python -m benchmarks.small_means [--seed S] [--share F] [PHENOMENON ...]
+
+Points are drawn over each scope as `python -m benchmarks.slack` draws them, at the smallest sizes,
+and simulated often. Of every prediction that has a slack the points that come nearest to it are
+written to ``tests/stats/small_means.csv``: tests/stats/test_scopes.py asks that the slack covers
+them all, and that it is no larger than it has to be.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._scopes import SCOPES, Scope
+from benchmarks.slack import Found, audit
+from ci_theory import __version__, enable_float64
+
+KEPT = Path(__file__).parents[1] / "tests/stats/small_means.csv"
+COLUMNS = ("phenomenon", "prediction", "mean", "error", "replicates", "point")
+NEAREST = 3  # points kept of a prediction
+TELLING = 6.0  # of a kept point: its slack in standard errors, at least
+SEED = 41
+
+
+def _scopes() -> dict[str, Scope]:
+    """Return the scopes of the audit at few small sizes, and that of ensembles."""
+    features = SCOPES["random_feature_peak"]
+    members = [({**fixed, "members": 2}, count) for fixed, count in features.sizes[:1]]
+    found = {**SCOPES, "feature_ensemble": features._replace(sizes=members)}
+    few = {"power_law_break": (0, 2), "epochwise_descent": (0, 6), "sgd_scaling": (0, 2)}
+    return {
+        name: scope._replace(sizes=[scope.sizes[i] for i in few.get(name, (0,))], designs=4)
+        for name, scope in found.items()
+    }
+
+
+def nearest(found: Found) -> list[int]:
+    """Return the valid and telling points whose deviation is the largest part of their slack."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = (np.abs(found.mean - found.value) - 2 * found.error) / found.slack
+    use = found.valid & (found.slack > TELLING * found.error)
+    order = [int(i) for i in np.argsort(-np.where(use, part, -np.inf)) if use[i]]
+    return order[:NEAREST]
+
+
+def main() -> int:
+    """Write the file anew."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("phenomena", nargs="*", default=list(_scopes()))
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--share", type=float, default=8.0, help="of the audit's replicates")
+    asked = parser.parse_args()
+    enable_float64()
+    rows = []
+    for name in asked.phenomena:
+        scope = _scopes()[name]
+        sizes = [(fixed, round(asked.share * count)) for fixed, count in scope.sizes]
+        for label, found in audit(name, scope._replace(sizes=sizes), asked.seed).items():
+            for i in nearest(found):
+                numbers = (f"{v:.8g}" for v in (found.mean[i], found.error[i]))
+                point = json.dumps(found.points[i], sort_keys=True)
+                rows.append((name, label, *numbers, int(found.count[i]), point))
+                part = abs(found.mean[i] - found.value[i]) / found.slack[i]
+                print(f"{name + '.' + label:42}{part:6.2f} of the slack", flush=True)
+    with KEPT.open("w", newline="") as out:
+        print(
+            f"# ci_theory {__version__}: python -m benchmarks.small_means, seed", end="", file=out
+        )
+        print(f" {asked.seed}, {asked.share:g} times the audit's replicates", file=out)
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
