@@ -42,7 +42,7 @@ def stores_below(folder: Path) -> list[Path]:
 
 
 def complete_dataset(store: Store) -> Any:
-    """Read a store whose phenomenon may be loaded, and say on stderr what is missing or damaged in it."""
+    """Read a store whose phenomenon may be loaded; say on stderr what is missing or damaged."""
     try:
         load(store.sweep.phenomenon, trusted=False)
     except BadInput as problem:
