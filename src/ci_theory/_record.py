@@ -286,7 +286,7 @@ def hiding(params: _T, hidden: Mapping[str, str]) -> _T:
 
 
 @functools.lru_cache(maxsize=256)
-def _without(cls: type[_T], hidden: tuple[tuple[str, str], ...]) -> type[_T]:
+def _without(cls: Any, hidden: tuple[tuple[str, str], ...]) -> Any:
     """Derive a class in which the hidden names are properties that raise."""
 
     def refusing(told: str) -> Callable[[Any], Any]:

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ci_theory._errors import BadInput, Status
+from ci_theory._errors import BadInput
 from ci_theory._keys import key_for
 from ci_theory._record import Kind, build
-from ci_theory.phenomena import load, names, predict
+from ci_theory.phenomena import load, names
 
 NAMES = names()
 KEY_A, KEY_B = (0, 1, 2, 0), (0, 1, 2, 1)
@@ -64,45 +64,24 @@ def as_dict(measures):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_tells_what_it_is(name):
+    """What else must hold of every declaration is checked when it is made: test_declarations."""
     phenomenon = load(name)
     assert phenomenon.name == name
     assert phenomenon.title
     assert phenomenon.question
     assert phenomenon.model
-    assert set(phenomenon.claims) <= set(range(1, 26))
-    for axis in phenomenon.axes.values():
-        assert axis.doc
-        assert axis.problem(axis.default) is None
-    for unit, doc in phenomenon.measure_info.values():
-        assert unit
-        assert doc
+    assert phenomenon.breaks
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_predictions_have_scope_source_and_decoys(name):
+def test_predictions_have_decoys(name):
     phenomenon = load(name)
     assert phenomenon.predictions or "Nothing is predicted" in phenomenon.model
-    labels = [p.name for p in phenomenon.predictions]
-    assert len(set(labels)) == len(labels)
     for prediction in phenomenon.predictions:
-        assert prediction.measure in phenomenon.measure_info
-        assert prediction.statement
-        assert prediction.scope
-        assert prediction.order
-        assert prediction.source
         assert len(prediction.decoys) >= 1
         assert all(d.why for d in prediction.decoys)
     if phenomenon.predictions:
         assert sum(len(p.decoys) for p in phenomenon.predictions) >= 2
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_breaks_look_at_real_axes_and_measures(name):
-    phenomenon = load(name)
-    assert phenomenon.breaks
-    for rule in phenomenon.breaks:
-        assert rule.axis in phenomenon.axes
-        assert rule.measure in phenomenon.measure_info
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -137,17 +116,6 @@ def test_vmap_is_the_loop(name):
     for i, key in enumerate((KEY_A, KEY_B)):
         for measure, value in as_dict(run(name, key)).items():
             np.testing.assert_allclose(batch[measure][i], value, rtol=1e-8, atol=1e-10)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_predictions_at_the_defaults_are_good(name):
-    found = predict(load(name), {})
-    assert not found or any(p.estimate.valid[0] for p in found.values())
-    for label, predicted in found.items():
-        if predicted.estimate.valid[0]:
-            assert predicted.estimate.status[0] == Status.OK, label
-            assert np.isfinite(predicted.estimate.value[0]), label
-            assert predicted.estimate.slack[0] >= 0, label
 
 
 @pytest.mark.parametrize("name", NAMES)

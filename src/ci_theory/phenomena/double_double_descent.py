@@ -226,9 +226,10 @@ def _inherited(found: Forecast, variant: str) -> Scalar:
 
 def _boundary(params: Params) -> float:
     """Difference of the targets from which zeros are better; NaN where they always are."""
-    start, end = (float(_transfer(params, e).inherited) for e in (0.0, 1.0))  # a straight line
-    room = params.signal * params.frozen / params.d - start
-    return room / (end - start) if room > 0 else float("nan")
+    size = max(1.0, params.signal, params.up.noise)  # the step of a slope: nothing cancels
+    start, end = (float(_transfer(params, e).inherited) for e in (0.0, size))  # a straight line
+    slope, room = (end - start) / size, params.signal * params.frozen / params.d - start
+    return room / slope if room > 0 and slope > 0 else float("nan")
 
 
 def _rule(params: Params) -> str | None:

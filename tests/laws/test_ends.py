@@ -1,0 +1,107 @@
+"""At the ends of its declared ranges every formula gives numbers, a status, or a refusal."""
+
+import contextlib
+import functools
+
+import numpy as np
+import pytest
+
+from ci_theory._errors import BadInput, Status
+from ci_theory._record import Axis, Kind, build
+from ci_theory.phenomena import load, names, predict
+
+NAMES = names()
+
+CAPS = {"vocabulary": 500, "inputs": 60, "width": 30, "modes": 1000}
+"""Counts whose worlds grow with them: their high ends cost time, not another formula."""
+
+FAR = {int: [10**9], float: [1e9, 1e300]}
+"""Values taken for the end of a range that has none."""
+
+SMALL = {"metric_mirage": {"vocabulary": 500}}
+"""Static values at which the points are taken, where the defaults are slow."""
+
+CORNERS = 24
+"""Points with many fields at an end at once."""
+
+
+def ends(axis: Axis) -> list:
+    """Return values at the lower and at the upper end of a field."""
+    if axis.type is bool:
+        return [False, True]
+    if axis.low is not None:
+        low = [axis.low]
+    elif axis.above is not None:
+        low = [axis.above + (1 if axis.type is int else 1e-12)]
+    else:
+        low = [-far for far in FAR[axis.type]]
+    high = FAR[axis.type] if axis.high is None else [axis.high]
+    if axis.kind is Kind.STATIC and axis.name in CAPS:
+        high = [CAPS[axis.name]]
+    return [axis.type(value) for value in low + high]
+
+
+@functools.cache
+def moving(name: str) -> list[dict]:
+    """Return points that differ from the defaults in fields that need no compilation."""
+    phenomenon, rng = load(name), np.random.default_rng(0)
+    fields = {k: ends(phenomenon.axes[k]) for k in phenomenon.names(*set(Kind) - {Kind.STATIC})}
+    single = [{k: v} for k, values in fields.items() for v in values]
+    corners = [
+        {k: rng.choice(values).item() for k, values in fields.items() if rng.random() < 0.6}
+        for _ in range(CORNERS)
+    ]
+    return [{}, *single, *corners]
+
+
+def groups(name: str) -> list[dict]:
+    """Return static values: the defaults, each number at each end, and the steepest power law."""
+    phenomenon, small = load(name), SMALL.get(name, {})
+    axes = phenomenon.axes
+    numbers = [k for k in phenomenon.names(Kind.STATIC) if axes[k].type is not str]
+    found = [small, *({**small, k: v} for k in numbers for v in ends(axes[k]))]
+    if "power_law" in (axes["spectrum"].choices if "spectrum" in axes else ()):
+        steep = {k: axes[k].high for k in ("alpha", "beta") if k in axes}
+        found.append({"spectrum": "power_law", **steep})
+    return [one for i, one in enumerate(found) if one not in found[:i]]
+
+
+def allowed(phenomenon, points):
+    """Return the points that the phenomenon does not refuse: ``point`` raises nothing else."""
+    kept = []
+    for point in points:
+        with contextlib.suppress(BadInput):
+            phenomenon.point(point)
+            kept.append(point)
+    return kept
+
+
+def judge(phenomenon, points):
+    """Evaluate everything that a phenomenon says at points with the same static values."""
+    size = 1 << (len(points) - 1).bit_length()  # few batch shapes for all groups
+    padded = [*points, *[points[-1]] * (size - len(points))]
+    found = predict(
+        phenomenon, {k: [p.get(k, a.default) for p in padded] for k, a in phenomenon.axes.items()}
+    )
+    for label, predicted in found.items():
+        value, slack, valid, status = predicted.estimate
+        assert set(status) <= set(map(int, Status)), label
+        assert np.all(np.isfinite(value[status == Status.OK])), label
+        good = np.isfinite(slack) & (slack >= 0) & (status == Status.OK)
+        assert np.all(good[valid]), (label, padded[np.flatnonzero(valid & ~good)[0]])
+    for sought in phenomenon.breaks:
+        for point in points if sought.closed_form else ():
+            place = sought.closed_form(build(phenomenon.params, phenomenon.point(point)))
+            assert isinstance(place, float), (sought.name, point, place)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_ends_of_the_declared_ranges(name):
+    phenomenon = load(name)
+    for statics in groups(name):
+        points = allowed(phenomenon, [{**point, **statics} for point in moving(name)])
+        found = judge(phenomenon, points) if points else {}
+        if points and statics == SMALL.get(name, {}):
+            assert len(points) > len(moving(name)) / 3  # most of what is declared is allowed
+            assert not found or any(p.estimate.valid[0] for p in found.values())  # the defaults

@@ -1,0 +1,89 @@
+"""Many points are evaluated some at a time: one program, bounded memory, the same numbers."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from declared_toy import TOY, changed, made
+
+from ci_theory.phenomena import _predict, predict
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """Record how many points every call of a compiled program is given."""
+    seen = []
+    compiled = _predict._compiled
+
+    def recording(*args):
+        program = compiled(*args)
+
+        def call(numbers, world):
+            seen.append(len(numbers["n"]))
+            return program(numbers, world)
+
+        return call
+
+    monkeypatch.setattr(_predict, "_compiled", recording)
+    return seen
+
+
+def traced_toy():
+    """Return a toy and the list that grows by one whenever its prediction is traced."""
+    traces = []
+
+    def evaluate(params, world):
+        traces.append(1)
+        return TOY.predictions[0].evaluate(params, world)
+
+    return made(evaluate=evaluate), traces
+
+
+def test_points_go_some_at_a_time_with_one_compilation(sizes, monkeypatch):
+    monkeypatch.setattr(_predict, "_MOST_POINTS", 8)
+    toy, traces = traced_toy()
+    n = np.arange(1, 28)
+    found = predict(toy, {"n": n, "noise": np.linspace(0, 1, 27)})["error"]
+    assert sizes == [8, 8, 8, 8]
+    assert len(traces) == 1
+    np.testing.assert_array_equal(found.estimate.value, np.linspace(0, 1, 27) / n)
+    np.testing.assert_array_equal(found.decoys["doubled"], 2 * np.linspace(0, 1, 27))
+    assert found.estimate.valid.all()
+
+
+def test_few_points_are_one_call(sizes):
+    predict(traced_toy()[0], {"n": [1, 2, 3]})
+    assert sizes == [4]
+
+
+def test_very_many_points_do_not_go_at_once(sizes):
+    predict(traced_toy()[0], {"n": np.arange(1, 3001)})
+    assert max(sizes) <= 512
+    assert len(set(sizes)) == 1
+
+
+def test_points_with_a_large_world_go_fewer_at_a_time(sizes):
+    """Every point holds arrays as long as the world's: a million items for each."""
+    large = changed(
+        world=lambda params: np.zeros(10**6), shared=lambda params, world: jnp.sum(world)
+    )
+    predict(large, {"n": np.arange(1, 20)})
+    assert max(sizes) * 10**6 <= 2**23
+    assert len(set(sizes)) == 1
+
+
+def test_groups_of_different_static_values_come_back_in_order():
+    p = np.tile([3, 4, 5], 40)
+    n = np.arange(1, 121)
+    found = predict(TOY, {"p": p, "n": n})["error"]
+    np.testing.assert_allclose(found.estimate.value, TOY.axes["noise"].default / n, rtol=1e-14)
+
+
+@pytest.mark.parametrize("slack", [jnp.nan, jnp.inf, -1.0])
+def test_no_claim_is_made_without_a_bound(slack):
+    """An overflow in the slack must not read as a judgement."""
+    toy = made(
+        evaluate=lambda params, world: (
+            TOY.predictions[0].evaluate(params, world)._replace(slack=slack)
+        )
+    )
+    assert not predict(toy, {})["error"].estimate.valid[0]
