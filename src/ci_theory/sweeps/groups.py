@@ -62,8 +62,7 @@ def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Group]:
             labels = lengths[name]
         else:
             labels = [0] * len(values)
-        distinct = sorted(set(labels))
-        label = np.array([distinct.index(v) for v in labels])
+        distinct, label = np.unique(labels, return_inverse=True)
         along = [-1 if i == place else 1 for i in range(len(shape))]
         code = code * len(distinct) + label.reshape(along)
     flat = code.reshape(-1)
