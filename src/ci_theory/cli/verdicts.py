@@ -38,7 +38,7 @@ def open_store(place: str) -> Store:
 
 def stores_below(folder: Path) -> list[Path]:
     """Find the stores in a folder, at any depth."""
-    return sorted({file.parent for file in folder.rglob("plan-*.json")})  # also damaged ones
+    return sorted({file.parent for file in folder.rglob("plan-[0-9]*.json")})  # also damaged ones
 
 
 def complete_dataset(store: Store) -> Any:

@@ -128,8 +128,8 @@ def _read_plan(file: Path) -> Plan:
     try:
         data = json.loads(read_whole(file, _MOST_BYTES))
         form = data["format"]
-    except Damaged as problem:
-        raise BadInput(str(problem)) from None
+    except Damaged as found:
+        raise BadInput(str(found)) from None
     except (BadInput, FileNotFoundError):
         raise
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -192,9 +192,9 @@ def _impossible(data: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _valid(value: Any, kind: type) -> bool:
+def _valid(value: bool | int | float | str, kind: type) -> bool:
     if type(value) is not kind:
         return False
-    if kind is float:
+    if isinstance(value, float):
         return math.isfinite(value)
-    return kind is not int or abs(value) <= _WHOLE
+    return isinstance(value, str) or abs(value) <= _WHOLE

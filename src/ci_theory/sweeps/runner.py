@@ -178,7 +178,8 @@ def _prepare(
 
 def _write_plan(folder: Path, index: int, plan: Plan, ctrl_c: CtrlC) -> None:
     """Add a plan to a store, unless another process was faster: then that one's counts."""
-    claims, told = Claims(folder / "lock"), []
+    claims = Claims(folder / "lock")
+    told: list[float] = []
 
     def wait(seconds: float) -> None:
         ctrl_c.check()
