@@ -170,6 +170,15 @@ def test_so_are_those_in_cells_and_heads_of_tables(capsys):
     assert any(line.split() == ["two"] for line in lines)
 
 
+def test_the_name_of_a_column_is_no_formula_and_may_be_in_any_script(folder, capsys):
+    (folder / "curve.csv").write_text(CURVE.replace("rows,loss", "数据,a $b_{ c$ \x1b[31m\u202e"))
+    assert main(["fit-breaks", "curve.csv", "--breaks", "0"]) == 0  # and no warning
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "a $b_{ c$ " + r"\x1b[31m" in out
+    assert all(line.isprintable() for line in out.splitlines())
+
+
 def test_every_line_is_printed_in_one_place():
     """Who prints past `output.say` sends other people's words as they are."""
     folder = Path(output.__file__).parent

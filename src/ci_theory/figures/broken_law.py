@@ -46,8 +46,8 @@ def draw(x: np.ndarray, y: np.ndarray, law: BrokenLaw, x_name: str, y_name: str)
     for axis in (curve, slope):
         _mark(axis, law, x)
     style.scale(curve, "y", lowest, highest, "log")
-    curve.set(xscale="log", ylabel=y_name, ylim=(lowest, highest))
-    slope.set(xscale="log", xlabel=x_name, ylabel="slope")
+    curve.set(xscale="log", ylabel=style.words(y_name), ylim=(lowest, highest))
+    slope.set(xscale="log", xlabel=style.words(x_name), ylabel="slope")
     curve.legend(loc="best")
     curve.set_title(f"{law.form}; break with 95 % interval" if law.breaks else str(law.form))
     return made
