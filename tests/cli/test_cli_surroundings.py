@@ -9,6 +9,7 @@ import sys
 import types
 from pathlib import Path
 
+import jax
 import pytest
 
 from ci_theory.cli import main, output
@@ -25,7 +26,7 @@ NASTY = "\x1b[31mred\x1b[0m [bold]b[/bold]\r\x07\u202e"
 
 def python(*words, shell="", **variables):
     """Run Python in a process of its own, its streams redirected as the shell words say."""
-    environment = {**os.environ, "PYTHONPATH": PATHS, **variables}
+    environment = {**os.environ, "PYTHONPATH": PATHS, "XLA_FLAGS": "", **variables}
     command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
@@ -59,6 +60,7 @@ def test_variables_and_settings_of_notebooks_and_clusters_change_nothing(folder,
         TTY_COMPATIBLE="1",
         PYTHONWARNINGS="error",
         COLUMNS="1",
+        XLA_FLAGS="--xla_cpu_enable_fast_math=false",
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == plain
@@ -72,6 +74,25 @@ def test_devices_that_jax_cannot_start_are_one_line_that_names_the_variable(fold
     assert done.stderr.startswith("ci-theory: JAX_PLATFORMS=cuda,nonsense: JAX does not start")
     assert done.stderr.count("\n") == 1
     assert "cpu" in done.stderr
+
+
+def test_flags_that_xla_does_not_know_do_not_end_in_a_verdict(folder):
+    """XLA itself would exit with 1, DISAGREES."""
+    done = python("-c", PROGRAM, "check", ".", XLA_FLAGS="--no_such_flag")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ci-theory: XLA_FLAGS=--no_such_flag: JAX does not start")
+    assert done.stderr.count("\n") == 1
+
+
+def test_nan_is_an_answer_whatever_a_variable_says(folder, capsys):
+    jax.config.update("jax_debug_nans", True)
+    try:
+        assert main(["predict", "ridge_peak", "n=100", "ridge=0", "--json"]) == 0
+    finally:
+        jax.config.update("jax_debug_nans", False)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["observables"]["finite_size_excess"]["value"] is None
 
 
 def test_the_backend_that_a_variable_names_stays_the_users(folder):
