@@ -65,15 +65,13 @@ def _check_platforms() -> None:
 
 
 def open_streams() -> bool:
-    """Say whether there is a standard output; a standard error that is closed goes nowhere.
+    """Say whether there is a standard output; closed ones of the others lead nowhere.
 
     The system gives the number of a closed stream to the next file that is opened, and what
-    libraries write to the stream ends up in that file: so the numbers are taken first.
+    libraries write to the stream ends up in that file.
     """
-    if None in (sys.stdin, sys.stdout, sys.stderr):
-        while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
-            pass
-        os.close(handle)
+    if sys.stdin is None:  # before stderr, so that each gets its own number
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - to the end of the process
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     return sys.stdout is not None
