@@ -76,6 +76,20 @@ def test_devices_that_jax_cannot_start_are_one_line_that_names_the_variable(fold
     assert "cpu" in done.stderr
 
 
+@pytest.mark.parametrize("missing", [None, "cpu"], ids=["what is named", "the processor"])
+def test_both_the_devices_named_and_the_processor_are_needed(missing, monkeypatch, capsys):
+    def devices(kind=None):
+        if kind == missing:
+            raise RuntimeError("not\nhere")
+
+    monkeypatch.setattr(jax, "devices", devices)
+    monkeypatch.setenv("JAX_PLATFORM_NAME", "gpu")
+    assert main(["list"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("ci-theory: JAX_PLATFORM_NAME=gpu: JAX does not start (not here)")
+
+
 def test_flags_that_xla_does_not_know_do_not_end_in_a_verdict(folder):
     """XLA itself would exit with 1, DISAGREES."""
     done = python("-c", PROGRAM, "check", ".", XLA_FLAGS="--no_such_flag")

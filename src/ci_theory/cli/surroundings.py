@@ -37,7 +37,9 @@ def _check_flags() -> None:
         return
     command = [sys.executable, "-c", "import jax; jax.devices()"]
     here = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, env=here, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode:
         reason = printable(done.stderr.strip().rpartition("\n")[2])
         raise BadInput(f"XLA_FLAGS={flags}: JAX does not start ({reason})")
