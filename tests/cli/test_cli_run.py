@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import toys.mean  # noqa: F401 - files may name what has been imported
 
 import ci_theory
 from ci_theory.cli import experiments, main

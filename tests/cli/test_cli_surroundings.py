@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 import pytest
+import toys.mean  # noqa: F401 - files may name what has been imported
 
 from ci_theory.cli import main, output
 from ci_theory.cli.failures import BROKEN_PIPE
@@ -54,7 +55,7 @@ def test_variables_and_settings_of_notebooks_and_clusters_change_nothing(folder,
         "-c",
         PROGRAM,
         *words,
-        MPLBACKEND="module://no_such.backend",
+        MPLBACKEND="no_such_backend",
         FORCE_COLOR="1",
         CLICOLOR_FORCE="1",
         TTY_COMPATIBLE="1",
