@@ -45,13 +45,13 @@ class NumericalError(ArithmeticError):
 
 
 def printable(text: object) -> str:
-    """Return a text as a terminal may be given it: a line, with nothing that acts on it.
+    r"""Return a text as a terminal may be given it: a line, with nothing that acts on it.
 
     Names and titles come from files of other people: control characters, escape sequences, line
     breaks and marks that reverse the direction of writing are shown, not sent.
 
     >>> print(printable("a\x1b[31m\nAGREES"))
-    a\\x1b[31m\\nAGREES
+    a\x1b[31m\nAGREES
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 

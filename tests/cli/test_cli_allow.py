@@ -171,8 +171,12 @@ def test_what_is_registered_may_be_named_in_a_file(monkeypatch, ran):
     monkeypatch.setattr(phenomena, "_outside", lambda: {"plugged": "stranger.simulation"})
     with pytest.raises(BadInput, match="is a module outside ci_theory"):
         phenomena.load("stranger.simulation", trusted=False)
-    for own in ("ridge_peak", "ci_theory.phenomena.ridge_peak"):
-        assert phenomena.load(own, trusted=False).name == "ridge_peak"
+    with pytest.raises(BadInput, match="is a module outside ci_theory"):  # its package is here
+        phenomena.load("json.tool", trusted=False)
+    own = "ci_theory.phenomena.ridge_peak"
+    monkeypatch.delitem(sys.modules, own, raising=False)
+    for name in (own, "ridge_peak"):
+        assert phenomena.load(name, trusted=False).name == "ridge_peak"
     assert not ran()
     assert phenomena.load("plugged", trusted=False).name == "toys.mean"
 

@@ -41,7 +41,7 @@ def ci_theory(*words, **options):
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": PATHS, **options.pop("env", {})},
+        env={**os.environ, "PYTHONPATH": PATHS, "XLA_FLAGS": "", **options.pop("env", {})},
         **options,
     )
 

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
+import toys.mean  # noqa: F401 - files may name what has been imported
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import toys.mean  # noqa: F401 - files may name what has been imported
 
 import ci_theory
 from ci_theory.cli import experiments, main
@@ -266,7 +267,7 @@ def test_ctrl_c_leaves_a_store_that_resumes(folder):
     command = [sys.executable, "-c", program, "run", "toy.toml", "d=lin(4,400,12)"]
     command += ["--allow", "toys.mean"]
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "PYTHONPATH": paths}
+    env = {**os.environ, "PYTHONPATH": paths, "XLA_FLAGS": ""}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as started:
         try:
             while not list(folder.rglob("*.npz")) and started.poll() is None:

@@ -9,7 +9,9 @@ import sys
 import types
 from pathlib import Path
 
+import jax
 import pytest
+import toys.mean  # noqa: F401 - files may name what has been imported
 
 from ci_theory.cli import main, output
 from ci_theory.cli.failures import BROKEN_PIPE
@@ -25,7 +27,7 @@ NASTY = "\x1b[31mred\x1b[0m [bold]b[/bold]\r\x07\u202e"
 
 def python(*words, shell="", **variables):
     """Run Python in a process of its own, its streams redirected as the shell words say."""
-    environment = {**os.environ, "PYTHONPATH": PATHS, **variables}
+    environment = {**os.environ, "PYTHONPATH": PATHS, "XLA_FLAGS": "", **variables}
     command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
@@ -53,7 +55,7 @@ def test_variables_and_settings_of_notebooks_and_clusters_change_nothing(folder,
         "-c",
         PROGRAM,
         *words,
-        MPLBACKEND="module://no_such.backend",
+        MPLBACKEND="no_such_backend",
         FORCE_COLOR="1",
         CLICOLOR_FORCE="1",
         TTY_COMPATIBLE="1",
@@ -61,6 +63,7 @@ def test_variables_and_settings_of_notebooks_and_clusters_change_nothing(folder,
         COLUMNS="1",
         HOME="/dev/null/nowhere",
         MPLCONFIGDIR="",
+        XLA_FLAGS="--xla_cpu_enable_fast_math=false",
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == plain
@@ -74,6 +77,39 @@ def test_devices_that_jax_cannot_start_are_one_line_that_names_the_variable(fold
     assert done.stderr.startswith("ci-theory: JAX_PLATFORMS=cuda,nonsense: JAX does not start")
     assert done.stderr.count("\n") == 1
     assert "cpu" in done.stderr
+
+
+@pytest.mark.parametrize("missing", [None, "cpu"], ids=["what is named", "the processor"])
+def test_both_the_devices_named_and_the_processor_are_needed(missing, monkeypatch, capsys):
+    def devices(kind=None):
+        if kind == missing:
+            raise RuntimeError("not\nhere")
+
+    monkeypatch.setattr(jax, "devices", devices)
+    monkeypatch.setenv("JAX_PLATFORM_NAME", "gpu")
+    assert main(["list"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("ci-theory: JAX_PLATFORM_NAME=gpu: JAX does not start (not here)")
+
+
+def test_flags_that_xla_does_not_know_do_not_end_in_a_verdict(folder):
+    """XLA itself would exit with 1, DISAGREES."""
+    done = python("-c", PROGRAM, "check", ".", XLA_FLAGS="--no_such_flag")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ci-theory: XLA_FLAGS=--no_such_flag: JAX does not start")
+    assert done.stderr.count("\n") == 1
+
+
+def test_nan_is_an_answer_whatever_a_variable_says(folder, capsys):
+    jax.config.update("jax_debug_nans", True)
+    try:
+        assert main(["predict", "ridge_peak", "n=100", "ridge=0", "--json"]) == 0
+    finally:
+        jax.config.update("jax_debug_nans", False)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["observables"]["finite_size_excess"]["value"] is None
 
 
 def test_the_backend_that_a_variable_names_stays_the_users(folder):
@@ -170,6 +206,15 @@ def test_so_are_those_in_cells_and_heads_of_tables(capsys):
     assert text.count(r"\x1b[31mred\x1b[0m") == 5
     assert text.count("[bold]b[/bold]") == 5
     assert any(line.split() == ["two"] for line in lines)
+
+
+def test_the_name_of_a_column_is_no_formula_and_may_be_in_any_script(folder, capsys):
+    (folder / "curve.csv").write_text(CURVE.replace("rows,loss", "数据,a $b_{ c$ \x1b[31m\u202e"))
+    assert main(["fit-breaks", "curve.csv", "--breaks", "0"]) == 0  # and no warning
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "a $b_{ c$ " + r"\x1b[31m" in out
+    assert all(line.isprintable() for line in out.splitlines())
 
 
 def test_every_line_is_printed_in_one_place():

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import toys.mean
+import toys.wrong  # noqa: F401 - files may name what has been imported
 
 from ci_theory import _shipped
 from ci_theory.check import Verdict

@@ -53,11 +53,14 @@ def test_curves_of_means_are_not_taken_for_single_runs(sweep):
         survival.draw(sweep)
 
 
+# No formula, though it looks like one.
+SAID = {"title": "What costs $a_{ and $2^{\x1b", "note": "a note"}
+MAP = {"measure": "test_error", "x": "n", "y": "ridge", "panel": "noise"}
 DRAWINGS = {
-    "curves": lambda data: curves.draw(data, decoys=("noise halved",), note="a note"),
+    "curves": lambda data: curves.draw(data, decoys=("noise halved",), **SAID),
     "curves along ridge": lambda data: curves.draw(data, x="ridge", colour="noise"),
-    "single runs": lambda data: survival.draw(networks(), note="a note"),
-    "maps": lambda data: phase.draw(data, measure="test_error", x="n", y="ridge", panel="noise"),
+    "single runs": lambda data: survival.draw(networks(), **SAID),
+    "maps": lambda data: phase.draw(data, **MAP, **SAID),
 }
 
 

@@ -36,3 +36,11 @@ def test_it_is_on_exactly_on_a_terminal(terminal, monkeypatch):
         bar.advance(6)
     assert bar.visible == terminal
     assert ("10/10" in fake.getvalue()) == terminal
+
+
+def test_words_of_other_people_are_shown_as_they_are(capfd):
+    with Progress("[red]a sweep[/red]\x1b[31m", 10, show=True) as bar:
+        bar.note("[bold]it says\x1b[31m")
+    err = capfd.readouterr().err
+    assert r"[red]a sweep[/red]\x1b[31m" in err
+    assert r"[bold]it says\x1b[31m" in err

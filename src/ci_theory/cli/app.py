@@ -29,7 +29,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="phenomenon: see `ci-theory list`")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="phenomenon: see `ci-theory list`; or the path of a module, whose code is run",
+    ),
+]
 Values = Annotated[
     list[str] | None,
     typer.Argument(metavar="[key=value ...]", show_default=False, help="values of axes"),
@@ -68,10 +74,7 @@ def _command(function: _F) -> _F:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             if function is not fit_breaks:  # which has no use for JAX, a third of its time
-                from ci_theory._types import enable_float64
-
-                enable_float64()
-                surroundings.check_platforms()
+                surroundings.start_jax(exits=function.__name__ in ("check", "locate"))
             for module in kwargs.get("allow") or ():
                 from ci_theory.phenomena import load
 

@@ -1,17 +1,55 @@
 """What the shell or the notebook that starts a command leaves around it: variables and streams."""
 
 import os
+import subprocess
 import sys
 
 _PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
 
-def check_platforms() -> None:
-    """Start JAX where a variable says on which devices, since not every value lets it start.
+def start_jax(*, exits: bool) -> None:
+    """Prepare JAX for a command, which computes in float64 and to which NaN is an answer.
+
+    Args:
+        exits: whether the command answers by its exit code.
 
     Raises:
-        BadInput: one line that names the variable; JAX's own words may be none.
+        BadInput: one line that names the variable with which JAX does not start.
     """
+    if exits and "jax" not in sys.modules:
+        _check_flags()
+    import jax
+
+    from ci_theory._types import enable_float64
+
+    enable_float64()
+    for stop_at in ("jax_debug_nans", "jax_debug_infs"):
+        jax.config.update(stop_at, False)
+    _check_platforms()
+
+
+def _check_flags() -> None:
+    """Try XLA_FLAGS in another process: XLA ends its own, with 1, at a flag that it does not know.
+
+    The code 1 would say DISAGREES.
+    """
+    from ci_theory._errors import BadInput, printable
+
+    flags = os.environ.get("XLA_FLAGS")
+    if not flags:
+        return
+    command = [sys.executable, "-c", "import jax; jax.devices()"]
+    here = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        command, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        reason = printable(done.stderr.strip().rpartition("\n")[2])
+        raise BadInput(f"XLA_FLAGS={flags}: JAX does not start ({reason})")
+
+
+def _check_platforms() -> None:
+    """Start JAX if a variable says on which devices: its own words for a wrong one may be none."""
     given = {name: os.environ[name] for name in _PLATFORMS if os.environ.get(name)}
     if not given:
         return
@@ -32,15 +70,13 @@ def check_platforms() -> None:
 
 
 def open_streams() -> bool:
-    """Say whether there is a standard output; a standard error that is closed goes nowhere.
+    """Say whether there is a standard output; closed ones of the others lead nowhere.
 
     The system gives the number of a closed stream to the next file that is opened, and what
-    libraries write to the stream ends up in that file: so the numbers are taken first.
+    libraries write to the stream ends up in that file.
     """
-    if None in (sys.stdin, sys.stdout, sys.stderr):
-        while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
-            pass
-        os.close(handle)
+    if sys.stdin is None:  # before stderr, so that each gets its own number
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - to the end of the process
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     return sys.stdout is not None

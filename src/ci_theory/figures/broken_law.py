@@ -72,10 +72,8 @@ def draw(
     for axis in (curve, slope):
         _mark(axis, law, x)
     style.scale(curve, "y", lowest, highest, "log")
-    curve.set(xscale="log", ylim=(lowest, highest))
-    slope.set(xscale="log", ylabel="slope")
-    curve.set_ylabel(_wrapped(y_name), parse_math=False)
-    slope.set_xlabel(_wrapped(x_name), parse_math=False)
+    curve.set(xscale="log", ylabel=_words(y_name), ylim=(lowest, highest))
+    slope.set(xscale="log", xlabel=_words(x_name), ylabel="slope")
     curve.legend(loc="best")
     curve.set_title(f"{law.form}; break with 95 % interval" if law.breaks else str(law.form))
     return made
@@ -101,8 +99,8 @@ def _dots(
     return x, y, None if sd is None else sd[good]
 
 
-def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(name, 44, max_lines=2, placeholder=" ..."))
+def _words(name: str) -> str:
+    return style.words("\n".join(textwrap.wrap(name, 44, max_lines=2, placeholder=" ...")))
 
 
 def _mark(axes: Axes, law: BrokenLaw, x: np.ndarray) -> None:

@@ -155,7 +155,7 @@ def draw(
         phenomenon = series.phenomenon_of(data)
         held_text = ", ".join(f"{k} = {style.value_text(v)}" for k, v in shown.held.items())
         lines = [title or phenomenon.title, note, f"at {held_text}" if held_text else ""]
-        made.suptitle("\n".join(t for t in lines if t), x=0.01, ha="left")
+        made.suptitle(style.words("\n".join(t for t in lines if t)), x=0.01, ha="left")
         handles = marks.keys(
             replicates=data.sizes["replicate"],
             hidden=hidden,

@@ -87,7 +87,9 @@ def draw(
         if handles:
             style.legend_below(made, handles)
         made.suptitle(
-            f"{title or series.phenomenon_of(data).title}\n{note}".strip(), x=0.01, ha="left"
+            style.words(f"{title or series.phenomenon_of(data).title}\n{note}".strip()),
+            x=0.01,
+            ha="left",
         )
     return made
 

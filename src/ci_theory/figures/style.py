@@ -10,6 +10,7 @@ choice of backend), and settings hold only inside ``applied``. They are ours alo
 
 import os
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,7 +25,7 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from ci_theory._errors import BadInput
+from ci_theory._errors import BadInput, printable
 
 __all__ = [
     "COLUMN",
@@ -43,6 +44,7 @@ __all__ = [
     "scale",
     "spread",
     "value_text",
+    "words",
 ]
 
 COLUMN = 3.35  # inches: one column of a two-column page
@@ -141,9 +143,18 @@ def label(name: str, attributes: Mapping[str, Any], *, width: int = 46) -> str:
     A quantity without a unit is marked [1].
     """
     meaning = str(attributes.get("long_name", "")).split(";")[0].split(", see")[0].strip()
-    words = f"{meaning}, {name}" if meaning and meaning != name else name
-    text = f"{words} [{attributes.get('unit') or '1'}]"
+    called = f"{meaning}, {name}" if meaning and meaning != name else name
+    text = words(f"{called} [{attributes.get('unit') or '1'}]")
     return "\n".join(textwrap.wrap(text, width, break_long_words=False))
+
+
+def words(text: str) -> str:
+    """Return somebody's words as a picture may be given them: no formulas, nothing to act on.
+
+    >>> print(words("price in $, then in $"))
+    price in \\$, then in \\$
+    """
+    return "\n".join(printable(line) for line in text.split("\n")).replace("$", r"\$")
 
 
 def value_text(value: Any) -> str:
@@ -242,7 +253,8 @@ def save(
         for kind in formats:
             path, unfinished = out / f"{name}.{kind}", out / f".{name}.{os.getpid()}.{kind}"
             try:
-                with applied():
+                with applied(), warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in Chinese
                     made.savefig(unfinished, format=kind, dpi=dpi, metadata=_PINNED[kind])
                 unfinished.replace(path)
             finally:

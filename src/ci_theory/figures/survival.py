@@ -84,7 +84,7 @@ def draw(data: "xarray.Dataset", *, title: str | None = None, note: str = "") ->
             ]
         held_text = ", ".join(f"{k} = {style.value_text(v)}" for k, v in held.items())
         lines = [title or phenomenon.title, note, f"at {held_text}" if held_text else ""]
-        made.suptitle("\n".join(t for t in lines if t), x=0.01, ha="left")
+        made.suptitle(style.words("\n".join(t for t in lines if t)), x=0.01, ha="left")
         style.legend_below(made, legend, columns=4)
     return made
 
