@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ci_theory import BadInput
-from ci_theory.cli import main
+from ci_theory.cli import fit_breaks, main
 from ci_theory.figures import broken_law, style
 from ci_theory.locate.breaks import fit
 
@@ -122,11 +122,14 @@ def test_empty_cells_are_left_out_with_a_warning(capsys):
     )
 
 
-def test_columns_of_y_are_runs_of_one_curve(capsys):
+def test_columns_of_y_are_runs_of_one_curve(capsys, monkeypatch):
+    given = {}
+    monkeypatch.setattr(fit_breaks, "fit", lambda **rows: given.update(rows) or fit(**rows))
     write(head="tokens,a,b,c", y=scattered(3, 0.02))
     words = ["--breaks", "1", "--y", "a", "--y", "b", "--y", "4"]
     made = answer(capsys, *words)
     assert (made["points"], made["y"], made["runs"]) == (48, "a, b, c", ["a", "b", "c"])
+    assert given["run"].tolist() == [0] * 16 + [1] * 16 + [2] * 16
     places = np.tile(X, 3)
     values = np.loadtxt("curve.csv", delimiter=",", skiprows=1)[:, 1:].T
     law = fit(places, values.ravel(), 1, run=np.repeat(np.arange(3), 16), resamples=60)
