@@ -128,7 +128,7 @@ def _settle(
 ) -> tuple[np.ndarray, np.ndarray, _Law, bool]:
     """Solve R_ii = Q_i E (1 - h_i) for the Q of every row; also return R and the law."""
     own = np.diagonal(kernel)
-    q = own * (1.0 if start is None else start / own.mean())
+    q = own * (start / own.mean() if start is not None and start > 0 else 1.0)
     for _ in range(STEPS):
         law = _law(q, shares, weights, ridge)
         smoother = _smoother(kernel, law.strength)
@@ -177,7 +177,7 @@ def row_risk(
         weights: weight of each row, > 0.
         noise: variance of a row's mean label about the target [label^2].
         ridge: total ridge [x^2], >= 0; 0 only with fewer rows than the rank of the kernel.
-        start: guess of the mean Q [x^2]; the kernel's diagonal without one.
+        start: guess of the mean Q [x^2]; the kernel's diagonal if it is none or not > 0.
 
     Regime: each row's error feels many others. What a single other row, a near copy say, does to
     Q_i is left out: ``unsettled_*`` is 3 var(h_i)/(1 - h_i)^2 of the residuals, what convexity
@@ -195,7 +195,8 @@ def row_risk(
         return RowRisk(np.nan, np.nan, *lost, int(Status.OUT_OF_SCOPE))
     shares = counts / size
     try:
-        q, smoother, law, settled = _settle(kernel, shares, weights, float(ridge), start)
+        with np.errstate(all="ignore"):  # without a root, as at no ridge beyond the rank
+            q, smoother, law, settled = _settle(kernel, shares, weights, float(ridge), start)
     except np.linalg.LinAlgError:
         settled = False
     if not settled:
