@@ -1,12 +1,16 @@
 """The repetition peak in simulation: where it is, how high, what removes it and what misses it."""
 
 import functools
+import itertools
+import tomllib
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ci_theory._errors import Status
 from ci_theory._keys import key_for
 from ci_theory._record import build
 from ci_theory.biases import repetition
@@ -17,6 +21,7 @@ from ci_theory.tasks import gaussian
 from ci_theory.theory.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
 
 INNER = ("ridge", "noise")
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 @functools.cache
@@ -291,3 +296,30 @@ def test_decoys_are_rejected_at_the_peak():
         mean, error = _mean(_curve()[made.prediction.measure][:, 0, at])
         for name, wrong in made.decoys.items():
             assert abs(mean - wrong[at]) > made.estimate.slack[at] + 5 * error, name
+
+
+@pytest.mark.parametrize(
+    ("name", "slices", "peaks"), [("repeated_data", 36, 9), ("repeated_data_budget", 8, 7)]
+)
+def test_the_located_curve_is_predicted_in_every_slice_of_the_declared_sweeps(name, slices, peaks):
+    """With a ridge or labels given afresh too; a peak only where copies share their label."""
+    declared = tomllib.loads((EXPERIMENTS / f"{name}.toml").read_text())
+    axes = dict(declared["axes"])
+    repeats = axes.pop("repeats")
+    at = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    rows = [{**declared["fixed"], **one, "repeats": r} for one in at for r in repeats]
+    points = {key: [row[key] for row in rows] for key in rows[0]}
+    made = predict(PHENOMENON, points)
+    (located,) = PHENOMENON.breaks
+    first = next(m for m in made.values() if m.prediction.measure == located.measure)
+    assert np.all(first.estimate.valid)
+    curves = first.estimate.value.reshape(len(at), len(repeats))
+    found = [located.locator.locate(np.array(repeats, float), c).status for c in curves]
+    assert len(found) == slices
+    assert found.count(Status.OK) == peaks
+    for one, status in zip(at, found, strict=True):
+        alone = not one.get("shared_noise", True) or one.get("deduplicated", False)
+        least = one.get("budget") == 240 and one["ridge"] == 0
+        assert (status == Status.NO_BREAK) == (alone or least), one
+    same = made["test_error"].estimate.value - declared["fixed"]["noise"]
+    np.testing.assert_allclose(first.estimate.value, same, rtol=1e-12)

@@ -167,6 +167,12 @@ def test_error(params: Params, world: None) -> Estimate:
     return _estimate(params, made, made.errors.test_error, _excess_slack(params, made))
 
 
+def excess_risk(params: Params, world: None) -> Estimate:
+    """Predict the excess risk by the scalar fixed point: the curve whose peak is located."""
+    made = _true(params)
+    return _estimate(params, made, made.risk.excess_risk, _excess_slack(params, made))
+
+
 def train_error(params: Params, world: None) -> Estimate:
     """Predict the mean squared residual over copies."""
     made = _true(params)
@@ -255,6 +261,18 @@ _DISTINCT = Decoy(
     why="the number of distinct rows in place of the effective number",
     evaluate=lambda params, world: _unweighted(params).test_error,
 )
+_EXCESS_DECOYS = (
+    Decoy(
+        name="copies are fresh rows",
+        why=_FRESH.why,
+        evaluate=lambda params, world: _as_fresh(params).excess_risk,
+    ),
+    Decoy(
+        name="rows unweighted",
+        why=_DISTINCT.why,
+        evaluate=lambda params, world: _unweighted(params).excess_risk,
+    ),
+)
 _SWAPPED = "shared labels are taken for fresh ones (their noise averages out), and the reverse"
 _HALF = "the noise variance is halved"
 _SOURCE = "derived here, docs/repetition.md; as a correlated sample: Atanasov, Zavatone-Veth, "
@@ -295,6 +313,23 @@ PHENOMENON = Phenomenon(
                     name="noise halved",
                     why=_HALF,
                     evaluate=lambda params, world: _half_noise(params).errors.test_error,
+                ),
+            ),
+        ),
+        Prediction(
+            name="excess_risk",
+            measure="excess_risk",
+            evaluate=excess_risk,
+            statement="E_x = (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as in test_error",
+            scope="as test_error",
+            order="1 / (effective rows - df2)",
+            source=_SOURCE,
+            decoys=(
+                *_EXCESS_DECOYS,
+                Decoy(
+                    name="noise halved",
+                    why=_HALF,
+                    evaluate=lambda params, world: _half_noise(params).risk.excess_risk,
                 ),
             ),
         ),
