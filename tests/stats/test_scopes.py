@@ -1,0 +1,298 @@
+"""Scope and slack of every prediction: where it stops to claim anything, and what it may be off.
+
+Scopes are held at neighbouring points, one claimed and one not. Slacks are held by means of small
+sweeps that were simulated once (``python -m benchmarks.small_means``): they cover what these means
+deviate by, and a slack that has changed has to be audited and kept anew. A prediction that is not
+listed here fails.
+"""
+
+import csv
+import functools
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from ci_theory._errors import Status
+from ci_theory._record import build
+from ci_theory.phenomena import _slack, load, names, sgd_scaling
+from ci_theory.theory import zipf
+from ci_theory.theory.spectrum import explicit
+
+KEPT = Path(__file__).with_name("small_means.csv")
+
+
+class Edge(NamedTuple):
+    """Neighbours on an axis: claimed at ``inside``, not at ``outside``; all else is ``fixed``."""
+
+    labels: str
+    axis: str
+    inside: Any
+    outside: Any
+    fixed: dict[str, Any]
+
+
+LEAST = {"p": 100, "ridge": 0.0}  # least squares: n - df2 is n - p, and n - n^2/p for n < p
+PLAIN = {**LEAST, "repeated_fraction": 0.0}
+STAGES = {"up.ridge": 0.0, "down.ridge": 0.0, "up.repeated_fraction": 0.0, "p": 100}
+PARTIAL = {"up.p": 60, "down.p": 20, "d": 128, "frozen": 40, "up.n": 120, "down.n": 60}
+CLASSES = {"n": 200, "p": 40, "minority": 0.4, "separation": 1.0, "ridge": 0.0}
+FITTED = {"d": 100, "time": 1e6, "noise": 0.1, "decay": 0.0, "repeated_fraction": 0.0}
+LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  # least squares
+FEW = {**CLASSES, "separation": 2.0, "ridge": 1.0}
+BOTH = "error_majority error_minority balanced_error balanced_error_optimal"
+EDGES = {
+    "ridge_peak": [
+        Edge("test_error train_error", "n", 110, 109, LEAST),
+        Edge("test_error train_error", "n", 88, 89, LEAST),
+        Edge("finite_size_excess", "n", 120, 119, LEAST),
+        Edge("finite_size_excess", "n", 80, 81, LEAST),
+        Edge("finite_size_excess", "ridge", 0.0, 1e-9, {"p": 100, "n": 200}),
+        Edge("finite_size_excess", "spectrum", "isotropic", "two_block", {**LEAST, "n": 200}),
+    ],
+    "corrupted_inputs": [
+        Edge("test_error noisy_test_error train_error", "n", 110, 109, LEAST),
+        Edge("test_error noisy_test_error train_error", "n", 88, 89, LEAST),
+        Edge("finite_size_excess", "n", 120, 119, LEAST),
+        Edge("finite_size_excess", "ridge", 0.0, 1e-9, {"p": 100, "n": 200}),
+    ],
+    "repeated_data": [
+        Edge("test_error train_error gcv_naive", "budget", 110, 109, PLAIN),
+        Edge("gcv_distinct closed_form_excess", "budget", 110, 109, PLAIN),
+        Edge("test_error gcv_distinct", "p", 10, 9, {"ridge": 0.0, "budget": 100}),
+        Edge("closed_form_excess", "ridge", 0.0, 1e-9, {"p": 100, "budget": 400}),
+    ],
+    "contaminated_test": [
+        Edge("apparent_error test_error gain", "n", 110, 109, {**LEAST, "repeats": 1}),
+        Edge("apparent_error test_error gain", "p", 10, 9, {"ridge": 0.0, "n": 100}),
+    ],
+    "two_stage_ridge": [
+        Edge("test_error ood_error train_error", "up.n", 110, 109, {**STAGES, "down.n": 150}),
+        Edge("transfer_gain upstream_error", "up.n", 110, 109, {**STAGES, "down.n": 150}),
+        Edge("test_error ood_error train_error", "down.n", 110, 109, {**STAGES, "up.n": 150}),
+        Edge("upstream_error test_error", "p", 10, 9, {**STAGES, "up.n": 99, "down.n": 99}),
+    ],
+    "double_double_descent": [
+        Edge("test_error transfer_gain", "down.n", 30, 29, PARTIAL),
+        Edge("test_error inherited_error upstream_error", "up.n", 70, 69, PARTIAL),
+        Edge("exact_error", "down.n", 31, 30, PARTIAL),  # n - p - 1 >= 10
+        Edge("exact_error", "up.n", 71, 70, PARTIAL),
+        Edge("exact_error", "up.ridge", 0.0, 1e-9, PARTIAL),
+        Edge("exact_error", "down.ridge", 0.0, 1e-9, PARTIAL),
+    ],
+    "imbalanced_mixture": [
+        Edge(BOTH, "n", 52, 51, CLASSES),  # n - 2 - df2 >= 10, df2 = p without a ridge
+        Edge(BOTH, "p", 8, 7, CLASSES),  # df2 >= 8
+        Edge("error_minority balanced_error", "minority", 0.05, 0.045, FEW),  # 10 rows of 200
+        Edge("error_minority", "separation", 8.9, 9.0, {**CLASSES, "minority": 0.3, "ridge": 1.0}),
+    ],
+    "random_feature_peak": [
+        Edge("test_error train_error", "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}),
+        Edge("test_error train_error", "n", 210, 209, {"p": 200, "d": 20, "ridge": 0.0}),
+        Edge("test_error train_error", "n", 30, 40, {"p": 200, "d": 10, "activation": "tanh"}),
+    ],
+    "feature_ensemble": [
+        Edge("disagreement", "members", 2, 1, {"n": 100, "p": 50}),
+        Edge("test_error disagreement", "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}),
+    ],
+    "power_law_break": [
+        # without a ridge n - df2 is (n + 1/2)/alpha
+        Edge("excess_risk closed_form", "n", 20, 19, {"alpha": 2.0, "ridge": 0.0}),
+        Edge("closed_form", "ridge", 0.0, 1e-9, {"n": 100}),
+        Edge("closed_form", "source", 0.97, 0.99, {"n": 100}),
+        Edge("closed_form", "modes", 3000, 2000, {"n": 100, "tail": False}),
+        Edge("excess_risk", "n", 86, 88, {"ridge": 0.0, "width": 100}),
+        Edge("closed_form", "width", 0, 100, {"n": 50}),
+    ],
+    "sgd_scaling": [
+        Edge("risk test_error over_best", "rate", 0.4579, 0.458, {}),
+        Edge("risk test_error over_best", "draw", 1, 0, {"rate": 0.05}),
+        Edge("average", "draw", 0, 1, {"rate": 0.05}),
+        Edge("average", "rate", 0.159, 0.16, {"draw": 0}),
+        Edge("average", "width", 10, 9, {"draw": 0, "rate": 0.05}),
+        Edge("average", "steps", 1, 0, {"draw": 0, "rate": 0.05}),
+    ],
+    "epochwise_descent": [
+        Edge("excess_risk train_error", "n", 110, 109, LATE),
+        Edge("isotropic_excess isotropic_train", "n", 110, 109, LATE),
+        Edge("excess_risk isotropic_excess", "n", 88, 89, LATE),
+        Edge("isotropic_excess isotropic_train", "slow_variance", 1.0, 0.999, {"n": 400}),
+    ],
+    "linear_grokking": [
+        Edge("test_loss train_loss closed_loss", "n", 110, 109, FITTED),
+        Edge("test_accuracy train_accuracy", "n", 110, 109, FITTED),
+        Edge("test_loss test_accuracy", "n", 88, 89, FITTED),
+        Edge("closed_loss", "repeats", 1, 2, {"n": 200, "d": 100, "repeated_fraction": 0.5}),
+    ],
+    "zipf_learning": [
+        Edge("missing", "n", 50, 49, {"vocabulary": 1000, "exponent": 2.0}),
+        Edge("missing", "exponent", 1.01, 1.0, {"vocabulary": 10, "n": 1000, "rank": 1}),
+        Edge("known", "n", 5, 6, {"vocabulary": 2, "exponent": 1.0, "rank": 2}),  # 1 - (2/3)^n
+        Edge("known", "n", 4, 3, {"vocabulary": 10, "exponent": 1.0, "rank": 10}),
+    ],
+    "metric_mirage": [
+        Edge("exact_match", "tests", 3, 2, {"n": 100, "vocabulary": 1000}),
+        Edge("edit_distance", "tests", 2, 1, {"n": 100, "vocabulary": 1000}),
+        Edge("token_error", "contamination", 0.9, 0.999, {"tests": 100}),
+    ],
+    "digits_ridge": [Edge("test_error train_error", "n", 50, 49, {})],
+}
+MIRAGE = ("token_error", "edit_distance", "exact_match")
+# Claimed wherever the phenomenon's rule lets a point in.
+EVERYWHERE = {("zipf_learning", label) for label in ("error", "singles", "price")}
+# Where a slack that was measured, not derived, has been found too small since: how many times it
+# takes. docs/finite_size.md tells; none may be added without it.
+EXCEEDED = {
+    ("random_feature_peak", "test_error"): 1.8,
+    ("feature_ensemble", "test_error"): 3.25,
+    ("feature_ensemble", "disagreement"): 3.2,
+}
+
+
+@functools.cache
+def program(name, words):
+    phenomenon = load(name)
+
+    def one(numbers, world):
+        params = build(phenomenon.params, {**numbers, **dict(words)})
+        shared = phenomenon.shared(params, world)
+        return {p.name: p.evaluate(params, shared) for p in phenomenon.predictions}
+
+    return jax.jit(one)  # without the decoys: half of the compilation
+
+
+def toy_images(params):
+    """In place of the digits: as many images, of few directions."""
+    return explicit(0.8 ** np.arange(60.0), np.ones(60))
+
+
+def estimates(name, point):
+    """Evaluate the predictions of a point: label -> value, slack, and whether it is claimed."""
+    phenomenon = load(name)
+    point = phenomenon.point(point)
+    world = toy_images if name == "digits_ridge" else phenomenon.world
+    words = {k: v for k, v in point.items() if isinstance(v, str)}
+    rest = {k: v for k, v in point.items() if k not in words}
+    numbers = {k: v if isinstance(v, bool) else float(v) for k, v in rest.items()}
+    made = program(name, tuple(words.items()))(numbers, world(build(phenomenon.params, point)))
+    return {
+        label: (float(e.value), float(e.slack), bool(e.valid) and int(e.status) == Status.OK)
+        for label, e in made.items()
+    }
+
+
+def test_every_prediction_is_held():
+    listed = {(n, label) for n, edges in EDGES.items() for e in edges for label in e.labels.split()}
+    every = {(n, p.name) for n in names() for p in load(n).predictions}
+    assert listed | EVERYWHERE == every
+    assert not listed & EVERYWHERE
+
+
+@pytest.mark.parametrize("name", sorted(EDGES))
+def test_a_scope_ends_where_it_says(name):
+    for edge in EDGES[name]:
+        inside, outside = (
+            estimates(name, {**edge.fixed, edge.axis: value})
+            for value in (edge.inside, edge.outside)
+        )
+        for label in edge.labels.split():
+            assert inside[label][2], (label, edge)
+            assert not outside[label][2], (label, edge)
+
+
+def test_fewer_rows_left_have_no_normal_error_bar():
+    """Why ten, and twenty for an exact mean: the excess risk of least squares is that skewed."""
+    rng, p = np.random.default_rng(0), 20
+    skew = {}
+    for free in (3, _slack.FEWEST_FREE, 20):
+        x = rng.normal(size=(4000, p + int(free), p))
+        gram = np.swapaxes(x, 1, 2) @ x
+        skew[free] = stats.skew(np.trace(np.linalg.inv(gram), axis1=1, axis2=2))
+    assert skew[3] > 4  # n - p > 6 is what a skewness needs to exist
+    assert skew[_slack.FEWEST_FREE] < 2.5
+    assert skew[20] < 1.2
+
+
+def test_sgd_is_judged_while_sampling_keeps_less_than_half_of_the_risk():
+    """|K|_1 from the features themselves; 4 copies of one row are a step at 4 times the rate."""
+    params = build(sgd_scaling.Params, {})
+    scale = np.arange(1.0, params.inputs + 1)[:, None] ** -params.alpha
+    s = np.linalg.svd(scale * sgd_scaling._drawn(params), compute_uv=False) ** 2
+    for rate in (0.4579, 0.458):
+        kept = np.sum(rate * s / (2 - 2 * rate * s))
+        copies = {"rate": rate / 4, "batch": 4, "repeated_fraction": 1.0, "repeats": 4}
+        for point in ({"rate": rate}, copies):
+            assert estimates("sgd_scaling", point)["risk"][2] == (kept <= 0.5)
+
+
+def test_the_computed_next_order_covers_the_worst_exact_case():
+    """Ridgeless isotropic bias is f^2/((f - 1)(f - 3)) times its limit; the next order is 4/f."""
+    for f in (20.0, 50.0, 1e3, 1e6):
+        exact = f**2 / ((f - 1) * (f - 3)) - 1
+        slack = float(_slack.next_order((np.array(4 / f),), (np.array(1.0),), 1 / f))
+        assert exact < slack < 2 * exact
+    assert slack == pytest.approx(1.25 * exact, rel=1e-4)  # a quarter for safety
+    lost = float(_slack.next_order((np.array(0.0),), (np.array(1.0),), 1 / f))
+    assert lost == pytest.approx(4 / f**2)  # where the next order happens to vanish
+    assert bool(_slack.is_small((np.array(0.25),), 1.0))
+    assert not bool(_slack.is_small((np.array(0.251),), 1.0))
+
+
+def test_the_law_of_the_unseen_is_off_by_most_of_its_slack():
+    p = np.asarray(zipf.frequencies(1000, 1.5))
+    for n in (60, 300, 2000):
+        value, slack, _ = estimates("zipf_learning", {"vocabulary": 1000, "exponent": 1.5, "n": n})[
+            "missing"
+        ]
+        exact = np.sum(p * (1 - p) ** n)
+        assert abs(value - exact) <= slack
+        assert slack < 10 * abs(value - exact)
+
+
+def test_real_images_have_a_declared_tolerance():
+    value, slack, _ = estimates("digits_ridge", {"n": 200, "noise": 0.5})["test_error"]
+    assert slack == pytest.approx(0.05 * (value - 0.5))
+
+
+def kept_means():
+    with KEPT.open() as file:
+        assert file.readline().startswith("# ci_theory")  # what made it
+        rows = list(csv.DictReader(file))
+    found = defaultdict(list)
+    for row in rows:
+        found[row["phenomenon"]].append(row)
+    return found
+
+
+def test_every_slack_has_means_that_hold_it():
+    kept = {(r["phenomenon"], r["prediction"]) for rows in kept_means().values() for r in rows}
+    exact = {("ridge_peak", "finite_size_excess"), ("corrupted_inputs", "finite_size_excess")}
+    exact |= {("double_double_descent", "exact_error")} | EVERYWHERE
+    exact |= {("zipf_learning", "known"), *(("metric_mirage", p) for p in MIRAGE)}
+    exact |= {("sgd_scaling", label) for label in ("risk", "test_error", "over_best")}
+    elsewhere = {("zipf_learning", "missing")}  # held above
+    elsewhere |= {("digits_ridge", p) for p in ("test_error", "train_error")}  # declared: 5 %
+    # the slack of the weighted form they are special cases of
+    elsewhere |= {("epochwise_descent", p) for p in ("isotropic_excess", "isotropic_train")}
+    every = {(n, p.name) for n in names() for p in load(n).predictions}
+    assert kept == every - exact - elsewhere
+
+
+@pytest.mark.parametrize("name", sorted(kept_means()))
+def test_slack_covers_what_means_deviate_by_and_is_as_audited(name):
+    made = {}
+    for row in kept_means()[name]:
+        point = row["point"]
+        made[point] = made.get(point) or estimates(name, json.loads(point))
+        value, slack, claimed = made[point][row["prediction"]]
+        mean, error, audited = (float(row[k]) for k in ("mean", "error", "slack"))
+        assert claimed, row
+        most = EXCEEDED.get((name, row["prediction"]), 1.0)
+        assert abs(mean - value) <= most * slack + 4.5 * error, row
+        # neither lazier nor tighter than it was audited: then audit it and keep the means anew
+        assert slack == pytest.approx(audited, rel=0.1), row
