@@ -45,7 +45,7 @@ WRONG = [
     (lambda: changed(claims=(True,)), "claim True: must be a number in 1..25"),
     (lambda: changed(params=dict), "dict is not a record"),
     (lambda: changed(measures=dict), "measures are not a record"),
-    (lambda: made(measure="keept"), "unknown measure 'keept' in prediction error: did you mean 'k"),
+    (lambda: made(measure="kept_"), "unknown measure 'kept_' in prediction error: did you mean 'k"),
     (lambda: made(statement=" "), "prediction error: statement says nothing"),
     (lambda: made(scope=""), "prediction error: scope says nothing"),
     (lambda: made(order=""), "prediction error: order says nothing"),
@@ -61,7 +61,7 @@ WRONG = [
     (lambda: changed(breaks=(BREAK, BREAK)), "break peak is there twice"),
     (lambda: broken(axis="m"), "unknown axis 'm' in break peak"),
     (lambda: broken(axis="kind"), "break peak: axis kind is no number"),
-    (lambda: broken(measure="eror"), "unknown measure 'eror' in break peak: did you mean 'error'"),
+    (lambda: broken(measure="errors"), "unknown measure 'errors' in break peak: did you"),
     (lambda: broken(last=("tim",)), "unknown axis 'tim' in break peak: last: did you mean 'time'"),
     (lambda: broken(last=("n",)), "unknown axis 'n' in break peak: last"),
     (lambda: broken(last="time"), "break peak: last = 'time': must be a tuple"),
@@ -214,7 +214,7 @@ def test_a_wrong_module_is_one_line_and_exit_2(tmp_path, monkeypatch, capsys):
     (tmp_path / "outside" / "misspelt.py").write_text(
         "import dataclasses\n"
         "from ci_theory.phenomena.zipf_learning import PHENOMENON as ZIPF\n"
-        "wrong = dataclasses.replace(ZIPF.predictions[0], measure='eror')\n"
+        "wrong = dataclasses.replace(ZIPF.predictions[0], measure='errors')\n"
         "PHENOMENON = dataclasses.replace(ZIPF, name='misspelt', predictions=(wrong,))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -222,5 +222,5 @@ def test_a_wrong_module_is_one_line_and_exit_2(tmp_path, monkeypatch, capsys):
         assert main([command, "outside.misspelt"]) == 2
         out, err = capsys.readouterr()
         assert out == ""
-        assert "phenomenon 'misspelt': unknown measure 'eror' in prediction error" in err
+        assert "phenomenon 'misspelt': unknown measure 'errors' in prediction error" in err
         assert err.count("\n") == 1

@@ -4,6 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
@@ -195,8 +196,10 @@ def _within(
     return [(a, b) for a, b in cut if a <= b]
 
 
-def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, csr_array]:
     """Return where and how 2 reach neighbouring values give the slope: knots (s,), rows (s, t).
+
+    The rows are sparse: of ten thousand places they would fill a gigabyte.
 
     The least-squares slope of a parabola over a window is its derivative at mean + m3 / (2 m2)
     of the window's places, so the interpolant of the slopes is exact for parabolas on any grid.
@@ -206,9 +209,10 @@ def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
     centre = windows.mean(axis=1)
     offset = windows - centre[:, None]
     square = (offset**2).sum(axis=1)
-    rows = np.zeros((len(windows), len(u)))
     index = np.arange(len(windows))[:, None] + np.arange(width)
-    np.put_along_axis(rows, index, offset / square[:, None], axis=1)
+    starts = width * np.arange(len(windows) + 1)
+    entries = (offset / square[:, None]).ravel(), index.ravel(), starts
+    rows = csr_array(entries, shape=(len(windows), len(u)))
     return centre + (offset**3).sum(axis=1) / (2 * square), rows
 
 
