@@ -138,10 +138,9 @@ def copy(files, random):
         file.replace("0", "3", 1),
         "plan-002.json",
         "x.tmp",
-        f"../{file}" if folder else f"parts/{file}",
     ]
-    place = f"{folder}/{random.choice(names)}" if folder else random.choice(names)
-    other = random.choice([place, random.choice(sorted(files))])
+    place = f"{random.choice([folder, '', 'parts', 'unfinished'])}/{random.choice(names)}"
+    other = random.choice([place.removeprefix("/"), random.choice(sorted(files))])
     return f"{name} also as {other}", {**files, other: files[name]}
 
 

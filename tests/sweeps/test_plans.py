@@ -135,7 +135,8 @@ def test_a_part_of_another_plan_is_told(plan, chunk, hashed, folder, chain):
 
 
 @pytest.mark.parametrize(
-    "name", ["plan-old.json", "plan-000 (copy).json", "plan-1.json", "plan-.json"]
+    "name",
+    ["plan-old.json", "plan-000 (copy).json", "plan-1.json", "plan-0000.json", "plan-٠٠٠.json"],
 )
 def test_a_file_named_like_a_plan_is_told(name, folder):
     """Where such a file was taken for the last plan, `run` wrote new ones for ever."""
