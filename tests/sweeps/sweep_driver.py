@@ -40,8 +40,7 @@ def bits(store):
 @contextmanager
 def python(*words, **variables):
     """Start Python on some words; whatever happens, it is gone afterwards."""
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths, **variables}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), **variables}
     pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
     process = subprocess.Popen([sys.executable, *words], env=environment, text=True, **pipes)
     try:
