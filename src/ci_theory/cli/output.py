@@ -130,12 +130,8 @@ def _print(drawing: Any, indent: int) -> None:
     from rich.console import Console
 
     paper = io.StringIO()
-    # Each of these is otherwise guessed from variables or from a notebook's kernel.
-    plainly: dict[str, Any] = {
-        "force_terminal": False,
-        "force_jupyter": False,
-        "color_system": None,
-    }
+    # Both are otherwise guessed from variables and from a notebook's kernel.
+    plainly: dict[str, Any] = {"force_jupyter": False, "color_system": None}
     console = Console(file=paper, width=_width() - indent, emoji=False, markup=False, **plainly)
     console.print(drawing)
     for line in paper.getvalue().strip("\n").splitlines():
