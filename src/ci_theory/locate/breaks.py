@@ -216,8 +216,6 @@ def _fit(
         data = pooled(data.rows, data.left_out, CHAINED)
         chain = Chain(data, neighbours.rho, neighbours.likely)
         rungs = Rungs(_search(chain), chain)
-        enough = [form for form in tried if form.size + _SPARE <= chain.effective]
-        tried = enough or tried[:1]
     again, ladder = climb(rungs, tried, resamples, seed, resolution)
     found = _breaks(rungs.search, chain, again, seed)
     floor = _floor(rungs, again, forms)
