@@ -199,16 +199,6 @@ def test_units_and_order_are_irrelevant(broken):
     np.testing.assert_allclose(there.before, here.before, rtol=1e-4)
 
 
-def test_the_place_is_held_nineteen_times_in_twenty():
-    """At 12 curves; benchmarks/break_coverage.py has 500 of each kind."""
-    held = 0
-    for seed in range(12):
-        y = np.exp(noisy(Form(1, False), 0.03, seed=100 + seed))
-        law = fit(X, y, 1, resamples=60)
-        held += law.breaks[0].place.low <= np.exp(3.4) <= law.breaks[0].place.high
-    assert held >= 9
-
-
 def test_a_power_law_is_not_broken():
     rng, chosen = np.random.default_rng(5), []
     for _ in range(4):

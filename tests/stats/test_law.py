@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ci_theory import BadInput
 from ci_theory.locate.law import fitted
@@ -30,6 +31,16 @@ def test_intervals_cover_slope_and_bend():
         # the line's slope of a parabola about the middle is the slope there
         held += [law.slope.low <= -0.8 <= law.slope.high, law.bend.low <= 0.1 <= law.bend.high]
     assert np.all((held / 600 > 0.92) & (held / 600 < 0.98))
+
+
+def test_the_interval_is_that_of_a_t_test_over_replicates():
+    """Of three replicates every degree of freedom shows."""
+    y = scattered(np.random.default_rng(4), -0.8, r=3)
+    slopes = [stats.linregress(np.log(X), np.log(one)).slope for one in y]
+    exact = stats.t.interval(0.9, 2, np.mean(slopes), stats.sem(slopes))
+    np.testing.assert_allclose(fitted(X, y, 0.9).slope[1:], exact, rtol=1e-9)
+    wide = stats.t.interval(0.95, 2, np.mean(slopes), stats.sem(slopes))
+    np.testing.assert_allclose(fitted(X, y).slope[1:], wide, rtol=1e-9)
 
 
 def test_the_bend_tells_a_curve_from_a_law():

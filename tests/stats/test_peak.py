@@ -102,6 +102,21 @@ def test_height_and_its_interval():
     assert 180 <= hits <= 198
 
 
+def test_the_height_is_not_that_of_a_maximum_which_is_too_high():
+    """Slopes that vary by 0.5 raise the top of a mean of 40 by 0.5^2 / (4 40) on average."""
+    rng = np.random.default_rng(3)
+    heights, tops = [], []
+    for _ in range(300):
+        tilt = 0.5 * rng.standard_normal((40, 1))
+        y = 1 + 0.02 * rng.standard_normal((40, 1)) + tilt * U - U**2
+        found = Peak(log_axis=False, reach=1).locate(U, y)
+        assert found.height_high - found.height == pytest.approx(found.height - found.height_low)
+        heights.append(found.height)
+        tops.append(1 + tilt.mean() ** 2 / 4)
+    assert np.mean(tops) - 1 > 0.0013
+    assert np.mean(heights) == pytest.approx(1.0, abs=0.0005)
+
+
 @pytest.mark.parametrize("curve", [np.ones(17), 1 + 0.5 * U, 2 - np.exp(-3 * (U + 1))])
 def test_noise_is_not_taken_for_a_peak(curve):
     rng = np.random.default_rng(2)

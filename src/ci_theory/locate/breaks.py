@@ -26,7 +26,7 @@ from ci_theory.locate.ladder import (
     climb,
     correlation,
 )
-from ci_theory.locate.observed import Observed, observed
+from ci_theory.locate.observed import CHAINED, Observed, observed, pooled
 from ci_theory.locate.profile import (
     CONFIDENCE,
     EXACT,
@@ -211,12 +211,11 @@ def _fit(
     chain = Chain(data)
     forms, tried = _forms(chain, breaks, least)
     rungs = Rungs(_search(chain), chain)
-    neighbours = alike(rungs, tried, resolution)
+    neighbours = alike(rungs, _forms(chain, "auto", 0)[0], resolution)
     if neighbours.rho > 0:
+        data = pooled(data.rows, data.left_out, CHAINED)
         chain = Chain(data, neighbours.rho, neighbours.likely)
         rungs = Rungs(_search(chain), chain)
-        enough = [form for form in tried if form.size + _SPARE <= chain.effective]
-        tried = enough or tried[:1]
     again, ladder = climb(rungs, tried, resamples, seed, resolution)
     found = _breaks(rungs.search, chain, again, seed)
     floor = _floor(rungs, again, forms)

@@ -205,8 +205,9 @@ def alike(rungs: Rungs, tried: list[Form], resolution: float) -> Alike:
     """Return how alike neighbouring measurements are around the form that then tells them best.
 
     Of a larger form and a correlation, either can take the other's place: the form is chosen by
-    Schwarz's criterion with the correlation at its best in each, until four gain nothing. What
-    lies within the resolution is structure, and not looked at.
+    Schwarz's criterion with the correlation at its best in each, until four gain nothing, or one
+    that gains leaves neighbours independent. What lies within the resolution is structure, and not
+    looked at.
     """
     none = Alike(np.inf, 0.0, np.zeros(1))
     best, idle, found = np.inf, 0, none
@@ -218,7 +219,7 @@ def alike(rungs: Rungs, tried: list[Form], resolution: float) -> Alike:
         idle = 0 if told < best else idle + 1
         if told < best:
             best, found = told, here
-        if idle == _AHEAD:
+        if idle == _AHEAD or (idle == 0 and not here.rho):
             break
     return found
 

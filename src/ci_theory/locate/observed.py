@@ -13,6 +13,9 @@ from ci_theory._errors import BadInput
 BINS = 400
 """Places beyond this number are pooled in bins of log x; the scatter inside stays in the rows."""
 
+CHAINED = 120
+"""The same where neighbours are alike, and tell little more than their mean."""
+
 _SPAN = 1e12  # weights further apart leave nothing of the lighter ones in floating point
 
 
@@ -39,7 +42,7 @@ class Observed(NamedTuple):
         u: log x (m,); ``y``: mean log y (m,); ``weight``: summed weights of its rows (m,).
         rows: the measurements behind the points.
         places: distinct x.
-        warnings: what was done to it, a line each.
+        left_out: what could not be used, a line each; ``warnings``: and what was pooled.
     """
 
     u: np.ndarray
@@ -47,6 +50,7 @@ class Observed(NamedTuple):
     weight: np.ndarray
     rows: Rows
     places: int
+    left_out: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -82,17 +86,26 @@ def observed(
         raise BadInput(f"curve: {len(places)} usable places, expected at least 3{left}")
     weight = _weights(v, place, good, weights, sd, len(x))
     runs = _runs(place, good, run, len(x))
-    cell = place
-    if len(places) > BINS:
-        edges = np.linspace(places[0], places[-1], BINS + 1)
-        bin_of = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, BINS - 1)
-        cell = np.unique(bin_of, return_inverse=True)[1][place]
-        told.append(f"{len(good)} points averaged into {cell.max() + 1} bins of log x")
-    total, at, mean = (np.bincount(cell, weight * a) for a in (np.ones_like(u), u, v))
     order = np.lexsort((np.arange(len(u)), u, runs))
     first = np.r_[True, np.diff(runs[order]) != 0]
-    rows = Rows(u[order], v[order], weight[order], cell[order], first)
-    return Observed(at / total, mean / total, total, rows, len(places), tuple(told))
+    return pooled(Rows(u[order], v[order], weight[order], place[order], first), tuple(told))
+
+
+def pooled(rows: Rows, left_out: tuple[str, ...], bins: int = BINS) -> Observed:
+    """Pool measurements at one place, and beyond ``bins`` places those of a bin, into points."""
+    places, cell = np.unique(rows.u, return_inverse=True)
+    told = left_out
+    if len(places) > bins:
+        edges = np.linspace(places[0], places[-1], bins + 1)
+        bin_of = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, bins - 1)
+        cell = np.unique(bin_of, return_inverse=True)[1][cell]
+        told = (*told, f"{len(cell)} points averaged into {cell.max() + 1} bins of log x")
+    total, at, mean = (
+        np.bincount(cell, rows.weight * a) for a in (np.ones_like(rows.u), rows.u, rows.y)
+    )
+    return Observed(
+        at / total, mean / total, total, rows._replace(cell=cell), len(places), left_out, told
+    )
 
 
 def _weights(

@@ -12,6 +12,7 @@ _FLOORS = (0.3, 0.6, 0.85, 0.97)
 """Floors tried at the start, as shares of a curve's lowest value."""
 
 _KICKS = 24  # starts drawn at random around and away from a fit, to see whether one ends lower
+_GLANCE = 50  # steps after which one of them is no lower, or is gone on with
 _BETTER = 1e-6  # relative fall of the sum of squares that is one
 
 
@@ -122,9 +123,10 @@ class Search:
                 made = rng.uniform(y.min() - 1, np.quantile(y, 0.6), _KICKS)
                 theta[:, -1] = np.where(drawn[:, -1], made, theta[:, -1])
             starts = [one[None] for one in self._solved(form, y, theta)]
-            again = self.polish(form, y[None], [found.theta, *starts])
+            again = self.polish(form, y[None], starts, steps=_GLANCE)
             lower = again.loss < found.loss * (1 - _BETTER)
-            found = again if again.loss < found.loss else found
+            if again.loss < found.loss:
+                found = self.polish(form, y[None], [again.theta])
             if not lower:
                 return found
         return found._replace(converged=np.zeros(1, bool))

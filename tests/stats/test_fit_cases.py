@@ -1,0 +1,190 @@
+"""Curves as people have them, on which a fit went wrong once: few sizes, long logs, steep drops."""
+
+import warnings
+
+import numpy as np
+import pytest
+from benchmarks.break_search import KINDS, curve, slow
+from scipy.optimize import least_squares
+
+from ci_theory import BadInput
+from ci_theory.locate import fit
+from ci_theory.locate.broken import Form
+from ci_theory.locate.chain import Chain
+from ci_theory.locate.ladder import Rungs
+from ci_theory.locate.least_squares import Minimum
+from ci_theory.locate.observed import BINS, observed
+from ci_theory.locate.search import Search
+
+
+def seeds(count, sizes=(100, 1000, 10_000, 100_000, 1_000_000), seed=1):
+    """One law with a floor of 0.2 and 5 % scatter, measured several times at a few sizes."""
+    x = np.tile(np.array(sizes, float), count)
+    scatter = np.random.default_rng(seed).standard_normal((81, len(sizes)))[:count].ravel()
+    return x, (0.2 + 22.6 * x**-0.7) * np.exp(0.05 * scatter)
+
+
+@pytest.mark.parametrize("count", [80, 81])
+def test_repeats_at_few_sizes_keep_their_scatter(count):
+    """Below and beyond the number of bins: rows are no places."""
+    x, y = seeds(count)
+    law = fit(x, y, resamples=60)
+    assert law.form == Form(0, True)
+    assert law.floor.value == pytest.approx(0.2, rel=0.02)
+    assert law.slope_first.value == pytest.approx(-0.7, abs=0.02)
+    assert law.scatter == pytest.approx(np.std(np.log(y / (0.2 + 22.6 * x**-0.7))), rel=0.01)
+    assert law.points == 5 * count
+    assert "averaged" not in " ".join(law.warnings)
+
+
+def test_no_more_parameters_than_distinct_places():
+    x, y = seeds(10, sizes=(100, 300, 1000, 3000, 10_000, 30_000))
+    with pytest.raises(BadInput, match="6 distinct places: 4 breaks has 14 parameters"):
+        fit(x, y, 4)
+    with pytest.raises(BadInput, match="6 distinct places: 2 breaks has 8 parameters"):
+        fit(x, y, least=2)
+    law = fit(x, y, resamples=60)
+    assert max(step.larger.size for step in law.ladder) <= 6
+
+
+def test_a_smooth_curve_is_the_same_however_densely_it_is_told():
+    for m in (300, 5000, 100_000):
+        x = np.geomspace(1, 1e4, m)
+        rungs = rungs_of(np.log(x), -np.log(np.log(x + 3)))
+        assert rungs[Form(1, True)].scatter > 1e-3
+        assert rungs[Form(2, False)].scatter == pytest.approx(2.6e-4, rel=0.03)
+
+
+def test_the_scatter_inside_bins_is_told():
+    x = np.geomspace(1, 1e3, 3 * BINS)
+    scatter = 0.05 * np.random.default_rng(0).standard_normal(len(x))
+    law = fit(x, x**-0.4 * np.exp(scatter), 0, resamples=60)
+    assert "1200 points averaged into 400 bins" in law.warnings[0]
+    assert law.scatter == pytest.approx(scatter.std(ddof=2), rel=0.01)
+
+
+# --- the search -------------------------------------------------------------------------------
+
+
+def rungs_of(u, y):
+    chain = Chain(observed(np.exp(u), np.exp(y)))
+    return Rungs(Search(chain.data.u, chain.root, (float(y.min()), float(y.max()))), chain)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_search_ends_no_higher_than_one_from_the_truth(kind):
+    """More kinds and many starts: benchmarks/break_search.py."""
+    level, slope, breaks, floor, _ = KINDS[kind]
+    u, y = curve(kind, 0)
+    form = Form(len(breaks), floor > 0)
+    parts = [(c, place * u[-1], np.log(width)) for c, place, width in breaks]
+    theta = np.array([level, slope, *np.ravel(parts), *([np.log(floor)] if floor else [])])
+    rungs = rungs_of(u, y)
+    low, high = rungs.search.box(form)
+    theirs = least_squares(
+        lambda t: form.value(t, u) - y,
+        np.clip(theta, low + 1e-9, high - 1e-9),
+        lambda t: form.jacobian(t[None], u)[1][0],
+        (low, high),
+        x_scale="jac",
+    )
+    rungs.finish(form)
+    assert rungs[form].loss <= 2 * theirs.cost * (1 + 1e-3)
+    assert rungs[form].converged
+
+
+def test_a_slow_search_from_many_starts_finds_nothing_lower():
+    u, y = curve("early drop to a floor", 1)
+    rungs, form = rungs_of(u, y), Form(1, True)
+    rungs.finish(form)
+    assert rungs[form].loss <= slow(form, rungs.search, y, 15, 0) * (1 + 1e-6)
+
+
+def test_an_early_drop_to_a_long_floor_is_found():
+    rng = np.random.default_rng(1)
+    x = np.geomspace(10, 1e5, 40)
+    y = (0.01 + (1 + (x / 99) ** 10) ** -1.0) * np.exp(0.15 * rng.standard_normal(40))
+    law = fit(x, y, resamples=60)
+    assert law.form == Form(1, True)
+    assert law.breaks[0].place.value == pytest.approx(99, rel=0.15)
+    assert law.breaks[0].after.value < -6
+    assert law.floor.value == pytest.approx(0.01, rel=0.1)
+    assert 0.1 < law.scatter < 0.2
+
+
+def test_a_drop_from_one_level_to_another_is_seen():
+    """It gains nothing until there are two breaks, or one and a floor."""
+    x = np.geomspace(1, 1e4, 30)
+    noise = np.exp(0.05 * np.random.default_rng(0).standard_normal(30))
+    law = fit(x, np.where(x < 100, 1.0, 0.01) * noise, resamples=60)
+    assert law.form in (Form(1, True), Form(2, False))
+    assert law.scatter < 0.07
+    assert 80 < law.breaks[0].place.value < 150
+
+
+def test_a_fit_has_converged_when_no_start_ended_lower():
+    """A local optimum handed to the search is left; one that is left just now is not the last."""
+    u, y = curve("early drop to a floor", 0)
+    rungs, form = rungs_of(u, y), Form(1, True)
+    best = rungs[form].loss
+    power = rungs[Form(0, True)]
+    start = Form(0, True).nested(power.theta[None], *rungs.search.box(Form(1, False)))
+    local = np.concatenate([start, power.theta[None, -1:]], axis=1)
+    stuck = Minimum(local, np.array([power.loss]), np.ones(1, bool))
+    left = rungs.search.stirred(form, y, stuck, 8)
+    assert left.loss[0] == pytest.approx(best, rel=1e-6)
+    assert left.converged[0]
+    assert not rungs.search.stirred(form, y, stuck, 1).converged[0]
+
+
+# --- numbers at the ends of what there is ------------------------------------------------------
+
+
+def test_no_warning_of_numpy_leaves_a_fit():
+    x = np.geomspace(1, 1e4, 20)
+    noise = np.exp(0.05 * np.random.default_rng(0).standard_normal(20))
+    steep = np.exp(-x / 50) + 1e-5
+    far = np.r_[1e308, 2.0 ** np.arange(7)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for a, b in (
+            (x, steep * noise),
+            (x * 1e300, x**-0.5 * noise),
+            (far, 3 * np.r_[0.7, 0.75 ** np.arange(7)]),
+        ):
+            law = fit(a, b, 1 if len(a) > 8 else 0, resamples=60)
+            assert np.isfinite(law.theta).all()
+            assert np.isfinite(law.slope(a)).all()
+
+
+def test_a_curve_that_rises_is_told_of_its_ceiling():
+    x = np.geomspace(1, 1e3, 20)
+    up = fit(x, 0.9 - 0.5 * x**-0.5, 0, resamples=60)
+    assert "give ceiling - y" in " ".join(up.warnings)
+    down = fit(x, 0.5 * x**-0.5, 0, resamples=60)
+    assert "ceiling" not in " ".join(down.warnings)
+
+
+def test_a_least_number_of_breaks():
+    x = np.geomspace(1, 1e3, 24)
+    y = x**-0.4 * np.exp(0.05 * np.random.default_rng(0).standard_normal(24))
+    assert fit(x, y, least=1, resamples=60).form == Form(1, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"least": 5}, "least = 5: expected 0 to 4 breaks"),
+        ({"breaks": 1, "least": 2}, "breaks = 1 with at least 2"),
+        ({"weights": np.ones(3), "sd": np.ones(3)}, "weights and sd are both given"),
+        ({"weights": np.ones(3)}, r"weights has shape \(3,\); expected \(9,\)"),
+        ({"sd": np.r_[np.ones(8), 0.0]}, r"sd of point 9 is 0 \(1 such\); expected > 0"),
+        ({"weights": np.r_[np.ones(8), np.nan]}, "weights of point 9 is nan"),
+        ({"weights": np.r_[np.ones(8), 1e-13]}, "more than twelve orders of magnitude"),
+        ({"run": np.zeros(9)}, "run has shape .* of float64; expected .* integers"),
+    ],
+)
+def test_bad_options_are_told(words, says):
+    x = np.arange(1.0, 10.0)
+    with pytest.raises(BadInput, match=says):
+        fit(x, 1 / x, **words)
