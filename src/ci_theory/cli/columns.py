@@ -18,6 +18,7 @@ from ci_theory._errors import BadInput
 from ci_theory.cli.text_file import Text, opened
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
+_LIKE_A_NUMBER = r"[-+]?\.?\d[^A-DF-Za-df-z]*"  # perhaps a damaged one; not 6enc
 _SAMPLE = 50  # rows that decide what separates the cells
 
 
@@ -71,10 +72,10 @@ def read(
     if not at_y:
         at_y = [table.default("y", [i for i in free if i not in table.unnamed] or free)]
     places = [i for i in (at_x, *at_y, at_weights, at_sd) if i is not None]
-    twice = next((i for i in places if places.count(i) > 1), None)
-    if twice is not None:
-        raise BadInput(f"{table.file}: column {names[twice]!r} is asked for twice")
-    values = dict(zip(places, table.numbers(places), strict=True))
+    for i in places:
+        if places.count(i) > 1:
+            raise BadInput(f"{table.file}: column {names[i]!r} is asked for twice")
+    values = table.numbers(places)
     return Columns(
         x=values[at_x],
         y=np.stack([values[i] for i in at_y if i is not None], axis=1),
@@ -120,10 +121,9 @@ class _Table:
             self.told.append(f"{what} is {self.names[free[0]]}, which has no name: {say}")
         return free[0]
 
-    def numbers(self, places: Sequence[int]) -> list[np.ndarray]:
+    def numbers(self, places: Sequence[int]) -> dict[int, np.ndarray]:
         """Read the columns at ``places``, and check every row on the way."""
-        width, columns = len(self.names), [array("d") for _ in places]
-        pairs = list(zip(places, columns, strict=True))
+        width, columns = len(self.names), {i: array("d") for i in places}
         above, spanning, short = len(self._comments), self._spanning, 0
         for at, row in self._body:
             if len(row) != width:
@@ -131,12 +131,12 @@ class _Table:
                     raise BadInput(f"{self.file}, line {at}: {len(row)} cells, expected {width}")
                 short += len(row) < width
                 row += [""] * (width - len(row))
-            for i, column in pairs:
+            for i, column in columns.items():
                 value = _number(row[i])
                 if value is None:
                     raise BadInput(f"{self.file}, line {at}: {_refusal(self.names[i], row[i])}")
                 column.append(value)
-        if not columns[0]:
+        if not columns[places[0]]:
             raise BadInput(f"{self.file}: no numbers below the names ({_listed(self.names)})")
         several = self._spanning - spanning
         for what, count in (
@@ -145,7 +145,7 @@ class _Table:
             ("rows with a quoted cell of several lines (a quote missing?)", several),
         ):
             self.told += [f"{what}: {count}"] if count else []
-        return [np.frombuffer(column) for column in columns]
+        return {i: np.frombuffer(column) for i, column in columns.items()}
 
     def _rows(self, cut: str) -> Iterator[tuple[int, list[str]]]:
         """Yield each row that holds something, with the number of the line where it begins."""
@@ -187,8 +187,7 @@ class _Table:
                 raise BadInput(f"{self.file}: empty")
             if widths[0] > 1 and 2 * sum(width > 1 for width in widths) > len(widths):
                 return cut
-        expected = "expected at least two, separated by , ; tabs or blanks"
-        raise problem or BadInput(f"{self.file}: one column, {expected}")
+        raise problem or BadInput(f"{self.file}: one column, expected at least two (, ; tab blank)")
 
     def _head(self) -> tuple[list[str], set[int]]:
         """Take the names off the rows; return them, and which columns have none among them."""
@@ -201,7 +200,7 @@ class _Table:
             self._body = itertools.chain([(at, first)], self._body)
         else:
             names = [clean(cell) for cell in first]
-            if any(re.match(r"[-+]?\.?\d", name) for name in names):
+            if any(re.fullmatch(_LIKE_A_NUMBER, name) for name in names):
                 self.told.append(f"line {at} is taken for names, though some look like numbers")
         unnamed = {i for i, name in enumerate(names) if not name}
         plain = [f"column {i}" for i in range(1, len(first) + 1)]
