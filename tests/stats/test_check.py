@@ -269,6 +269,7 @@ def test_table_and_json(small):
     assert [row["prediction"] for row in rows] == ["power", "bump"]
     assert len({tuple(row) for row in rows}) == 1
     assert all(isinstance(v, str) for row in rows for v in row.values())
+    assert [row["decoys"] for row in rows] == ["halved: rejected; same: vacuous", "none"]
     body = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert body["phenomenon"] == "toy"
     assert body["predictions"][0]["decoys"]["same"]["vacuous"] is True
@@ -394,6 +395,11 @@ def test_a_low_mean_of_skewed_runs_is_scored_by_halls_transform():
     assert low == pytest.approx(corrected(np.array(-t), np.array(1.5), np.array(40)), rel=1e-12)
     assert -t < low < -0.5 * t
     assert high == pytest.approx(t, rel=1e-12)
+    y = np.random.default_rng(9).exponential(size=(1, 40))
+    found = pooled(y, 1.5 * one, 0 * one, 1.5 * one, one)
+    t = found.value / found.error
+    assert found.score == pytest.approx(corrected(t, skewness(y.T)[0], np.array(40)), rel=1e-9)
+    assert 0.9 * t < found.score < 0
 
 
 def test_pooled_bias_is_unbiased_where_plain_inverse_variance_weights_are_not():
