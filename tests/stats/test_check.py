@@ -13,7 +13,7 @@ from ci_theory.check import Verdict, check
 from ci_theory.check.compare import Comparison, compare
 from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_skewed
 from ci_theory.check.verdict import EXIT_CODES, judge, together
-from ci_theory.locate.student import quantile, skewness
+from ci_theory.locate.student import corrected, quantile, skewness
 from ci_theory.phenomena import Estimate
 
 NOISES = [0.5, 1.0, 2.0, 4.0]
@@ -158,6 +158,18 @@ def test_few_very_skewed_replicates_are_underpowered():
     assert "skewness" in outcome.reason
 
 
+def test_a_skewed_sample_is_no_ground_for_a_disagreement():
+    """20 runs at 9 and one at 9.5 are forty errors from 10: so is many a skewed law's sample."""
+    runs = np.full((1, RUNS), 9.0)
+    runs[0, 0] = 9.5
+    outcome = judge(dataclasses.replace(flat_cells([0.0]), values=runs), level=0.01, effect=1.0)
+    assert outcome.own.pooled.score < -10
+    assert outcome.own.pooled.skewed
+    assert (outcome.skewed, outcome.own.adjusted) == (1, 1.0)
+    assert not outcome.own.rejected
+    assert outcome.verdict is Verdict.UNDERPOWERED
+
+
 def test_an_exactly_reproduced_zero_agrees(small):
     data = small.assign(power=small["power"] * 1e-30)
     decoys = (decoy("not zero", 1.0),)
@@ -227,6 +239,12 @@ def test_the_level_is_shared_by_the_predictions_in_scope(small):
     assert only(small, toy(TOY.predictions[0]), level=0.01).level == 0.01
 
 
+def test_a_prediction_out_of_scope_takes_no_share_of_the_level():
+    report = check(sweep({"noise": [60.0, 70.0]}, replicates=5), TOY, level=0.01)
+    assert [o.verdict is Verdict.OUT_OF_SCOPE for o in report.outcomes] == [True, False]
+    assert report.outcomes[1].level == 0.01
+
+
 def test_neighbours_lie_on_numeric_axes_with_their_own_random_numbers():
     axes = {"family": ["plain", "odd"], "noise": NOISES, "scale": [1.0, 3.0]}
     data = sweep(axes, replicates=4)
@@ -257,6 +275,7 @@ def test_table_and_json(small):
     assert [row["prediction"] for row in rows] == ["power", "bump"]
     assert len({tuple(row) for row in rows}) == 1
     assert all(isinstance(v, str) for row in rows for v in row.values())
+    assert [row["decoys"] for row in rows] == ["halved: rejected; same: vacuous", "none"]
     body = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert body["phenomenon"] == "toy"
     assert body["predictions"][0]["decoys"]["same"]["vacuous"] is True
@@ -364,6 +383,29 @@ def test_one_cell_pooled_is_the_t_test():
     assert found.value == pytest.approx(y.mean() / 2.5 - 1, rel=1e-12)
     assert found.value / found.error == pytest.approx(expected.statistic, rel=1e-12)
     assert found.probability >= expected.pvalue * (1 - 1e-9)
+
+
+def test_the_interval_of_a_pooled_bias_is_students():
+    y = np.random.default_rng(8).normal(3.0, 1.0, (1, 12))
+    one = np.ones(1)
+    found = pooled(y, 3.0 * one, 0 * one, 3.0 * one, 3.0 * one)
+    expected = ttest_1samp(y[0] / 3.0 - 1, 0.0).confidence_interval(0.95)
+    assert found.interval(0.95) == pytest.approx((expected.low, expected.high), rel=1e-9)
+
+
+def test_a_low_mean_of_skewed_runs_is_scored_by_halls_transform():
+    """The t statistic of such a sample reaches too far; on the other side it stays."""
+    one, count = np.ones(1), np.array([40])
+    low, high = (cell_scores(m * one, 0 * one, one, 1.5 * one, count)[0] for m in (-0.6, 0.6))
+    t = 0.6 * np.sqrt(40)
+    assert low == pytest.approx(corrected(np.array(-t), np.array(1.5), np.array(40)), rel=1e-12)
+    assert -t < low < -0.5 * t
+    assert high == pytest.approx(t, rel=1e-12)
+    y = np.random.default_rng(9).exponential(size=(1, 40))
+    found = pooled(y, 1.5 * one, 0 * one, 1.5 * one, one)
+    t = found.value / found.error
+    assert found.score == pytest.approx(corrected(t, skewness(y.T)[0], np.array(40)), rel=1e-9)
+    assert 0.9 * t < found.score < 0
 
 
 def test_pooled_bias_is_unbiased_where_plain_inverse_variance_weights_are_not():

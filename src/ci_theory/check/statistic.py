@@ -178,7 +178,7 @@ def pooled(
     skew = skewness(each[:, None])[0]
     t = t_statistic(beyond(np.array(value), np.array(room)), np.array(error))
     score = corrected(t, skew, np.array(r))
-    return Pooled(value, error, room, float(score), r, bool(few_for_skew(r, skew)))
+    return Pooled(value, error, room, float(score), r, bool(few_for_skew(np.array(r), skew)))
 
 
 def _precisions(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
