@@ -1,4 +1,4 @@
-"""Digits: the data, one run by brute force, and the learning curve against the theory."""
+"""Digits: the data, one run by brute force, and the errors against the theory."""
 
 import builtins
 from functools import partial
@@ -83,3 +83,29 @@ def test_learning_curve_is_closer_than_the_infinite_population(features):
     assert np.all(gap < made.estimate.slack + 4.5 * error)
     usual = values.mean(axis=0) - made.decoys["infinite population"]
     assert np.sum(np.abs(usual)) > 1.5 * np.sum(gap)
+
+
+def test_images_near_interpolation_have_leverages_of_their_own():
+    """Equal leverages are a third too low, and where nothing is claimed is told."""
+    ridge, noise = np.array([0.01, 0.01, 0.1]), np.array([1.0, 0.0, 1.0])
+    n, replicates = 250, 8
+    params = digits_ridge.Params(n=n, features="gaussian", repeats=1, ridge=ridge, noise=noise)
+    values = np.asarray(_runs(params, jnp.arange(replicates), n).train_error)
+    point = {"n": n, "features": "gaussian", "repeats": 1, "ridge": ridge, "noise": noise}
+    found = predict(load("digits_ridge"), point)
+    made = found["train_error"]
+    assert np.all(made.estimate.valid)
+    assert found["test_error"].estimate.valid.tolist() == [False, False, True]
+    error = values.std(axis=0, ddof=1) / replicates**0.5
+    mean, slack = values.mean(axis=0), made.estimate.slack
+    assert np.all(np.abs(mean - made.estimate.value) < slack + 4.5 * error)
+    assert np.all(slack < 0.15 * made.estimate.value)
+    equal = made.decoys["equal leverages"]
+    assert np.all(((mean - equal) > slack + 5 * error)[[0, 2]])
+    assert mean[0] > 1.3 * equal[0]
+
+
+def test_the_most_that_single_images_may_do_bounds_the_scope():
+    few = predict(load("digits_ridge"), {"n": 60, "ridge": 0.01, "noise": 1.0})
+    assert not few["train_error"].estimate.valid[0]
+    assert few["train_error"].estimate.slack[0] > 0.25 * few["train_error"].estimate.value[0]

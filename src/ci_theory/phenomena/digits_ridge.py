@@ -243,7 +243,8 @@ def _as_fresh(params: Params, world: World) -> Scalar:
     n = jnp.minimum(fresh + repeated * params.repeats, POPULATION - 1.0)
     rows = repeated_rows(n, 0.0, 1.0, params.noise, True)
     risk = population_risk(world.spectrum, POPULATION, rows, params.ridge)
-    return risk.excess_risk + params.noise
+    # without copies it says what the prediction says
+    return jnp.where(params.repeats == 1, _test(params, world), risk.excess_risk + params.noise)
 
 
 PHENOMENON = Phenomenon(
