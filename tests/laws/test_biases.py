@@ -1,0 +1,84 @@
+"""The laws of every bias: how much of the data it befalls, and that strength 0 is no bias."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._keys import key_for
+from ci_theory.biases import (
+    class_noise,
+    contamination,
+    input_noise,
+    label_flips,
+    noise,
+    repetition,
+    subset,
+)
+
+KEY = key_for(0, 1, 2, 3)
+DRAWS = 20_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "leaked"), [(10, 0.0, 1), (10, 0.04, 1), (10, 0.26, 3), (10, 1.0, 10)]
+)
+def test_a_whole_number_of_rows_leaks_and_at_least_one(rows, share, leaked):
+    made = contamination.leak(float(rows), share, 4.0)
+    weights = np.asarray(contamination.weights(made, rows + 2))
+    assert float(made.leaked) == leaked
+    assert weights.tolist() == [4.0] * leaked + [1.0] * (rows - leaked) + [0.0, 0.0]
+    assert int(contamination.leaked(made, rows + 2).sum()) == leaked
+    assert float(contamination.mixed(1.0, 3.0, 0.25)) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("budget", "share", "repeats", "distinct"),
+    [(100, 0.0, 7, 0), (100, 0.01, 7, 1), (100, 0.55, 7, 8), (100, 1.0, 7, 14), (10, 0.5, 10, 1)],
+)
+def test_the_repeated_share_is_the_nearest_whole_number_of_rows(budget, share, repeats, distinct):
+    made = repetition.counts(*(jnp.asarray(v, float) for v in (budget, share, repeats)))
+    assert float(made.repeated) == distinct
+    assert float(made.fresh) == budget - distinct * repeats
+
+
+def test_copies_share_their_error_or_average_it():
+    weights = jnp.array([4.0, 1.0, 0.0, 9.0])
+    assert noise.row_noise(weights, True).tolist() == [1, 1, 0, 1]
+    np.testing.assert_allclose(noise.row_noise(weights, False), [1 / 4, 1, 0, 1 / 9])
+    drawn = noise.draw(KEY, DRAWS, jnp.dtype("float64"))
+    assert float(drawn.std()) == pytest.approx(1, abs=5 / (2 * DRAWS) ** 0.5)
+
+
+def test_noise_of_the_inputs_has_its_variance():
+    x = jnp.ones((DRAWS, 1))
+    np.testing.assert_array_equal(input_noise.noisy(KEY, x, 0.0), x)
+    added = np.asarray(input_noise.noisy(KEY, x, 0.25) - x)
+    assert added.var() == pytest.approx(0.25, rel=5 * (2 / DRAWS) ** 0.5)
+
+
+def test_labels_are_flipped_at_their_rate():
+    labels = jnp.where(jnp.arange(DRAWS) % 3 == 0, -1.0, 1.0)
+    np.testing.assert_array_equal(label_flips.flipped(KEY, labels, 0.0), labels)
+    wrong = np.asarray(label_flips.flipped(KEY, labels, 0.2) != labels)
+    assert wrong.mean() == pytest.approx(0.2, abs=5 * (0.16 / DRAWS) ** 0.5)
+
+
+def test_exactly_a_share_of_what_is_there_and_nested():
+    there = jnp.arange(50) % 2 == 0
+    chosen = [np.asarray(subset.subset(KEY, there, share)) for share in (0.0, 0.1, 0.5, 1.0)]
+    assert [int(c.sum()) for c in chosen] == [0, 2, 12, 25]
+    assert all(
+        np.all(a <= b) for a, b in zip(chosen, [*chosen[1:], np.asarray(there)], strict=True)
+    )
+
+
+def test_wrong_answers_are_wrong_and_any_of_the_others():
+    labels, there = jnp.arange(DRAWS) % 5, jnp.ones(DRAWS, bool)
+    taught = class_noise.corrupted(KEY, labels, 5, there, 0.5)
+    wrong = np.asarray(taught.wrong)
+    assert wrong.sum() == DRAWS / 2
+    np.testing.assert_array_equal(np.asarray(taught.labels != labels), wrong)
+    shift = np.asarray((taught.labels - labels) % 5)[wrong]
+    counts = np.bincount(shift, minlength=5)
+    assert counts[0] == 0
+    assert np.all(np.abs(counts[1:] - DRAWS / 8) < 5 * (DRAWS / 8) ** 0.5)

@@ -1,0 +1,43 @@
+"""What models are drawn from: scales of their weights and features, and all frequencies."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._keys import key_for
+from ci_theory.systems import gaussian_features, quadratic, random_features
+
+KEY = key_for(3, 2, 1, 0)
+
+
+def variance(values):
+    """Mean square, and five standard errors of it for normal values."""
+    values = np.asarray(values)
+    return float(np.mean(values**2)), 5 * (2 / values.size) ** 0.5
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_quadratic_weights_start_at_their_scale(scale):
+    weights = quadratic.init(KEY, 23, 400, scale)
+    for layer, wanted in (("first", 1 / 46), ("second", 1 / 46), ("out", 1 / 400)):
+        found, error = variance(getattr(weights, layer))
+        assert found == pytest.approx(scale**2 * wanted, rel=error), layer
+    assert not np.allclose(weights.first, weights.second)
+
+
+def test_every_frequency_is_drawn_equally_often():
+    p, width = 11, 4000
+    weights = quadratic.random_phases(KEY, p, width)
+    power = np.abs(np.fft.fft(np.asarray(weights.out), axis=0))[: (p + 1) // 2]
+    counts = np.bincount(power.argmax(axis=0), minlength=6)
+    assert counts[0] == 0
+    assert np.all(np.abs(counts[1:] - width / 5) < 5 * (width / 5) ** 0.5)
+    np.testing.assert_allclose(np.sort(power, axis=0)[-2], 0, atol=1e-9)  # one wave a neuron
+
+
+def test_features_have_unit_norm_on_average():
+    found, error = variance(gaussian_features.init(KEY, 150, 80))
+    assert found == pytest.approx(1 / 150, rel=error)  # F of p rows N(0, I/p)
+    theta = random_features.init(KEY, 150, 80)
+    np.testing.assert_allclose(jnp.sum(theta**2, axis=1), 80.0, rtol=1e-12)
+    assert np.abs(np.asarray(theta).mean()) < 5 / (150 * 80) ** 0.5
