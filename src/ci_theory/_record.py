@@ -274,7 +274,8 @@ def hiding(params: _T, hidden: Mapping[str, str]) -> _T:
     if not hidden:
         return params
     own = {name: told for name, told in hidden.items() if "." not in name}
-    view = object.__new__(_without(type(params), tuple(sorted(own.items()))))
+    cls: Any = type(params)
+    view = object.__new__(_without(cls, tuple(sorted(own.items()))))
     for f in dataclasses.fields(params):  # type: ignore[arg-type]
         if f.name not in own:
             value, prefix = getattr(params, f.name), f.name + "."
