@@ -164,13 +164,13 @@ def test_a_wrong_file_is_one_line_and_nothing_is_written(text, says, folder, cap
     assert os.listdir(folder) == ["toy.toml"]
 
 
-def test_a_store_of_another_version_is_refused(folder, capsys):
+def test_a_store_of_another_version_is_refused(folder, capsys, monkeypatch):
     assert main(["run", "toy.toml"]) == 0
     plan = folder / "results/stores/toy/plan-000.json"
     before = plan.read_text()
     for old, new, says in [
-        ('"version": "', '"version": "0.0.1-', "package version is 0.0.1-"),
-        ('"format": 1', '"format": 99', "store of format 99"),
+        ('"version": "', '"version": "0.0.1-', "plan-000.json is damaged"),
+        ('"format": 2', '"format": 99', "store of format 99"),
         ('"format"', '"fromat"', "is not a plan"),
     ]:
         plan.write_text(before.replace(old, new, 1))
@@ -181,6 +181,10 @@ def test_a_store_of_another_version_is_refused(folder, capsys):
         assert says in err
         assert (out, err.count("\n")) == ("", 1)
         assert files(folder) == held
+    plan.write_text(before)
+    monkeypatch.setattr("ci_theory.__version__", "0.0.1")
+    assert main(["run", "toy.toml"]) == 2
+    assert "here it is 0.0.1; choose another folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])

@@ -11,7 +11,10 @@ GRAM = Sweep(
 )
 
 
-def test_nothing_is_shown_where_nobody_watches(tmp_path, capfd):
+def test_where_nobody_watches_there_is_no_bar_but_what_must_be_known(tmp_path, capfd):
+    run(GRAM, tmp_path / "s")
+    told = "ci-theory: 2 cells are not finite: they are marked, not averaged\n"
+    assert capfd.readouterr() == ("", told)
     run(GRAM, tmp_path / "s")
     assert capfd.readouterr() == ("", "")
 

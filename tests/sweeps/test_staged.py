@@ -1,16 +1,19 @@
 """Simulations in stages: left anywhere, taken up again, the same bits; a kill costs a stage."""
 
+import dataclasses
 import json
 import signal
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from sweep_driver import bits, python
 
 from ci_theory.sweeps import Store, Sweep, dry_run, make_plan, run, staged
+from ci_theory.sweeps.engines import Job, Worker
 from ci_theory.sweeps.parts import Parts
 
 HERE = Path(__file__).parent
@@ -78,11 +81,69 @@ def test_a_state_of_other_surroundings_or_a_damaged_one_is_not_used(tmp_path):
     assert (step, len(leaves)) == (7, 2)
     np.testing.assert_array_equal(leaves[0], np.arange(3.0))
     assert kept(tmp_path / "u", 9, {"batch": 2}).read() is None
+    assert keep.read(room=-(2**16)) is None
     (file,) = (tmp_path / "u").glob("*.npz")
     file.write_bytes(file.read_bytes()[:-40])
     assert keep.read() is None
     keep.drop()
     assert list((tmp_path / "u").iterdir()) == []
+
+
+def test_a_state_of_another_chunk_or_plan_is_not_used(tmp_path):
+    """A state is copied to the name of another chunk: it is found under its own name only."""
+    store = run(walk(replicates=2), tmp_path / "s", most_runs=4)
+    assert store.plans[0].chunks > 1
+    worker, plan = Worker(store), store.plans[0]
+    one, other = (worker._kept(Job(str(store.folder), 0, c), plan, 4) for c in (0, 1))
+    one.write(7, [np.arange(3.0)])
+    assert one.read()[0] == 7
+    names = [store.parts.path(store.name(0, c)).name for c in (0, 1)]
+    states = store.folder / "unfinished"
+    (states / names[1]).write_bytes((states / names[0]).read_bytes())
+    assert other.read() is None
+    elsewhere = dataclasses.replace(plan, previous="x")
+    assert worker._kept(Job(str(store.folder), 0, 0), elsewhere, 4).read() is None
+    worker.claims.close()
+
+
+class Found(NamedTuple):
+    """A checkpoint that has some state, kept at some step."""
+
+    step: int
+    leaves: list
+    stopping: bool = False
+
+    def read(self, room):
+        assert room > sum(leaf.nbytes for leaf in self.leaves)
+        return self.step, self.leaves
+
+    def write(self, step, leaves):
+        raise AssertionError("nothing is kept in so short a run")
+
+
+@pytest.mark.parametrize(
+    ("step", "leaves", "found"),
+    [
+        (4, [np.full(2, 100.0)], 106.0),
+        (-5, [np.full(2, 100.0)], 10.0),
+        (0, [np.full(2, 100.0)], 10.0),
+        (10, [np.full(2, 100.0)], 10.0),
+        (10**9, [np.full(2, 100.0)], 10.0),
+        (4, [np.full(3, 100.0)], 10.0),
+        (4, [np.full(2, 100)], 10.0),
+        (4, [np.full(2, 100.0)] * 2, 10.0),
+        (4, [], 10.0),
+    ],
+)
+def test_a_state_that_cannot_be_is_not_gone_on_from(step, leaves, found):
+    """From step 10 of 10, say, the run would be over before it began."""
+    programs = staged.Staged(
+        begin=lambda shared, runs: np.zeros(2),
+        advance=lambda shared, pair: pair[1] + (shared[-1] - shared[-2]),
+        finish=lambda shared, pair: pair[1],
+    )
+    made = staged.run_stages(programs, (), {}, 10, Found(step, leaves))
+    assert made.tolist() == [found, found]
 
 
 LONG = 100_000_000  # a second or more, in stages of 20 ms: kills fall well inside

@@ -1,22 +1,30 @@
 import concurrent.futures
+import contextlib
 import dataclasses
 import errno
 import io
 import json
 import os
+import shutil
 import time
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import damage
 import jax
 import numpy as np
 import pytest
 import sweep_driver
 
 from ci_theory import BadInput
-from ci_theory.sweeps import Store, Sweep, run
+from ci_theory.sweeps import Store, Sweep, make_plan, run
 from ci_theory.sweeps.claims import Claims
-from ci_theory.sweeps.engines import Worker
-from ci_theory.sweeps.parts import Damaged, Parts
-from ci_theory.sweeps.store import FORMAT
+from ci_theory.sweeps.engines import Job, Worker
+from ci_theory.sweeps.parts import Damaged, Parts, write_whole
+from ci_theory.sweeps.plan import FORMAT
+from ci_theory.sweeps.plans import add_plan
+from ci_theory.sweeps.provenance import session_hash, session_of
 
 GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
 
@@ -101,6 +109,7 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
     names = sorted(part_bytes(folder))
     for name in names[:2]:
         (folder / "parts" / f"{name}.1-ab.tmp").write_bytes(b"half")
+    (folder / "parts" / "x.tmp").write_bytes(b"")  # of a program that we do not know
     code = (
         "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import Claims\n"
         f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
@@ -109,13 +118,15 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
     )
     with sweep_driver.python("-c", code) as other:
         assert other.stdout.readline().strip() == "True"
+        (folder / "parts" / names[5]).unlink()  # a complete store is left alone
         run(GRAM, folder)
-        left = [f.name for f in (folder / "parts").glob("*.tmp")]
+        left = [f.name for f in (folder / "parts").glob("0*.tmp")]
         assert left == [f"{names[1]}.1-ab.tmp"]
         with Claims(folder / "lock").claim(0, 1) as mine:
             assert not mine
+    (folder / "parts" / names[5]).unlink()
     run(GRAM, folder)
-    assert list((folder / "parts").glob("*.tmp")) == []
+    assert [f.name for f in (folder / "parts").glob("*.tmp")] == ["x.tmp"]
 
 
 def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
@@ -125,7 +136,7 @@ def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
     code = (
         "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import PLAN, Claims\n"
         f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
-        "with claims.claim(*PLAN, wait=True) as mine:\n"
+        "with claims.claim(*PLAN) as mine:\n"
         "    print(mine, flush=True)\n    sys.stdin.readline()\n"
     )
     with (
@@ -176,10 +187,10 @@ def test_another_precision_is_refused(folder):
         run(GRAM, folder)
 
 
-def edited(folder, **changes):
+def edit(folder, **changes):
+    """Change values of the plan, and sign it."""
     file = folder / "plan-000.json"
-    data = {**json.loads(file.read_text()), **changes}
-    file.write_text(json.dumps(data))
+    file.write_bytes(damage.edited(file.read_bytes(), **changes))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +215,7 @@ def test_unreadable_plans_are_told(text, message, folder):
 
 def test_a_plan_that_this_version_would_group_otherwise_is_told(folder):
     groups = json.loads((folder / "plan-000.json").read_text())["groups"]
-    edited(folder, groups=[{**groups[0], "cells": 2}])
+    edit(folder, groups=[{**groups[0], "cells": 2}])
     with pytest.raises(BadInput, match=r"store of version .* cannot be read"):
         Store.open(folder)
 
@@ -269,3 +280,267 @@ def test_parts_are_equal_bytes_for_equal_content(tmp_path):
         parts.folder.mkdir()
         parts.write("x", {"v": np.arange(5.0)}, {"k": 1})
     assert one.path("x").read_bytes() == other.path("x").read_bytes()
+
+
+def test_a_file_that_is_to_be_kept_is_kept(tmp_path, monkeypatch):
+    """Also where the file system knows no links."""
+    file = tmp_path / "x"
+    assert write_whole(file, b"one", keep=True)
+    assert not write_whole(file, b"two", keep=True)
+    assert file.read_bytes() == b"one"
+
+    def none(*_):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", none)
+    assert not write_whole(file, b"two", keep=True)
+    assert file.read_bytes() == b"one"
+    assert write_whole(tmp_path / "y", b"two", keep=True)
+    assert (tmp_path / "y").read_bytes() == b"two"
+    assert write_whole(file, b"three")
+    assert file.read_bytes() == b"three"
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["x", "y"]
+
+
+LINE = Sweep(phenomenon="sweep_toys.line", axes={"ridge": (0.0, 1.0)}, replicates=2)
+
+
+def test_one_measure_that_is_not_finite_marks_its_cell(tmp_path):
+    """Whichever of the measures it is: a cell is good if all of them are."""
+    plan = make_plan(LINE)
+    add_plan(tmp_path, 0, plan)
+    store = Store.open(tmp_path)
+    mean, spread = np.ones((2, 2)), np.ones((2, 2))
+    mean[0, 1], spread[1, 0] = np.nan, np.inf
+    assert store.write(0, 0, {"mean": mean, "spread": spread}, {}) == 2
+    found = store.dataset()
+    assert found["status"].transpose("replicate", "ridge").values.tolist() == [[0, 3], [3, 0]]
+    assert found.attrs["not_finite"] == store.counts().not_finite == 2
+
+
+def repacked(file, change, **about):
+    arrays, known = damage.unpacked(file.read_bytes())
+    file.write_bytes(damage.part(change(arrays), {**known, **about}))
+
+
+REPACKED = {
+    "of another plan": (lambda a: a, {"plan": "0123456789abcdef"}, "is not the part of this plan"),
+    "of another chunk": (lambda a: a, {"chunk": 1}, "is not the part of this plan"),
+    "of no chunk": (lambda a: a, {"chunk": None}, "is not the part of this plan"),
+    "renamed": (lambda a: {"length": a["size"], "status": a["status"]}, {}, "other arrays"),
+    "swapped": (lambda a: {"size": a["status"], "status": a["size"]}, {}, "other arrays"),
+    "one more": (lambda a: {**a, "more": a["size"]}, {}, "other arrays"),
+    "one less": (lambda a: {"size": a["size"]}, {}, "other arrays"),
+    "fewer rows": (lambda a: {k: v[:1] for k, v in a.items()}, {}, "other arrays"),
+    "turned": (lambda a: {k: v.T for k, v in a.items()}, {}, "other arrays"),
+    "other numbers": (lambda a: {**a, "size": a["size"].astype("f4")}, {}, "other arrays"),
+    "texts": (lambda a: {**a, "size": a["size"].astype("U")}, {}, "other arrays"),
+}
+
+
+@pytest.mark.parametrize("how", REPACKED)
+def test_a_part_is_held_against_its_plan_not_only_against_its_checksum(how, folder):
+    change, about, message = REPACKED[how]
+    store = Store.open(folder)
+    repacked(store.parts.path(store.name(0, 0)), change, **about)
+    with pytest.raises(Damaged, match=message):
+        store.read(0, 0)
+    found = store.dataset()
+    assert found.attrs["missing"] == 2
+    (line,) = json.loads(found.attrs["damaged"])
+    assert store.name(0, 0) in line
+
+
+@pytest.mark.parametrize("known", [b"[]", b"{}", b"null", b'{"content": 1, "about": [1]}', b"{"])
+def test_what_a_part_says_about_itself_is_checked(known, folder):
+    store = Store.open(folder)
+    arrays, _ = damage.unpacked(store.parts.path(store.name(0, 0)).read_bytes())
+    with store.parts.path(store.name(0, 0)).open("wb") as file:
+        np.savez(file, about=np.frombuffer(known, np.uint8), **arrays)
+    with pytest.raises(Damaged, match="does not load"):
+        store.read(0, 0)
+
+
+def test_a_part_that_would_fill_memory_is_not_unpacked(folder, monkeypatch):
+    store = Store.open(folder)
+    file = store.parts.path(store.name(0, 0))
+    arrays, about = damage.unpacked(file.read_bytes())
+    bomb = {**arrays, "size": np.zeros(10**6)}
+    file.write_bytes(damage.part(bomb, about, zipfile.ZIP_DEFLATED))
+    assert file.stat().st_size < 10**4
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    with pytest.raises(Damaged, match=r"bytes claim to hold 80\d{5}"):
+        store.read(0, 0)
+    file.write_bytes(damage.part(bomb, about))
+    with pytest.raises(Damaged, match=r"has 80.* bytes, where at most"):
+        store.read(0, 0)
+
+
+@pytest.mark.parametrize(("function", "what"), [("os.listdir", "parts"), ("read_bytes", ".npz")])
+def test_parts_that_cannot_be_read_are_not_taken_for_missing_ones(
+    function, what, folder, monkeypatch
+):
+    place = (os, "listdir") if function == "os.listdir" else (Path, "read_bytes")
+    real = getattr(*place)
+
+    def refuse(path):
+        if str(path).endswith(what):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    monkeypatch.setattr(*place, refuse)
+    for act in (lambda: Store.open(folder).dataset(), lambda: run(GRAM, folder)):
+        with pytest.raises(BadInput, match=rf"{what}: cannot be read: Permission denied"):
+            act()
+
+
+def test_a_file_in_place_of_the_folder_of_parts_is_told(folder):
+    shutil.rmtree(folder / "parts")
+    (folder / "parts").write_text("")
+    for act in (lambda: Store.open(folder), lambda: run(GRAM, folder)):
+        with pytest.raises(BadInput, match="parts: cannot be read: Not a directory"):
+            act()
+
+
+def test_a_folder_in_place_of_a_part_is_set_aside(folder, template):
+    name = sorted(part_bytes(folder))[0]
+    (folder / "parts" / name).unlink()
+    (folder / "parts" / name).mkdir()
+    assert Store.open(folder).dataset().attrs["missing"] == 2
+    assert run(GRAM, folder).dataset().attrs["missing"] == 0
+    assert (folder / "parts" / name).read_bytes() == template[Path("parts") / name]
+
+
+def test_a_complete_store_needs_no_writing(folder, monkeypatch):
+    """A medium that cannot be written, or another's store: all of it is there."""
+    (folder / "lock").unlink()
+
+    def refuse(*_, **__):
+        raise AssertionError("something is written")
+
+    before = damage.read(folder)
+    for name in ("os.open", "os.replace", "os.link", "os.unlink", "os.mkdir"):
+        monkeypatch.setattr(name, refuse)
+    assert run(GRAM, folder).dataset().attrs["missing"] == 0
+    monkeypatch.undo()
+    assert damage.read(folder) == before
+
+
+def test_parts_without_their_folder_are_made_again(folder):
+    bits = sweep_driver.bits(Store.open(folder))
+    shutil.rmtree(folder / "parts")
+    assert Store.open(folder).counts().chunks == 0
+    assert sweep_driver.bits(run(GRAM, folder)) == bits
+
+
+def test_a_torn_session_is_left_out_and_set_aside_by_the_next_run(folder, capfd):
+    (file,) = folder.glob("session-*.json")
+    text = file.read_text()
+    for torn in (text[:40], "", "[1]", "{}", text.replace("jaxlib", "jaxlab"), "null"):
+        file.write_text(torn)
+        store = Store.open(folder)
+        assert store.sessions() == []
+        found = store.dataset()
+        assert (found.attrs["missing"], found.attrs["sessions"]) == (0, "[]")
+        assert json.loads(found.attrs["damaged"]) == [f"{file}: is not what was written"]
+    sorted((folder / "parts").iterdir())[0].unlink()
+    assert run(GRAM, folder).dataset().attrs["damaged"] == "[]"
+    (aside,) = folder.glob("session-*.damaged")
+    told = capfd.readouterr().err
+    assert told == f"ci-theory: a damaged note of a session was set aside: {aside}\n"
+    (note,) = Store.open(folder).sessions()
+    assert note == {**json.loads(text), "began": note["began"]}
+
+
+def test_every_part_names_the_session_that_made_it(folder):
+    store = Store.open(folder)
+    (note,) = store.sessions()
+    began = datetime.fromisoformat(note.pop("began"))
+    assert abs(datetime.now(UTC) - began) < timedelta(hours=1)
+    assert note == session_of(jax.devices())
+    for place in store.chunks():
+        about = store.parts.read(store.name(*place))[1]
+        assert about["session"] == session_hash(note)
+        assert (folder / f"session-{about['session']}.json").exists()
+
+
+def test_damage_and_other_libraries_are_told_where_nobody_watches(folder, capfd, monkeypatch):
+    names = sorted(part_bytes(folder))
+    for name in names[:2]:
+        (folder / "parts" / name).write_bytes(b"")
+    other = {**session_of(jax.devices()), "jaxlib": "0.0"}
+    monkeypatch.setattr("ci_theory.sweeps.engines.session_of", lambda _: other)
+    run(GRAM, folder)
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.startswith("ci-theory: continued under other libraries or devices")
+    assert second == "ci-theory: damaged chunks, set aside and computed again: 2"
+
+
+def test_a_part_repaired_by_another_process_in_between_is_not_set_aside(folder):
+    """Seen as damaged, then claimed: only what is damaged under the claim is set aside."""
+    store = Store.open(folder)
+    path = store.parts.path(store.name(0, 0))
+    good = path.read_bytes()
+    path.write_bytes(b"")
+    worker, job = Worker(store), Job(str(folder), 0, 0)
+    path.write_bytes(good)
+    assert worker.compute(job).state == "found"
+    path.unlink()
+    assert worker.compute(job).state == "done"
+    path.write_bytes(b"")
+    assert worker.compute(job).state == "done"
+    worker.claims.close()
+    assert len(list((folder / "parts").glob("*.damaged"))) == 1
+    assert path.read_bytes() == good
+
+
+def test_what_others_take_away_in_between_is_no_failure(folder, monkeypatch):
+    """Files that were listed and are gone when they are read, set aside or deleted."""
+    store = Store.open(folder)
+    names = store.parts.names()
+    store.parts.path(names[0]).unlink()
+    monkeypatch.setattr(Parts, "names", lambda self: names)
+    assert store.dataset().attrs["missing"] == 2
+    assert store.parts.set_aside(names[0]) is None
+    half = f"{names[1]}.npz.1-0a.tmp"
+    monkeypatch.setattr(Parts, "_listed", lambda self: [half])
+    assert store.parts.sweep_leftovers() == 0
+    assert run(GRAM, folder).parts.has(names[0])
+
+
+RESUME = """
+import sys
+import jax
+import numpy as np
+from ci_theory.sweeps import Sweep, run
+from ci_theory.sweeps.program import Programs
+jax.config.update("jax_enable_x64", True)
+Programs.call = lambda self, shape, *_: {"size": np.ones((shape.chunk, 1))}
+for line in sys.stdin:
+    run(Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4), line.strip())
+    print("done", flush=True)
+"""
+
+
+def test_several_processes_resume_a_damaged_store(folder, tmp_path):
+    """They race on a dozen copies, in each of which every process finds the same damage."""
+    names = sorted(part_bytes(folder))
+    for name in names[:5]:
+        (folder / "parts" / name).write_bytes(b"torn")
+    next(folder.glob("session-*.json")).write_text("{")
+    with contextlib.ExitStack() as stack:
+        several = [stack.enter_context(sweep_driver.python("-c", RESUME)) for _ in range(3)]
+        for index in range(12):
+            copy = shutil.copytree(folder, tmp_path / f"copy-{index}")
+            for process in several:
+                process.stdin.write(f"{copy}\n")
+                process.stdin.flush()
+            for process in several:
+                assert process.stdout.readline() == "done\n", process.communicate()[1]
+            store = Store.open(copy)
+            assert store.counts().chunks == 6
+            assert len(list((copy / "parts").glob("*.damaged"))) == 5
+            assert len(store.sessions()) == 1
+        for process in several:
+            process.stdin.close()
+            process.stdin = None

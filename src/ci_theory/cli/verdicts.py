@@ -1,5 +1,6 @@
 """`ci-theory check` and `ci-theory locate`: what a store says about predictions and breaks."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,14 @@ def open_store(place: str) -> Store:
 
 def stores_below(folder: Path) -> list[Path]:
     """Find the stores in a folder, at any depth."""
-    return sorted(file.parent for file in folder.rglob("plan-000.json"))
+    return sorted({file.parent for file in folder.rglob("plan-[0-9]*.json")})  # also damaged ones
 
 
 def complete_dataset(store: Store) -> Any:
-    """Read a store, and say on stderr what is missing in it."""
+    """Read a store, and say on stderr what is missing or damaged in it."""
     data = store.dataset()
+    for line in json.loads(data.attrs["damaged"]):
+        print(f"ci-theory: {line}: left out", file=sys.stderr)
     for count, what in [
         (data.attrs["missing"], "not simulated yet"),
         (data.attrs["not_finite"], "not finite: their cells are not judged"),

@@ -6,7 +6,8 @@ every claim succeeds: two processes may then compute a chunk twice, to the same 
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ except ImportError:  # not a Unix
 
 from ci_theory._errors import BadInput
 
+_LOOK = 0.1  # seconds between two looks at a claim that another process has
 _PER_PLAN = 2**32
 PLAN = (0, _PER_PLAN - 1)  # the claim under which plans and sessions are noted
 
@@ -38,25 +40,33 @@ class Claims:
         os.close(self._handle)
 
     @contextmanager
-    def claim(self, plan: int, chunk: int, *, wait: bool = False) -> Iterator[bool]:
-        """Claim a chunk for the time of a ``with``; False if another process has it."""
-        place = plan * _PER_PLAN + chunk
-        if not self.real:
-            yield True
-            return
+    def claim(
+        self, plan: int, chunk: int, *, wait: Callable[[float], None] | None = None
+    ) -> Iterator[bool]:
+        """Claim a chunk for the time of a ``with``; False if another process has it.
+
+        With ``wait``, wait for that process to finish or die: ``wait(seconds)`` is called between
+        two looks with the time waited so far, and may raise to give up.
+        """
+        place, begun = plan * _PER_PLAN + chunk, time.monotonic()
+        while not (mine := self._take(place)) and wait is not None:
+            wait(time.monotonic() - begun)
+            time.sleep(_LOOK)
         try:
-            fcntl.lockf(self._handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
-        except (BlockingIOError, PermissionError):
-            yield False
-            return
-        except OSError:
-            self.real = False
-            yield True
-            return
-        try:
-            yield True
+            yield mine
         finally:
-            fcntl.lockf(self._handle, fcntl.LOCK_UN, 1, place)
+            if mine and self.real:
+                fcntl.lockf(self._handle, fcntl.LOCK_UN, 1, place)
+
+    def _take(self, place: int) -> bool:
+        if self.real:
+            try:
+                fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+            except (BlockingIOError, PermissionError):
+                return False
+            except OSError:
+                self.real = False
+        return True
 
     def free(self, plan: int, chunk: int) -> bool:
         """Say whether nobody works on a chunk; False where the file system cannot tell."""

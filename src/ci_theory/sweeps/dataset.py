@@ -8,6 +8,7 @@ import numpy as np
 import xarray
 
 from ci_theory._errors import MESSAGES, Status, unknown
+from ci_theory.sweeps.sessions import read_sessions
 
 if TYPE_CHECKING:
     from ci_theory.sweeps.store import Store
@@ -26,10 +27,12 @@ def assemble(store: "Store", measures: Sequence[str] | None = None) -> xarray.Da
 
     outer = [len(v) for v in plan.outer.values()]
     inner = {k: v for k, v in sweep.axes.items() if k not in plan.outer}
-    flat = (int(np.prod(outer)), sweep.replicates, int(np.prod([len(v) for v in inner.values()])))
+    flat = (int(np.prod(outer)), sweep.replicates, plan.points)
     arrays = {name: np.full(flat, np.nan) for name in wanted}
     status = np.full(flat, _MISSING, np.int8)
-    for _, chunk, found in store.read_all():
+    notes, torn = read_sessions(store.folder)
+    damaged = [f"{file}: is not what was written" for file in torn]
+    for _, chunk, found in store.read_all(damaged):
         cells, replicates = chunk.cells[: chunk.valid], chunk.replicates[: chunk.valid]
         for name in wanted:
             arrays[name][cells, replicates] = found[name]
@@ -66,7 +69,8 @@ def assemble(store: "Store", measures: Sequence[str] | None = None) -> xarray.Da
         "seed": sweep.seed,
         **{name: value for name, value in plan.identity.items() if name != "partitionable"},
         "plan": plan.hash,
-        "sessions": json.dumps(store.sessions()),
+        "sessions": json.dumps(notes),
+        "damaged": json.dumps(damaged),
         "missing": int((status == _MISSING).sum()),
         "not_finite": int((status == int(Status.NOT_FINITE)).sum()),
     }

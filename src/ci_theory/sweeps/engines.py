@@ -12,13 +12,11 @@ eigendecomposition of order 100 took 50 times longer on a busy machine with two 
 
 import functools
 import itertools
-import json
 import re
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -28,12 +26,19 @@ from threadpoolctl import threadpool_limits
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
 from ci_theory.sweeps.claims import PLAN, Claims
-from ci_theory.sweeps.parts import write_whole
+from ci_theory.sweeps.parts import Damaged
 from ci_theory.sweeps.plan import Chunk, Plan
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes, out_of_memory
+from ci_theory.sweeps.progress import note
 from ci_theory.sweeps.provenance import session_hash, session_of
-from ci_theory.sweeps.staged import Kept
+from ci_theory.sweeps.sessions import write_session
+from ci_theory.sweeps.staged import Kept, Stopped
 from ci_theory.sweeps.store import Store
+
+PATIENCE = 2.0
+"""Seconds after which a process says that it waits for another."""
+
+_LOOK = 0.1  # seconds between two looks at Ctrl-C
 
 
 class Job(NamedTuple):
@@ -73,7 +78,8 @@ class Engine(Protocol):
     def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Generator[Outcome, None, None]:
         """Yield the outcome of every job, in any order; closed early, leave nothing running.
 
-        ``worker`` computes in this process; elsewhere ``compute_job`` makes its own.
+        ``worker`` computes in this process; elsewhere ``compute_job`` makes its own. While
+        waiting for outcomes, call ``worker.check`` now and then: it raises on Ctrl-C.
         """
 
 
@@ -85,15 +91,17 @@ class LocalEngine:
         count = lanes(worker.programs.devices)
         waiting = iter(jobs)
         worker.stopping.clear()
-        with one_lapack_thread(worker.programs.devices), ThreadPoolExecutor(count) as pool:
+        pool = ThreadPoolExecutor(count)
+        with one_lapack_thread(worker.programs.devices):
             running: set[Future[Outcome]] = set()
             try:
                 while True:
+                    worker.check()
                     more = itertools.islice(waiting, count - len(running))
                     running |= {pool.submit(worker.compute, job) for job in more}
                     if not running:
                         return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    done, running = wait(running, _LOOK, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()
             finally:
@@ -113,41 +121,71 @@ def one_lapack_thread(devices: Sequence[Any]) -> AbstractContextManager[Any]:
 class Worker:
     """Computes and stores chunks of one store in this process."""
 
-    def __init__(self, store: Store, device: str | None = None):
-        """Compile nothing yet; note the surroundings in the store."""
-        self.store = store
+    def __init__(
+        self,
+        store: Store,
+        device: str | None = None,
+        *,
+        check: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = note,
+    ):
+        """Compile nothing yet; note the surroundings in the store.
+
+        ``check`` raises KeyboardInterrupt if the run should stop; ``tell`` shows a line.
+        """
+        self.store, self.check, self.tell = store, check, tell
+        self.stopping = threading.Event()
+        self._told = False
         self.claims = Claims(store.folder / "lock")
         devices = devices_of(device)
         self.session = session = session_of(devices)
         self._session = session_hash(session)
-        began = datetime.now(UTC).isoformat(timespec="seconds")  # of the first such session
-        text = json.dumps({**session, "began": began}, indent=1, sort_keys=True)
-        with self.claims.claim(*PLAN, wait=True):  # whoever adds a plan deletes what others left
-            write_whole(store.folder / f"session-{self._session}.json", text.encode(), keep=True)
+        with self.claims.claim(*PLAN, wait=self.wait):  # who adds a plan deletes what others left
+            for file in write_session(store.folder, session):
+                tell(f"a damaged note of a session was set aside: {file}")
         plan = store.plans[0]
         self.programs = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
         self._smaller: dict[Shape, int] = {}
-        self.stopping = threading.Event()
+
+    def wait(self, seconds: float) -> None:
+        """Say once that another process has what is wanted, or give up: see ``Claims.claim``."""
+        self.check()
+        if self.stopping.is_set():
+            raise Stopped
+        if seconds > PATIENCE and not self._told:
+            self._told = True
+            self.tell(f"waiting for another process that works on {self.store.folder}")
 
     def compute(self, job: Job) -> Outcome:
         """Compute and store a chunk unless it is stored already or another process has it.
 
         Raises:
             BadInput: one run does not fit in memory, or the part cannot be written.
-            Stopped: ``stopping`` was set during a run in stages.
+            Stopped: ``stopping`` was set during a run in stages, or while waiting.
         """
         plan = self.store.plans[job.plan]
         chunk = plan.chunk(job.chunk)
-        with self.claims.claim(job.plan, job.chunk, wait=job.wait) as mine:
-            if self.store.has(job.plan, job.chunk):
-                return Outcome(job, "found", chunk.valid)
+        with self.claims.claim(job.plan, job.chunk, wait=self.wait if job.wait else None) as mine:
             if not mine:
                 return Outcome(job, "held", chunk.valid)
+            if self._stored(job):
+                return Outcome(job, "found", chunk.valid)
             measures, batch = self._run(job, plan, chunk)
             about = {"session": self._session, "batch": batch}
             not_finite = self.store.write(job.plan, job.chunk, measures, about)
             self._kept(job, plan, batch).drop()
         return Outcome(job, "done", chunk.valid, not_finite, batch)
+
+    def _stored(self, job: Job) -> bool:
+        """Say whether a chunk is stored and whole; set a damaged part aside. Claim it before."""
+        try:
+            self.store.read(job.plan, job.chunk)
+            return True
+        except FileNotFoundError:
+            return False
+        except Damaged:
+            self.store.parts.set_aside(self.store.name(job.plan, job.chunk))
+            return False
 
     def _kept(self, job: Job, plan: Plan, batch: int) -> Kept:
         about = {"plan": plan.hash, "session": self._session, "batch": batch}

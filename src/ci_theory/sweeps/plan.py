@@ -15,7 +15,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ from ci_theory.sweeps.groups import Chunk, Group, split
 from ci_theory.sweeps.program import Programs, devices_of, dtype_of, lanes, memory_budget
 from ci_theory.sweeps.provenance import identity_of
 
-FORMAT = 1
+FORMAT = 2
+TYPES = {"bool": bool, "int": int, "float": float, "str": str}  # of parameters
 
 # Operations a second, for the layout only; a chunk and a compilation take about two seconds.
 _RATE = {"cpu": 5e9}
@@ -84,17 +85,28 @@ class Plan:
         made = {}
         for name, info in self.about["axes"].items():
             if info["kind"] == Kind.INNER.value:
-                dtype = dtype_of({"bool": bool, "int": int, "float": float}[info["type"]])
+                dtype = dtype_of(TYPES[info["type"]])
                 if name in axes:
                     made[name] = np.array(axes[name], dtype)[rows[list(axes).index(name)]]
                 else:
                     made[name] = np.full(count, self.sweep.fixed[name], dtype)
         return made
 
+    @property
+    def points(self) -> int:
+        """Inner points a run: m."""
+        return math.prod(len(v) for k, v in self.sweep.axes.items() if k not in self.outer)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What of ``about`` decides results: kinds and types, not units and wording."""
+        axes = {name: [a["kind"], a["type"]] for name, a in self.about["axes"].items()}
+        return {"axes": axes, "measures": sorted(self.about["measures"])}
+
     @functools.cached_property
     def hash(self) -> str:
         """Hash of everything that decides the bits of the results."""
-        return _digest({**self.to_json(), "about": None})
+        return digest({**self.to_json(), "about": self.fields})
 
     @functools.cached_property
     def _ends(self) -> np.ndarray:
@@ -141,7 +153,7 @@ class Plan:
         numbers = {}
         for name, info in self.about["axes"].items():
             if self._is(name, Kind.TRACED) or self._is(name, Kind.SIZED):
-                dtype = dtype_of({"bool": bool, "int": int, "float": float}[info["type"]])
+                dtype = dtype_of(TYPES[info["type"]])
                 values = columns.get(name, [self.sweep.fixed.get(name)] * len(chunk.cells))
                 numbers[name] = np.array(values, dtype)
         replicate = chunk.replicates.astype(np.uint32)
@@ -233,7 +245,8 @@ def declared(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def _digest(data: Any) -> str:
+def digest(data: Any) -> str:
+    """Hash JSON data, whatever the order of its keys."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -246,6 +259,7 @@ def make_plan(
     most_runs: int | None = None,
     start: int = 0,
     previous: str = "",
+    check: Callable[[], None] = lambda: None,
 ) -> Plan:
     """Plan replicates ``start`` to ``sweep.replicates`` of a sweep.
 
@@ -258,6 +272,7 @@ def make_plan(
         memory: bytes a chunk may take on each device; the default asks the machine.
         most_runs: most runs a chunk; the default follows the work and the memory.
         start: first replicate; ``previous``: hash of the plan that this one extends.
+        check: called between groups; it may raise to give up.
 
     Raises:
         BadInput: a mistake in the sweep, no such device, or a run that does not fit in memory.
@@ -277,10 +292,10 @@ def make_plan(
     memory = memory_budget(programs.devices) if memory is None else memory
     replicates = sweep.replicates - start
     spread = _best_spread(sweep, bare.about["axes"], programs, replicates)
-    groups = [
-        _lay_out(group, programs, replicates, memory, most_runs or _MOST_RUNS)
-        for group in split(sweep, bare.about["axes"], spread)
-    ]
+    groups = []
+    for group in split(sweep, bare.about["axes"], spread):
+        check()
+        groups.append(_lay_out(group, programs, replicates, memory, most_runs or _MOST_RUNS))
     return dataclasses.replace(bare, spread=spread, groups=tuple(groups))
 
 

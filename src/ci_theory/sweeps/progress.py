@@ -1,4 +1,4 @@
-"""A progress bar with rate and time left, on stderr, silent where nobody watches."""
+"""A progress bar with rate and time left, on stderr, where somebody watches; notes anywhere."""
 
 import sys
 from types import TracebackType
@@ -63,6 +63,13 @@ class Progress:
         self._bar.advance(self._task, runs)
 
     def note(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line on stderr, above the bar if there is one."""
         if self.visible:
             self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            note(text)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr, whoever watches."""
+    print(f"ci-theory: {text}", file=sys.stderr)

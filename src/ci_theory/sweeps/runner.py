@@ -11,14 +11,23 @@ from typing import NamedTuple
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
 from ci_theory.sweeps.claims import PLAN, Claims
-from ci_theory.sweeps.engines import Engine, Job, LocalEngine, Worker, one_lapack_thread
+from ci_theory.sweeps.engines import (
+    PATIENCE,
+    Engine,
+    Job,
+    LocalEngine,
+    Worker,
+    one_lapack_thread,
+)
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.parts import Damaged, Parts
+from ci_theory.sweeps.interrupt import CtrlC
+from ci_theory.sweeps.parts import Damaged, Parts, target_of
 from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
+from ci_theory.sweeps.plans import add_plan, plan_name
 from ci_theory.sweeps.program import Programs, devices_of, lanes
-from ci_theory.sweeps.progress import Progress
+from ci_theory.sweeps.progress import Progress, note
 from ci_theory.sweeps.provenance import identity_of
-from ci_theory.sweeps.store import Store, add_plan, difference
+from ci_theory.sweeps.store import Store, difference
 
 
 class Interrupted(KeyboardInterrupt):
@@ -39,7 +48,9 @@ def run(
     """Run what is missing of a sweep, and return its store.
 
     Run again after any interruption, it continues; with more replicates it adds them. Several
-    processes may run one sweep into one folder: they share the chunks.
+    processes may run one sweep into one folder: they share the chunks. Damaged parts are set aside
+    and computed again; a store in which nothing is missing is not written to. Ctrl-C lets the
+    chunks at hand finish, or their state be kept; a second one does not.
 
     Args:
         sweep: the sweep.
@@ -53,14 +64,17 @@ def run(
 
     Raises:
         BadInput: a mistake in the sweep, a folder that is not its store, no such device, too
-            large for memory, a full disk. Nothing has been written unless the run had begun.
+            large for memory, a damaged plan, a full disk. Nothing has been written unless the
+            run had begun.
         Interrupted: Ctrl-C.
     """
     folder = Path(folder)
     store = None
     try:
-        store = _prepare(sweep, folder, device, memory, most_runs)
-        _compute(store, sweep, device, progress, shard or (0, 1), engine or LocalEngine())
+        with CtrlC() as ctrl_c:
+            store = _prepare(sweep, folder, device, memory, most_runs, ctrl_c)
+            engine = engine or LocalEngine()
+            _compute(store, sweep, device, progress, shard or (0, 1), engine, ctrl_c)
     except KeyboardInterrupt:
         if store is None:
             raise Interrupted("stopped before anything was run") from None
@@ -79,44 +93,57 @@ def _compute(
     progress: bool | None,
     shard: tuple[int, int],
     engine: Engine,
+    ctrl_c: CtrlC,
 ) -> None:
-    """Compute what is missing of a shard."""
-    worker = Worker(store, device)
-
-    def free(part: str) -> bool:
-        plan, chunk, _ = part.split("-", 2)
-        return worker.claims.free(int(plan), int(chunk))
-
-    try:
-        for parts in (store.parts, Parts(store.folder / "unfinished")):
-            parts.sweep_leftovers(free)
-        wanted = [p for p in store.plans if p.start < sweep.replicates]
-        places = list(chunks_of_shard(wanted, shard))
-        pending, damaged = _pending(store, worker, places)
-        total = sum(_valid(store, *place) for place in places)
-        done = total - sum(_valid(store, *place) for place in pending)
-        jobs = [Job(str(store.folder), *place, device) for place in pending]
-        with Progress(sweep.name or sweep.phenomenon, total, done=done, show=progress) as bar:
+    """Compute what is missing of a shard; write nothing if that is nothing."""
+    wanted = [p for p in store.plans if p.start < sweep.replicates]
+    places = list(chunks_of_shard(wanted, shard))
+    pending, damaged = _pending(store, places, ctrl_c)
+    if not pending:
+        return
+    total = sum(_valid(store, *place) for place in places)
+    done = total - sum(_valid(store, *place) for place in pending)
+    jobs = [Job(str(store.folder), *place, device) for place in pending]
+    with Progress(sweep.name or sweep.phenomenon, total, done=done, show=progress) as bar:
+        worker = Worker(store, device, check=ctrl_c.check, tell=bar.note)
+        try:
+            _sweep_leftovers(store, worker)
             if _continued_elsewhere(store, worker):
                 bar.note(
                     "continued under other libraries or devices: see `sessions`; bits may differ"
                 )
             if damaged:
-                bar.note(f"{damaged} damaged chunks were set aside and are computed again")
+                bar.note(f"damaged chunks, set aside and computed again: {damaged}")
             not_finite = _drain(engine, jobs, worker, bar)
             if not_finite:
                 bar.note(f"{not_finite} cells are not finite: they are marked, not averaged")
-    finally:
-        worker.claims.close()
+        finally:
+            worker.claims.close()
+
+
+def _sweep_leftovers(store: Store, worker: Worker) -> None:
+    def free(part: str) -> bool:
+        place = store.place(part)
+        return place is not None and worker.claims.free(*place)
+
+    for parts in (store.parts, Parts(store.folder / "unfinished")):
+        parts.sweep_leftovers(free)
 
 
 def _prepare(
-    sweep: Sweep, folder: Path, device: str | None, memory: float | None, most_runs: int | None
+    sweep: Sweep,
+    folder: Path,
+    device: str | None,
+    memory: float | None,
+    most_runs: int | None,
+    ctrl_c: CtrlC,
 ) -> Store:
     """Open or make the store, with a plan for every replicate wanted."""
     sweep = sweep.validated()
     devices_of(device)
+    before = -1
     while True:
+        ctrl_c.check()
         store = Store.find(folder)
         index, start, previous = 0, 0, ""
         if store is not None:
@@ -124,6 +151,9 @@ def _prepare(
             index, start, previous = len(store.plans), store.sweep.replicates, store.plans[-1].hash
         if store is not None and start >= sweep.replicates:
             return store
+        if index == before:
+            raise BadInput(f"{folder / plan_name(index)} was written and is not there")
+        before = index
         plan = make_plan(
             sweep,
             device=device,
@@ -131,17 +161,34 @@ def _prepare(
             most_runs=most_runs,
             start=start,
             previous=previous,
+            check=ctrl_c.check,
         )
         try:
             (folder / "parts").mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             reason = problem.strerror or problem
             raise BadInput(f"{folder}: cannot be made: {reason}") from None
-        claims = Claims(folder / "lock")
-        with claims.claim(*PLAN, wait=True):
-            for leftover in folder.glob("*.json.*.tmp") if claims.real else ():
-                leftover.unlink(missing_ok=True)
-            add_plan(folder, index, plan)  # if another process was faster, its plan counts
+        _write_plan(folder, index, plan, ctrl_c)
+
+
+def _write_plan(folder: Path, index: int, plan: Plan, ctrl_c: CtrlC) -> None:
+    """Add a plan to a store, unless another process was faster: then that one's counts."""
+    claims = Claims(folder / "lock")
+    told: list[float] = []
+
+    def wait(seconds: float) -> None:
+        ctrl_c.check()
+        if seconds > PATIENCE and not told:
+            told.append(seconds)
+            note(f"waiting for another process that works on {folder}")
+
+    try:
+        with claims.claim(*PLAN, wait=wait):
+            for file in folder.iterdir() if claims.real else ():
+                if (target_of(file.name) or "").endswith(".json"):
+                    file.unlink(missing_ok=True)  # half-written by a process that died
+            add_plan(folder, index, plan)
+    finally:
         claims.close()
 
 
@@ -153,23 +200,22 @@ def _check_same(store: Store, sweep: Sweep) -> None:
 
 
 def _pending(
-    store: Store, worker: Worker, places: Sequence[tuple[int, int]]
+    store: Store, places: Sequence[tuple[int, int]], ctrl_c: CtrlC
 ) -> tuple[list[tuple[int, int]], int]:
-    """Return the chunks to compute; damaged parts are set aside on the way."""
+    """Return the chunks that are not stored whole, and how many of them are damaged."""
     there = set(store.parts.names())
     pending, damaged = [], 0
     for place in places:
-        if store.name(*place) not in there:
-            pending.append(place)
-            continue
-        try:
-            store.read(*place)
-        except Damaged:
-            with worker.claims.claim(*place) as mine:
-                if mine:
-                    store.parts.set_aside(store.name(*place))
-                    damaged += 1
-            pending.append(place)
+        ctrl_c.check()
+        if store.name(*place) in there:
+            try:
+                store.read(*place)
+                continue
+            except Damaged:  # whoever has the claim sets it aside: see Worker.compute
+                damaged += 1
+            except FileNotFoundError:  # another process has just done so
+                pass
+        pending.append(place)
     return pending, damaged
 
 

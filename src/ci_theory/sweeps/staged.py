@@ -5,6 +5,7 @@ not show in its bits.
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +23,8 @@ KEPT = 60.0
 
 FROM_TO = (np.int32(0), np.int32(0))
 """Steps between which a stage advances, as its program takes them."""
+
+_HEADER = 1024  # bytes of a leaf in a file besides its numbers
 
 
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
@@ -43,8 +46,8 @@ class Checkpoint(Protocol):
     def stopping(self) -> bool:
         """Whether the run should stop after this stage."""
 
-    def read(self) -> tuple[int, list[np.ndarray]] | None:
-        """Return the step reached and the leaves of the state, or None."""
+    def read(self, room: int | None = None) -> tuple[int, list[np.ndarray]] | None:
+        """Return the step reached and the leaves of the state, of so many bytes; or None."""
 
     def write(self, step: int, leaves: list[np.ndarray]) -> None:
         """Keep the state in place of an earlier one."""
@@ -53,35 +56,32 @@ class Checkpoint(Protocol):
 class Kept:
     """The state of one chunk in a file of its own beside the results, while it is unfinished.
 
-    A state counts only under the surroundings (``about``) that it was kept under.
+    A state counts only for what it was kept for and under (``name`` and ``about``).
     """
 
     def __init__(self, folder: Path, name: str, about: dict[str, Any], stopping: Any):
-        """``stopping`` is a ``threading.Event``."""
+        """``name`` is that of the chunk's part; ``stopping`` is a ``threading.Event``."""
         self._parts = Parts(folder)
-        self._name, self._about, self._stopping = name, about, stopping
+        self._name, self._about, self._stopping = name, {**about, "name": name}, stopping
 
     @property
     def stopping(self) -> bool:
         """Whether the run should stop after this stage."""
         return bool(self._stopping.is_set())
 
-    def read(self) -> tuple[int, list[np.ndarray]] | None:
+    def read(self, room: int | None = None) -> tuple[int, list[np.ndarray]] | None:
         """Return the step reached and the leaves of the state; None if there is no good one."""
-        if not self._parts.has(self._name):
-            return None
         try:
-            arrays, about = self._parts.read(self._name)
-        except Damaged:
+            arrays, about = self._parts.read(self._name, room)
+        except (Damaged, FileNotFoundError):
             return None
-        step = about.pop("step")
-        return (
-            (step, [arrays[f"{i}"] for i in range(len(arrays))]) if about == self._about else None
-        )
+        step, names = about.pop("step", None), [f"{i}" for i in range(len(arrays))]
+        if about != self._about or type(step) is not int or sorted(arrays) != sorted(names):
+            return None
+        return step, [arrays[name] for name in names]
 
     def write(self, step: int, leaves: list[np.ndarray]) -> None:
         """Keep the state in place of an earlier one."""
-        self._parts.folder.mkdir(exist_ok=True)
         arrays = {f"{i}": leaf for i, leaf in enumerate(leaves)}
         self._parts.write(self._name, arrays, {**self._about, "step": step})
 
@@ -109,10 +109,10 @@ def run_stages(
         Stopped: between two stages, if ``keep`` asks for it.
     """
     step, state = 0, programs.begin(shared, runs)
-    found = keep.read() if keep else None
-    if found:
-        step, leaves = found
-        state = jax.tree.unflatten(jax.tree.structure(state), leaves)
+    leaves, structure = jax.tree.flatten(state)
+    found = keep.read(sum(leaf.nbytes + _HEADER for leaf in leaves)) if keep else None
+    if found and 0 < found[0] < last and _shapes(found[1]) == _shapes(leaves):
+        step, state = found[0], jax.tree.unflatten(structure, found[1])
     stride, kept = (last if keep is None else max(1, last // 64)), time.monotonic()
     while True:
         begun, since = time.monotonic(), step
@@ -149,3 +149,7 @@ def _advanced(
 ) -> Any:
     between = np.int32(since), np.int32(until)
     return jax.block_until_ready(programs.advance((*shared, *between), (runs, state)))
+
+
+def _shapes(leaves: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return [(leaf.dtype, leaf.shape) for leaf in leaves]

@@ -8,10 +8,14 @@
     unfinished/              states of long runs, kept once a minute until their chunk is stored
     lock                     who works on what (advisory)
 
-A part that exists is complete. Stores of one plan merge by copying files.
+A part that exists is complete. Stores of one plan merge by copying files. What was damaged since
+is noticed: a plan then keeps the store from being opened, a part counts as missing, a session is
+left out.
 """
 
-import json
+import math
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,14 +24,18 @@ import numpy as np
 
 from ci_theory._errors import BadInput, Status
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.parts import Damaged, Parts, write_whole
-from ci_theory.sweeps.plan import FORMAT, Chunk, Plan, declared
+from ci_theory.sweeps.parts import Damaged, Parts, target_of
+from ci_theory.sweeps.plan import Chunk, Plan, declared
+from ci_theory.sweeps.plans import plan_name, read_plans
+from ci_theory.sweeps.sessions import read_sessions
 
 if TYPE_CHECKING:
     import xarray
 
 MISSING = -1  # status of a cell that has not been simulated yet; else a ``Status``
 STATUS = "status"
+_HEADER = 1024  # bytes of an array in a part besides its numbers
+_PART = re.compile(r"(\d{3,})-(\d{6,})-([0-9a-f]{16})")  # plan, chunk, hash of the plan
 
 
 class Counts(NamedTuple):
@@ -54,7 +62,8 @@ class Store:
         """Open a store, complete or not.
 
         Raises:
-            BadInput: there is none, it cannot be read, or another version's layout is in it.
+            BadInput: there is none, it cannot be read, another version's layout is in it, or its
+                plans are damaged, missing or not of one sweep.
         """
         folder = Path(folder)
         found = cls.find(folder)
@@ -68,25 +77,45 @@ class Store:
         """Open the store in a folder; None if the folder does not exist or holds nothing yet.
 
         Raises:
-            BadInput: something else is there.
+            BadInput: something else is there, or a store that cannot be trusted.
         """
         try:
             if not folder.exists():
                 return None
             if not folder.is_dir():
                 raise BadInput(f"{folder} is a file: expected the folder of a store")
-            files = sorted(folder.iterdir())
-            plans = [f for f in files if f.name.startswith("plan-") and f.suffix == ".json"]
-            foreign = [f.name for f in files if not _ours(f.name)]
-            if not plans and foreign:
-                raise BadInput(
-                    f"{folder} is not a store (it holds {foreign[0]}): expected a folder that a "
-                    "sweep wrote, or an empty one to write to"
-                )
-            return cls(folder, [_read_plan(f) for f in plans]) if plans else None
+            parts = Parts(folder / "parts").names()  # before the plans: a plan precedes its parts
+            files = sorted(os.listdir(folder))
         except OSError as problem:
             reason = problem.strerror or problem
             raise BadInput(f"{folder}: cannot be read: {reason}") from None
+        plans = read_plans(folder, files)
+        foreign = [name for name in files if not _ours(name)]
+        if not plans and foreign:
+            raise BadInput(
+                f"{folder} is not a store (it holds {foreign[0]}): expected a folder that a "
+                "sweep wrote, or an empty one to write to"
+            )
+        store = cls(folder, plans)
+        for name in parts:
+            store._check_belongs(name)
+        return store if plans else None
+
+    def _check_belongs(self, name: str) -> None:
+        """Refuse a part whose plan is not here: its results would be left out silently."""
+        match = _PART.fullmatch(name)
+        if match is None or self.place(name) is not None:
+            return
+        plan = int(match[1])
+        if plan >= len(self.plans):
+            raise BadInput(
+                f"{self.folder / plan_name(plan)} is missing, of which there is the part "
+                f"{self.parts.path(name)}: put the plan back, or move its parts away"
+            )
+        raise BadInput(
+            f"{self.parts.path(name)} is not a part of {plan_name(plan)} here, but of another "
+            "store's: move it away"
+        )
 
     @property
     def sweep(self) -> Sweep:
@@ -96,6 +125,15 @@ class Store:
     def name(self, plan: int, chunk: int) -> str:
         """Return the name of the part that holds a chunk."""
         return f"{plan:03d}-{chunk:06d}-{self.plans[plan].hash}"
+
+    def place(self, name: str) -> tuple[int, int] | None:
+        """Return plan and chunk of a part of this store by its name; None of any other name."""
+        match = _PART.fullmatch(name)
+        if match is None or not int(match[1]) < len(self.plans):
+            return None
+        place = int(match[1]), int(match[2])
+        mine = place[1] < self.plans[place[0]].chunks and name == self.name(*place)
+        return place if mine else None
 
     def has(self, plan: int, chunk: int) -> bool:
         """Say whether a chunk is stored."""
@@ -134,22 +172,45 @@ class Store:
 
         Raises:
             Damaged: the part is there and cannot be trusted.
+            FileNotFoundError: it is not there.
+            BadInput: it cannot be read at all.
         """
-        arrays, about = self.parts.read(self.name(plan, chunk))
-        if about.get("plan") != self.plans[plan].hash or about.get("chunk") != chunk:
-            raise Damaged(f"{self.name(plan, chunk)}: is not the part of this plan")
+        made, name = self.plans[plan], self.name(plan, chunk)
+        wanted = {**dict.fromkeys(made.about["measures"], np.dtype(float)), STATUS: np.dtype("i1")}
+        shape = (made.chunk(chunk).valid, made.points)
+        room = math.prod(shape) * sum(dtype.itemsize for dtype in wanted.values())
+        arrays, about = self.parts.read(name, room + _HEADER * len(wanted))
+        if about.get("plan") != made.hash or about.get("chunk") != chunk:
+            raise Damaged(f"{self.parts.path(name)}: is not the part of this plan")
+        found = {k: (v.dtype, v.shape) for k, v in arrays.items()}
+        if found != {k: (dtype, shape) for k, dtype in wanted.items()}:
+            raise Damaged(f"{self.parts.path(name)}: holds other arrays than its plan says")
         return arrays
 
-    def read_all(self) -> Iterator[tuple[Plan, Chunk, dict[str, np.ndarray]]]:
-        """Yield what is stored and whole, chunk by chunk; damaged parts are passed over."""
-        there = set(self.parts.names())
-        for index, number in self.chunks():
-            if self.name(index, number) in there:
-                try:
-                    arrays = self.read(index, number)
-                except Damaged:
-                    continue
-                yield self.plans[index], self.plans[index].chunk(number), arrays
+    def read_all(
+        self, damaged: list[str] | None = None
+    ) -> Iterator[tuple[Plan, Chunk, dict[str, np.ndarray]]]:
+        """Yield what is stored and whole, chunk by chunk.
+
+        Damaged parts are passed over; what is wrong with each is added to ``damaged``.
+
+        Raises:
+            BadInput: a part, or all of them, cannot be read at all.
+        """
+        for name in self.parts.names():
+            place = self.place(name)
+            if place is None:
+                continue
+            try:
+                arrays = self.read(*place)
+            except FileNotFoundError:  # another process has just set it aside
+                continue
+            except Damaged as problem:
+                if damaged is not None:
+                    damaged.append(str(problem))
+                continue
+            index, number = place
+            yield self.plans[index], self.plans[index].chunk(number), arrays
 
     def counts(self) -> Counts:
         """Read the whole store and say how far it is."""
@@ -162,8 +223,8 @@ class Store:
         return Counts(chunks, all_chunks, runs, all_runs, not_finite)
 
     def sessions(self) -> list[dict[str, Any]]:
-        """Return the surroundings under which parts were made."""
-        return [json.loads(f.read_text()) for f in sorted(self.folder.glob("session-*.json"))]
+        """Return the surroundings under which parts were made, as far as their notes are whole."""
+        return read_sessions(self.folder)[0]
 
     def dataset(self, measures: Sequence[str] | None = None) -> "xarray.Dataset":
         """Return the results as a labelled Dataset, whether the sweep is complete or not.
@@ -174,8 +235,12 @@ class Store:
         Returns:
             Dimensions: the axes in declared order, then ``replicate``. One float64 variable a
             measure and an int8 variable ``status`` (a ``Status``, or -1 where nothing is stored
-            yet; the measures are NaN there). Attributes say what was run, from what, and how
-            many cells are missing or not finite.
+            yet; the measures are NaN there). Attributes say what was run, from what, how many
+            cells are missing or not finite, and what is damaged: a JSON list with a line for
+            each file that was left out.
+
+        Raises:
+            BadInput: the store cannot be read.
         """
         from ci_theory.sweeps.dataset import assemble  # xarray imports slower than JAX
 
@@ -183,38 +248,8 @@ class Store:
 
 
 def _ours(name: str) -> bool:
-    fixed = ("parts", "unfinished", "lock")
-    return name in fixed or (
-        name.startswith(("plan-", "session-")) and name.endswith((".json", ".tmp"))
-    )
-
-
-def _read_plan(file: Path) -> Plan:
-    """Read a stored plan.
-
-    Raises:
-        BadInput: it is not one, or of a format that this version does not know.
-    """
-    try:
-        data = json.loads(file.read_bytes())
-        form = data["format"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise BadInput(f"{file} is not a plan of a sweep: choose another folder") from None
-    if form != FORMAT:
-        raise BadInput(f"{file}: store of format {form}, this version reads format {FORMAT}")
-    try:
-        return Plan.from_json(data)
-    except BadInput as problem:
-        made = data.get("identity", {}).get("version", "unknown")
-        raise BadInput(f"{file}: store of version {made} cannot be read: {problem}") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        raise BadInput(f"{file} is damaged: its plan cannot be read") from None
-
-
-def add_plan(folder: Path, index: int, plan: Plan) -> bool:
-    """Write a plan; False if another process has added one in the meantime."""
-    text = json.dumps(plan.to_json(), indent=1)
-    return write_whole(folder / f"plan-{index:03d}.json", text.encode(), keep=True)
+    name = target_of(name) or name
+    return name in ("parts", "unfinished", "lock") or name.startswith(("plan-", "session-"))
 
 
 def difference(stored: Plan, sweep: Sweep, identity: Mapping[str, Any]) -> str | None:
