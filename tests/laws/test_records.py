@@ -76,7 +76,8 @@ def test_bad_values_are_told_in_one_line(name, value, says):
     ],
 )
 def test_low_and_high_are_values_and_above_is_none(bounds, good, bad):
-    axis = dataclasses.replace(axes_of(Whole)["up.noise"], **{"low": None, **bounds})
+    declared = {"low": None, "default": good[0], **bounds}
+    axis = dataclasses.replace(axes_of(Whole)["up.noise"], **declared)
     assert [axis.problem(value) for value in good] == [None] * len(good)
     assert all("must be" in axis.problem(value) for value in bad)
 
