@@ -169,7 +169,7 @@ def shared(params: Params, spectrum: Spectrum) -> World:
     number, pair = jax.ShapeDtypeStruct((), float), jax.ShapeDtypeStruct((2,), float)
     rows = jax.pure_callback(
         partial(_by_image, params.features, params.label),
-        RowRisk(number, number, *[pair] * 5, jax.ShapeDtypeStruct((), int)),
+        RowRisk(number, number, pair, pair, pair, pair, pair, jax.ShapeDtypeStruct((), int)),
         *_split(params),
         jnp.asarray(params.repeats, float),
         jnp.asarray(params.ridge, float),

@@ -10,7 +10,8 @@ Everything is a numpy function of a kernel of N rows and costs some N^3 operatio
 two seconds for 1797 rows.
 """
 
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
@@ -52,14 +53,14 @@ class RowRisk(NamedTuple):
             weights or a ridge < 0).
     """
 
-    signal: float
-    noise: float
-    residual_signal: Float[np.ndarray, " g"]
-    residual_noise: Float[np.ndarray, " g"]
-    leverage: Float[np.ndarray, " g"]
-    unsettled_signal: Float[np.ndarray, " g"]
-    unsettled_noise: Float[np.ndarray, " g"]
-    status: int
+    signal: Float[Any, ""]
+    noise: Float[Any, ""]
+    residual_signal: Float[Any, " g"]
+    residual_noise: Float[Any, " g"]
+    leverage: Float[Any, " g"]
+    unsettled_signal: Float[Any, " g"]
+    unsettled_noise: Float[Any, " g"]
+    status: Any
 
 
 class _Law(NamedTuple):
@@ -194,14 +195,14 @@ def row_risk(
         lost = (nothing,) * 5
         return RowRisk(np.nan, np.nan, *lost, int(Status.OUT_OF_SCOPE))
     shares = counts / size
-    try:
-        with np.errstate(all="ignore"):  # without a root, as at no ridge beyond the rank
-            q, smoother, law, settled = _settle(kernel, shares, weights, float(ridge), start)
-    except np.linalg.LinAlgError:
-        settled = False
-    if not settled:
+    found = None
+    with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
+        # there is no root without a ridge and with more rows than the rank, say
+        found = _settle(kernel, shares, weights, float(ridge), start)
+    if found is None or not found[-1]:
         lost = (nothing,) * 5
         return RowRisk(np.nan, np.nan, *lost, int(Status.NOT_CONVERGED))
+    q, smoother, law, _ = found
 
     rest = (target - smoother @ (law.strength * target)) / law.mean_miss
     square = smoother**2
