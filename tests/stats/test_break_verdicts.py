@@ -9,7 +9,7 @@ import pytest
 from ci_theory import Status
 from ci_theory.check import Verdict
 from ci_theory.check.breaks import Breaks
-from ci_theory.check.located import Slice, locate_slice
+from ci_theory.check.located import Slice, _step, locate_slice
 from ci_theory.check.room import room, surely_found, turning_once
 from ci_theory.locate import Crossing, Floor, Peak, Survival, Valley
 from ci_theory.phenomena import Break, Estimate
@@ -221,22 +221,28 @@ def test_half_a_step_separates_a_closed_form_that_is_covered():
         assert dataclasses.replace(found, closed_form=place).covers_closed_form is holds
 
 
+def test_the_step_around_a_place():
+    x = np.array([1.0, 2.0, 4.0, 5.0])
+    assert [_step(x, place) for place in (1.5, 3.0, 4.0, 1.0)] == [1.0, 2.0, 1.0, 1.0]
+    assert np.isnan(_step(x, 0.5))
+    assert np.isnan(_step(x, np.nan))
+
+
 # --- the room that the slack leaves ---------------------------------------------------------------
 
 
 def test_curves_that_turn_once_stay_within_the_slack_and_have_no_peak():
-    hill = np.array([3.0, 1.0, 2.0, 1.9, 4.0])  # falls, rises, dips by 0.1, rises
+    """It falls, and rises with two dips of 0.1: within 0.05 it can do without them."""
+    curve, x = np.array([5.0, 1.0, 2.0, 1.9, 3.0, 2.9, 4.0]), np.arange(7.0)
     for slack, without in ((0.04, False), (0.06, True)):
-        every = np.full(5, slack)
-        tries = [turning_once(hill, every, cut, rising=False) for cut in range(6)]
-        assert all(np.all(np.abs(t - hill) <= slack + 1e-12) for t in tries)
-        no_peak = [Peak(log_axis=False).locate(np.arange(5.0), t).status == 4 for t in tries]
-        assert any(no_peak) is without
-        # neither a falling nor a rising curve comes near: the one without a peak turns
-        assert not no_peak[0]
-        assert not no_peak[5]
-        assert room(Peak(log_axis=False), np.arange(5.0), hill, every).may_vanish is without
-        assert room(Valley(log_axis=False), np.arange(5.0), -hill, every).may_vanish is without
+        every = np.full(7, slack)
+        tries = [turning_once(curve, every, cut, rising=False) for cut in range(8)]
+        assert all(np.all(np.abs(t - curve) <= slack + 1e-12) for t in tries)
+        statuses = [Peak(log_axis=False).locate(x, t).status for t in tries]
+        assert (Status.NO_BREAK in statuses) is without
+        assert statuses[0] == statuses[7] == Status.OK  # all rising or all falling does not do
+        assert room(Peak(log_axis=False), x, curve, every).may_vanish is without
+        assert room(Valley(log_axis=False), x, -curve, every).may_vanish is without
 
 
 def test_room_of_an_exact_curve_is_a_point():

@@ -112,6 +112,18 @@ def test_points_without_a_finite_prediction_are_left_out_of_both_curves(tops):
     assert one.covers is True
 
 
+def test_a_value_of_a_solver_that_failed_is_no_prediction(tops):
+    def failing(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        far = params.place > 4
+        status = jnp.where(far, int(Status.NOT_CONVERGED), int(Status.OK))
+        return exact(jnp.where(far, 9.0, value))._replace(status=status)
+
+    one = locate_breaks(tops, with_bump(failing)).found[1]
+    assert one.predicted.value == pytest.approx(2.3, abs=0.02)
+    assert one.axis[1] <= 4.0
+
+
 def test_delicate_where_the_mean_has_no_normal_error_bar(tops):
     def masked(params, world):
         value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
