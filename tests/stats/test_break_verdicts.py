@@ -104,6 +104,27 @@ def test_a_missing_break_is_nothing_told_unless_it_would_surely_show_or_may_vani
     assert not lazy.due
 
 
+def test_a_break_that_the_locator_of_the_level_may_miss_is_not_sure():
+    """It would surely be found at 95 %, and that is not what looks for it here."""
+    falling = 3.0 - 0.5 * X
+    y, curve = runs(falling), falling + bump(height=1.62)
+    assert surely_found(PEAK, X, curve, y, 1e-3)
+    assert one(y, said(curve)).said == (None, False, "predicted break too small for these runs")
+
+
+def test_a_place_counts_for_both_curves_or_for_neither():
+    y = runs(bump())
+    y[:12, 3] = y[:8, 5] = np.nan  # 12 and 8 of 20 runs lost
+    gap = said(np.where(np.arange(len(X)) == 9, np.nan, bump()))
+    kind = Break(name="break", axis="x", measure="m", locator=PEAK)
+    used = Slice(kind, {}, X, y, gap, "form", np.nan).usable()
+    assert used.x.tolist() == np.delete(X, [3, 9]).tolist()
+    assert used.y.shape == (20, 17)
+    assert used.estimate.value.shape == used.estimate.slack.shape == (17,)
+    single = dataclasses.replace(kind, locator=Survival(level=0.5))
+    assert len(Slice(single, {}, X, y, gap, "form", np.nan).usable().x) == 18
+
+
 def test_what_shows_at_95_percent_only_is_too_weak_for_all_slices():
     weak = one(runs(bump(), r=8, scatter=0.3), said(bump()), level=1e-6)
     assert weak.measured.status == Status.OK
