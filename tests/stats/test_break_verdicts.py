@@ -9,7 +9,7 @@ import pytest
 from ci_theory import Status
 from ci_theory.check import Verdict
 from ci_theory.check.breaks import Breaks
-from ci_theory.check.located import Slice, locate_slice
+from ci_theory.check.located import Slice, _step, locate_slice
 from ci_theory.check.room import room, surely_found, turning_once
 from ci_theory.locate import Crossing, Floor, Peak, Survival, Valley
 from ci_theory.phenomena import Break, Estimate
@@ -102,6 +102,27 @@ def test_a_missing_break_is_nothing_told_unless_it_would_surely_show_or_may_vani
     assert lazy.expected.may_vanish
     assert lazy.said == (True, False, "none found, which the slack allows")
     assert not lazy.due
+
+
+def test_a_break_that_the_locator_of_the_level_may_miss_is_not_sure():
+    """It would surely be found at 95 %, and that is not what looks for it here."""
+    falling = 3.0 - 0.5 * X
+    y, curve = runs(falling), falling + bump(height=1.62)
+    assert surely_found(PEAK, X, curve, y, 1e-3)
+    assert one(y, said(curve)).said == (None, False, "predicted break too small for these runs")
+
+
+def test_a_place_counts_for_both_curves_or_for_neither():
+    y = runs(bump())
+    y[:12, 3] = y[:8, 5] = np.nan  # 12 and 8 of 20 runs lost
+    gap = said(np.where(np.arange(len(X)) == 9, np.nan, bump()))
+    kind = Break(name="break", axis="x", measure="m", locator=PEAK)
+    used = Slice(kind, {}, X, y, gap, "form", np.nan).usable()
+    assert used.x.tolist() == np.delete(X, [3, 9]).tolist()
+    assert used.y.shape == (20, 17)
+    assert used.estimate.value.shape == used.estimate.slack.shape == (17,)
+    single = dataclasses.replace(kind, locator=Survival(level=0.5))
+    assert len(Slice(single, {}, X, y, gap, "form", np.nan).usable().x) == 18
 
 
 def test_what_shows_at_95_percent_only_is_too_weak_for_all_slices():
@@ -221,22 +242,28 @@ def test_half_a_step_separates_a_closed_form_that_is_covered():
         assert dataclasses.replace(found, closed_form=place).covers_closed_form is holds
 
 
+def test_the_step_around_a_place():
+    x = np.array([1.0, 2.0, 4.0, 5.0])
+    assert [_step(x, place) for place in (1.5, 3.0, 4.0, 1.0)] == [1.0, 2.0, 1.0, 1.0]
+    assert np.isnan(_step(x, 0.5))
+    assert np.isnan(_step(x, np.nan))
+
+
 # --- the room that the slack leaves ---------------------------------------------------------------
 
 
 def test_curves_that_turn_once_stay_within_the_slack_and_have_no_peak():
-    hill = np.array([3.0, 1.0, 2.0, 1.9, 4.0])  # falls, rises, dips by 0.1, rises
+    """It falls, and rises with two dips of 0.1: within 0.05 it can do without them."""
+    curve, x = np.array([5.0, 1.0, 2.0, 1.9, 3.0, 2.9, 4.0]), np.arange(7.0)
     for slack, without in ((0.04, False), (0.06, True)):
-        every = np.full(5, slack)
-        tries = [turning_once(hill, every, cut, rising=False) for cut in range(6)]
-        assert all(np.all(np.abs(t - hill) <= slack + 1e-12) for t in tries)
-        no_peak = [Peak(log_axis=False).locate(np.arange(5.0), t).status == 4 for t in tries]
-        assert any(no_peak) is without
-        # neither a falling nor a rising curve comes near: the one without a peak turns
-        assert not no_peak[0]
-        assert not no_peak[5]
-        assert room(Peak(log_axis=False), np.arange(5.0), hill, every).may_vanish is without
-        assert room(Valley(log_axis=False), np.arange(5.0), -hill, every).may_vanish is without
+        every = np.full(7, slack)
+        tries = [turning_once(curve, every, cut, rising=False) for cut in range(8)]
+        assert all(np.all(np.abs(t - curve) <= slack + 1e-12) for t in tries)
+        statuses = [Peak(log_axis=False).locate(x, t).status for t in tries]
+        assert (Status.NO_BREAK in statuses) is without
+        assert statuses[0] == statuses[7] == Status.OK  # all rising or all falling does not do
+        assert room(Peak(log_axis=False), x, curve, every).may_vanish is without
+        assert room(Valley(log_axis=False), x, -curve, every).may_vanish is without
 
 
 def test_room_of_an_exact_curve_is_a_point():

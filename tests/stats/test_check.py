@@ -280,6 +280,7 @@ def test_table_and_json(small):
     assert body["phenomenon"] == "toy"
     assert body["predictions"][0]["decoys"]["same"]["vacuous"] is True
     low, high = body["predictions"][0]["own"]["pooled"]["interval_95"]
+    assert (low, high) == report.outcomes[0].own.pooled.interval(0.95)
     assert low < body["predictions"][0]["own"]["pooled"]["value"] < high
 
 

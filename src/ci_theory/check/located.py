@@ -90,7 +90,8 @@ class Located:
             where its slack lets it be; status OUT_OF_SCOPE if no prediction speaks here.
         judged: ``measured`` with an interval wide enough for all slices of the sweep together.
         judged_by: ``expected`` by the rule that found ``judged``: it may fit more widely.
-        sure: where none was found: the predicted break would have been, however the runs fall.
+        sure: where none was found: one is predicted that no curve within the slack is without,
+            and it would have been found, however the runs fall.
         prediction: name of the prediction that speaks for the curve, or "".
         closed_form: the place by its own formula; NaN where it has none.
         step: distance between the places around the measured break.
@@ -200,7 +201,7 @@ class Located:
         return Said(True, True, "not before its lower bound")
 
     def _said_none(self) -> Said:
-        if self.judged_by.point.status in FOUND and not self.judged_by.may_vanish and self.sure:
+        if self.sure:
             return self._against("predicted, and would have been found")
         if self.measured.status in FOUND:
             return Said(None, False, "too weak for the level of all slices")

@@ -222,7 +222,8 @@ def first_line(
     at = slice(None) if seen is None else np.searchsorted(places, np.sort(seen))
     chosen = [speaking([one.value[i, at] for one in made]) or 0 for i in range(len(curves))]
     value, slack, valid = (
-        np.stack([made[form][part][i] for i, form in enumerate(chosen)]) for part in (1, 2, 3)
+        np.stack([getattr(made[form], part)[i] for i, form in enumerate(chosen)])
+        for part in ("value", "slack", "valid")
     )
     return made[0]._replace(value=value, slack=slack, valid=valid)
 
