@@ -48,7 +48,7 @@ def test_a_peak_is_where_rows_meet_parameters(name, label):
     phenomenon = load(name)
     whole = [k for k in phenomenon.names(*Kind) if phenomenon.axes[k].type is int]
     values = {k: 11 + 7 * i for i, k in enumerate(whole)}  # no two alike
-    values |= {"repeats": 1} if "repeats" in whole else {}
+    values |= {"repeats": 1, "ridge": 0.0} if "repeats" in whole else {}
     params = build(phenomenon.params, {**phenomenon.point({}), **values})
     rule = next(b for b in phenomenon.breaks if b.name == label)
     assert rule.closed_form(params) == values[AT[name, label]]
