@@ -6,9 +6,11 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.parameter_transfer import (
+    Stage,
     Task,
     exact_partial,
     inherited_error,
+    parameter_transfer,
     partial_fit,
 )
 
@@ -85,3 +87,18 @@ def test_the_peak_of_the_frozen_weights_is_where_upstream_interpolates():
         for p in sizes.tolist()
     ]
     assert int(sizes[int(np.argmax(found))]) == 20
+
+
+def test_what_is_not_fitted_acts_as_label_noise():
+    """Least squares with many rows: misfit and noise enter by p/(n - p - 1), upstream and down."""
+    up, down = Stage(30.0, 400.0, 0.0, 0.3), Stage(20.0, 300.0, 0.0, 0.2)
+    d, frozen, signal, difference = 100.0, 10.0, 2.0, 0.5
+    made = parameter_transfer(up, down, d, frozen, signal, difference, exact=True)
+    outside = 0.3 + (signal + difference) * (1 - 30 / d)
+    assert float(made.outside) == pytest.approx(outside)
+    weights = outside * 30 / (400 - 30 - 1)  # excess risk upstream
+    inherited = frozen / 30 * (weights + difference * 30 / d)
+    assert float(made.inherited) == pytest.approx(inherited)
+    noise = 0.2 + signal * (1 - (frozen + 20) / d) + inherited
+    wanted = noise * (1 + 20 / (300 - 20 - 1))
+    assert float(made.test_error(made.inherited)) == pytest.approx(wanted)

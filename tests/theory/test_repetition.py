@@ -268,3 +268,10 @@ def test_cross_validation_over_copies_is_fooled_and_over_rows_is_not():
     seen = copy_errors(weighted_ridge_risk(isotropic(100), rows, 0.0), rows, 1.0)
     assert float(seen.gcv_naive) < 0.8 * float(seen.test_error)
     assert float(seen.gcv_distinct) == float(seen.test_error)
+
+
+def test_residuals_of_freshly_labelled_copies_keep_all_their_noise():
+    """A fit held at zero leaves every copy its label: the target's power and the whole noise."""
+    groups = repeated_rows(30.0, 10.0, 4.0, 0.6, False)
+    risk = weighted_ridge_risk(isotropic(20, signal=0.5), groups, 1e15)
+    assert float(copy_errors(risk, groups, 0.6).train_error) == pytest.approx(0.5 + 0.6, rel=1e-9)

@@ -123,3 +123,13 @@ def test_slopes_by_differentiation():
 def test_bad_input_is_told(call):
     with pytest.raises(BadInput, match="expected"):
         call()
+
+
+def test_laws_end_half_a_rank_beyond_the_vocabulary():
+    """Where rare items are met about once, a law that ends at the last rank is 0.4 % off."""
+    p = np.asarray(zipf.frequencies(200, 1.5))
+    for n in (2000, 5000):
+        law = zipf.unseen_law(n, p[0], 200, 1.5)
+        assert float(law) == pytest.approx(np.sum(p * (1 - p) ** n), rel=5e-4)
+        once = zipf.items_seen_law(n, 1, p[0], 200, 1.5)
+        assert float(once) == pytest.approx(n * np.sum(p * (1 - p) ** (n - 1)), rel=3e-4)

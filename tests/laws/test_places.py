@@ -1,0 +1,74 @@
+"""Closed forms of break points: the parameter that a peak sits at, and which forms others hold."""
+
+import numpy as np
+import pytest
+
+from ci_theory._record import Kind, build
+from ci_theory.phenomena import load, names
+
+# Peaks at interpolation: the parameter that is their place.
+AT = {
+    ("ridge_peak", "peak in n"): "p",
+    ("ridge_peak", "peak in p"): "n",
+    ("corrupted_inputs", "peak in n"): "p",
+    ("corrupted_inputs", "peak in p"): "n",
+    ("random_feature_peak", "peak in n"): "p",
+    ("random_feature_peak", "peak in p"): "n",
+    ("feature_ensemble", "peak in p"): "n",
+    ("contaminated_test", "true peak in n"): "p",
+    ("double_double_descent", "inherited peak in p"): "up.n",
+    ("double_double_descent", "inherited peak in n"): "up.p",
+    ("double_double_descent", "own peak in p"): "down.n",
+    ("double_double_descent", "own peak in n"): "down.p",
+}
+# Formulas of their own, which tests/theory and tests/stats hold.
+FORMULAS = {
+    ("contaminated_test", "apparent peak in n"),
+    ("corrupted_inputs", "best input noise"),
+    ("double_double_descent", "negative transfer"),
+    ("imbalanced_mixture", "minority lost"),
+    ("linear_grokking", "generalises"),
+    ("linear_grokking", "fits"),
+    ("metric_mirage", "half of the sequences are right"),
+    ("metric_mirage", "the power law of the tokens ends"),
+    ("power_law_break", "floor in n"),
+    ("repeated_data", "worst repeat count"),
+    ("two_stage_ridge", "negative-transfer boundary"),
+    ("zipf_learning", "the watched item is learnt"),
+}
+
+
+def test_every_closed_form_is_listed():
+    found = {(n, b.name) for n in names() for b in load(n).breaks if b.closed_form is not None}
+    assert found == set(AT) | FORMULAS
+
+
+@pytest.mark.parametrize(("name", "label"), sorted(AT))
+def test_a_peak_is_where_rows_meet_parameters(name, label):
+    phenomenon = load(name)
+    whole = [k for k in phenomenon.names(*Kind) if phenomenon.axes[k].type is int]
+    values = {k: 11 + 7 * i for i, k in enumerate(whole)}  # no two alike
+    values |= {"repeats": 1, "ridge": 0.0} if "repeats" in whole else {}
+    params = build(phenomenon.params, {**phenomenon.point({}), **values})
+    rule = next(b for b in phenomenon.breaks if b.name == label)
+    assert rule.closed_form(params) == values[AT[name, label]]
+    assert rule.axis in rule.statement or rule.axis.rpartition(".")[2] in rule.statement
+    assert rule.axis != AT[name, label]
+
+
+def test_an_item_is_learnt_when_half_of_the_runs_have_met_it():
+    rule = load("zipf_learning").breaks[0]
+    params = build(load("zipf_learning").params, {"vocabulary": 2, "exponent": 1.0, "rank": 2})
+    assert (1 - 1 / 3) ** rule.closed_form(params) == pytest.approx(0.5)
+
+
+def test_the_apparent_peak_solves_its_quadratic():
+    rule = next(b for b in load("contaminated_test").breaks if b.name == "apparent peak in n")
+    p, ridge, share = 100, 2.0, 0.25
+    given = {"p": p, "ridge": ridge, "contamination": share}
+    point = load("contaminated_test").point(given)
+    place = rule.closed_form(build(load("contaminated_test").params, point))
+    half = (place - p) / np.sqrt(p * ridge)  # (y - 1)/sqrt(y)
+    y = ((half + np.sqrt(half**2 + 4)) / 2) ** 2
+    f = (1 - share) * p / ridge
+    assert y**2 + (3 - f) * y + f == pytest.approx(0, abs=1e-9 * f)

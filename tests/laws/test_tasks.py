@@ -1,0 +1,66 @@
+"""The clean worlds: spectra, targets and rows are what their documentation says."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._keys import key_for
+from ci_theory.tasks import gaussian, mixture, scales, sphere, zipf
+
+KEY = key_for(1, 1, 2, 3)
+DRAWS = 20_000
+
+
+def test_named_spectra_of_gaussian_inputs():
+    assert gaussian.variances("isotropic", 3).tolist() == [1, 1, 1]
+    assert gaussian.variances("two_block", 5).tolist() == [1, 1, 1, 0.1, 0.1]
+    np.testing.assert_allclose(gaussian.variances("power_law", 3, alpha=2.0), [1, 1 / 4, 1 / 9])
+    np.testing.assert_allclose(gaussian.target(9), np.full(9, 1 / 3))
+
+
+def test_rows_have_the_variances_asked_for():
+    wanted = np.array([4.0, 1.0, 0.01])
+    x = np.asarray(gaussian.rows(KEY, DRAWS, jnp.asarray(wanted)))
+    np.testing.assert_allclose(x.var(axis=0), wanted, rtol=5 * (2 / DRAWS) ** 0.5)
+    assert np.abs(np.corrcoef(x.T)[np.triu_indices(3, 1)]).max() < 5 / DRAWS**0.5
+
+
+def test_inputs_of_several_scales():
+    two = scales.variances("two_block", 5, slow_variance=0.2)
+    np.testing.assert_allclose(two, [1, 1, 1, 0.2, 0.2])
+    np.testing.assert_allclose(scales.variances("power_law", 3, alpha=2.0), [1, 1 / 4, 1 / 9])
+    shares = scales.powers("two_block", 5, slow_share=0.4)
+    np.testing.assert_allclose(shares, [0.2, 0.2, 0.2, 0.2, 0.2])
+    decay = np.array([1, 1 / 4, 1 / 9])
+    np.testing.assert_allclose(scales.powers("power_law", 3, beta=2.0), decay / decay.sum())
+
+
+@pytest.mark.parametrize("d", [4, 5, 12])
+def test_targets_on_the_sphere_have_unit_power_and_are_orthogonal(d):
+    x = sphere.rows(KEY, DRAWS, d)
+    np.testing.assert_allclose(jnp.sum(x**2, axis=1), d, rtol=1e-12)
+    one, two = np.asarray(sphere.linear(x)), np.asarray(sphere.quadratic(x))
+    noise = 5 * 2 / DRAWS**0.5
+    assert one.mean() == pytest.approx(0, abs=noise)
+    assert two.mean() == pytest.approx(0, abs=noise)
+    assert np.mean(one**2) == pytest.approx(1, abs=noise)
+    assert np.mean(two**2) == pytest.approx(1, abs=noise)
+    assert np.mean(one * two) == pytest.approx(0, abs=noise)
+
+
+def test_the_minority_comes_first_and_lies_at_minus_mu():
+    mean, variances = jnp.array([3.0, 0.0]), jnp.array([0.01, 0.04])
+    x, labels, there = mixture.draw(KEY, 600, 500.0, 200.0, variances, mean)
+    assert np.asarray(there).sum() == 500
+    assert labels.tolist() == [-1.0] * 200 + [1.0] * 400
+    np.testing.assert_allclose(np.asarray(x)[:200].mean(axis=0), [-3, 0], atol=0.08)
+    np.testing.assert_allclose(np.asarray(x)[200:].mean(axis=0), [3, 0], atol=0.08)
+
+
+def test_items_are_drawn_at_their_frequencies():
+    p = np.asarray(zipf.frequencies(6, 1.5))
+    np.testing.assert_allclose(p, np.arange(1, 7) ** -1.5 / np.sum(np.arange(1, 7) ** -1.5))
+    drawn = np.asarray(zipf.draws(jax.random.key(4), jnp.asarray(p), DRAWS))
+    counts = np.bincount(drawn, minlength=6)
+    assert np.all(np.abs(counts - DRAWS * p) < 5 * np.sqrt(DRAWS * p))
