@@ -216,7 +216,9 @@ def test_files_that_cannot_be_read():
 
 
 def test_standard_input(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"1,3\n2,4\n", mtime=0))))
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"1,3\n2,4\n", mtime=0)))
+    )
     assert read(Path("-")).y.tolist() == [[3.0], [4.0]]
     with pytest.raises(BadInput, match="standard input: empty"):  # it has been read
         read(Path("-"))
