@@ -14,6 +14,13 @@ from ci_theory.cli import main
 from ci_theory.phenomena import Estimate, measured, predict
 
 
+class Bare:
+    """A locator without a level."""
+
+    def locate(self, x, y):
+        return None
+
+
 def broken(**change):
     return changed(breaks=(dataclasses.replace(BREAK, **change),))
 
@@ -66,6 +73,7 @@ WRONG = [
     (lambda: broken(last=("n",)), "unknown axis 'n' in break peak: last"),
     (lambda: broken(last="time"), "break peak: last = 'time': must be a tuple"),
     (lambda: broken(locator=Params), "break peak: locate: must be a function"),
+    (lambda: broken(locator=Bare()), "break peak: its locator has no field confidence"),
     (lambda: broken(closed_form=lambda: 0.0), "break peak: closed_form() is called with (params)"),
     (lambda: changed(simulate=lambda key, params: None), "simulate(key, params) is called with"),
     (lambda: changed(world=lambda: None), "world() is called with (params)"),

@@ -63,7 +63,14 @@ class Prediction:
 
 
 class Locator(Protocol):
-    """Finds the break of a curve: the same code for a simulated and a predicted one."""
+    """Finds the break of a curve: the same code for a simulated and a predicted one.
+
+    A dataclass: with another ``confidence``, the coverage of its intervals, it judges at a level.
+    """
+
+    @property
+    def confidence(self) -> float:
+        """Coverage of the intervals."""
 
     def locate(self, x: np.ndarray, y: np.ndarray) -> Any:
         """Locate in y (t,) or, with an interval over replicates, y (r, t)."""

@@ -93,6 +93,8 @@ def _breaks(phenomenon: Any) -> None:
                 others = [k for k in axes if k != sought.axis]
                 raise unknown("axis", str(name), others, where=f"{where}: last")
         _called(f"{where}: locate", getattr(sought.locator, "locate", None), "x, y")
+        if not isinstance(getattr(sought.locator, "confidence", None), float):
+            raise BadInput(f"{where}: its locator has no field confidence, the level of intervals")
         if sought.closed_form is not None:
             _called(f"{where}: closed_form", sought.closed_form.form, "params")
 
