@@ -68,12 +68,12 @@ def bounds(axis: Axis) -> str:
     """Say which values an axis takes.
 
     >>> from ci_theory._record import Kind
-    >>> common = dict(name="f", kind=Kind.TRACED, default=0, unit="", doc="")
-    >>> bounds(Axis(type=float, low=0, high=1, **common))
+    >>> common = dict(name="f", kind=Kind.STATIC, unit="", doc="a field")
+    >>> bounds(Axis(type=float, default=1, low=0, high=1, **common))
     '0 .. 1'
-    >>> bounds(Axis(type=float, above=0, **common))
+    >>> bounds(Axis(type=float, default=1, above=0, **common))
     '> 0'
-    >>> bounds(Axis(type=str, choices=("a", "b"), **common))
+    >>> bounds(Axis(type=str, default="a", choices=("a", "b"), **common))
     'a | b'
     """
     if axis.choices is not None:
