@@ -5,11 +5,13 @@ simulated: `run` always is a dry run, and its measurement of speed is left out.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import mutation
 import pytest
 import toys.mean  # noqa: F401 - files may name what has been imported
+from benchmarks import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutation import CURVES, SWEEPS
@@ -76,3 +78,21 @@ def test_the_unmutated_commands_and_files_are_good():
         Path("mutated.toml").write_text(text)
         assert judge(["run", "mutated.toml", "--dry-run"], "mutated.toml") == 0
         Path("mutated.toml").unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "sabotage"),
+    [
+        ("words", lambda main, words: 70),
+        ("words", lambda main, words: (print("a warning", file=sys.stderr), main(words))[1]),
+        ("words", lambda main, words: (print("ci-theory: internal error", file=sys.stderr), 2)[1]),
+        ("sweeps", lambda main, words: (Path("left").touch(), main(words))[1]),
+        ("curves", lambda main, words: (print("{nan}"), 0)[1]),
+    ],
+)
+def test_the_benchmark_sees_what_is_wrong(kind, sabotage, monkeypatch, capsys):
+    assert fuzz.judge(kind, 3, seed=1) == []
+    main = mutation.main
+    monkeypatch.setattr(mutation, "main", lambda words: sabotage(main, words))
+    assert len(fuzz.judge(kind, 3, seed=1)) >= 1
+    assert f"{kind} 1 0" in capsys.readouterr().out
