@@ -112,3 +112,13 @@ def test_what_is_beside_the_numbers_does_not_take_them_away(damage, told, made, 
     assert all(line.startswith("ci-theory: ") and told in line for line in lines)
     found = Store.open(store).dataset().isel(replicate=slice(3))
     assert (found["error"] == made[1]["error"]).all()
+
+
+def test_claims_say_nothing_of_other_stores_before_they_refuse_one(store, capsys):
+    shutil.copytree(store, store.parent / "z")
+    torn_session(store)
+    digit(store.parent / "z")
+    assert main(["claims", "--results", "."]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "plan-001.json is damaged" in err
