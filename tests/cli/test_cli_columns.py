@@ -338,8 +338,9 @@ def assert_nothing_is_silent(raw, made):
     if "several lines" not in told:
         assert len(made.x) in (len(rows), len(rows) - 1), (raw, made)
         if len(made.x) < len(rows) and "for names" not in told:
-            words = re.split("[,;\t ]", rows[0])
-            assert not any(re.fullmatch(r"[-+]?\.?\d[^a-df-z]*", word) for word in words), raw
+            cells = re.split("[,;\t]", rows[0]) if set(",;\t") & set(rows[0]) else rows[0].split()
+            bare = [cell.strip(' "') for cell in cells]  # a name may have a number in it
+            assert not any(re.fullmatch(r"[-+]?\.?\d[^a-df-z]*", cell) for cell in bare), raw
     numbers = {float(word) for word in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", text)}
     found = [value for value in np.r_[made.x, made.y[:, 0]] if math.isfinite(value)]
     assert numbers.issuperset(found), (raw, made)
