@@ -4,6 +4,7 @@ A few hundred inputs of those that `python -m benchmarks.fuzz` makes by the thou
 simulated: `run` always is a dry run, and its measurement of speed is left out.
 """
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -96,3 +97,20 @@ def test_the_benchmark_sees_what_is_wrong(kind, sabotage, monkeypatch, capsys):
     monkeypatch.setattr(mutation, "main", lambda words: sabotage(main, words))
     assert len(fuzz.judge(kind, 3, seed=1)) >= 1
     assert f"{kind} 1 0" in capsys.readouterr().out
+
+
+def test_the_benchmark_sees_what_changes_in_silence(monkeypatch, capsys):
+    read, read_sweep = fuzz.columns.read, fuzz.read_sweep
+
+    def one_row_less(file):
+        made = read(file)
+        return made._replace(x=made.x[2:], y=made.y[2:])
+
+    def another_seed(file):
+        return dataclasses.replace(read_sweep(file), seed=99)
+
+    assert fuzz.judge("curves", 10, seed=2) == fuzz.judge("sweeps", 10, seed=2) == []
+    monkeypatch.setattr(fuzz.columns, "read", one_row_less)
+    monkeypatch.setattr(fuzz, "read_sweep", another_seed)
+    assert fuzz.judge("curves", 10, seed=2)
+    assert fuzz.judge("sweeps", 10, seed=2)
