@@ -197,16 +197,17 @@ class Stores:
     """Damage to one store of two plans."""
 
     def __init__(self, folder: Path):
-        axes = {"n": (4, 9), "noise": (0.5, 1.0)}
+        axes = {"n": (4, 9), "noise": (0.5, 1.0, 2.0)}
         few = {"phenomenon": "toys.mean", "axes": axes, "fixed": {"d": 4}, "name": "toy"}
+        # Two runs of three values a part: a square array could be turned, and signed, unseen.
         run(Sweep(**few, replicates=2), folder, most_runs=2, progress=False)
-        self.more = Sweep(**few, replicates=5)
-        self.whole = run(self.more, folder, most_runs=3, progress=False).dataset()
+        more = Sweep(**few, replicates=5)
+        self.whole = run(more, folder, most_runs=2, progress=False).dataset()
         self.files = damage.read(folder)
         shutil.rmtree(folder)
         Path("more.toml").write_text(
             'phenomenon = "toys.mean"\nname = "toy"\nreplicates = 5\n'
-            "[axes]\nn = [4, 9]\nnoise = [0.5, 1.0]\n[fixed]\nd = 4\n"
+            "[axes]\nn = [4, 9]\nnoise = [0.5, 1.0, 2.0]\n[fixed]\nd = 4\n"
         )
 
     def __call__(self, random: Random, number: int) -> int:
