@@ -100,9 +100,11 @@ def words(random: Random, number: int) -> int:
         axes = toys.mean.PHENOMENON.axes
         chosen = random.sample(sorted(axes), random.randint(1, 3))
         given = [f"{name}={ranged(axes[name], random)}" for name in chosen]
-        first = random.choice([["predict", "toys.mean"], ["run", "sweep.toml", "--dry-run"]])
-        more = random.choice([[], ["--json"], ["seed=-1"], ["replicates=1e3"], ["--shard", "1/2"]])
-        line = [*first, *given, *more]
+        if random.random() < 0.5:
+            line = ["predict", "toys.mean", *given, *random.choice([[], ["--json"]])]
+        else:
+            more = ["seed=1", "seed=-1", "replicates=1e3", "--replicates=3", "--shard=1/2"]
+            line = ["run", "sweep.toml", "--dry-run", *given, *random.sample(more, 1)]
     else:  # refused before anything is compiled
         phenomenon = load(random.choice(names()))
         name, axis = random.choice(sorted(phenomenon.axes.items()))
