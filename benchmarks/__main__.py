@@ -16,6 +16,7 @@ LEFT_OUT = {
     "break_coverage",
     "break_search",
     "coverage",
+    "fuzz",
     "modular_accelerator",
     "mutants",
     "slack",

@@ -120,3 +120,9 @@ def test_mistakes(words, says, capsys):
     assert out == ""
     assert says in err
     assert err.count("\n") == 1
+
+
+def test_a_spectrum_whose_powers_underflow_is_refused(capsys):
+    words = ["predict", "ridge_peak", "spectrum=power_law", "p=50"]
+    assert main([*words, "alpha=200"]) == 2
+    assert capsys.readouterr() == ("", "ci-theory: alpha = 200: must be <= 20\n")

@@ -68,12 +68,15 @@ def _verdict(name: str, registered: Sequence[str], verdicts: Mapping[str, list[s
 
 def stored_verdicts(results: Path) -> dict[str, list[str]]:
     """Check every store below a folder: phenomenon -> the verdicts of its predictions."""
-    from ci_theory.cli.verdicts import check_store, stores_below
+    from ci_theory.cli.verdicts import check_store, readable, stores_below
 
     if not results.is_dir():
         raise BadInput(f"{results}: no such folder of results")
     found: dict[str, list[str]] = {}
-    for folder in stores_below(results):
+    folders = stores_below(results)
+    for folder in folders:  # one that cannot be read is told before anything of the others is
+        readable(folder)
+    for folder in folders:
         _, report = check_store(folder)
         verdicts = [outcome.verdict.value for outcome in report.outcomes]
         found.setdefault(report.phenomenon, []).extend(verdicts)

@@ -41,12 +41,22 @@ def stores_below(folder: Path) -> list[Path]:
     return sorted({file.parent for file in folder.rglob("plan-[0-9]*.json")})  # also damaged ones
 
 
-def complete_dataset(store: Store) -> Any:
-    """Read a store whose phenomenon may be loaded; say on stderr what is missing or damaged."""
+def readable(folder: Path) -> Store:
+    """Open a store whose phenomenon may be loaded; nothing is said yet.
+
+    Raises:
+        BadInput: no store there, or what it is of may not be loaded.
+    """
+    store = Store.open(folder)
     try:
         load(store.sweep.phenomenon, trusted=False)
     except BadInput as problem:
-        raise BadInput(f"{store.folder}: {problem}") from None
+        raise BadInput(f"{folder}: {problem}") from None
+    return store
+
+
+def complete_dataset(store: Store) -> Any:
+    """Read a store; say on stderr what is missing or damaged."""
     data = store.dataset()
     for line in json.loads(data.attrs["damaged"]):
         say(f"ci-theory: {line}: left out", file=sys.stderr)
@@ -67,7 +77,7 @@ def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Repo
         BadInput: no store there, or a level that is not a probability.
     """
     probability_level(level)  # before anything is said on stderr
-    data = complete_dataset(Store.open(folder))
+    data = complete_dataset(readable(folder))
     report = check(data, level=level)
     about = {"store": str(folder), "sweep": data.attrs["name"]}
     counts = {name: data.attrs[name] for name in ("missing", "not_finite")}
@@ -81,7 +91,7 @@ def locate_in_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], 
         BadInput: no store there, or a level that is not a probability.
     """
     probability_level(level)
-    data = complete_dataset(Store.open(folder))
+    data = complete_dataset(readable(folder))
     found = locate_breaks(data, level=level)
     return {"store": str(folder), "sweep": data.attrs["name"], **found.to_json()}, found
 
