@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ci_theory import Status
-from ci_theory.check import Verdict
+from ci_theory.check import Verdict, break_table
 from ci_theory.check.breaks import Breaks
 from ci_theory.check.located import Slice, _step, locate_slice
 from ci_theory.check.room import room, surely_found, turning_once
@@ -228,6 +228,24 @@ def test_every_locator_widens_its_interval_with_the_level(locator):
     assert widths[0] < widths[1] < widths[2] < np.inf
     few = one(runs(curve, r=3, scatter=0.3 * curve), said(curve), locator=locator, x=x, level=1e-5)
     assert not few.said.told
+
+
+def test_a_late_break_contradicts_only_a_range_that_ends_before_it():
+    base = one(runs(bump()), said(bump()))
+    late = base.judged._replace(value=np.nan, low=3.0, high=np.inf, status=Status.CENSORED)
+    for low, high, agrees in ((1.0, 2.0, False), (1.0, 3.5, True), (3.5, 4.0, True)):
+        by = base.judged_by._replace(low=low, high=high)
+        assert dataclasses.replace(base, judged=late, judged_by=by).agrees is agrees
+
+
+def test_the_document_tells_the_range_of_either_rule():
+    base = one(runs(bump()), said(bump(), 0.02))
+    other = base.judged_by._replace(low=1.0, high=3.0, may_vanish=True)
+    body = break_table.document(dataclasses.replace(base, judged_by=other))
+    assert body["predicted_range"] == [base.expected.low, base.expected.high] != [1.0, 3.0]
+    assert body["may_vanish"] is False
+    assert body["judged"]["predicted_range"] == [1.0, 3.0]
+    assert body["judged"]["may_vanish"] is True
 
 
 def test_half_a_step_separates_a_closed_form_that_is_covered():
