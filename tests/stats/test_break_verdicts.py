@@ -321,6 +321,8 @@ NONE = one(runs(-X), said(-X))
 UNTOLD = one(runs(3.0 - 0.5 * X), said(3.0 - 0.5 * X + bump(height=1.2)))
 VANISHED = one(runs(3.0 - 0.5 * X), said(3.0 - 0.5 * X + bump(height=1.2), 0.1))
 MUTE = one(runs(bump()), None)
+LOOSE = dataclasses.replace(GOOD, expected=GOOD.expected._replace(may_vanish=True))
+"""A slice that tells the place of a break that need not show."""
 
 
 @pytest.mark.parametrize(
@@ -329,6 +331,7 @@ MUTE = one(runs(bump()), None)
         ([GOOD, NONE], Verdict.AGREES, "1 of 1 slices with a predicted break tell"),
         ([GOOD, UNTOLD, NONE], Verdict.AGREES, "1 of 2 slices"),
         ([GOOD, UNTOLD, UNTOLD], Verdict.UNDERPOWERED, "only 1 of 3 slices in which a break must"),
+        ([LOOSE, LOOSE, UNTOLD], Verdict.UNDERPOWERED, "only 0 of 1 slices in which a break must"),
         ([GOOD, VANISHED, VANISHED, VANISHED], Verdict.AGREES, "1 of 4 slices"),
         ([VANISHED, VANISHED], Verdict.UNDERPOWERED, "none of 2 slices"),
         ([UNTOLD, NONE], Verdict.UNDERPOWERED, "none of 1 slices"),
