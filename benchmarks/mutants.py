@@ -174,6 +174,8 @@ def run(copy: Path, tests: Iterable[str], *options: str) -> int:
         **os.environ,
         **QUICKLY,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        # a program from the cache tells on stderr where it was compiled, and tests read stderr
+        "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": os.pathsep.join([str(copy / "src"), str(copy)]),
         # no compiled files: they are found by time and size, which a mistake may keep
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -173,6 +173,8 @@ def test_what_is_registered_may_be_named_in_a_file(monkeypatch, ran):
         phenomena.load("stranger.simulation", trusted=False)
     with pytest.raises(BadInput, match="is a module outside ci_theory"):  # its package is here
         phenomena.load("json.tool", trusted=False)
+    with pytest.raises(BadInput, match=r"--allow ci_theory_of_a_stranger\.simulation"):
+        phenomena.load("ci_theory_of_a_stranger.simulation", trusted=False)
     own = "ci_theory.phenomena.ridge_peak"
     monkeypatch.delitem(sys.modules, own, raising=False)
     for name in (own, "ridge_peak"):

@@ -13,7 +13,7 @@ import jax
 import pytest
 import toys.mean  # noqa: F401 - files may name what has been imported
 
-from ci_theory.cli import main, output
+from ci_theory.cli import main, output, surroundings
 from ci_theory.cli.failures import BROKEN_PIPE
 from ci_theory.figures import style
 
@@ -101,12 +101,24 @@ def test_flags_that_xla_does_not_know_do_not_end_in_a_verdict(folder):
     assert done.stderr.count("\n") == 1
 
 
-def test_nan_is_an_answer_whatever_a_variable_says(folder, capsys):
-    jax.config.update("jax_debug_nans", True)
+@pytest.mark.parametrize(("command", "exits"), [("check", True), ("locate", True), ("show", False)])
+def test_flags_are_tried_for_every_command_that_answers_by_its_exit_code(
+    folder, monkeypatch, command, exits
+):
+    told = []
+    monkeypatch.setattr(surroundings, "start_jax", lambda *, exits: told.append(exits))
+    assert main([command, "nosuch"]) == 2
+    assert told == [exits]
+
+
+@pytest.mark.parametrize("stop_at", ["jax_debug_nans", "jax_debug_infs"])
+def test_nan_and_infinity_are_answers_whatever_a_variable_says(folder, capsys, stop_at):
+    jax.config.update(stop_at, True)
     try:
         assert main(["predict", "ridge_peak", "n=100", "ridge=0", "--json"]) == 0
+        assert not getattr(jax.config, stop_at)
     finally:
-        jax.config.update("jax_debug_nans", False)
+        jax.config.update(stop_at, False)
     out, err = capsys.readouterr()
     assert err == ""
     assert json.loads(out)["observables"]["finite_size_excess"]["value"] is None

@@ -4,12 +4,13 @@ import hashlib
 import json
 
 import matplotlib as mpl
+import matplotlib.figure
 import numpy as np
 import pytest
 import xarray
 
 from ci_theory._errors import BadInput
-from ci_theory.figures import curves, phase, style, survival
+from ci_theory.figures import curves, marks, phase, series, style, survival
 from ci_theory.phenomena import load
 
 
@@ -115,6 +116,22 @@ def test_curves_show_the_means_the_theory_and_the_break(sweep):
     centres = [xy[0, 0] for xy in (li.get_xydata() for li in strip.get_lines()) if len(xy) == 1]
     assert len(centres) >= 2
     assert all(90 < c < 110 for c in centres)
+
+
+def test_a_form_is_thin_where_it_claims_nothing_and_its_slack_is_not_shaded_there():
+    value, valid = np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[True, True, False, False]])
+    line = series.Line(np.arange(4.0), value, 0 * value + 0.5, valid, {"wrong": 2 * value})
+    with style.applied():
+        axes = mpl.figure.Figure().subplots()
+        marks.theory(axes, line, 0, "C0", decoys=["wrong"], slack=True)
+        thin, thick, decoy = axes.lines
+        assert thin.get_linewidth() < thick.get_linewidth()
+    assert thin.get_ydata().tolist() == [1, 2, 3, 4]
+    assert np.array_equal(thick.get_ydata(), [1, 2, np.nan, np.nan], equal_nan=True)
+    assert decoy.get_ydata().tolist() == [2, 4, 6, 8]
+    (shade,) = axes.collections
+    corners = shade.get_paths()[0].vertices
+    assert (corners[:, 0].max(), corners[:, 1].min(), corners[:, 1].max()) == (1.0, 0.5, 2.5)
 
 
 def test_a_hidden_interval_is_said_to_be_hidden(sweep):

@@ -88,6 +88,21 @@ def test_a_curve_gets_the_first_prediction_that_speaks_about_it():
     assert series.first_line(phenomenon, [], "n", places, fixed, curves) is None
 
 
+def test_the_form_that_is_drawn_is_the_one_that_speaks_where_runs_were_made(monkeypatch):
+    """Between the runs the line is denser, and another form may know more of its places."""
+    places, seen = np.arange(101.0), np.array([100.0, 90, 80, 70, 60, 10])
+    known = {"late": places >= 60, "whole": places >= 0}
+
+    def line(phenomenon, form, axis, places, fixed, curves):
+        value = np.where(known[form], 1.0 if form == "late" else 2.0, np.nan)[None]
+        return series.Line(places, value, 0 * value, known[form][None], {})
+
+    monkeypatch.setattr(series, "line", line)
+    drawn = series.first_line(None, ["late", "whole"], "n", places, {}, seen=seen)
+    assert drawn.value[0, -1] == 1.0
+    assert series.first_line(None, ["late", "whole"], "n", places, {}).value[0, -1] == 2.0
+
+
 def test_closed_form_of_a_break_along_another_axis():
     phenomenon = load("ridge_peak")
     places = series.closed_form(

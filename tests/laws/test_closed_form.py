@@ -52,6 +52,19 @@ def test_errors_are_those_of_the_explicit_estimator(n, p):
         np.testing.assert_allclose(leverage[:, j], np.diag(x @ smoother), atol=1e-13)
 
 
+@pytest.mark.parametrize("equal", [True, False])
+def test_what_no_feature_reaches_stays_as_residual(equal):
+    """Two rows alike, fewer rows than features: their labels' difference cannot be fitted."""
+    x, _, w, variances = _world(8, 20)
+    x[1] = x[0]
+    found = _errors(x, np.ones(8), w, variances, equal=equal)[1]
+    for j, (ridge, level) in enumerate(zip(RIDGE, NOISE, strict=True)):
+        left = ridge * np.linalg.inv(x @ x.T + ridge * np.eye(8))
+        train = np.mean((left @ x @ w) ** 2) + level * np.mean(np.sum(left**2, axis=1))
+        np.testing.assert_allclose(found.train[j], train, rtol=1e-7)
+    assert found.train[0] > 0.1 * NOISE[0]
+
+
 @pytest.mark.parametrize(("n", "p"), [(40, 15), (15, 40)])
 def test_equal_weights_shortcut_changes_nothing(n, p):
     x, _, w, variances = _world(n, p)

@@ -46,6 +46,15 @@ def measures(**declared):
     return changed(measures=kind, predictions=(), breaks=())
 
 
+@record
+class Switched(Params):
+    on: bool = traced(True, doc="a switch")
+
+
+def switched(**change):
+    return changed(params=Switched, breaks=(dataclasses.replace(BREAK, **change),))
+
+
 WRONG = [
     (lambda: changed(name=""), "a phenomenon's name is '': must be a text"),
     (lambda: changed(claims=(26,)), "claim 26: must be a number in 1..25"),
@@ -68,6 +77,7 @@ WRONG = [
     (lambda: changed(breaks=(BREAK, BREAK)), "break peak is there twice"),
     (lambda: broken(axis="m"), "unknown axis 'm' in break peak"),
     (lambda: broken(axis="kind"), "break peak: axis kind is no number"),
+    (lambda: switched(axis="on"), "break peak: axis on is no number"),
     (lambda: broken(measure="errors"), "unknown measure 'errors' in break peak: did you"),
     (lambda: broken(last=("tim",)), "unknown axis 'tim' in break peak: last: did you mean 'time'"),
     (lambda: broken(last=("n",)), "unknown axis 'n' in break peak: last"),

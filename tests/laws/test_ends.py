@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -99,12 +100,26 @@ def judge(phenomenon, points):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_ends_of_the_declared_ranges(name):
     phenomenon = load(name)
+    said = []
     for statics in groups(name):
         points = allowed(phenomenon, [{**point, **statics} for point in moving(name)])
         found = judge(phenomenon, points) if points else {}
+        said.append(found)
         if points and statics == SMALL.get(name, {}):
             assert len(points) > len(moving(name)) / 3  # most of what is declared is allowed
             assert not found or any(p.estimate.valid[0] for p in found.values())  # the defaults
+    assert not alike(said)
+
+
+def alike(said):
+    """Return the decoys of a prediction that say the same wherever both speak: one is a copy."""
+    same: dict[tuple[str, str, str], bool] = {}
+    for label, predicted in (item for found in said for item in found.items()):
+        for one, other in itertools.combinations(predicted.decoys, 2):
+            values = predicted.decoys[one], predicted.decoys[other]
+            equal = bool(np.all(np.isclose(*values, rtol=1e-6, atol=0, equal_nan=True)))
+            same[label, one, other] = same.get((label, one, other), True) and equal
+    return [key for key, always in same.items() if always]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import eval_gegenbauer
 
 from ci_theory._keys import key_for
 from ci_theory.tasks import gaussian, mixture, scales, sphere, zipf
@@ -47,6 +48,16 @@ def test_targets_on_the_sphere_have_unit_power_and_are_orthogonal(d):
     assert np.mean(one**2) == pytest.approx(1, abs=noise)
     assert np.mean(two**2) == pytest.approx(1, abs=noise)
     assert np.mean(one * two) == pytest.approx(0, abs=noise)
+
+
+def test_zonal_harmonics_are_gegenbauer_polynomials():
+    cosine = np.linspace(-1.0, 1.0, 9)
+    for d in (3, 8, 50):
+        found = sphere.zonal(d, 6, cosine)
+        for degree in range(6):
+            wanted = eval_gegenbauer(degree, d / 2 - 1, cosine)
+            wanted = wanted / eval_gegenbauer(degree, d / 2 - 1, 1.0)
+            np.testing.assert_allclose(found[degree], wanted, rtol=1e-11, atol=1e-13)
 
 
 def test_the_minority_comes_first_and_lies_at_minus_mu():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ci_theory import Status
-from ci_theory.check import Verdict
+from ci_theory.check import Verdict, break_table
 from ci_theory.check.breaks import Breaks
 from ci_theory.check.located import Slice, _step, locate_slice
 from ci_theory.check.room import room, surely_found, turning_once
@@ -230,6 +230,24 @@ def test_every_locator_widens_its_interval_with_the_level(locator):
     assert not few.said.told
 
 
+def test_a_late_break_contradicts_only_a_range_that_ends_before_it():
+    base = one(runs(bump()), said(bump()))
+    late = base.judged._replace(value=np.nan, low=3.0, high=np.inf, status=Status.CENSORED)
+    for low, high, agrees in ((1.0, 2.0, False), (1.0, 3.5, True), (3.5, 4.0, True)):
+        by = base.judged_by._replace(low=low, high=high)
+        assert dataclasses.replace(base, judged=late, judged_by=by).agrees is agrees
+
+
+def test_the_document_tells_the_range_of_either_rule():
+    base = one(runs(bump()), said(bump(), 0.02))
+    other = base.judged_by._replace(low=1.0, high=3.0, may_vanish=True)
+    body = break_table.document(dataclasses.replace(base, judged_by=other))
+    assert body["predicted_range"] == [base.expected.low, base.expected.high] != [1.0, 3.0]
+    assert body["may_vanish"] is False
+    assert body["judged"]["predicted_range"] == [1.0, 3.0]
+    assert body["judged"]["may_vanish"] is True
+
+
 def test_half_a_step_separates_a_closed_form_that_is_covered():
     found = one(runs(bump(), scatter=0.01), said(bump()))
     near = 0.5 * found.step - 1e-6
@@ -303,6 +321,8 @@ NONE = one(runs(-X), said(-X))
 UNTOLD = one(runs(3.0 - 0.5 * X), said(3.0 - 0.5 * X + bump(height=1.2)))
 VANISHED = one(runs(3.0 - 0.5 * X), said(3.0 - 0.5 * X + bump(height=1.2), 0.1))
 MUTE = one(runs(bump()), None)
+LOOSE = dataclasses.replace(GOOD, expected=GOOD.expected._replace(may_vanish=True))
+"""A slice that tells the place of a break that need not show."""
 
 
 @pytest.mark.parametrize(
@@ -311,6 +331,7 @@ MUTE = one(runs(bump()), None)
         ([GOOD, NONE], Verdict.AGREES, "1 of 1 slices with a predicted break tell"),
         ([GOOD, UNTOLD, NONE], Verdict.AGREES, "1 of 2 slices"),
         ([GOOD, UNTOLD, UNTOLD], Verdict.UNDERPOWERED, "only 1 of 3 slices in which a break must"),
+        ([LOOSE, LOOSE, UNTOLD], Verdict.UNDERPOWERED, "only 0 of 1 slices in which a break must"),
         ([GOOD, VANISHED, VANISHED, VANISHED], Verdict.AGREES, "1 of 4 slices"),
         ([VANISHED, VANISHED], Verdict.UNDERPOWERED, "none of 2 slices"),
         ([UNTOLD, NONE], Verdict.UNDERPOWERED, "none of 1 slices"),

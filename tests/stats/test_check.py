@@ -445,6 +445,18 @@ def test_direction_tells_decoy_from_prediction():
     assert pooled(y, wrong, 0 * truth, truth, truth).probability > toward.probability
 
 
+def test_slacks_add_up_also_where_the_direction_changes_its_sign():
+    """What the slack excuses is how far the worst truth within it moves the coefficient."""
+    rng = np.random.default_rng(11)
+    truth, wrong = np.array([1.0, 2.0, 3.0]), np.array([1.3, 1.6, 3.2])
+    y = truth[:, None] + 0.1 * rng.standard_normal((3, 40))
+    toward, slack = truth - wrong, np.array([0.02, 0.05, 0.03])
+    found = pooled(y, wrong, slack, toward, truth)
+    worst = pooled(y, wrong - slack * np.sign(toward), slack, toward, truth)
+    assert found.slack == pytest.approx(worst.value - found.value, rel=1e-9)
+    assert found.slack > 0.05
+
+
 def test_moments_ignore_what_is_missing():
     from scipy.stats import skew
 

@@ -65,6 +65,29 @@ def test_the_intervals_of_a_line_are_those_of_the_t_test_and_no_narrower():
     assert np.max(ratios) < 1.6
 
 
+class Places(Line):
+    """The same line, as if its two parameters were the places of two breaks."""
+
+    def places(self, theta):
+        return theta
+
+
+def test_the_interval_of_a_break_is_open_where_it_meets_the_next_one():
+    """Even if the next one would make way: beyond it the two only change their names."""
+    u = U - U[-1]  # a line that is higher at 0 is then steeper
+    y = -1 + 0.5 * u + 3.0 * np.random.default_rng(0).standard_normal(24)
+    chain = Chain(observed(np.exp(u), np.exp(y)))
+    search = Search(chain.data.u, chain.root)
+    theta = np.polynomial.polynomial.polyfit(u, y, 1)
+    alone, beside = (
+        profile(search, y, resampled(search, chain, form, theta, 60, 0), 0)
+        for form in (Line(), Places())
+    )
+    assert alone.low < theta[0] < theta[1] < alone.high < np.inf
+    assert beside.high == np.inf
+    assert beside.low == pytest.approx(alone.low, rel=0.01)  # another grid
+
+
 def test_residuals_are_divided_by_what_their_leverage_leaves(monkeypatch):
     given = []
 

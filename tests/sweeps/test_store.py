@@ -283,6 +283,26 @@ def test_parts_are_equal_bytes_for_equal_content(tmp_path):
     assert one.path("x").read_bytes() == other.path("x").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda v: {"w": v},
+        lambda v: {"v": v.reshape(3, 2)},
+        lambda v: {"v": v.view(np.int64)},
+        lambda v: {"v": v, "w": v[:0]},
+    ],
+    ids=["name", "shape", "type", "nothing more"],
+)
+def test_the_checksum_of_a_part_covers_more_than_its_numbers(change, tmp_path):
+    parts = Parts(tmp_path)
+    parts.write("x", {"v": np.arange(6.0).reshape(2, 3)}, {"k": 1})
+    with np.load(parts.path("x")) as file:
+        arrays = dict(file)
+    np.savez(parts.path("x"), about=arrays["about"], **change(arrays["v"]))
+    with pytest.raises(Damaged, match="is not what was written"):
+        parts.read("x")
+
+
 def test_a_file_that_is_to_be_kept_is_kept(tmp_path, monkeypatch):
     """Also where the file system knows no links."""
     file = tmp_path / "x"

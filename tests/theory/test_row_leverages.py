@@ -128,6 +128,28 @@ def test_rows_of_unequal_length_against_simulation():
     assert abs(mean[1] - float(equal.residual[0])) > 10 * error[1] + 4 * unsettled[0]
 
 
+def test_what_is_unsettled_is_the_curvature_of_the_residual_at_a_memory_that_varies():
+    """(1 - h)^2 with 1 - h = ridge/(ridge + Q), averaged over Q from draw to draw."""
+    size, n, ridge, rng = 120, 60, 100.0, np.random.default_rng(1)
+    mode = np.arange(size)
+    values = (1.0 + np.minimum(mode, size - mode)) ** -1.3
+    waves = np.fft.fft(np.eye(size)) / np.sqrt(size)
+    kernel = (waves.conj().T @ np.diag(size * values) @ waves).real  # all rows alike
+    memory = []
+    for _ in range(100):
+        order = rng.permutation(size)
+        kept, out = order[:n], order[n:]
+        far = kernel[np.ix_(out, kept)]
+        gram = kernel[np.ix_(kept, kept)] + ridge * np.eye(n)
+        memory.append(kernel[0, 0] - np.sum(far @ np.linalg.inv(gram) * far, axis=1))
+    miss = (ridge / (ridge + np.concatenate(memory))) ** 2
+    typical = (ridge / (ridge + np.mean(memory))) ** 2
+    found = row_risk(kernel, rng.normal(size=size), [n], [1.0], [NOISE], ridge)
+    share = found.unsettled_noise / found.residual_noise
+    assert share == pytest.approx(miss.mean() / typical - 1, rel=0.2)
+    assert found.unsettled_signal / found.residual_signal == pytest.approx(share, rel=1e-6)
+
+
 def test_impossible_inputs_are_statuses():
     kernel, target = np.eye(6), np.ones(6)
     for n, weight, ridge in ((6, 1.0, 0.1), (0, 1.0, 0.1), (3, 0.0, 0.1), (3, 1.0, -1.0)):
