@@ -120,10 +120,11 @@ def test_a_missing_last_plan_shows_in_its_parts(folder, chain):
 
 @pytest.mark.parametrize(
     ("plan", "chunk", "hashed"),
-    [(1, 0, "0123456789abcdef"), (1, 10**6, None), (0, 0, 1), (1, 0, 0)],
+    [(1, 0, "0123456789abcdef"), (1, 10**6, None), (1, None, None), (0, 0, 1), (1, 0, 0)],
 )
 def test_a_part_of_another_plan_is_told(plan, chunk, hashed, folder, chain):
     """Merged from another store, or renamed: it would count as nothing, silently."""
+    chunk = chain[plan].chunks if chunk is None else chunk  # the first that the plan has not
     if hashed is None or isinstance(hashed, int):
         hashed = chain[plan if hashed is None else hashed].hash
     name = f"{plan:03d}-{chunk:06d}-{hashed}.npz"

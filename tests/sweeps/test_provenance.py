@@ -92,6 +92,7 @@ def _after(package, file, old, new):
         ("simulation", '["depth"] = 4', '["depth"] = 5'),  # a statement that may do anything
         ("simulation", "power > 9", "power > 8"),
         ("inside", "DEPTH + 1", "DEPTH + 2"),  # a constant in another module
+        ("deeper", "DEPTH = 1", "DEPTH = 3"),  # the first of two statements about one name
         ("deeper", "DEPTH += 1", "DEPTH += 2"),  # in a block
         ("last", "LAST = 1", "LAST = 2"),  # imported by a function
     ],
