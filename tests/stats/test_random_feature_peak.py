@@ -194,6 +194,23 @@ def test_slack_has_its_order():
     assert 4 * errors[1] < relative[0] / 2  # ... and a deviation that stays would be seen
 
 
+def test_slack_does_not_vanish_with_the_rows():
+    """However many the rows, the features are drawn once: 3 times its order was seen at n = 4 p."""
+    relative = []
+    for n in (160, 1600, 16000):
+        point = {"n": n, "p": 40, "d": 6, "noise": 0.0, "ridge": 0.1}
+        made = {k: v.estimate for k, v in predict(PEAK, point).items()}
+        assert all(e.valid[0] for e in made.values())
+        relative.append([e.slack[0] / e.value[0] for e in made.values()])
+    assert np.all(np.array(relative)[1:] > 0.1)
+    assert np.all(np.array(relative) < 0.4)
+
+
+def test_nothing_to_learn_has_no_slack():
+    for name, made in predict(PEAK, {"n": 100, "p": 40, "signal": 0.0, "noise": 0.0}).items():
+        assert made.estimate.slack[0] == made.estimate.value[0] == 0.0, name
+
+
 def test_small_dimensions_need_their_own_spectrum():
     """The d -> infinity limit is off by several percent of the excess risk at d = 16."""
     cell = {"n": 160, "p": 120, "d": 16, "activation": "tanh"}
