@@ -62,7 +62,7 @@ EDGES = {
         Edge("finite_size_excess", "ridge", 0.0, 1e-9, {"p": 100, "n": 200}),
     ],
     "repeated_data": [
-        Edge("test_error train_error gcv_naive", "budget", 110, 109, PLAIN),
+        Edge("test_error excess_risk train_error gcv_naive", "budget", 110, 109, PLAIN),
         Edge("gcv_distinct closed_form_excess", "budget", 110, 109, PLAIN),
         Edge("test_error gcv_distinct", "p", 10, 9, {"ridge": 0.0, "budget": 100}),
         Edge("closed_form_excess", "ridge", 0.0, 1e-9, {"p": 100, "budget": 400}),
