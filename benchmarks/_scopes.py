@@ -153,8 +153,8 @@ def imbalanced_mixture(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
 
 
 def random_feature_peak(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Rows from a few per input to twice the features; a linear and a quadratic target."""
-    n = round(spread(rng, 2.0 * fixed["d"], 2.0 * fixed["p"]))
+    """Rows from a few per input to four times the features; a linear and a quadratic target."""
+    n = round(spread(rng, 2.0 * fixed["d"], 4.0 * fixed["p"]))
     return {"n": max(n, 12), "signal": signal(rng), "quadratic": spread(rng, 0.05, 2.0, 0.6)}
 
 
@@ -237,6 +237,7 @@ _FEATURES: list[tuple[dict[str, Any], int]] = [
     for p, d in ((40, 6), (60, 30), (120, 10), (150, 16))
     for act in ("relu", "tanh")
 ]
+_MEMBERS = [({**fixed, "members": k}, 1500) for fixed, _ in _FEATURES[:4] for k in (2, 6)]
 _SCALES: list[tuple[dict[str, Any], int]] = [
     ({"d": d, "p": p, **s}, count)
     for d, p, count in ((24, 0, 1500), (48, 0, 1000), (32, 20, 1000), (32, 64, 1000))
@@ -271,6 +272,7 @@ SCOPES = {
         _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4
     ),
     "random_feature_peak": Scope(_FEATURES, random_feature_peak, kernel_ridge, 5),
+    "feature_ensemble": Scope(_MEMBERS, random_feature_peak, kernel_ridge, 5),
     "epochwise_descent": Scope(_SCALES, epochwise_descent, moment, 8, "d"),
     "linear_grokking": Scope(
         [({"d": d}, count) for d, count in ((30, 1500), (60, 1000), (120, 400))],

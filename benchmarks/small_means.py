@@ -29,17 +29,14 @@ SEED = 41
 
 
 def _scopes() -> dict[str, Scope]:
-    """Return the scopes of the audit at few small sizes, and that of ensembles."""
-    features = SCOPES["random_feature_peak"]
-    members = [({**fixed, "members": 2}, count) for fixed, count in features.sizes[:1]]
-    found = {**SCOPES, "feature_ensemble": features._replace(sizes=members)}
+    """Return the scopes of the audit at few small sizes."""
     few = {"power_law_break": (0, 2), "epochwise_descent": (0, 6), "sgd_scaling": (0, 2)}
     more = {"two_stage_ridge": 12}  # of its runs few leave ten rows in both stages
     return {
         name: scope._replace(
             sizes=[scope.sizes[i] for i in few.get(name, (0,))], designs=more.get(name, 4)
         )
-        for name, scope in found.items()
+        for name, scope in SCOPES.items()
     }
 
 

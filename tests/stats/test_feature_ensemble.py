@@ -124,8 +124,9 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize("measure", ["test_error", "disagreement"])
-def test_predictions_agree_and_decoys_do_not(measure):
+@pytest.mark.parametrize(("measure", "lazy"), [("test_error", 0.06), ("disagreement", 0.15)])
+def test_predictions_agree_and_decoys_do_not(measure, lazy):
+    """What features alone cause deviates the most: the disagreement by up to 3.4 per feature."""
     mean, error, points = [], [], []
     for cell in CELLS:
         sample = runs(40, 1, **INNER, **cell)[measure]
@@ -139,16 +140,16 @@ def test_predictions_agree_and_decoys_do_not(measure):
     assert np.all(status == Status.OK)
     assert valid.sum() >= 10
     assert np.all((np.abs(mean - value) - slack)[valid] < 4 * error[valid])
-    assert np.median(slack / value) < 0.06  # not a lazy slack
+    assert np.median((slack / value)[valid]) < lazy
     assert len(found.decoys) >= 2
     for name, wrong in found.decoys.items():
         distance = (np.abs(mean - wrong) - slack) / error
         assert np.max(distance[valid]) > 6, name
 
 
-def test_slack_is_that_of_one_member_and_has_its_order():
-    """Doubling d and n, p ~ d^2 makes L four times larger, and the relative slack falls so."""
-    bounds = []
+def test_slack_of_one_is_that_of_a_member_and_has_its_order():
+    """Doubling d, with n and p ~ d^2, leaves 4 times the rows and features: slack falls so."""
+    bounds = {"test_error": [], "disagreement": []}
     for d, n in ((10, 50), (20, 200)):
         point = {"n": n, "p": 2 * n, "d": d, "quadratic": 0.3, "noise": 0.5}
         one = predict(MEMBER, point)["test_error"].estimate
@@ -158,9 +159,21 @@ def test_slack_is_that_of_one_member_and_has_its_order():
         five = predict(ENSEMBLE, {**point, "members": 5})
         for name, base in (("test_error", 0.5), ("disagreement", 0.0)):
             estimate = five[name].estimate
-            bounds.append(estimate.slack[0] / (estimate.value[0] - base))
-    assert bounds[0] == pytest.approx(bounds[1], rel=1e-9)
-    assert bounds[0] / bounds[2] == pytest.approx(4, rel=0.2)
+            bounds[name].append(estimate.slack[0] / (estimate.value[0] - base))
+    for small, large in bounds.values():
+        assert small / large == pytest.approx(4, rel=0.2)
+
+
+def test_slack_adds_up_from_what_members_share_and_what_tells_them_apart():
+    """E_K is E_1/K + (1 - 1/K) E_inf, and its slack likewise; more members share more of it."""
+    point = {"n": 100, "p": 80, "d": 12, "quadratic": 0.3, "noise": 0.1}
+    slack = {
+        k: [e.estimate.slack[0] for e in predict(ENSEMBLE, {**point, "members": k}).values()]
+        for k in (1, 2, 4)
+    }
+    test, apart = (np.array([slack[k][i] for k in (1, 2, 4)]) for i in (0, 1))
+    assert test[2] - test[1] == pytest.approx((test[1] - test[0]) / 2, rel=1e-9)
+    assert apart == pytest.approx(apart[1] * np.array([0.0, 1.0, 1.5]), rel=1e-9)
 
 
 def test_masks():

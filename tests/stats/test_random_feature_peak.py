@@ -161,15 +161,15 @@ def gaps(measure, cells=CELLS, replicates=100):
     return np.array(mean), np.array(error), found
 
 
-@pytest.mark.parametrize("measure", ["test_error", "train_error"])
-def test_predictions_agree_and_decoys_do_not(measure):
+@pytest.mark.parametrize(("measure", "lazy"), [("test_error", 0.06), ("train_error", 0.1)])
+def test_predictions_agree_and_decoys_do_not(measure, lazy):
     mean, error, found = gaps(measure)
     estimate = found.estimate
     assert np.all(estimate.status == Status.OK)
     assert estimate.valid.sum() >= 14
     off = np.abs(mean - estimate.value) - estimate.slack
     assert np.all(off[estimate.valid] < 4 * error[estimate.valid])
-    assert np.median(estimate.slack / estimate.value) < 0.06  # not a lazy slack
+    assert np.median(estimate.slack / estimate.value) < lazy
     assert len(found.decoys) >= 2
     for name, wrong in found.decoys.items():
         distance = (np.abs(mean - wrong) - estimate.slack) / error
@@ -189,9 +189,26 @@ def test_slack_has_its_order():
         bounds.append(found.estimate.slack[1] / value[1])
     assert relative[0] > 6 * errors[0]  # the deviation at the small size is seen
     assert relative[0] < bounds[0]
-    assert bounds[0] / bounds[1] == pytest.approx(4, rel=0.2)
+    assert 3.5 < bounds[0] / bounds[1] < 6  # 4 times, and more as the modes learned spread out
     assert abs(relative[1]) < relative[0] / 4 + 4 * errors[1]
     assert 4 * errors[1] < relative[0] / 2  # ... and a deviation that stays would be seen
+
+
+def test_slack_does_not_vanish_with_the_rows():
+    """However many the rows, the features are drawn once: 3 times its order was seen at n = 4 p."""
+    relative = []
+    for n in (160, 1600, 16000):
+        point = {"n": n, "p": 40, "d": 6, "noise": 0.0, "ridge": 0.1}
+        made = {k: v.estimate for k, v in predict(PEAK, point).items()}
+        assert all(e.valid[0] for e in made.values())
+        relative.append([e.slack[0] / e.value[0] for e in made.values()])
+    assert np.all(np.array(relative)[1:] > 0.1)
+    assert np.all(np.array(relative) < 0.4)
+
+
+def test_nothing_to_learn_has_no_slack():
+    for name, made in predict(PEAK, {"n": 100, "p": 40, "signal": 0.0, "noise": 0.0}).items():
+        assert made.estimate.slack[0] == made.estimate.value[0] == 0.0, name
 
 
 def test_small_dimensions_need_their_own_spectrum():

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
+from ci_theory.theory.feature_next_order import FeatureNextOrder, feature_next_order
 from ci_theory.theory.mei_montanari import gaussian_moments, limit_spectrum
 from ci_theory.theory.random_features import FeatureRisk, random_feature_risk
 from ci_theory.theory.ridge import RidgeRisk, ridge_risk
@@ -116,43 +118,65 @@ def _risk(params: Params, spectrum: Spectrum) -> FeatureRisk:
     return random_feature_risk(spectrum, params.n, params.p, params.ridge, params.noise)
 
 
-def _estimate(
-    params: Params, world: World, risk: FeatureRisk, value: Scalar, slack: Scalar
-) -> Estimate:
-    """Attach the finite-size slack, in units of 1/L with L the rows left over (see the theory).
+class Finite(NamedTuple):
+    """What the predictions of one member are worth at finite size.
 
-    Out of scope are L < 10, where means are too heavy-tailed, and points that resolve harmonics
-    of degree 3 or more (over 5 % of the rows spent on them): at such n and d these are far from
-    Gaussian, and a small noiseless error was up to 50 % off (tanh, d = 5, n = 150, p = 100).
+    Attributes:
+        near: limit and next order for Gaussian rows and features.
+        room: 1 / rows left + 1 / features left: the order of every deviation.
+        gamma: effective ridge [kernel].
+        valid: rows and features left are 10 each, and harmonics of degree 3 or more unresolved.
     """
-    spectrum, free = world.linear, risk.dof_left
-    x, _ = fractions(spectrum.eigenvalues, risk.gamma)
+
+    near: FeatureNextOrder
+    room: Scalar
+    gamma: Scalar
+    valid: Array
+
+
+def finite(params: Params, spectrum: Spectrum) -> Finite:
+    """Evaluate the order of the deviations, and whether they are claimed to be of it.
+
+    Out of scope are fewer than 10 rows or features left, where means are too heavy-tailed, and
+    points that resolve harmonics of degree 3 or more (over 5 % of the rows spent on them): at such
+    n and d these are far from Gaussian, and a small noiseless error was up to 50 % off (tanh,
+    d = 5, n = 150, p = 100).
+    """
+    near = feature_next_order(spectrum, params.n, params.p, params.ridge, params.noise)
+    gamma = _risk(params, spectrum).gamma
+    x, _ = fractions(spectrum.eigenvalues, gamma)
     high = jnp.arange(len(spectrum.eigenvalues)) >= 3
     resolved = jnp.sum(jnp.where(high, spectrum.multiplicity * x**2, 0.0))
-    valid = (free >= 10) & (resolved <= 0.05 * params.n)
-    return Estimate(value, slack / free, valid, risk.status)
+    fewest = jnp.minimum(near.rows_left, near.features_left)
+    valid = (fewest >= _slack.FEWEST_FREE) & (resolved <= 0.05 * params.n)
+    return Finite(near, 1 / near.rows_left + 1 / near.features_left, gamma, valid)
 
 
 def test_error(params: Params, world: World) -> Estimate:
-    """Predict the test error by the eigenframework on the sphere's spectrum.
-
-    In simulations (relu, tanh; d = 6 ... 20, n = d^2/2, p = n/2 ... 2n, ridge 1e-3 and 0.1) the
-    relative deviation of the excess risk times L was, within errors of 0.1 to 1, between -1 and 2.
-    """
-    risk = _risk(params, spectrum_of(params, world))
-    return _estimate(params, world, risk, risk.test_error, 2.0 * risk.excess_risk)
+    """Predict the test error by the eigenframework on the sphere's spectrum."""
+    spectrum = spectrum_of(params, world)
+    risk, size = _risk(params, spectrum), finite(params, spectrum)
+    near = size.near
+    shifts, parts = (near.signal_shift, near.noise_shift), (near.signal, near.noise)
+    slack = _slack.features(shifts, parts, size.room)
+    return Estimate(risk.test_error, slack, size.valid, risk.status)
 
 
 def train_error(params: Params, world: World) -> Estimate:
     """Predict the training error likewise.
 
-    The nearer to interpolation, the more its mean owes to rare designs: the relative deviation
-    times L was below 1.3 for p < n and up to 3.3 where only a few percent of a label remain.
+    The target's part of it moves as that of the excess risk does. Beyond that, the nearer to
+    interpolation, the more its mean owes to rare designs: its relative deviation times the rows
+    left was below 1.3 for p < n and up to 3.3 where only a few percent of a label remain.
     """
-    risk = _risk(params, spectrum_of(params, world))
-    kept = risk.train_error / risk.test_error  # (a/n)^2
-    slack = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * risk.train_error
-    return _estimate(params, world, risk, risk.train_error, slack)
+    spectrum = spectrum_of(params, world)
+    risk, size = _risk(params, spectrum), finite(params, spectrum)
+    near = size.near
+    some = risk.test_error > 0
+    kept = risk.train_error / jnp.where(some, risk.test_error, 1.0)  # (a/n)^2
+    rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * risk.train_error / near.rows_left
+    slack = rare + 4 * kept * jnp.abs(near.signal_shift)
+    return Estimate(risk.train_error, slack, size.valid, risk.status)
 
 
 def _half_test(params: Params, world: World) -> Scalar:
@@ -214,8 +238,9 @@ PHENOMENON = Phenomenon(
             statement="E = n (noise + A) / (a + b u/(b + u)),  a = n - z,  b = p - z,  "
             "gamma a b = p ridge,  z = df1(gamma)",
             scope="n, p -> infinity at the exact spectrum of this d; here "
-            "L = a + b u/(b + u) >= 10, and harmonics of degree 3 or more unresolved",
-            order="1 / L of the excess risk",
+            "L = a + b u/(b + u) >= 10, L' = b + a u/(a + u) >= 10, "
+            "and harmonics of degree 3 or more unresolved",
+            order="1 / L + 1 / L' of the excess risk",
             source="Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
             "(arXiv:2405.15699)",
             decoys=(
@@ -247,7 +272,7 @@ PHENOMENON = Phenomenon(
             evaluate=train_error,
             statement="E_train = (a / n)^2 E",
             scope="as test_error; zero for an interpolator",
-            order="1 / L",
+            order="1 / L + 1 / L'",
             source="Simon et al. 2023 (arXiv:2311.14646)",
             decoys=(
                 Decoy(
