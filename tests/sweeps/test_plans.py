@@ -199,6 +199,7 @@ def put(data, place, value):
         ("groups/0/chunk", 0, "groups[0]: batch and chunk must be"),
         ("groups/0/chunk", 10**12, "groups[0]: batch and chunk must be"),
         ("groups/0/batch", 10**6, "groups[0]: batch and chunk must be"),
+        ("groups/0/batch", 0, "groups[0]: batch and chunk must be"),
         ("groups/0/work", float("inf"), "groups[0].work = inf: must be finite"),
         ("groups/0/cells", "4", "groups[0].cells = '4': expected a whole number"),
         ("groups", {}, "groups = {}: expected a list"),

@@ -25,6 +25,7 @@ from ci_theory.sweeps.parts import Damaged, Parts, write_whole
 from ci_theory.sweeps.plan import FORMAT
 from ci_theory.sweeps.plans import add_plan
 from ci_theory.sweeps.provenance import session_hash, session_of
+from ci_theory.sweeps.store import difference
 
 GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
 
@@ -172,6 +173,24 @@ def test_another_sweep_is_refused(change, message, folder):
     before = part_bytes(folder)
     with pytest.raises(BadInput, match="holds another sweep: " + message):
         run(dataclasses.replace(GRAM, **change), folder)
+    assert part_bytes(folder) == before
+
+
+def test_axes_in_another_order_are_another_sweep():
+    axes = {"n": (5, 9), "fail_above": (1.0, 2.0)}
+    sweep = Sweep(phenomenon="sweep_toys.gram", axes=axes, replicates=2)
+    plan = make_plan(sweep)
+    turned = dataclasses.replace(sweep, axes=dict(reversed(axes.items())))
+    said = "its axes are n, fail_above, here fail_above, n"
+    assert difference(plan, turned, plan.identity) == said
+    assert difference(plan, sweep, plan.identity) is None
+
+
+def test_replicates_of_a_later_plan_are_not_run_unasked(folder):
+    more = dataclasses.replace(GRAM, replicates=6)
+    add_plan(folder, 1, make_plan(more, start=4, previous=Store.open(folder).plans[0].hash))
+    before = part_bytes(folder)
+    run(GRAM, folder)
     assert part_bytes(folder) == before
 
 
@@ -332,11 +351,11 @@ def test_one_measure_that_is_not_finite_marks_its_cell(tmp_path):
     add_plan(tmp_path, 0, plan)
     store = Store.open(tmp_path)
     mean, spread = np.ones((2, 2)), np.ones((2, 2))
-    mean[0, 1], spread[1, 0] = np.nan, np.inf
-    assert store.write(0, 0, {"mean": mean, "spread": spread}, {}) == 2
+    mean[0, 1], spread[1] = np.nan, np.inf
+    assert store.write(0, 0, {"mean": mean, "spread": spread}, {}) == 3
     found = store.dataset()
-    assert found["status"].transpose("replicate", "ridge").values.tolist() == [[0, 3], [3, 0]]
-    assert found.attrs["not_finite"] == store.counts().not_finite == 2
+    assert found["status"].transpose("replicate", "ridge").values.tolist() == [[0, 3], [3, 3]]
+    assert found.attrs["not_finite"] == store.counts().not_finite == 3
 
 
 def repacked(file, change, **about):

@@ -64,6 +64,8 @@ def number(value: Any, digits: int = 5) -> str:
 
     >>> number(0.1 + 0.2), number(100), number(float("nan")), number(1234567.0), number(2.5e-7)
     ('0.3', '100', '-', '1.2346e+06', '2.5e-07')
+    >>> number(float("inf")), number(float("-inf")), number(None), number(True)
+    ('inf', '-inf', '-', 'true')
     """
     if isinstance(value, bool | str):
         return str(value).lower() if isinstance(value, bool) else value
