@@ -50,10 +50,11 @@ def draw(stores: Path) -> Figure:
     common = _parts(ensembles, panel.line.x).ensemble(np.inf)
     (limit,) = c.plot(panel.line.x, common, color="black", lw=0.8, ls="--", label="members → ∞")
     style.legend_under(c, handles=[*panel.keys, limit])
+    rows = [series.fixed_values(found)["n"] for found in (data, ensembles)]
     texts = (
-        ("a   parts stacked: n = 200", "features p", "excess error"),
+        (f"a   parts stacked: n = {rows[0]}", "features p", "excess error"),
         ("b   each part", "features p", "part"),
-        ("c   means of models: n = 300", "features per member p", "test error"),
+        (f"c   means of models: n = {rows[1]}", "features per member p", "test error"),
     )
     for axis, (title, x, y) in zip(axes[0], texts, strict=True):
         axis.set(title=title, xlabel=f"{x} [features]", ylabel=f"{y} [label²]")
