@@ -88,6 +88,17 @@ def test_the_interval_of_a_break_is_open_where_it_meets_the_next_one():
     assert beside.low == pytest.approx(alone.low, rel=0.01)  # another grid
 
 
+def test_of_several_starts_the_lowest_counts_for_each_curve():
+    search = Search(U, np.ones_like(U))
+    right = np.array([[0.0, 0.5, 0.5, 3.0, 0.0], [1.0, 0.3, 0.6, 2.0, -0.5]])
+    wrong = right + np.array([0.3, 0.0, 0.0, 0.0, 0.0])
+    starts = [np.stack([wrong[0], right[1]]), np.stack([right[0], wrong[1]])]
+    still = tuple(range(5))
+    found = search.polish(ONE, ONE.value(right, U), starts, held=still)
+    np.testing.assert_allclose(found.theta, right, rtol=1e-12)
+    np.testing.assert_allclose(found.loss, 0.0, atol=1e-20)
+
+
 def test_residuals_are_divided_by_what_their_leverage_leaves(monkeypatch):
     given = []
 
