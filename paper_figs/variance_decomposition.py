@@ -30,8 +30,7 @@ def draw(stores: Path) -> Figure:
     levels, features = data["noise"].to_numpy(), data["p"].to_numpy().astype(float)
     p = np.unique(np.append(np.geomspace(features.min(), features.max(), 300), features))
     values = {name: np.asarray(getattr(_parts(data, p), name)) for name in PARTS}
-    made, axes = style.figure(1, 3, height=3.2)
-    a, b, c = axes[0]
+    made, ((a, b, c),) = style.figure(1, 3, height=3.2)
     below = np.zeros(len(p))
     for name, (text, colour) in PARTS.items():
         above, hue = below + values[name], style.PALETTE[colour]
@@ -50,13 +49,13 @@ def draw(stores: Path) -> Figure:
     common = _parts(ensembles, panel.line.x).ensemble(np.inf)
     (limit,) = c.plot(panel.line.x, common, color="black", lw=0.8, ls="--", label="members → ∞")
     style.legend_under(c, handles=[*panel.keys, limit])
-    rows = [series.fixed_values(found)["n"] for found in (data, ensembles)]
+    n = [series.fixed_values(found)["n"] for found in (data, ensembles)]
     texts = (
-        (f"a   parts stacked: n = {rows[0]}", "features p", "excess error"),
+        (f"a   parts stacked: n = {n[0]}", "features p", "excess error"),
         ("b   each part", "features p", "part"),
-        (f"c   means of models: n = {rows[1]}", "features per member p", "test error"),
+        (f"c   means of models: n = {n[1]}", "features per member p", "test error"),
     )
-    for axis, (title, x, y) in zip(axes[0], texts, strict=True):
+    for axis, (title, x, y) in zip((a, b, c), texts, strict=True):
         axis.set(title=title, xlabel=f"{x} [features]", ylabel=f"{y} [label²]")
         if axis is not c:
             style.scale(axis, "x", p.min(), p.max(), "log")
