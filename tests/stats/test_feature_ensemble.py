@@ -9,7 +9,9 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory._keys import stream
+from ci_theory._record import build
 from ci_theory.phenomena import load, predict
+from ci_theory.phenomena import random_feature_peak as member
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
 from ci_theory.training.closed_form import solve_directly
@@ -174,6 +176,16 @@ def test_slack_adds_up_from_what_members_share_and_what_tells_them_apart():
     test, apart = (np.array([slack[k][i] for k in (1, 2, 4)]) for i in (0, 1))
     assert test[2] - test[1] == pytest.approx((test[1] - test[0]) / 2, rel=1e-9)
     assert apart == pytest.approx(apart[1] * np.array([0.0, 1.0, 1.5]), rel=1e-9)
+
+
+def test_the_shared_error_of_a_learned_target_has_room_for_what_was_measured():
+    """Up to 3.2 times 1 / rows left + 1 / features left of it (docs/finite_size.md)."""
+    point = {"n": 400, "p": 200, "d": 10, "quadratic": 0.0, "noise": 0.0, "ridge": 0.01}
+    found = predict(ENSEMBLE, {**point, "members": 1000})["test_error"].estimate
+    params = build(MEMBER.params, MEMBER.point(point))
+    spectrum = member.spectrum_of(params, MEMBER.prepared(MEMBER.point(point)))
+    room = float(member.finite(params, spectrum).room)
+    assert 3.2 < found.slack[0] / (found.value[0] * room) <= 4.0
 
 
 def test_masks():
