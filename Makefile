@@ -29,8 +29,9 @@ QUICKLY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 test: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-ACCURACY := $(addprefix tests/theory/test_,fixed_point.py ridge.py repetition.py random_features.py \
-	noise_kinds.py contamination.py imbalance.py flow.py)
+ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_ridge.py \
+	rows/test_repetition.py features/test_random_features.py rows/test_noise_kinds.py \
+	rows/test_contamination.py rows/test_imbalance.py dynamics/test_flow.py)
 
 test-optimised: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY)

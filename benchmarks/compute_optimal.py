@@ -21,11 +21,11 @@ import numpy as np  # noqa: E402
 from scipy.optimize import minimize_scalar  # noqa: E402
 
 from ci_theory import enable_float64  # noqa: E402
-from ci_theory.theory.averaged_sgd import averaged_risk, inputs  # noqa: E402
-from ci_theory.theory.compute_optimal import budget_risks, frontier  # noqa: E402
-from ci_theory.theory.one_pass_sgd import Descent, one_pass_risk, recursion  # noqa: E402
-from ci_theory.theory.sgd_phases import phase  # noqa: E402
-from ci_theory.theory.spectrum import explicit, from_features, trace  # noqa: E402
+from ci_theory.theory.dynamics.averaged_sgd import averaged_risk, inputs  # noqa: E402
+from ci_theory.theory.dynamics.one_pass_sgd import Descent, one_pass_risk, recursion  # noqa: E402
+from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier  # noqa: E402
+from ci_theory.theory.scaling.sgd_phases import phase  # noqa: E402
+from ci_theory.theory.spectra.spectrum import explicit, from_features, trace  # noqa: E402
 
 ALPHA, BETA, KERNEL = 1.0, 0.3, 0.1
 SMALL = 10.0 ** np.arange(4, 7)

@@ -18,10 +18,10 @@ import numpy as np  # noqa: E402
 from scipy.optimize import brentq  # noqa: E402
 
 from ci_theory import enable_float64  # noqa: E402
-from ci_theory.theory.compression import compress  # noqa: E402
-from ci_theory.theory.power_law import endless  # noqa: E402
-from ci_theory.theory.ridge import ridge_risk, risk_grid  # noqa: E402
-from ci_theory.theory.spectrum import power_law  # noqa: E402
+from ci_theory.theory.ridge.risk import ridge_risk, risk_grid  # noqa: E402
+from ci_theory.theory.spectra.compression import compress  # noqa: E402
+from ci_theory.theory.spectra.power_law import endless  # noqa: E402
+from ci_theory.theory.spectra.spectrum import power_law  # noqa: E402
 
 NOISES = np.array([0.0, 0.1, 0.3, 1.0])
 ALPHA = 1.5

@@ -9,7 +9,8 @@ from scipy.optimize import minimize_scalar
 
 from ci_theory.figures import style
 from ci_theory.figures.paper import main
-from ci_theory.theory import data_constrained, power_law
+from ci_theory.theory.scaling import data_constrained
+from ci_theory.theory.spectra import power_law
 
 EXPERIMENTS = ()
 RATE, ALPHA, SOURCE = 0.1, 1.5, 0.3

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, style
 from ci_theory.figures.paper import dataset, main
-from ci_theory.theory.repeat_peak import data_rich_excess
+from ci_theory.theory.rows.repeat_peak import data_rich_excess
 
 EXPERIMENTS = ("fig_repeat_share", "fig_repeat_budget", "fig_repeat_arms", "fig_repeat_ridge")
 SHARED = {"shared_noise": True, "deduplicated": False}

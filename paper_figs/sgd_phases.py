@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from ci_theory.figures import phase as maps
 from ci_theory.figures import style
 from ci_theory.figures.paper import main
-from ci_theory.theory.compute_optimal import frontier
-from ci_theory.theory.sgd_phases import PHASES, phase
+from ci_theory.theory.scaling.compute_optimal import frontier
+from ci_theory.theory.scaling.sgd_phases import PHASES, phase
 
 EXPERIMENTS = ()
 ALPHA, BETA = np.linspace(0.02, 1.5, 186), np.linspace(0.0, 1.5, 189)

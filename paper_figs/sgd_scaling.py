@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import dataset, main
-from ci_theory.theory.compute_optimal import budget_risks, frontier
-from ci_theory.theory.sgd_phases import phase
+from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier
+from ci_theory.theory.scaling.sgd_phases import phase
 
 EXPERIMENTS = ("fig_sgd_width", "sgd_scaling")
 BUDGETS = 10.0 ** np.arange(6, 13)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ci_theory._record import build
 from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import dataset, main
-from ci_theory.theory.decomposition import ErrorParts, error_parts
+from ci_theory.theory.features.decomposition import ErrorParts, error_parts
 
 EXPERIMENTS = ("fig_feature_parts", "feature_ensemble")
 AT = {"ridge": 1e-3, "noise": 0.25}

@@ -13,10 +13,10 @@ from ci_theory._record import Kind, build
 from ci_theory.phenomena import epochwise_descent, load, predict
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
-from ci_theory.theory.flow import flow_risk
-from ci_theory.theory.flow_next_order import flow_shift
-from ci_theory.theory.groups import plain_rows
-from ci_theory.theory.spectrum import two_block
+from ci_theory.theory.dynamics.flow import flow_risk
+from ci_theory.theory.dynamics.flow_next_order import flow_shift
+from ci_theory.theory.spectra.groups import plain_rows
+from ci_theory.theory.spectra.spectrum import two_block
 from ci_theory.training import closed_form, gradient_flow
 
 TIMES = np.geomspace(0.05, 4000, 24)

@@ -8,7 +8,7 @@ import pytest
 from ci_theory._errors import Status
 from ci_theory._keys import key_for
 from ci_theory.phenomena import linear_grokking, load, predict
-from ci_theory.theory.grokking import (
+from ci_theory.theory.dynamics.grokking import (
     asymptotic_delay,
     grok_times,
     largest_ratio,

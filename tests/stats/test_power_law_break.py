@@ -9,9 +9,9 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._keys import key_for
 from ci_theory._record import build
 from ci_theory.phenomena import load, power_law_break, predict
-from ci_theory.theory.compression import compress
-from ci_theory.theory.ridge import ridge_risk
-from ci_theory.theory.spectrum import power_law
+from ci_theory.theory.ridge.risk import ridge_risk
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.spectrum import power_law
 
 OPTIMISED = {"xla_backend_optimization_level": 1}  # hundreds of runs: it pays
 PHENOMENON = load("power_law_break")

@@ -6,7 +6,7 @@ import numpy as np
 
 from ci_theory._keys import key_for
 from ci_theory.phenomena import power_law_break
-from ci_theory.theory.feature_next_order import feature_next_order
+from ci_theory.theory.features.feature_next_order import feature_next_order
 
 RUNS = 5000
 OPTIMISED = {"xla_backend_optimization_level": 1}

@@ -18,7 +18,7 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import predict
 from ci_theory.phenomena.repeated_data import PHENOMENON, Params, gcv_distinct, simulate
 from ci_theory.tasks import gaussian
-from ci_theory.theory.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
+from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
 
 INNER = ("ridge", "noise")
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

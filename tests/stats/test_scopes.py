@@ -21,8 +21,8 @@ from scipy import stats
 from ci_theory._errors import Status
 from ci_theory._record import build
 from ci_theory.phenomena import _slack, load, names, sgd_scaling
-from ci_theory.theory import zipf
-from ci_theory.theory.spectrum import explicit
+from ci_theory.theory.discrete import zipf
+from ci_theory.theory.spectra.spectrum import explicit
 
 KEPT = Path(__file__).with_name("small_means.csv")
 

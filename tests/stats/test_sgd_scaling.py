@@ -12,8 +12,8 @@ from ci_theory.check import check
 from ci_theory.check.verdict import Verdict
 from ci_theory.phenomena import load, predict, sgd_scaling
 from ci_theory.sweeps import Sweep, run
-from ci_theory.theory.one_pass_sgd import Descent, largest_rate, one_pass_risk, stability
-from ci_theory.theory.spectrum import explicit, trace
+from ci_theory.theory.dynamics.one_pass_sgd import Descent, largest_rate, one_pass_risk, stability
+from ci_theory.theory.spectra.spectrum import explicit, trace
 
 PHENOMENON = load("sgd_scaling")
 SMALL = {"width": 6, "inputs": 20, "batch": 5, "rate": 0.04, "repeats": 3, "repeated_fraction": 0.5}

@@ -12,9 +12,9 @@ from benchmarks import slack as bench
 from next_order import errors, simulated
 
 from ci_theory.phenomena import _slack
-from ci_theory.theory.groups import Groups
-from ci_theory.theory.repetition import weighted_ridge_risk
-from ci_theory.theory.spectrum import explicit
+from ci_theory.theory.rows.repetition import weighted_ridge_risk
+from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.spectrum import explicit
 
 P = 1e4
 LAM, MANY, POWER = np.array([1.0, 0.1]), np.array([20.0, 20.0]), np.array([0.5, 0.5])

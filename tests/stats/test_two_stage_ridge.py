@@ -13,9 +13,9 @@ from ci_theory.inherit import finetune, two_stage
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import predict
 from ci_theory.phenomena.two_stage_ridge import PHENOMENON, Params, simulate
-from ci_theory.theory.groups import plain_rows, repeated_rows
-from ci_theory.theory.inheritance import Stage, Weights, from_scratch, inherit, risk
-from ci_theory.theory.mixture import Mixture, fit_mixture
+from ci_theory.theory.inheritance.mixture import Mixture, fit_mixture
+from ci_theory.theory.inheritance.operator import Stage, Weights, from_scratch, inherit, risk
+from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
 
 INNER = ("up.ridge", "up.noise", "down.ridge", "down.noise", "alignment", "ood_variance")
 ALIGNMENTS = np.linspace(0.3, 1.0, 8)

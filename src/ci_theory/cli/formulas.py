@@ -5,7 +5,7 @@ from typing import Any
 import sympy as sp
 
 from ci_theory.cli.output import print_lines, say
-from ci_theory.theory.symbolic import concerning
+from ci_theory.theory.statements.symbolic import concerning
 
 
 def document(phenomenon: str) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.contamination import ContaminatedRisk, apparent_peak, contaminated_risk
-from ci_theory.theory.groups import repeated_rows
-from ci_theory.theory.repetition import weighted_ridge_risk
-from ci_theory.theory.spectrum import isotropic
+from ci_theory.theory.rows.contamination import ContaminatedRisk, apparent_peak, contaminated_risk
+from ci_theory.theory.rows.repetition import weighted_ridge_risk
+from ci_theory.theory.spectra.groups import repeated_rows
+from ci_theory.theory.spectra.spectrum import isotropic
 from ci_theory.training import closed_form
 
 

@@ -15,14 +15,14 @@ from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.noise_kinds import (
+from ci_theory.theory.ridge.risk import ridge_risk
+from ci_theory.theory.rows.noise_kinds import (
     InputNoiseRisk,
     best_input_noise,
     corrupted_law,
     input_noise_risk,
 )
-from ci_theory.theory.ridge import ridge_risk
-from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, scale_target
+from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 

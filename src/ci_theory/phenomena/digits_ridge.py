@@ -16,11 +16,11 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import digits
-from ci_theory.theory.finite_population import population_risk
-from ci_theory.theory.groups import Groups, repeated_rows
-from ci_theory.theory.repetition import weighted_ridge_risk
-from ci_theory.theory.row_leverages import RowRisk, row_risk
-from ci_theory.theory.spectrum import Spectrum, df2
+from ci_theory.theory.rows.finite_population import population_risk
+from ci_theory.theory.rows.repetition import weighted_ridge_risk
+from ci_theory.theory.rows.row_leverages import RowRisk, row_risk
+from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.spectra.spectrum import Spectrum, df2
 from ci_theory.training.closed_form import shrinkage, without_rounding
 
 POPULATION = 1797

@@ -15,7 +15,7 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.parameter_transfer import (
+from ci_theory.theory.inheritance.parameter_transfer import (
     Partial,
     Stage,
     Task,

@@ -18,13 +18,13 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
-from ci_theory.theory.compression import compress
-from ci_theory.theory.feature_flow_next_order import feature_flow_shift
-from ci_theory.theory.flow import FlowRisk, weighted_flow_risk
-from ci_theory.theory.flow_isotropic import isotropic_flow
-from ci_theory.theory.flow_next_order import flow_shift, what_is_left
-from ci_theory.theory.groups import repeated_rows
-from ci_theory.theory.spectrum import Spectrum, explicit, scale_target, two_block
+from ci_theory.theory.dynamics.feature_flow_next_order import feature_flow_shift
+from ci_theory.theory.dynamics.flow import FlowRisk, weighted_flow_risk
+from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
+from ci_theory.theory.dynamics.flow_next_order import flow_shift, what_is_left
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.groups import repeated_rows
+from ci_theory.theory.spectra.spectrum import Spectrum, explicit, scale_target, two_block
 from ci_theory.training import closed_form, gradient_flow
 
 NODES = 32  # a power law is compressed to a multiple of this many nodes: few compiled shapes

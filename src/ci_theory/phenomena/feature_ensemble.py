@@ -14,9 +14,9 @@ from ci_theory.phenomena import random_feature_peak as member
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
-from ci_theory.theory.decomposition import ErrorParts, error_parts
-from ci_theory.theory.random_features import random_feature_risk
-from ci_theory.theory.spectrum import Spectrum, fractions
+from ci_theory.theory.features.decomposition import ErrorParts, error_parts
+from ci_theory.theory.features.random_features import random_feature_risk
+from ci_theory.theory.spectra.spectrum import Spectrum, fractions
 
 
 @record

@@ -11,9 +11,9 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian, mixture
-from ci_theory.theory.compression import compress
-from ci_theory.theory.imbalance import lost_minority, mixture_risk, separation
-from ci_theory.theory.spectrum import Spectrum, df2, explicit, isotropic, scale_target
+from ci_theory.theory.rows.imbalance import lost_minority, mixture_risk, separation
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 NODES = 256  # a power law is compressed to this many nodes: one compiled shape for every p

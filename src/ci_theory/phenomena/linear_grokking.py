@@ -16,13 +16,13 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.flow import weighted_flow_risk
-from ci_theory.theory.flow_isotropic import isotropic_flow
-from ci_theory.theory.flow_next_order import flow_shift, start_shift, what_is_left
-from ci_theory.theory.flow_start import start_left
-from ci_theory.theory.grokking import asymptotic_delay, grok_times
-from ci_theory.theory.groups import repeated_rows
-from ci_theory.theory.spectrum import isotropic
+from ci_theory.theory.dynamics.flow import weighted_flow_risk
+from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
+from ci_theory.theory.dynamics.flow_next_order import flow_shift, start_shift, what_is_left
+from ci_theory.theory.dynamics.flow_start import start_left
+from ci_theory.theory.dynamics.grokking import asymptotic_delay, grok_times
+from ci_theory.theory.spectra.groups import repeated_rows
+from ci_theory.theory.spectra.spectrum import isotropic
 from ci_theory.training import gradient_flow
 
 _VARIANTS = ("true", "fresh", "no decay", "doubled", "delayed")

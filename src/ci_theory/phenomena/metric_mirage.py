@@ -18,8 +18,9 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.floor import Floor
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import zipf as world_of_items
-from ci_theory.theory import metrics, zipf
-from ci_theory.theory.known_sequences import LONGEST, Octaves, all_known, octaves
+from ci_theory.theory.discrete import zipf
+from ci_theory.theory.discrete.known_sequences import LONGEST, Octaves, all_known, octaves
+from ci_theory.theory.scaling import metrics
 
 FEWEST = 1.0
 """Sequences of a kind to be expected in a test set: with fewer, means of runs are not normal."""

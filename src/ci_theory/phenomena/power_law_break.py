@@ -16,15 +16,15 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
-from ci_theory.theory import power_law
-from ci_theory.theory.compression import compress
-from ci_theory.theory.feature_next_order import feature_next_order
-from ci_theory.theory.power_law_limits import bottleneck
-from ci_theory.theory.random_features import random_feature_risk
-from ci_theory.theory.ridge import ridge_risk
-from ci_theory.theory.ridge_next_order import next_order
-from ci_theory.theory.spectrum import Spectrum
-from ci_theory.theory.spectrum import power_law as finite_law
+from ci_theory.theory.features.feature_next_order import feature_next_order
+from ci_theory.theory.features.random_features import random_feature_risk
+from ci_theory.theory.ridge.ridge_next_order import next_order
+from ci_theory.theory.ridge.risk import ridge_risk
+from ci_theory.theory.scaling.power_law_limits import bottleneck
+from ci_theory.theory.spectra import power_law
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.spectrum import Spectrum
+from ci_theory.theory.spectra.spectrum import power_law as finite_law
 from ci_theory.training import closed_form
 
 NODES = 256  # the modes are compressed to this many nodes: one compiled shape

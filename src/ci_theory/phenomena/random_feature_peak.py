@@ -13,12 +13,12 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
-from ci_theory.theory.feature_next_order import FeatureNextOrder, feature_next_order
-from ci_theory.theory.mei_montanari import gaussian_moments, limit_spectrum
-from ci_theory.theory.random_features import FeatureRisk, random_feature_risk
-from ci_theory.theory.ridge import RidgeRisk, ridge_risk
-from ci_theory.theory.spectrum import Spectrum, fractions, isotropic, trace
-from ci_theory.theory.sphere import sphere_spectrum
+from ci_theory.theory.features.feature_next_order import FeatureNextOrder, feature_next_order
+from ci_theory.theory.features.mei_montanari import gaussian_moments, limit_spectrum
+from ci_theory.theory.features.random_features import FeatureRisk, random_feature_risk
+from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
+from ci_theory.theory.spectra.spectrum import Spectrum, fractions, isotropic, trace
+from ci_theory.theory.spectra.sphere import sphere_spectrum
 from ci_theory.training import closed_form
 
 

@@ -16,11 +16,16 @@ from ci_theory.measure import copies
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.groups import Groups, repeated_rows
-from ci_theory.theory.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
-from ci_theory.theory.repetition import CopyErrors, WeightedRisk, copy_errors, weighted_ridge_risk
-from ci_theory.theory.ridge import RidgeRisk, ridge_risk
-from ci_theory.theory.spectrum import isotropic
+from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
+from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
+from ci_theory.theory.rows.repetition import (
+    CopyErrors,
+    WeightedRisk,
+    copy_errors,
+    weighted_ridge_risk,
+)
+from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.spectra.spectrum import isotropic
 
 
 @record

@@ -11,9 +11,9 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.compression import compress
-from ci_theory.theory.ridge import RidgeRisk, ridge_risk
-from ci_theory.theory.spectrum import Spectrum, explicit, isotropic, scale_target
+from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 NODES = 256  # a power law is compressed to this many nodes: one compiled shape for every p

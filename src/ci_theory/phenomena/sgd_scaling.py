@@ -16,10 +16,10 @@ from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
-from ci_theory.theory.averaged_sgd import RareDraw, averaged_risk, rare_draw
-from ci_theory.theory.compression import compress
-from ci_theory.theory.one_pass_sgd import Descent, Stability, one_pass_risk, stability
-from ci_theory.theory.spectrum import Spectrum, explicit, from_features
+from ci_theory.theory.dynamics.averaged_sgd import RareDraw, averaged_risk, rare_draw
+from ci_theory.theory.dynamics.one_pass_sgd import Descent, Stability, one_pass_risk, stability
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.spectrum import Spectrum, explicit, from_features
 
 NODES = 64  # the spectrum of the inputs is padded to a multiple of this: few compiled shapes
 LISTED = 256  # inputs up to which the recursion on the inputs takes every one by itself

@@ -17,10 +17,10 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
-from ci_theory.theory.groups import Groups, plain_rows, repeated_rows
-from ci_theory.theory.inheritance import Inherited
-from ci_theory.theory.transfer import negative_transfer_cosine
-from ci_theory.theory.two_stages import TwoStages, pretrain, rows_left, two_stages
+from ci_theory.theory.inheritance.operator import Inherited
+from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
+from ci_theory.theory.inheritance.two_stages import TwoStages, pretrain, rows_left, two_stages
+from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
 
 
 @record

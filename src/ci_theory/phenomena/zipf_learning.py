@@ -15,7 +15,7 @@ from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
 from ci_theory.tasks import zipf as world_of_items
-from ci_theory.theory import zipf
+from ci_theory.theory.discrete import zipf
 
 
 @record

@@ -1,0 +1,1 @@
+"""Worlds of items and symbols: long tails, sequences, modular addition."""

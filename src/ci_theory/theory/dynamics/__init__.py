@@ -1,0 +1,1 @@
+"""Training in time: gradient flow, grokking, one pass of SGD."""

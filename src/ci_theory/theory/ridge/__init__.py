@@ -1,0 +1,1 @@
+"""Ridge regression of a linear teacher: its errors, their finite-size terms, tests elsewhere."""

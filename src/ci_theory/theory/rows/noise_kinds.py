@@ -1,0 +1,310 @@
+r"""Ridge regression on corrupted rows: noisy inputs, flipped labels, noise of unequal variance.
+
+Each kind is turned into clean ridge regression on another law, exactly (noisy inputs, by
+Gaussian conditioning; unequal noise independent of x) or in the limit (flipped labels), so
+nothing new is solved here.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from ci_theory._errors import Status
+from ci_theory._record import record
+from ci_theory._types import Array, Float, Int, Scalar, needs_float64
+from ci_theory.theory.ridge.risk import RidgeRisk, learned_weights, ridge_risk
+from ci_theory.theory.spectra.spectrum import Spectrum, fractions, total
+
+__all__ = [
+    "CorruptedLaw",
+    "FlipRisk",
+    "InputNoiseRisk",
+    "best_input_noise",
+    "corrupted_law",
+    "input_noise_risk",
+    "label_flip_risk",
+    "mean_noise",
+]
+
+
+@record
+class CorruptedLaw:
+    """The clean law that a learner of noisy inputs in fact faces.
+
+    Attributes:
+        spectrum: covariance S + input noise with the attenuated target on it.
+        noise: label noise, plus the part of the label that the noisy input does not show
+            [label^2].
+    """
+
+    spectrum: Spectrum
+    noise: Scalar
+
+
+class InputNoiseRisk(NamedTuple):
+    """Errors after training on noisy inputs, all in label^2.
+
+    Attributes:
+        test_error: mean squared error on clean inputs and fresh noisy labels.
+        excess_risk: test_error less the label noise of the test.
+        noisy_test_error: the same on inputs as noisy as in training.
+        train_error: mean squared residual on the training rows.
+        bias: squared bias of the mean estimator on clean inputs; attenuation included.
+        attenuation: part of the bias that infinitely many rows without ridge keep.
+        variance: what the spread of the estimator adds on clean inputs.
+        inside: the ``RidgeRisk`` on the training law.
+        status: a ``Status`` code.
+    """
+
+    test_error: Scalar
+    excess_risk: Scalar
+    noisy_test_error: Scalar
+    train_error: Scalar
+    bias: Scalar
+    attenuation: Scalar
+    variance: Scalar
+    inside: RidgeRisk
+    status: Int[Array, ""]
+
+
+class FlipRisk(NamedTuple):
+    """Errors of least squares on flipped +-1 labels.
+
+    Attributes:
+        flip_error: probability that the sign of the fit differs from the clean label.
+        noisy_flip_error: from the flipped label.
+        squared_error: mean squared error against flipped +-1 labels [label^2].
+        train_error: mean squared residual on the training labels [label^2].
+        status: a ``Status`` code; OUT_OF_SCOPE outside 0 <= flips <= 1.
+    """
+
+    flip_error: Scalar
+    noisy_flip_error: Scalar
+    squared_error: Scalar
+    train_error: Scalar
+    status: Int[Array, ""]
+
+
+@needs_float64
+def corrupted_law(
+    spectrum: Spectrum, noise: Any, input_noise: Float[Any, " m"] | Any
+) -> CorruptedLaw:
+    r"""Condition a Gaussian linear model on noisy inputs: another Gaussian linear model.
+
+    .. math::
+        \tilde\lambda = \lambda + \eta^2, \qquad \tilde w = \frac{\lambda}{\lambda + \eta^2} w,
+        \qquad \tilde\sigma^2 = \sigma^2 + \sum \frac{\eta^2}{\lambda + \eta^2} \lambda w^2
+
+    Args:
+        spectrum: of the clean inputs.
+        noise: label-noise variance [label^2].
+        input_noise: variance eta^2 added to each mode, a number or one per node (m,) [x^2].
+
+    Regime: exact for Gaussian inputs and noise that share eigenvectors. A tail of vanishing
+    modes stays clean.
+
+    Source: conditioning of jointly Gaussian variables; the errors-in-variables model
+    (e.g. Fuller 1987).
+
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> law = corrupted_law(isotropic(10), 0.25, 1.0)
+    >>> float(law.spectrum.eigenvalues[0]), float(law.spectrum.power[0]), float(law.noise)
+    (2.0, 0.5, 0.75)
+    """
+    added = jnp.broadcast_to(jnp.asarray(input_noise, float), jnp.shape(spectrum.eigenvalues))
+    kept, missed = fractions(spectrum.eigenvalues, added)
+    there = spectrum.eigenvalues + added > 0  # elsewhere power stays out of reach
+    noisy = Spectrum(
+        eigenvalues=spectrum.eigenvalues + added,
+        multiplicity=jnp.asarray(spectrum.multiplicity, float),
+        power=jnp.where(there, spectrum.power * kept, spectrum.power),
+        tail_trace=spectrum.tail_trace,
+        tail_power=spectrum.tail_power,
+    )
+    unseen = total(jnp.where(there, spectrum.power, 0.0), missed)
+    return CorruptedLaw(spectrum=noisy, noise=noise + unseen)
+
+
+@needs_float64
+def input_noise_risk(
+    spectrum: Spectrum, n: Any, ridge: Any, noise: Any, input_noise: Float[Any, " m"] | Any
+) -> InputNoiseRisk:
+    r"""Average errors of ridge regression trained on inputs with added Gaussian noise.
+
+    .. math::
+        E = \sigma^2 + \sum \Big(\frac{\eta^2 + \kappa}{\lambda + \eta^2 + \kappa}\Big)^2
+            \lambda w^2 + \frac{\tilde E}{n}
+            \sum \frac{\lambda (\lambda + \eta^2)}{(\lambda + \eta^2 + \kappa)^2}
+
+    with kappa and the test error E~ those of the law of ``corrupted_law``; E~ is also the error
+    on equally noisy inputs.
+
+    Args:
+        spectrum: of the clean inputs.
+        n: training rows, > 0.
+        ridge: total ridge [x^2], >= 0.
+        noise: label-noise variance, in training and test [label^2].
+        input_noise: variance eta^2 added to each mode, a number or one per node (m,) [x^2].
+
+    Returns:
+        The errors; status as ``ridge_risk``, and OUT_OF_SCOPE for input_noise < 0 and for a
+        tail under input noise (infinitely many noisy modes).
+
+    Regime: limit n, p -> infinity as ``ridge_risk``; the reduction itself is exact.
+
+    Limits: input_noise = 0 is ``ridge_risk``. For n >> p the estimator tends to that of the clean
+    law with ridge n eta^2 (Bishop 1995), but fitted to labels of the larger noise sigma~^2.
+
+    Source: derived here from ``corrupted_law`` and the out-of-distribution formula of
+    ``theory.shift``; Bishop 1995, Neural Computation 7, for the limit.
+
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> risk = input_noise_risk(isotropic(100), 300, 0.0, 0.5, 1.0)
+    >>> float(risk.attenuation), float(risk.excess_risk)
+    (0.25, 0.5)
+    """
+    law = corrupted_law(spectrum, noise, input_noise)
+    inside = ridge_risk(law.spectrum, n, ridge, law.noise)
+    added = jnp.broadcast_to(jnp.asarray(input_noise, float), jnp.shape(spectrum.eigenvalues))
+    _, missed = fractions(spectrum.eigenvalues, added + inside.kappa)
+    _, attenuated = fractions(spectrum.eigenvalues, added)
+    bias = total(spectrum.power, missed**2) + spectrum.tail_power
+    spread = learned_weights(law.spectrum, inside, n).variance
+    variance = total(spectrum.multiplicity * spectrum.eigenvalues, spread)
+    excess = bias + variance
+    tail_noise = (spectrum.tail_trace > 0) & jnp.any(added > 0)
+    bad = jnp.any(added < 0) | tail_noise
+    return InputNoiseRisk(
+        test_error=noise + excess,
+        excess_risk=excess,
+        noisy_test_error=inside.test_error,
+        train_error=inside.train_error,
+        bias=bias,
+        attenuation=total(spectrum.power, attenuated**2) + spectrum.tail_power,
+        variance=variance,
+        inside=inside,
+        status=jnp.where(bad, Status.OUT_OF_SCOPE, inside.status),
+    )
+
+
+@needs_float64
+def best_input_noise(n: Any, p: Any, noise: Any, signal: Any) -> Scalar:
+    r"""Input noise that minimises the clean test error of least squares, isotropic inputs.
+
+    .. math::
+        \eta^2_* = \frac{1 - a}{1 - \frac{a}{2}\,(1 + \sigma^2/r^2)} - 1, \qquad
+        a = \frac{p}{n - p - 1}
+
+    The excess risk is the quadratic ``r^2 (1-u)^2 + a u (sigma^2 + r^2 (1-u))`` in the
+    attenuation u = 1/(1 + eta^2); its slope at u = 1 is ``a (sigma^2 - r^2)``: a little input
+    noise helps exactly where the label noise exceeds the signal.
+
+    Args:
+        n: training rows.
+        p: modes, of variance 1.
+        noise: label-noise variance sigma^2 [label^2].
+        signal: squared norm r^2 of the target, > 0 [label^2].
+
+    Returns:
+        eta^2 in units of the input variance: 0 where noise <= signal, infinite where fitting
+        nothing is best, NaN for n <= 2 p + 1 (the quadratic is then concave: the best is 0 or
+        infinite).
+
+    Regime: exact at finite size, Gaussian inputs, no ridge, n > 2 p + 1.
+
+    Source: derived here (docs/corrupted_inputs.md).
+
+    >>> print(f"{float(best_input_noise(301, 100, 2.0, 1.0)):.6f}")
+    1.000000
+    """
+    n, p, noise, signal = (jnp.asarray(v, float) for v in (n, p, noise, signal))
+    a = p / (n - p - 1)
+    left = 1 - a / 2 * (1 + noise / signal)
+    inner = jnp.where(left > 0, (1 - a) / jnp.where(left > 0, left, 1.0) - 1, jnp.inf)
+    best = jnp.where(noise <= signal, 0.0, inner)
+    return jnp.where((n > 2 * p + 1) & (signal > 0), best, jnp.nan)
+
+
+@needs_float64
+def label_flip_risk(spectrum: Spectrum, n: Any, ridge: Any, flips: Any) -> FlipRisk:
+    r"""Errors of ridge regression on labels sign(x.w) of which a share is flipped.
+
+    .. math::
+        \beta = (1 - 2\pi)\sqrt{2/\pi_0}, \quad \sigma^2 = 1 - \beta^2, \quad
+        \tan\theta = \frac{\sqrt{\beta^2 \operatorname{Var}_v(x) + \mathrm{df}_2 E/n}}
+        {\beta\,\mathrm{E}_v(x)}, \quad \mathrm{err} = \theta/\pi_0
+
+    with pi_0 = 3.14159..., x = lambda/(lambda + kappa), mean and variance over the modes
+    weighted by the target's power, and E the squared error of a linear teacher of power beta^2
+    and noise sigma^2. Against flipped labels the error is ``flips + (1 - 2 flips) err``.
+
+    Args:
+        spectrum: covariance and power of w; only the direction of w matters.
+        n: training rows, > 0.
+        ridge: total ridge [x^2], >= 0.
+        flips: probability that a label is flipped, in [0, 1].
+
+    Returns:
+        The errors. At flips = 1/2 the label error is 1/2.
+
+    Regime: limit n, p -> infinity with the target spread over many modes, or n >> 1. The squared
+    error treats a label as a linear teacher with independent noise of the same second moments.
+
+    Source: Brillinger 1982; Thrampoulidis, Abbasi, Hassibi 2015 (arXiv:1506.02181) for the
+    equivalence; the angle in this form derived here (docs/corrupted_inputs.md).
+
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> risk = label_flip_risk(isotropic(100), 200.0, 0.0, 0.1)
+    >>> print(f"{float(risk.flip_error):.4f} {float(risk.noisy_flip_error):.4f}")
+    0.2796 0.3237
+    """
+    n, flips = jnp.asarray(n, float), jnp.asarray(flips, float)
+    power = jnp.asarray(spectrum.power, float)
+    whole = jnp.sum(power) + spectrum.tail_power
+    share, tail_share = power / whole, spectrum.tail_power / whole
+    slope = (1 - 2 * flips) * jnp.sqrt(2 / jnp.pi)
+    linear = Spectrum(
+        eigenvalues=spectrum.eigenvalues,
+        multiplicity=spectrum.multiplicity,
+        power=slope**2 * share,
+        tail_trace=spectrum.tail_trace,
+        tail_power=slope**2 * tail_share,
+    )
+    risk = ridge_risk(linear, n, ridge, 1 - slope**2)
+    x, _ = fractions(spectrum.eigenvalues, risk.kappa)
+    mean = total(share, x)
+    spread = total(share, (x - mean) ** 2) + tail_share * mean**2
+    across = jnp.sqrt(slope**2 * spread + risk.gamma * risk.test_error)
+    error = jnp.arctan2(across, slope * mean) / jnp.pi
+    bad = (flips < 0) | (flips > 1) | ~(whole > 0)
+    return FlipRisk(
+        flip_error=error,
+        noisy_flip_error=flips + (1 - 2 * flips) * error,
+        squared_error=risk.test_error,
+        train_error=risk.train_error,
+        status=jnp.where(bad, Status.OUT_OF_SCOPE, risk.status),
+    )
+
+
+@needs_float64
+def mean_noise(noise: Any, corrupted: Any, corrupted_noise: Any) -> Scalar:
+    r"""Label noise that a share of corrupted labels amounts to in training.
+
+    .. math:: \bar\sigma^2 = (1 - q)\,\sigma^2 + q\,\sigma_c^2
+
+    Only the mean over rows of the noise variance enters the fit, as long as the variance is
+    independent of x and all rows have one weight; the test keeps its own noise. For rows of
+    unequal weight see ``theory.repetition``.
+
+    Args:
+        noise: variance of a good label [label^2].
+        corrupted: share q of corrupted labels, in [0, 1].
+        corrupted_noise: variance of a corrupted label [label^2]; must be finite.
+
+    Regime: as ``ridge_risk``. Source: the label noise enters the fit quadratically and through
+    its diagonal alone.
+
+    >>> float(mean_noise(1.0, 0.25, 9.0))
+    3.0
+    """
+    return noise + corrupted * (jnp.asarray(corrupted_noise, float) - noise)

@@ -1,0 +1,1 @@
+"""Scaling laws: exponents, phases, budgets, and what a metric makes of them."""

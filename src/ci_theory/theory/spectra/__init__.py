@@ -1,0 +1,1 @@
+"""Spectra, rows in groups, and the fixed points that every other room solves."""

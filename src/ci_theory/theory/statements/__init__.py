@@ -1,0 +1,1 @@
+"""Closed forms as sympy statements, for people and for limits."""

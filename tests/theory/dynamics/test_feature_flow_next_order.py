@@ -1,0 +1,130 @@
+"""The next order of gradient flow on features: differences of its energy, and its end.
+
+The oracle solves the saddle point of two copies and two fields by iteration, in 4 x 4 matrices, and
+takes finite differences of log det(1 - Gamma) with Gamma written out on all pairs of 2 x 2
+matrices. The package has neither.
+"""
+
+import numpy as np
+import pytest
+
+from ci_theory import Status
+from ci_theory.theory.dynamics.feature_flow_next_order import feature_flow_shift
+from ci_theory.theory.dynamics.flow_next_order import what_is_left
+from ci_theory.theory.dynamics.talbot import contour
+from ci_theory.theory.features.feature_next_order import feature_next_order
+from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.spectrum import Spectrum
+
+LAM, MANY, POWER = (
+    np.array([1.0, 0.3, 0.05]),
+    np.array([14.0, 20.0, 9.0]),
+    np.array([0.5, 1.0, 0.2]),
+)
+COUNTS, WEIGHTS, NOISE = np.array([30.0, 6.0]), np.array([1.0, 5.0]), np.array([0.7, 0.4])
+SPECTRUM = Spectrum(
+    eigenvalues=LAM,
+    multiplicity=MANY,
+    power=POWER,
+    tail_trace=np.array(0.0),
+    tail_power=np.array(0.0),
+)
+GROUPS = Groups(counts=COUNTS, weights=WEIGHTS, noise=NOISE)
+SWAP = np.array([[0.0, 1.0], [1.0, 0.0]])
+P = 27.0
+LEVEL = np.stack([LAM, np.ones(3)])  # l of a mode's two fields
+
+
+def energy(ridges, covariance=0.0, target=0.0, noise=0.0, residual=0.0, alone=0.0):
+    """F_1 at pairs of ridges (k, 2), moved by sources, each a number or (k,)."""
+    k = len(ridges)
+
+    def beside(source, values):
+        return (np.broadcast_to(source, k)[:, None] * values)[:, :, None, None] * SWAP
+
+    apart = np.einsum("ka,ab->kab", ridges, np.eye(2))
+    on_rows = beside(covariance, LAM)
+    on_features = beside(target, POWER / (LAM * MANY))
+    c = WEIGHTS[:, None, None] * np.eye(2)
+    c = c + beside(noise, NOISE * WEIGHTS**2) + beside(residual, WEIGHTS)
+    first = alone * (NOISE * WEIGHTS**2)[:, None, None] * np.diag([1.0, 0.0])
+    own = np.linalg.inv(c + first)
+    tau = np.zeros((2, k, 2, 2), complex)
+    for _ in range(1500):
+        rows = np.linalg.inv(own + tau[0][:, None])
+        features = np.linalg.inv(P * apart + tau[1])
+        seen = np.einsum("g,kgab->kab", COUNTS, rows)[:, None] * LAM[:, None, None] + on_rows
+        shown = P * features[:, None] + on_features
+        unit = np.broadcast_to(np.eye(2), seen.shape)
+        inverse = np.block([[seen, unit], [-unit, shown]])
+        g = np.linalg.inv(inverse).reshape(k, len(LAM), 2, 2, 2, 2)  # field, copy, field, copy
+        found = np.stack(
+            [np.einsum("m,kmab->kab", MANY * one, g[:, :, a, :, a]) for a, one in enumerate(LEVEL)]
+        )
+        moved = np.max(np.abs(found - tau) / np.max(np.abs(found), axis=(2, 3), keepdims=True))
+        tau = (tau + found) / 2
+        if moved < 1e-13:
+            break
+    units = np.eye(4).reshape(4, 2, 2)
+    inner = np.einsum(
+        "m,am,bm,kmaibj,uje,kmbeah->kabuih", MANY, LEVEL, LEVEL, g, units, g, optimize=True
+    )
+    gamma = np.zeros((k, 2, 4, 2, 4), complex)  # field and unit of the result, and of the matrix
+    for a, (number, t) in enumerate(((COUNTS, rows), (np.array([P]), features[:, None]))):
+        turned = np.einsum("g,kgxi,kbuih,kghy->kbuxy", number, t, inner[:, a], t, optimize=True)
+        gamma[:, a] = turned.reshape(k, 2, 4, 4).transpose(0, 3, 1, 2)
+    whole = gamma.reshape(k, 8, 8)
+    one, swapped = np.eye(4), np.eye(4)[[0, 2, 1, 3]]
+    halves = [np.kron(np.eye(2), (one + sign * swapped) / 2) for sign in (1, -1)]
+    parts = [np.log(np.linalg.det(np.eye(8) - whole @ half)) for half in halves]
+    return 0.5 * (parts[0] - parts[1])
+
+
+def differences(ridges, first, second, step=1e-3):
+    """Mixed derivative by steps of the size of what a source stands beside; F is even in both."""
+    inverse = 1 / np.sqrt(np.prod(ridges, axis=1))
+    size = {"noise": 1.0, "residual": 1.0, "covariance": 1.0, "target": inverse}
+    a, b = (size[name] * step for name in (first, second))
+    up, down = (energy(ridges, **{first: a, second: sign * b}) for sign in (1, -1))
+    return (up - down) / (2 * a * b)
+
+
+@pytest.mark.parametrize(("time", "ridge"), [(2.0, 0.0), (40.0, 1.5)])
+def test_shifts_are_differences_of_the_energy(time, ridge):
+    nodes = contour(12)
+    copies = COUNTS @ WEIGHTS
+    upper = ridge + copies * nodes.nodes / time
+    whole = np.concatenate([upper, np.conj(upper)])
+    pairs = np.array([(s, z) for s in upper for z in whole])
+    half = nodes.weights / nodes.nodes
+    weight = (half[:, None] * np.concatenate([half, np.conj(half)])[None, :]).ravel()
+    alone = sum(
+        (energy(at, alone=1e-4) - energy(at, alone=-1e-4)) / 2e-4 for at in (pairs, pairs[:, ::-1])
+    )
+    expected = [
+        0.5 * differences(pairs, "covariance", "target"),
+        -0.5 * differences(pairs, "covariance", "noise"),
+        0.5 * differences(pairs, "target", "residual") / copies,
+        (-0.5 * differences(pairs, "noise", "residual") - alone) / copies,
+    ]
+    found = feature_flow_shift(SPECTRUM, GROUPS, time, ridge, P)
+    assert found.status == Status.OK
+    for name, table in zip(found._fields, expected, strict=False):
+        value = 2 * np.sum(weight * table).real
+        assert float(getattr(found, name)) == pytest.approx(value, rel=1e-3), name
+
+
+def test_at_the_end_it_is_that_of_ridge_regression_on_features():
+    plain = Groups(counts=np.array([25.0, 11.0]), weights=np.ones(2), noise=np.ones(2))
+    found = feature_flow_shift(SPECTRUM, plain, 1e6, 0.5, P)
+    ended = feature_next_order(SPECTRUM, 36.0, P, 0.5, 1.0)
+    np.testing.assert_allclose(found[:2], ended[2:4], rtol=1e-6)
+    left = what_is_left(SPECTRUM, plain, 0.5, P)
+    np.testing.assert_allclose(left, ended[4:6], rtol=1e-10)
+
+
+def test_wrong_inputs_are_out_of_scope():
+    for time, p in ((0.0, 20.0), (1.0, 0.0)):
+        found = feature_flow_shift(SPECTRUM, GROUPS, time, 0.0, p)
+        assert found.status == Status.OUT_OF_SCOPE
+        assert np.isnan(found.noise)

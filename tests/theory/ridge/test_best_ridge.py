@@ -1,0 +1,59 @@
+"""The best ridge: against a search over the risk itself, closed forms, and its own law."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from ci_theory import Status
+from ci_theory.theory.ridge.best_ridge import best_ridge, tuned_law
+from ci_theory.theory.ridge.risk import ridge_risk
+from ci_theory.theory.spectra import power_law
+from ci_theory.theory.spectra.spectrum import isotropic, two_block
+
+LAW = power_law.endless(1.5, 0.4)
+risk = jax.jit(lambda s, n, ridge, noise: ridge_risk(s, n, ridge, noise).excess_risk)
+
+
+@pytest.mark.parametrize("n", [60.0, 3000.0])
+def test_no_ridge_has_a_lower_risk(n):
+    found = best_ridge(LAW, n, 0.2)
+    assert int(found.status) == Status.OK
+    np.testing.assert_allclose(risk(LAW, n, found.ridge, 0.2), found.excess_risk, rtol=1e-10)
+    theirs = minimize_scalar(
+        lambda u: float(risk(LAW, n, np.exp(u), 0.2)), bounds=(-6, 8), method="bounded"
+    )
+    assert float(found.excess_risk) <= theirs.fun * (1 + 1e-9)
+    np.testing.assert_allclose(np.log(float(found.ridge)), theirs.x, atol=2e-3)
+
+
+def test_isotropic_and_blocks():
+    np.testing.assert_allclose(best_ridge(isotropic(80.0), 50, 0.7).ridge, 56.0, rtol=1e-6)
+    blocks = two_block(50.0, 50.0, 1.0, 0.1, 1.0, 1.0)
+    found = best_ridge(blocks, 70, 0.3)
+    for factor in (0.9, 1.1):
+        assert risk(blocks, 70, factor * found.ridge, 0.3) > found.excess_risk
+
+
+def test_without_noise_a_smooth_target_wants_no_ridge():
+    found = best_ridge(isotropic(80.0), 50, 0.0)
+    assert int(found.status) == Status.OUT_OF_SCOPE
+    assert float(found.ridge) < 1e-9
+
+
+@pytest.mark.parametrize("source", [0.25, 0.4, 1.4])
+def test_the_law_is_the_limit(source):
+    """The relative distance falls with n, as fast as the risk does or faster."""
+    alpha, noise, gaps = 1.5, 0.3, []
+    law = power_law.endless(alpha, source)
+    for n in (1e4, 1e6, 1e8):
+        found, limit = best_ridge(law, n, noise), tuned_law(n, alpha, source, noise)
+        gaps.append(abs(float(limit.excess_risk / found.excess_risk) - 1))
+        assert abs(float(limit.level * n / found.ridge) - 1) < 40 * gaps[-1] + 0.02
+    assert gaps[0] > gaps[1] > gaps[2]
+    assert gaps[2] < 0.02
+    slope = np.log(
+        float(tuned_law(1e6, alpha, source, noise).excess_risk)
+        / float(tuned_law(1e4, alpha, source, noise).excess_risk)
+    ) / np.log(100)
+    np.testing.assert_allclose(slope, power_law.tuned(alpha, source).slope, rtol=1e-10)

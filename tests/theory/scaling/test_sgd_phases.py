@@ -1,0 +1,89 @@
+"""Phases of the compute-optimal width: as the balance of the largest terms, and as measured."""
+
+import numpy as np
+import pytest
+
+from ci_theory._errors import BadInput, Status
+from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier
+from ci_theory.theory.scaling.sgd_phases import PHASES, phase, terms
+
+
+def best(found):
+    """Width and risk exponents that make the largest term least, on a fine grid of widths."""
+    width = np.linspace(0, 1, 4001)
+    largest = np.max([t.width * width + t.steps * (1 - width) for t in found], axis=0)
+    return width[largest.argmin()], -largest.min()
+
+
+def test_every_phase_is_the_balance_of_the_largest_terms():
+    rng, met = np.random.default_rng(0), set()
+    for _ in range(1500):
+        alpha, beta = rng.uniform(0.02, 1.5), rng.uniform(0, 1.5)
+        if alpha + beta < 0.51:
+            continue
+        told, (width, risk) = phase(alpha, beta), best(terms(alpha, beta))
+        assert width == pytest.approx(told.width, abs=5e-4), (alpha, beta)
+        assert risk == pytest.approx(told.risk, abs=1e-3), (alpha, beta)
+        at = {t.name: t.width * told.width + t.steps * (1 - told.width) for t in terms(alpha, beta)}
+        for name in told.balance:
+            assert at[name] == pytest.approx(-told.risk, abs=1e-12)
+        met.add(told.name)
+    assert met == set(PHASES)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "across"),
+    [
+        (1.0, 0.5, "beta"), (0.8, 0.8, "beta"), (0.5, 0.3, "alpha"), (0.5, 1.0, "alpha"),
+        (1 - 0.5**0.5, 1.0, "alpha"), (0.25, 1.0, "alpha"), (0.4, 0.5, "beta"),
+    ],
+)  # fmt: skip
+def test_exponents_are_continuous_across_the_lines(alpha, beta, across):
+    step = 1e-9
+    ends = [
+        phase(alpha + sign * step * (across == "alpha"), beta + sign * step * (across == "beta"))
+        for sign in (-1, 1)
+    ]
+    assert ends[0].name != ends[1].name
+    assert ends[0].risk == pytest.approx(ends[1].risk, abs=1e-6)
+    jumps = {ends[0].name, ends[1].name} == {"IVa", "IVb"}  # there K_pp does not see the width
+    same = ends[0].width == pytest.approx(ends[1].width, abs=1e-6)
+    assert same is not jumps
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.2, 0.2), (0.0, 1.0), (1.0, -0.1)])
+def test_other_decays_are_refused(alpha, beta):
+    for asked in (phase, terms):
+        with pytest.raises(BadInput, match="alpha"):
+            asked(alpha, beta)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "middle"), [(1.0, 0.3, 2.0e4), (1.2, 0.8, 4.7e4), (0.7, 1.2, 2.64e6)]
+)
+def test_slopes_at_a_trillion_operations_are_near_the_exponents(alpha, beta, middle):
+    told = phase(alpha, beta)
+    budgets = np.array([4e11, 1e12, 2.5e12])
+    found = frontier(alpha, beta, budgets, low=middle / 3.3, high=middle * 3.3)
+    assert np.all(found.status == Status.OK)
+    assert -found.risk_slope[1] == pytest.approx(told.risk, abs=0.003)
+    assert found.width_slope[1] == pytest.approx(told.width, abs=0.01)
+    if told.name == "Ia":  # the optimum is that of a finer grid
+        near = found.width[1] * np.exp(np.linspace(-0.2, 0.2, 10))
+        made = budget_risks(alpha, beta, budgets, near)
+        u, y = np.log(near), np.log(made.risk[1])
+        cubic = np.polynomial.Polynomial.fit(u, y, 3)
+        (best,) = [r.real for r in cubic.deriv().roots() if u[0] < r.real < u[-1]]
+        assert found.width[1] == pytest.approx(np.exp(best), rel=2e-3)
+        assert found.risk[1] == pytest.approx(np.exp(cubic(best)), rel=1e-4)
+
+
+def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():
+    found = frontier(1.0, 0.3, np.array([1e3, 3e7, 1e8]), low=3000.0, high=32_000.0)
+    assert list(found.status) == [Status.OUT_OF_SCOPE, Status.AT_EDGE, Status.AT_EDGE]
+    assert np.all(np.isnan(found.width))
+    assert np.all(np.isnan(found.risk))
+    with pytest.raises(BadInput, match="kernel"):
+        budget_risks(1.0, 0.3, [100.0], [50.0], kernel=1.5)
+    with pytest.raises(BadInput, match="ascending"):
+        frontier(1.0, 0.3, [1e8, 1e7])
