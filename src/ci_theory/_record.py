@@ -20,6 +20,7 @@ Params(p=50, n=200, ridge=0.1)
 
 import dataclasses
 import functools
+import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -170,6 +171,12 @@ def inner(default: Any, *, doc: str, unit: str = "", **bounds: Any) -> Any:
     return _field(Kind.INNER, default, doc=doc, unit=unit, **bounds)
 
 
+def again(cls: type, name: str, default: Any) -> Any:
+    """Declare a field of a record that this one is made of anew, with another default."""
+    field = next(f for f in dataclasses.fields(cls) if f.name == name)
+    return dataclasses.field(default=default, metadata=dict(field.metadata))
+
+
 def part(cls: type[_T]) -> _T:
     """Declare a field that is itself a record, with its defaults (``up.noise``)."""
     return dataclasses.field(default_factory=cls)
@@ -178,7 +185,7 @@ def part(cls: type[_T]) -> _T:
 @dataclass_transform(
     frozen_default=True,
     kw_only_default=True,
-    field_specifiers=(static, traced, sized, inner, part, dataclasses.field),
+    field_specifiers=(static, traced, sized, inner, again, part, dataclasses.field),
 )
 def record(cls: type[_T]) -> type[_T]:
     """Make a class a frozen, keyword-only dataclass and a JAX pytree; static fields are keys.
@@ -204,7 +211,10 @@ def axes_of(cls: type) -> Mapping[str, Axis]:
         raise BadInput(f"{getattr(cls, '__name__', cls)} is not a record")
     hints = _hints(cls)
     found: dict[str, Axis] = {}
-    for f in dataclasses.fields(cls):
+    declared = inspect.get_annotations(cls)
+    own = [f for f in dataclasses.fields(cls) if f.name in declared]
+    mixed_in = [f for f in dataclasses.fields(cls) if f not in own]
+    for f in (*own, *mixed_in):
         if dataclasses.is_dataclass(hints[f.name]):
             for name, axis in axes_of(hints[f.name]).items():
                 dotted = f"{f.name}.{name}"
@@ -249,6 +259,64 @@ def flatten(params: Any) -> dict[str, Any]:
         else:
             flat[f.name] = value
     return flat
+
+
+def changed(params: _T, values: Mapping[str, Any]) -> _T:
+    """Return a record with other values of some fields, given by dotted name.
+
+    Raises:
+        BadInput: a name that the record does not have.
+
+    >>> @record
+    ... class Params:
+    ...     n: int = sized(200, doc="rows")
+    >>> changed(Params(), {"n": 50})
+    Params(n=50)
+    """
+    flat = flatten(params)
+    for name in values:
+        if name not in flat:
+            raise unknown("field", name, flat)
+    return build(type(params), {**flat, **values})
+
+
+def problem(params: Any) -> str | None:
+    """Ask a record what is wrong with its values together: one line, or None.
+
+    Every class that it is made of, and every part of it, may have a method ``problem`` that says
+    so; all of them are asked.
+
+    >>> @record
+    ... class Rows:
+    ...     n: int = sized(9, doc="rows")
+    ...     def problem(self):
+    ...         return f"n = {self.n}: must be odd" if self.n % 2 == 0 else None
+    >>> @record
+    ... class Params:
+    ...     up: Rows = part(Rows)
+    >>> problem(Params(up=Rows(n=4)))
+    'up.n = 4: must be odd'
+    """
+    for prefix, ask in asked(type(params)):
+        value = functools.reduce(getattr, prefix, params)
+        told = ask(value)
+        if told:
+            return ".".join((*prefix, told))
+    return None
+
+
+@functools.cache
+def asked(cls: type) -> tuple[tuple[tuple[str, ...], Callable[[Any], str | None]], ...]:
+    """Return every method ``problem`` of a record's classes and parts, and whose part it is."""
+    own = [((), base.__dict__["problem"]) for base in cls.__mro__ if "problem" in base.__dict__]
+    hints = _hints(cls)
+    inside = [
+        ((f.name, *prefix), ask)
+        for f in dataclasses.fields(cls)
+        if dataclasses.is_dataclass(hints[f.name])
+        for prefix, ask in asked(hints[f.name])
+    ]
+    return (*own, *inside)
 
 
 def hiding(params: _T, hidden: Mapping[str, str]) -> _T:

@@ -7,10 +7,11 @@ A copied row is a row of weight c: literal copies and weights give the same esti
 (700.0, 30.0)
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
+from ci_theory._record import record, traced
 from ci_theory._types import Array, Float, Scalar
 
 
@@ -46,3 +47,28 @@ def weights(counts: Counts, capacity: int) -> Float[Array, " capacity"]:
     row = jnp.arange(capacity)
     seen = row < counts.repeated + counts.fresh
     return jnp.where(row < counts.repeated, counts.repeats, 1.0) * seen
+
+
+@record
+class Repetition:
+    """The axes of repetition: parameters that are made of it may repeat part of their rows."""
+
+    ROWS: ClassVar[str] = "n"
+    """The field that counts the rows, copies included."""
+
+    repeated_fraction: float = traced(
+        0.0, low=0, high=1, unit="", doc="share of the rows spent on repeated ones"
+    )
+    repeats: int = traced(1, low=1, unit="copies", doc="times that each repeated row appears")
+
+    def split(self) -> Counts:
+        """Return the distinct rows."""
+        given = getattr(self, self.ROWS), self.repeated_fraction, self.repeats
+        return counts(*(jnp.asarray(v, float) for v in given))
+
+    def problem(self) -> str | None:
+        """Say in a line what is wrong, if anything is."""
+        rows = getattr(self, self.ROWS)
+        if self.repeated_fraction > 0 and self.repeats > rows:
+            return f"repeats = {self.repeats}: one row cannot fill more than {self.ROWS} = {rows}"
+        return None

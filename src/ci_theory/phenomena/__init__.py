@@ -18,9 +18,10 @@ from types import ModuleType
 
 from ci_theory._errors import BadInput, unknown
 from ci_theory.phenomena._base import (
+    Bound,
     Break,
-    Decoy,
     Estimate,
+    Mistake,
     Phenomenon,
     Prediction,
     Stages,
@@ -30,9 +31,10 @@ from ci_theory.phenomena._base import (
 from ci_theory.phenomena._predict import predict
 
 __all__ = [
+    "Bound",
     "Break",
-    "Decoy",
     "Estimate",
+    "Mistake",
     "Phenomenon",
     "Prediction",
     "Stages",

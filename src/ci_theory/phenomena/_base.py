@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._errors import BadInput, unknown
-from ci_theory._record import Axis, Kind, axes_of, build, hiding
-from ci_theory._types import Array, Key
+from ci_theory._record import Axis, Kind, asked, axes_of, build, hiding, problem
+from ci_theory._types import Key
 from ci_theory.phenomena import _contract
 
 
@@ -30,36 +30,71 @@ class Estimate(NamedTuple):
     status: Any
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Decoy:
-    """A plausible wrong prediction: ``evaluate`` returns the wrong value, ``why`` the mistake.
+class Bound(NamedTuple):
+    """What a prediction is worth at finite size: its slack, and whether that is claimed here."""
 
-    A decoy is judged with the slack and the validity of the prediction it shadows.
+    slack: Any
+    valid: Any
+
+
+def _everywhere(params: Any) -> bool:
+    return True
+
+
+def _anything(params: Any) -> None:
+    return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A plausible wrong theory: what it predicts in place of some predictions are their decoys.
+
+    Just one of the three changes is given. A decoy is judged with the slack and the validity of
+    the prediction that it shadows.
+
+    Attributes:
+        name: what is taken for what, in a few words.
+        why: the mistake, in a line.
+        against: names of the predictions that it spoils.
+        params: ``params(params) -> {dotted name: value}``: the theory of another point.
+        world: ``world(params, world) -> world``: the theory of another world.
+        forecast: ``forecast(params, made) -> made``: another value read off the right theory.
     """
 
     name: str
     why: str
-    evaluate: Callable[[Any, Any], Array]
+    against: tuple[str, ...]
+    params: Callable[[Any], Mapping[str, Any]] | None = None
+    world: Callable[[Any, Any], Any] | None = None
+    forecast: Callable[[Any, Any], Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A closed or fixed-point form for the mean of one measure.
+    """A closed or fixed-point form for the mean of one measure: an entry of the forecast, told.
 
-    ``evaluate(params, world)`` is pure and written for one point: every number in ``params`` is
-    a traced float64 scalar (also n and p), strings are Python strings; ``world`` is what the
-    phenomenon's ``world`` built on the host for the static fields, or what its ``shared`` made
-    of that.
+    Attributes:
+        name: of the entry of the forecast that is the value.
+        measure: the measure whose mean it is.
+        statement: the formula in a line.
+        scope: where it holds, in words.
+        order: of the finite-size error; "exact" for a prediction without one.
+        source: of the formula.
+        where: ``where(params)``: whether the formula speaks at a point; elsewhere the prediction
+            has no value and the status OUT_OF_SCOPE.
+        closed: whether no solver stands behind it: then the status of the forecast is not its own.
+        decoys: the mistakes of the phenomenon that it is told from; filled in by ``Phenomenon``.
     """
 
     name: str
     measure: str
-    evaluate: Callable[[Any, Any], Estimate]
     statement: str
     scope: str
     order: str
     source: str
-    decoys: tuple[Decoy, ...] = ()
+    where: Callable[[Any], Any] = _everywhere
+    closed: bool = False
+    decoys: tuple[Mistake, ...] = ()
 
 
 class Locator(Protocol):
@@ -156,9 +191,15 @@ class Phenomenon:
             phenomenon has no inner field.
         world: host-side (numpy) preparation for the predictions, from the static fields only
             (others refuse to be read); a pytree of arrays whose shapes take few values, or None.
-        shared: ``shared(params, world)``: what the predictions and decoys of a point have in
-            common. It is evaluated once and given to them in place of the world.
-        rule: cross-field check of one point (plain numbers): a one-line problem, or None.
+        forecast: ``forecast(params, world)``: the theory at one point, a NamedTuple that has an
+            entry, one number, for every prediction, the ``status`` of the solvers behind them,
+            and whatever bounds and mistakes need beside. Pure; every number in ``params`` is a
+            traced float64 scalar (also n and p), strings are Python strings.
+        bounds: ``bounds(params, made)``: what the forecast is worth at finite size, a ``Bound``
+            by the name of every prediction that is not exact.
+        mistakes: what the predictions must be told from.
+        rule: cross-field check of one point (plain numbers): a one-line problem, or None. What
+            belongs to a bias is told by the record it mixes in, see ``_record.problem``.
         stages: the parts of which ``simulate`` is the whole, if a run may take minutes.
 
     Raises:
@@ -173,15 +214,22 @@ class Phenomenon:
     params: type
     measures: type
     simulate: Callable[[Key, Any, Mapping[str, int]], Any]
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[Prediction, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     breaks: tuple[Break, ...] = ()
     world: Callable[[Any], Any] = lambda params: None
-    shared: Callable[[Any, Any], Any] = lambda params, world: world
-    rule: Callable[[Any], str | None] = lambda params: None
+    forecast: Callable[[Any, Any], Any] | None = None
+    bounds: Callable[[Any, Any], Mapping[str, Bound]] = lambda params, made: {}
+    rule: Callable[[Any], str | None] = _anything
     stages: Stages | None = None
 
     def __post_init__(self) -> None:
         _contract.check(self)
+        told = tuple(
+            dataclasses.replace(p, decoys=tuple(m for m in self.mistakes if p.name in m.against))
+            for p in self.predictions
+        )
+        object.__setattr__(self, "predictions", told)
 
     @property
     def axes(self) -> Mapping[str, Axis]:
@@ -209,10 +257,19 @@ class Phenomenon:
             if name not in axes:
                 raise unknown("axis", name, axes, where=self.name)
         full = {name: axis.convert(values.get(name, axis.default)) for name, axis in axes.items()}
-        problem = self.rule(build(self.params, full))
-        if problem:
-            raise BadInput(f"{self.name}: {problem}")
+        told = self.problem(build(self.params, full))
+        if told:
+            raise BadInput(f"{self.name}: {told}")
         return full
+
+    def problem(self, params: Any) -> str | None:
+        """Say what is wrong with a point's values together: the record's own word, and the rule."""
+        return problem(params) or self.rule(params)
+
+    @property
+    def ruled(self) -> bool:
+        """Whether some points may be refused though each of their values is fine."""
+        return self.rule is not _anything or bool(asked(self.params))
 
     def prepared(self, point: Mapping[str, Any]) -> Any:
         """Return the world of a complete point.

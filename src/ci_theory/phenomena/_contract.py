@@ -29,6 +29,7 @@ def check(phenomenon: Any) -> None:
     try:
         _fields(phenomenon)
         _predictions(phenomenon)
+        _mistakes(phenomenon)
         _breaks(phenomenon)
         _simulation(phenomenon)
         _rule(phenomenon)
@@ -68,10 +69,28 @@ def _predictions(phenomenon: Any) -> None:
         for part in ("statement", "scope", "order", "source"):
             if not _text(getattr(prediction, part)):
                 raise BadInput(f"{where}: {part} says nothing")
-        _called(f"{where}: evaluate", prediction.evaluate, "params, world")
-        _different(f"{where}: decoy", prediction.decoys)
-        for decoy in prediction.decoys:
-            _called(f"{where}: evaluate of decoy {decoy.name}", decoy.evaluate, "params, world")
+        _called(f"{where}: where", prediction.where, "params")
+
+
+def _mistakes(phenomenon: Any) -> None:
+    predictions = [p.name for p in phenomenon.predictions]
+    _different("mistake", phenomenon.mistakes)
+    for mistake in phenomenon.mistakes:
+        where = f"mistake {mistake.name}"
+        if not _text(mistake.why):
+            raise BadInput(f"{where}: why says nothing")
+        if not isinstance(mistake.against, tuple) or not mistake.against:
+            raise BadInput(f"{where}: against must be a tuple of predictions, like (one,)")
+        for name in mistake.against:
+            if name not in predictions:
+                raise unknown("prediction", str(name), predictions, where=f"{where}: against")
+        changes = [k for k in ("params", "world", "forecast") if getattr(mistake, k) is not None]
+        if len(changes) != 1:
+            given = " and ".join(changes) or "none"
+            raise BadInput(f"{where}: expected one of params, world and forecast, got {given}")
+        arguments = {"params": "params", "world": "params, world", "forecast": "params, made"}
+        kind = changes[0]
+        _called(f"{where}: {kind}", getattr(mistake, kind), arguments[kind])
 
 
 def _breaks(phenomenon: Any) -> None:
@@ -102,7 +121,11 @@ def _breaks(phenomenon: Any) -> None:
 def _simulation(phenomenon: Any) -> None:
     _called("simulate", phenomenon.simulate, "key, params, capacity")
     _called("world", phenomenon.world, "params")
-    _called("shared", phenomenon.shared, "params, world")
+    if phenomenon.forecast is not None:
+        _called("forecast", phenomenon.forecast, "params, world")
+    elif phenomenon.predictions:
+        raise BadInput("it predicts, but has no forecast(params, world) to read them off")
+    _called("bounds", phenomenon.bounds, "params, made")
     _called("rule", phenomenon.rule, "params")
     stages = phenomenon.stages
     if stages is None:
@@ -119,7 +142,7 @@ def _rule(phenomenon: Any) -> None:
     """Ask the rule about the defaults: it answers with a line or with None, and never raises."""
     defaults = {name: axis.convert(axis.default) for name, axis in phenomenon.axes.items()}
     try:
-        answer = phenomenon.rule(build(phenomenon.params, defaults))
+        answer = phenomenon.problem(build(phenomenon.params, defaults))
     except Exception as problem:
         kind = type(problem).__name__
         raise BadInput(f"rule raises {kind} at the defaults ({problem}): return the line") from None

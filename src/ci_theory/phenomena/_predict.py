@@ -11,6 +11,7 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._record import build
 from ci_theory._types import cpu, needs_float64
 from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, statics
+from ci_theory.phenomena._forecast import told
 
 _MOST_POINTS = 256  # at a time; up to half a megabyte each at the defaults
 _MOST_NUMBERS = 2**22  # of the world, once for every point at a time
@@ -38,7 +39,7 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Pred
 
     Raises:
         BadInput: an unknown name, a bad value, arrays of different lengths, or a prediction
-            that returns something else than an ``Estimate`` of numbers.
+            whose entry of the forecast is missing or not a number.
 
     Memory: some hundred megabytes, however many points.
     """
@@ -124,28 +125,6 @@ def _compiled(phenomenon: Phenomenon, words: tuple) -> Any:
 
     def one(numbers: dict[str, Any], world: Any) -> dict[str, tuple[Estimate, dict[str, Any]]]:
         params: Any = build(phenomenon.params, {**numbers, **dict(words)})
-        world = phenomenon.shared(params, world)
-        found = {}
-        for form in phenomenon.predictions:
-            where = f"{phenomenon.name}: prediction {form.name}"
-            estimate = form.evaluate(params, world)
-            if not isinstance(estimate, Estimate):
-                kind = type(estimate).__name__
-                raise BadInput(f"{where}: evaluate returns {kind}, expected an Estimate")
-            for entry, value in estimate._asdict().items():
-                _scalar(f"{where}: {entry}", value)
-            decoys = {decoy.name: decoy.evaluate(params, world) for decoy in form.decoys}
-            for name, value in decoys.items():
-                _scalar(f"{where}: decoy {name}", value)
-            found[form.name] = (estimate, decoys)
-        return found
+        return told(phenomenon, params, world)
 
     return jax.jit(jax.vmap(one, in_axes=(0, None)))
-
-
-def _scalar(what: str, value: Any) -> None:
-    """Check, while a prediction is traced, that it returned one number."""
-    if not isinstance(value, bool | int | float | np.generic | np.ndarray | jax.Array):
-        raise BadInput(f"{what} is {type(value).__name__}, expected one number")
-    if np.shape(value) != ():
-        raise BadInput(f"{what} has shape {np.shape(value)}, expected one number")

@@ -1,15 +1,16 @@
 """Double descent of ridge regression on Gaussian inputs, and how label noise raises its peak."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._errors import Status
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.tasks import gaussian
 from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
 from ci_theory.theory.spectra.compression import compress
@@ -80,56 +81,42 @@ def world(params: Params) -> Spectrum:
     return compress(explicit(variances, gaussian.target(params.p) ** 2), pad_to=NODES)
 
 
-def _risk(params: Params, unit: Spectrum, *, ridge: float = 1.0, noise: float = 1.0) -> RidgeRisk:
-    """Deterministic equivalent of a point, its ridge and noise scaled for the decoys."""
-    spectrum = scale_target(unit, params.signal)
-    return ridge_risk(spectrum, params.n, ridge * params.ridge, noise * params.noise)
+class Forecast(NamedTuple):
+    """The deterministic equivalent of a point, and the exact ridgeless mean."""
+
+    test_error: Scalar
+    train_error: Scalar
+    finite_size_excess: Scalar
+    risk: RidgeRisk
+    status: Array
 
 
-def _estimate(params: Params, risk: RidgeRisk, value: Scalar, slack: Scalar) -> Estimate:
+def forecast(params: Params, unit: Spectrum) -> Forecast:
+    """Evaluate the deterministic equivalent, and the inverse Wishart mean."""
+    n, p, noise = params.n, params.p, params.noise
+    risk = ridge_risk(scale_target(unit, params.signal), n, params.ridge, noise)
+    under = noise * p / (n - p - 1)
+    over = params.signal * (1 - n / p) + noise * n / (p - n - 1)
+    exact = jnp.where(n > p, under, over)
+    return Forecast(risk.test_error, risk.train_error, exact, risk, risk.status)
+
+
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach a slack of order 1 / free; scope is where enough rows are left to average over."""
-    return Estimate(value, slack, _free(params, risk) >= _slack.FEWEST_FREE, risk.status)
-
-
-def _free(params: Params, risk: RidgeRisk) -> Scalar:
-    return params.n * (1 - risk.gamma)
-
-
-def test_error(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the test error by the deterministic equivalent."""
-    risk = _risk(params, unit)
+    risk, free = made.risk, params.n * (1 - made.risk.gamma)
     learned = risk.gamma / jnp.maximum(1 - risk.fit, 1e-300)  # df2 / df1
     signal = risk.excess_risk - risk.noise_variance
-    slack = _slack.excess(risk.noise_variance, signal, learned, _free(params, risk))
-    return _estimate(params, risk, risk.test_error, slack)
+    kept = risk.fit**2 * (params.noise + risk.noise_variance)
+    test = _slack.excess(risk.noise_variance, signal, learned, free)
+    train = _slack.residual(kept, risk.train_error - kept, risk.gamma, free)
+    valid = free >= _slack.FEWEST_FREE
+    return {"test_error": Bound(test, valid), "train_error": Bound(train, valid)}
 
 
-def train_error(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the training error by the deterministic equivalent."""
-    risk = _risk(params, unit)
-    noise = risk.fit**2 * (params.noise + risk.noise_variance)
-    signal = risk.train_error - noise
-    slack = _slack.residual(noise, signal, risk.gamma, _free(params, risk))
-    return _estimate(params, risk, risk.train_error, slack)
+def _ridgeless(params: Params) -> Array:
+    apart = jnp.abs(params.n - params.p) >= 20
+    return (params.ridge == 0) & (params.spectrum == "isotropic") & apart
 
-
-def finite_size(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the ridgeless isotropic excess risk exactly, by the inverse Wishart mean."""
-    n, p = params.n, params.p
-    under = params.noise * p / (n - p - 1)
-    over = params.signal * (1 - n / p) + params.noise * n / (p - n - 1)
-    scope = (params.ridge == 0) & (params.spectrum == "isotropic") & (jnp.abs(n - p) >= 20)
-    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    value = jnp.where(n > p, under, over)
-    return Estimate(jnp.where(scope, value, jnp.nan), 0.0, scope, status)
-
-
-def _classical(params: Params, unit: Spectrum) -> Scalar:
-    return jnp.asarray(params.noise * (1 + params.p / params.n))
-
-
-_HALF = "the noise variance is halved"
-_PER_ROW = "the total ridge is taken for a ridge per row (ridge / n)"
 
 PHENOMENON = Phenomenon(
     name="ridge_peak",
@@ -145,76 +132,65 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=test_error,
             statement="E = (B + noise) / (1 - df2/n),  n = df1 + ridge/kappa,  "
             "B = kappa^2 sum v / (lambda + kappa)^2",
             scope="n, p -> infinity at fixed p/n; here n - df2 >= 10",
             order="1 / (n - df2) of the excess risk: docs/finite_size.md",
             source="Hastie, Montanari, Rosset, Tibshirani 2019 (arXiv:1903.08560); "
             "Simon et al. 2021 (arXiv:2110.03922)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=lambda params, unit: _risk(params, unit, noise=0.5).test_error,
-                ),
-                Decoy(
-                    name="ridge per row",
-                    why=_PER_ROW,
-                    evaluate=lambda params, unit: _risk(params, unit, ridge=params.n).test_error,
-                ),
-                Decoy(
-                    name="classical",
-                    why="noise (1 + p/n), the large-n rule that knows no peak",
-                    evaluate=_classical,
-                ),
-            ),
         ),
         Prediction(
             name="finite_size_excess",
             measure="excess_risk",
-            evaluate=finite_size,
             statement="noise p/(n-p-1) if n > p+1; signal (1-n/p) + noise n/(p-n-1) if p > n+1",
             scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
             order="exact",
             source="inverse Wishart mean; Belkin, Hsu, Xu 2019 (arXiv:1903.07571)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=lambda params, unit: _risk(params, unit, noise=0.5).excess_risk,
-                ),
-                Decoy(
-                    name="proportional limit",
-                    why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-                    evaluate=lambda params, unit: _risk(params, unit).excess_risk,
-                ),
-            ),
+            where=_ridgeless,
+            closed=True,
         ),
         Prediction(
             name="train_error",
             measure="train_error",
-            evaluate=train_error,
             statement="E_train = (ridge / (n kappa))^2 E",
             scope="as test_error; zero for an interpolator",
             order="1 / (n - df2): docs/finite_size.md",
             source="Hastie et al. 2019 (arXiv:1903.08560); Craven, Wahba 1979 (GCV)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=lambda params, unit: _risk(params, unit, noise=0.5).train_error,
-                ),
-                Decoy(
-                    name="optimism ignored",
-                    why="the training error is taken for the test error",
-                    evaluate=lambda params, unit: _risk(params, unit).test_error,
-                ),
+        ),
+    ),
+    mistakes=(
+        noise_halved("test_error", "finite_size_excess", "train_error"),
+        Mistake(
+            name="ridge per row",
+            why="the total ridge is taken for a ridge per row (ridge / n)",
+            against=("test_error",),
+            params=lambda params: {"ridge": params.n * params.ridge},
+        ),
+        Mistake(
+            name="classical",
+            why="noise (1 + p/n), the large-n rule that knows no peak",
+            against=("test_error",),
+            forecast=lambda params, made: made._replace(
+                test_error=params.noise * (1 + params.p / params.n)
             ),
+        ),
+        Mistake(
+            name="proportional limit",
+            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
+            against=("finite_size_excess",),
+            forecast=lambda params, made: made._replace(finite_size_excess=made.risk.excess_risk),
+        ),
+        Mistake(
+            name="optimism ignored",
+            why="the training error is taken for the test error",
+            against=("train_error",),
+            forecast=lambda params, made: made._replace(train_error=made.test_error),
         ),
     ),
     breaks=(

@@ -185,8 +185,7 @@ def _check_rule(sweep: Sweep, phenomenon: Phenomenon) -> None:
 
     Each value has been checked on its own; a huge grid is ruled on the ends of its inner axes.
     """
-    fields = {f.name: f.default for f in dataclasses.fields(Phenomenon)}
-    if phenomenon.rule is fields["rule"]:
+    if not phenomenon.ruled:
         return
     axes = dict(sweep.axes)
     if sweep.cells > MOST_RULED:
@@ -195,7 +194,7 @@ def _check_rule(sweep: Sweep, phenomenon: Phenomenon) -> None:
     make = _builder(phenomenon.params)
     for row in itertools.product(*axes.values()):
         here = dict(zip(axes, row, strict=True))
-        problem = phenomenon.rule(make({**sweep.fixed, **here}))
+        problem = phenomenon.problem(make({**sweep.fixed, **here}))
         if problem:
             at = ", ".join(f"{k} = {v}" for k, v in here.items())
             raise BadInput(f"{problem}" + (f" (at {at})" if at else ""))

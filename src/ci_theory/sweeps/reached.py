@@ -247,7 +247,10 @@ class _Bare(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self.generic_visit(node)
-        node.body = _undocumented(node.body)
+        told = [
+            s for s in node.body if getattr(s, "name", "") != "problem"
+        ]  # refuses, never counts
+        node.body = _undocumented(told)
         for field in (s.value for s in node.body if isinstance(s, ast.AnnAssign)):
             if isinstance(field, ast.Call) and getattr(field.func, "id", "") in _FIELDS:
                 field.keywords = []

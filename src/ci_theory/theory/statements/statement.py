@@ -1,7 +1,7 @@
 """What a statement is: an equation with its symbols, regime, source and limits.
 
-The statements themselves are in ``theory.statements.symbolic``; this module holds their symbols and how
-they are rendered, evaluated and checked.
+The statements themselves are in ``theory.statements.symbolic``; this module holds their symbols
+and how they are rendered, evaluated and checked.
 """
 
 import dataclasses

@@ -1,0 +1,112 @@
+"""What a phenomenon's theory says at one point: every prediction, and what mistakes make of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ci_theory._errors import BadInput, Status
+from ci_theory._record import changed
+from ci_theory.phenomena._base import Bound, Estimate, Mistake, Phenomenon, Prediction
+
+
+def told(
+    phenomenon: Phenomenon, params: Any, world: Any, decoys: bool = True
+) -> dict[str, tuple[Estimate, dict[str, Any]]]:
+    """Evaluate the predictions of a point, and their decoys.
+
+    The mistakes that are another point of the same theory are evaluated side by side with the
+    true one, as one program: what it costs to compile does not grow with their number.
+
+    Args:
+        phenomenon: the phenomenon.
+        params: of one point; numbers may be traced.
+        world: what the phenomenon's ``world`` made.
+        decoys: whether to evaluate the mistakes.
+
+    Returns:
+        prediction name -> the estimate, and the decoy of each mistake against it, by name.
+
+    Raises:
+        BadInput: an entry that is missing, or not one number.
+    """
+    forecast = phenomenon.forecast
+    if forecast is None:
+        return {}
+    mistakes = phenomenon.mistakes if decoys else ()
+    made, beside = _side_by_side(forecast, params, world, mistakes)
+    for mistake in mistakes:
+        if mistake.world is not None:
+            beside[mistake.name] = forecast(params, mistake.world(params, world))
+        elif mistake.forecast is not None:
+            beside[mistake.name] = mistake.forecast(params, made)
+    bounds = phenomenon.bounds(params, made)
+    for name in bounds:
+        if name not in {p.name for p in phenomenon.predictions}:
+            raise BadInput(f"{phenomenon.name}: bounds speak of {name!r}, which is not predicted")
+    found = {}
+    for prediction in phenomenon.predictions:
+        where = f"{phenomenon.name}: prediction {prediction.name}"
+        estimate = _estimate(where, prediction, params, made, bounds)
+        wrong = {
+            m.name: _entry(f"{where}: decoy {m.name}", beside[m.name], prediction.name)
+            for m in prediction.decoys
+            if m.name in beside
+        }
+        found[prediction.name] = estimate, wrong
+    return found
+
+
+def _side_by_side(
+    forecast: Any, params: Any, world: Any, mistakes: tuple[Mistake, ...]
+) -> tuple[Any, dict[str, Any]]:
+    """Evaluate a point beside the points that the mistakes take it for."""
+    others = {m.name: changed(params, m.params(params)) for m in mistakes if m.params is not None}
+    if not others:
+        return forecast(params, world), {}
+    every = jax.tree.map(_stacked, params, *others.values())
+    made = jax.vmap(forecast, in_axes=(0, None))(every, world)
+    rows = [jax.tree.map(lambda leaf, i=i: leaf[i], made) for i in range(len(others) + 1)]
+    return rows[0], dict(zip(others, rows[1:], strict=True))
+
+
+def _stacked(true: Any, *others: Any) -> Any:
+    kind = jnp.result_type(true)
+    return jnp.stack([jnp.asarray(value, kind) for value in (true, *others)])
+
+
+def _estimate(
+    where: str, prediction: Prediction, params: Any, made: Any, bounds: Mapping[str, Bound]
+) -> Estimate:
+    value = _entry(where, made, prediction.name)
+    bound = bounds.get(prediction.name)
+    if bound is None:
+        if prediction.order != "exact":
+            raise BadInput(f"{where} is not exact: bounds must give its slack")
+        bound = Bound(0.0, True)
+    speaks = prediction.where(params)
+    solved = int(Status.OK) if prediction.closed else _entry(where, made, "status")
+    return Estimate(
+        value=jnp.where(speaks, value, jnp.nan),
+        slack=_number(f"{where}: slack", bound.slack),
+        valid=jnp.logical_and(speaks, _number(f"{where}: valid", bound.valid)),
+        status=jnp.where(speaks, solved, int(Status.OUT_OF_SCOPE)),
+    )
+
+
+def _entry(where: str, made: Any, name: str) -> Any:
+    if not hasattr(made, name):
+        has = ", ".join(getattr(made, "_fields", ())) or f"it is a {type(made).__name__}"
+        raise BadInput(f"{where}: the forecast has no entry {name} ({has})")
+    return _number(f"{where}: {name}", getattr(made, name))
+
+
+def _number(what: str, value: Any) -> Any:
+    """Check, while a forecast is traced, that an entry is one number."""
+    if not isinstance(value, bool | int | float | np.generic | np.ndarray | jax.Array):
+        raise BadInput(f"{what} is {type(value).__name__}, expected one number")
+    if np.shape(value) != ():
+        raise BadInput(f"{what} has shape {np.shape(value)}, expected one number")
+    return value

@@ -1,0 +1,24 @@
+"""Mistakes that many theories can make, each declared once: the decoys of several phenomena."""
+
+from ci_theory._record import flatten
+from ci_theory.phenomena._base import Mistake
+
+
+def noise_halved(*against: str, field: str = "noise") -> Mistake:
+    """Half of the label noise is overlooked."""
+    return Mistake(
+        name="noise halved",
+        why="the noise variance is halved",
+        against=against,
+        params=lambda params: {field: 0.5 * flatten(params)[field]},
+    )
+
+
+def copies_are_fresh(*against: str, field: str = "repeats") -> Mistake:
+    """Copies are taken for new rows, so that only the budget counts."""
+    return Mistake(
+        name="copies are fresh rows",
+        why="every copy is taken for a new row: the budget is what counts",
+        against=against,
+        params=lambda params: {field: 1},
+    )
