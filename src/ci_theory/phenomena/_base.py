@@ -49,8 +49,8 @@ def _anything(params: Any) -> None:
 class Mistake:
     """A plausible wrong theory: what it predicts in place of some predictions are their decoys.
 
-    Just one of the three changes is given. A decoy is judged with the slack and the validity of
-    the prediction that it shadows.
+    A decoy is judged with the slack and the validity of the prediction that it shadows. At most one
+    of ``params`` and ``world`` is given; ``forecast`` then reads the forecast that follows.
 
     Attributes:
         name: what is taken for what, in a few words.
@@ -58,7 +58,7 @@ class Mistake:
         against: names of the predictions that it spoils.
         params: ``params(params) -> {dotted name: value}``: the theory of another point.
         world: ``world(params, world) -> world``: the theory of another world.
-        forecast: ``forecast(params, made) -> made``: another value read off the right theory.
+        forecast: ``forecast(params, made) -> made``: another value read off.
     """
 
     name: str

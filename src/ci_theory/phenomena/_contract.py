@@ -84,13 +84,13 @@ def _mistakes(phenomenon: Any) -> None:
         for name in mistake.against:
             if name not in predictions:
                 raise unknown("prediction", str(name), predictions, where=f"{where}: against")
-        changes = [k for k in ("params", "world", "forecast") if getattr(mistake, k) is not None]
-        if len(changes) != 1:
-            given = " and ".join(changes) or "none"
-            raise BadInput(f"{where}: expected one of params, world and forecast, got {given}")
         arguments = {"params": "params", "world": "params, world", "forecast": "params, made"}
-        kind = changes[0]
-        _called(f"{where}: {kind}", getattr(mistake, kind), arguments[kind])
+        changes = {k: getattr(mistake, k) for k in arguments if getattr(mistake, k) is not None}
+        if not changes or {"params", "world"} <= changes.keys():
+            given = " and ".join(changes) or "nothing"
+            raise BadInput(f"{where} changes {given}: expected params or world, forecast, or both")
+        for kind, change in changes.items():
+            _called(f"{where}: {kind}", change, arguments[kind])
 
 
 def _breaks(phenomenon: Any) -> None:

@@ -40,8 +40,9 @@ def told(
     for mistake in mistakes:
         if mistake.world is not None:
             beside[mistake.name] = forecast(params, mistake.world(params, world))
-        elif mistake.forecast is not None:
-            beside[mistake.name] = mistake.forecast(params, made)
+        if mistake.forecast is not None:
+            right = beside.get(mistake.name, made)
+            beside[mistake.name] = mistake.forecast(params, right)
     bounds = phenomenon.bounds(params, made)
     for name in bounds:
         if name not in {p.name for p in phenomenon.predictions}:
@@ -66,6 +67,9 @@ def _side_by_side(
     others = {m.name: changed(params, m.params(params)) for m in mistakes if m.params is not None}
     if not others:
         return forecast(params, world), {}
+    for name, other in others.items():
+        if jax.tree.structure(other) != jax.tree.structure(params):
+            raise BadInput(f"mistake {name}: params changes a word or a part: only numbers can be")
     every = jax.tree.map(_stacked, params, *others.values())
     made = jax.vmap(forecast, in_axes=(0, None))(every, world)
     rows = [jax.tree.map(lambda leaf, i=i: leaf[i], made) for i in range(len(others) + 1)]
