@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ci_theory._keys import key_for
+from ci_theory._record import axes_of, record, sized
 from ci_theory.biases import (
     class_noise,
     contamination,
@@ -17,6 +18,26 @@ from ci_theory.biases import (
 
 KEY = key_for(0, 1, 2, 3)
 DRAWS = 20_000
+
+
+@record
+class Two(contamination.Contamination, input_noise.InputNoise):
+    """Parameters made of two biases, whose rows have a name of their own."""
+
+    ROWS = "m"
+
+    m: int = sized(10, low=1, doc="rows")
+
+
+def test_biases_are_mixed_into_one_record():
+    assert next(iter(axes_of(Two))) == "m"
+    assert {"contamination", "leaked", "repeats", "fresh_labels", "input_noise"} < set(axes_of(Two))
+    made = Two(leaked=0.26, repeats=4, input_noise=0.25).leak()
+    assert [float(v) for v in made] == [10.0, 3.0, 4.0]
+    x = jnp.ones((10, 2))
+    np.testing.assert_array_equal(Two().seen(KEY, x), x)
+    wanted = input_noise.noisy(KEY, x, 0.25)
+    np.testing.assert_array_equal(Two(input_noise=0.25).seen(KEY, x), wanted)
 
 
 @pytest.mark.parametrize(
