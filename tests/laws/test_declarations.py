@@ -219,9 +219,11 @@ def test_mistakes_in_parameters_are_points_of_the_same_theory():
     found = predict(twice, {"n": [4, 8], "noise": 1.0})["error"]
     np.testing.assert_allclose(found.estimate.value, [1 / 4, 1 / 8])
     np.testing.assert_allclose(found.decoys["doubled"], [1 / 8 + 0.5, 1 / 16 + 0.5])
-    with pytest.raises(BadInput, match="unknown field 'm'"):
+    with pytest.raises(BadInput, match="unknown field 'm' in mistake doubled"):
         predict(mistaken(params=lambda params: {"m": 1}), {})
-    with pytest.raises(BadInput, match="mistake doubled: params changes a word or a part"):
+    with pytest.raises(
+        BadInput, match="mistake doubled: kind is a word: only numbers can be changed"
+    ):
         predict(mistaken(params=lambda params: {"kind": "b"}), {})
 
 

@@ -1,5 +1,7 @@
 """Mistakes that many theories can make, each declared once: the decoys of several phenomena."""
 
+import jax.numpy as jnp
+
 from ci_theory._record import flatten
 from ci_theory.phenomena._base import Mistake
 
@@ -21,4 +23,14 @@ def copies_are_fresh(*against: str, field: str = "repeats") -> Mistake:
         why="every copy is taken for a new row: the budget is what counts",
         against=against,
         params=lambda params: {field: 1},
+    )
+
+
+def labels_swapped(*against: str, field: str = "shared_noise") -> Mistake:
+    """Copies that share their label are taken for freshly labelled ones, and the reverse."""
+    return Mistake(
+        name="labels swapped",
+        why="shared labels are taken for fresh ones (their noise averages out), and the reverse",
+        against=against,
+        params=lambda params: {field: jnp.logical_not(flatten(params)[field])},
     )
