@@ -13,7 +13,7 @@ from ci_theory._record import record, traced
 from ci_theory._types import Scalar
 
 
-def sizes(rows: Scalar, minority: Scalar) -> tuple[Scalar, Scalar]:
+def sizes(rows: Scalar | float, minority: Scalar | float) -> tuple[Scalar, Scalar]:
     """Return the rows of the majority and of the minority: whole numbers, at least one each."""
     rows = jnp.asarray(rows, float)
     few = jnp.clip(jnp.round(minority * rows), 1.0, rows - 1.0)
