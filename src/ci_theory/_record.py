@@ -261,25 +261,6 @@ def flatten(params: Any) -> dict[str, Any]:
     return flat
 
 
-def changed(params: _T, values: Mapping[str, Any]) -> _T:
-    """Return a record with other values of some fields, given by dotted name.
-
-    Raises:
-        BadInput: a name that the record does not have.
-
-    >>> @record
-    ... class Params:
-    ...     n: int = sized(200, doc="rows")
-    >>> changed(Params(), {"n": 50})
-    Params(n=50)
-    """
-    flat = flatten(params)
-    for name in values:
-        if name not in flat:
-            raise unknown("field", name, flat)
-    return build(type(params), {**flat, **values})
-
-
 def problem(params: Any) -> str | None:
     """Ask a record what is wrong with its values together: one line, or None.
 

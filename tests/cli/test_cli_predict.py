@@ -65,13 +65,10 @@ def test_a_value_that_is_not_a_number_is_null(capsys, monkeypatch):
     from ci_theory.cli import describe
 
     toy = phenomena.load(TOY)
-    nan = dataclasses.replace(
-        toy.predictions[0],
-        evaluate=lambda p, w: (
-            toy.predictions[0].evaluate(p, w)._replace(value=p.noise * float("nan"))
-        ),
+    changed = dataclasses.replace(
+        toy,
+        forecast=lambda p, w: toy.forecast(p, w)._replace(error=p.noise * float("nan")),
     )
-    changed = dataclasses.replace(toy, predictions=(nan,))
     monkeypatch.setattr(describe, "load", lambda name: changed)
     error = document(capsys)["observables"]["error"]
     assert error == {"value": None, "valid": False, "status": "NOT_FINITE"}

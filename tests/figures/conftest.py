@@ -1,13 +1,11 @@
 """A tiny sweep made without the sweep engine: predictions of ridge_peak plus known scatter."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
 import xarray
 
-from ci_theory.figures import series
 from ci_theory.phenomena import load, predict
 
 N = (40, 70, 85, 100, 115, 150, 220)
@@ -22,9 +20,7 @@ def sweep():
     phenomenon = load("ridge_peak")
     grid = np.meshgrid(N, NOISE, RIDGE, indexing="ij")
     points = {name: list(g.ravel()) for name, g in zip(("n", "noise", "ridge"), grid, strict=True)}
-    (form,) = series.predictions(phenomenon, "test_error")
-    alone = dataclasses.replace(phenomenon, predictions=(form,))
-    found = predict(alone, {**FIXED, **points})["test_error"].estimate.value
+    found = predict(phenomenon, {**FIXED, **points})["test_error"].estimate.value
     scatter = np.random.default_rng(0).normal(size=(*grid[0].shape, 6))
     values = found.reshape(grid[0].shape)[..., None] * (1 + 0.02 * scatter)
     dims = ("n", "noise", "ridge", "replicate")

@@ -2,10 +2,11 @@
 
 import dataclasses
 import functools
+from typing import Any, NamedTuple
 
 from ci_theory._record import inner, part, record, sized, static, traced
 from ci_theory.locate import Peak
-from ci_theory.phenomena import Break, Decoy, Estimate, Phenomenon, Prediction, Stages, measured
+from ci_theory.phenomena import Break, Mistake, Phenomenon, Prediction, Stages, measured
 
 
 @record
@@ -30,16 +31,28 @@ class Measures:
     kept: float = measured(unit="1", doc="what is kept")
 
 
-DECOY = Decoy(name="doubled", why="twice", evaluate=lambda params, world: 2.0 * params.noise)
+class Forecast(NamedTuple):
+    error: Any
+    status: Any = 0
+
+
+def forecast(params, world):
+    return Forecast(params.noise / params.n)
+
+
+MISTAKE = Mistake(
+    name="doubled",
+    why="twice",
+    against=("error",),
+    forecast=lambda params, made: made._replace(error=2.0 * params.noise),
+)
 PREDICTION = Prediction(
     name="error",
     measure="error",
-    evaluate=lambda params, world: Estimate(params.noise / params.n, 0.0, True, 0),
     statement="noise / n",
     scope="everywhere",
     order="exact",
     source="derived here",
-    decoys=(DECOY,),
 )
 BREAK = Break(
     name="peak",
@@ -64,7 +77,9 @@ TOY = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=lambda key, params, capacity: None,
+    forecast=forecast,
     predictions=(PREDICTION,),
+    mistakes=(MISTAKE,),
     breaks=(BREAK,),
     stages=STAGES,
 )

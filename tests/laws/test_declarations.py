@@ -6,12 +6,22 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from declared_toy import BREAK, DECOY, PREDICTION, STAGES, Params, Up, changed, made
+from declared_toy import (
+    BREAK,
+    MISTAKE,
+    PREDICTION,
+    STAGES,
+    Forecast,
+    Params,
+    Up,
+    changed,
+    made,
+)
 
-from ci_theory import BadInput
+from ci_theory import BadInput, Status
 from ci_theory._record import axes_of, hiding, inner, record, sized, static, traced
 from ci_theory.cli import main
-from ci_theory.phenomena import Estimate, measured, predict
+from ci_theory.phenomena import Bound, measured, predict
 
 
 class Bare:
@@ -29,8 +39,8 @@ def staged(**change):
     return changed(stages=dataclasses.replace(STAGES, **change))
 
 
-def decoyed(**change):
-    return made(decoys=(dataclasses.replace(DECOY, **change),))
+def mistaken(**change):
+    return changed(mistakes=(dataclasses.replace(MISTAKE, **change),))
 
 
 def fields(**declared):
@@ -43,7 +53,7 @@ def fields(**declared):
 def measures(**declared):
     types = dict.fromkeys(declared, float)
     kind = record(type("Measures", (), {**declared, "__annotations__": types}))
-    return changed(measures=kind, predictions=(), breaks=())
+    return changed(measures=kind, predictions=(), mistakes=(), breaks=())
 
 
 @record
@@ -67,11 +77,22 @@ WRONG = [
     (lambda: made(order=""), "prediction error: order says nothing"),
     (lambda: made(source=""), "prediction error: source says nothing"),
     (lambda: made(name=""), "a prediction's name is ''"),
-    (lambda: made(evaluate=lambda params: 0.0), "prediction error: evaluate(params) is called"),
-    (lambda: made(decoys=DECOY), "prediction error: decoys: expected a tuple"),
-    (lambda: made(decoys=(DECOY, DECOY)), "prediction error: decoy doubled is there twice"),
-    (lambda: decoyed(evaluate=lambda a, b, c: 0.0), "evaluate of decoy doubled(a, b, c) is called"),
-    (lambda: decoyed(evaluate=None), "evaluate of decoy doubled: must be a function"),
+    (lambda: made(where=lambda: True), "prediction error: where() is called with (params)"),
+    (lambda: changed(forecast=None), "it predicts, but has no forecast(params, world) to read"),
+    (lambda: changed(forecast=lambda params: 0), "forecast(params) is called with (params, world)"),
+    (lambda: changed(bounds=lambda params: {}), "bounds(params) is called with (params, made)"),
+    (lambda: changed(mistakes=MISTAKE), "mistakes: expected a tuple"),
+    (lambda: changed(mistakes=(MISTAKE, MISTAKE)), "mistake doubled is there twice"),
+    (lambda: mistaken(why=""), "mistake doubled: why says nothing"),
+    (lambda: mistaken(against="error"), "mistake doubled: against must be a tuple of predictions"),
+    (lambda: mistaken(against=("eror",)), "unknown prediction 'eror' in mistake doubled: against"),
+    (lambda: mistaken(forecast=None), "mistake doubled changes nothing: expected params or world"),
+    (
+        lambda: mistaken(params=lambda params: {}, world=lambda params, world: world),
+        "mistake doubled changes params and world and forecast: expected params or",
+    ),
+    (lambda: mistaken(forecast=lambda a: 0.0), "mistake doubled: forecast(a) is called with"),
+    (lambda: mistaken(forecast=1), "mistake doubled: forecast: must be a function"),
     (lambda: changed(predictions=(PREDICTION, PREDICTION)), "prediction error is there twice"),
     (lambda: changed(predictions=[PREDICTION]), "predictions: expected a tuple"),
     (lambda: changed(breaks=(BREAK, BREAK)), "break peak is there twice"),
@@ -87,7 +108,6 @@ WRONG = [
     (lambda: broken(closed_form=lambda: 0.0), "break peak: closed_form() is called with (params)"),
     (lambda: changed(simulate=lambda key, params: None), "simulate(key, params) is called with"),
     (lambda: changed(world=lambda: None), "world() is called with (params)"),
-    (lambda: changed(shared=lambda params: None), "shared(params) is called with (params, world)"),
     (lambda: changed(rule=lambda: None), "rule() is called with (params)"),
     (lambda: changed(rule=lambda params: 1 / 0), "rule raises ZeroDivisionError at the defaults"),
     (lambda: changed(rule=lambda params: False), "rule returns False at the defaults"),
@@ -137,45 +157,101 @@ def test_a_wrong_declaration_is_refused_in_one_line(make, says):
 
 
 def test_functions_of_every_kind_pass():
-    def evaluate(params, world, factor):
-        return Estimate(factor * params.noise, 0.0, True, 0)
-
     class Called:
-        def __call__(self, params, world=None):
-            return params.noise
+        def __call__(self, params, made=None):
+            return made
 
-    found = made(
-        evaluate=functools.partial(evaluate, factor=3.0),
-        decoys=(
-            dataclasses.replace(DECOY, name="any", evaluate=lambda *given: given[0].noise),
-            dataclasses.replace(DECOY, name="called", evaluate=Called()),
-            dataclasses.replace(DECOY, name="ufunc", evaluate=np.add),
-            dataclasses.replace(DECOY, name="in C", evaluate=max),
-        ),
-    )
-    assert len(found.predictions[0].decoys) == 4
+    kinds = {
+        "partial": functools.partial(lambda params, made, factor: made, factor=3.0),
+        "any": lambda *given: given[1],
+        "called": Called(),
+        "ufunc": np.add,
+        "in C": max,
+    }
+    mistakes = [
+        dataclasses.replace(MISTAKE, name=name, forecast=kind) for name, kind in kinds.items()
+    ]
+    found = changed(mistakes=tuple(mistakes))
+    assert [m.name for m in found.predictions[0].decoys] == list(kinds)
 
 
 @pytest.mark.parametrize(
-    ("estimate", "says"),
+    ("made", "bound", "says"),
     [
-        (0.5, "prediction error: evaluate returns float, expected an Estimate"),
-        (Estimate(jnp.zeros(2), 0.0, True, 0), "error: value has shape (2,), expected one number"),
-        (Estimate(0.0, jnp.zeros(1), True, 0), "error: slack has shape (1,), expected one number"),
-        (Estimate(0.0, 0.0, np.array([True]), 0), "error: valid has shape (1,)"),
-        (Estimate(0.0, 0.0, True, None), "error: status is NoneType, expected one number"),
+        (0.5, None, "prediction error: the forecast has no entry error (it is a float)"),
+        (Forecast(jnp.zeros(2)), None, "error: error has shape (2,), expected one number"),
+        (Forecast(0.0), Bound(jnp.zeros(1), True), "error: slack has shape (1,), expected one"),
+        (Forecast(0.0), Bound(0.0, np.array([True])), "error: valid has shape (1,)"),
+        (Forecast(0.0, None), None, "error: status is NoneType, expected one number"),
     ],
 )
-def test_a_prediction_is_one_number(estimate, says):
+def test_a_prediction_is_one_number(made, bound, says):
+    bounds = {} if bound is None else {"error": bound}
+    toy = changed(
+        forecast=lambda params, world: made, bounds=lambda params, made: bounds, mistakes=()
+    )
     with pytest.raises(BadInput) as caught:
-        predict(made(evaluate=lambda params, world: estimate), {})
+        predict(toy, {})
     assert str(caught.value).startswith("a toy: prediction ")
     assert says in str(caught.value)
 
 
 def test_a_decoy_is_one_number():
-    with pytest.raises(BadInput, match=r"a toy: prediction error: decoy doubled has shape \(3,\)"):
-        predict(decoyed(evaluate=lambda params, world: jnp.ones(3)), {})
+    wrong = mistaken(forecast=lambda params, made: made._replace(error=jnp.ones(3)))
+    with pytest.raises(BadInput, match=r"prediction error: decoy doubled: error has shape \(3,\)"):
+        predict(wrong, {})
+
+
+def test_what_is_not_exact_needs_a_slack_and_bounds_speak_of_predictions():
+    with pytest.raises(BadInput, match="prediction error is not exact: bounds must give its slack"):
+        predict(made(order="1/n"), {})
+    misspelt = changed(bounds=lambda params, made: {"eror": Bound(0.0, True)})
+    with pytest.raises(BadInput, match="bounds speak of 'eror', which is not predicted"):
+        predict(misspelt, {})
+
+
+def test_mistakes_in_parameters_are_points_of_the_same_theory():
+    """A change of the point, and of what is read off there; side by side with the truth."""
+    twice = mistaken(
+        params=lambda params: {"n": 2 * params.n, "up.noise": 0.0},
+        forecast=lambda params, made: made._replace(error=made.error + params.up.noise),
+    )
+    found = predict(twice, {"n": [4, 8], "noise": 1.0})["error"]
+    np.testing.assert_allclose(found.estimate.value, [1 / 4, 1 / 8])
+    np.testing.assert_allclose(found.decoys["doubled"], [1 / 8 + 0.5, 1 / 16 + 0.5])
+    with pytest.raises(BadInput, match="unknown field 'm' in mistake doubled"):
+        predict(mistaken(params=lambda params: {"m": 1}), {})
+    with pytest.raises(
+        BadInput, match="mistake doubled: kind is a word: only numbers can be changed"
+    ):
+        predict(mistaken(params=lambda params: {"kind": "b"}), {})
+
+
+def test_a_mistake_in_the_world_is_the_theory_of_another():
+    toy = changed(
+        world=lambda params: np.asarray(3.0),
+        forecast=lambda params, world: Forecast(world),
+        mistakes=(
+            dataclasses.replace(MISTAKE, forecast=None, world=lambda params, world: 2 * world),
+        ),
+    )
+    found = predict(toy, {})["error"]
+    assert (found.estimate.value[0], found.decoys["doubled"][0]) == (3.0, 6.0)
+
+
+def test_where_a_formula_does_not_speak_it_has_no_value():
+    found = predict(made(where=lambda params: params.n > 5), {"n": [4, 8]})["error"]
+    assert np.isnan(found.estimate.value).tolist() == [True, False]
+    assert found.estimate.valid.tolist() == [False, True]
+    assert found.estimate.status.tolist() == [int(Status.OUT_OF_SCOPE), int(Status.OK)]
+
+
+def test_a_closed_form_does_not_wait_for_a_solver():
+    failing = {"forecast": lambda params, world: Forecast(1.0, int(Status.NOT_CONVERGED))}
+    for closed in (False, True):
+        one = dataclasses.replace(PREDICTION, closed=closed)
+        found = predict(changed(predictions=(one,), **failing), {})["error"]
+        assert found.estimate.valid.tolist() == [closed]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from declared_toy import TOY, changed, made
+from declared_toy import TOY, changed
 
-from ci_theory.phenomena import _predict, predict
+from ci_theory.phenomena import Bound, _predict, predict
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def traced_toy():
     """Return a toy and the list that grows by one whenever its prediction is traced."""
     traces = []
 
-    def evaluate(params, world):
+    def forecast(params, world):
         traces.append(1)
-        return TOY.predictions[0].evaluate(params, world)
+        return TOY.forecast(params, world)
 
-    return made(evaluate=evaluate), traces
+    return changed(forecast=forecast), traces
 
 
 def test_points_go_some_at_a_time_with_one_compilation(sizes, monkeypatch):
@@ -64,7 +64,8 @@ def test_very_many_points_do_not_go_at_once(sizes):
 def test_points_with_a_large_world_go_fewer_at_a_time(sizes):
     """Every point holds arrays as long as the world's: a million items for each."""
     large = changed(
-        world=lambda params: np.zeros(10**6), shared=lambda params, world: jnp.sum(world)
+        world=lambda params: np.zeros(10**6),
+        forecast=lambda params, world: TOY.forecast(params, None)._replace(error=jnp.sum(world)),
     )
     predict(large, {"n": np.arange(1, 20)})
     assert max(sizes) * 10**6 <= 2**23
@@ -81,9 +82,5 @@ def test_groups_of_different_static_values_come_back_in_order():
 @pytest.mark.parametrize("slack", [jnp.nan, jnp.inf, -1.0])
 def test_no_claim_is_made_without_a_bound(slack):
     """An overflow in the slack must not read as a judgement."""
-    toy = made(
-        evaluate=lambda params, world: (
-            TOY.predictions[0].evaluate(params, world)._replace(slack=slack)
-        )
-    )
+    toy = changed(bounds=lambda params, made: {"error": Bound(slack, True)})
     assert not predict(toy, {})["error"].estimate.valid[0]

@@ -13,7 +13,8 @@ from ci_theory import Status
 from ci_theory._keys import key_for, point_hash
 from ci_theory._record import Kind, inner, record, static, traced
 from ci_theory.locate import Crossing, Peak
-from ci_theory.phenomena import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena import Break, Estimate, Phenomenon, measured
+from forms import form, formed
 
 
 @record
@@ -51,24 +52,14 @@ def bump(params, world):
     return exact(params.scale * jnp.exp(-0.5 * (params.place - params.top) ** 2))
 
 
-def decoy(name, factor):
-    return Decoy(name=name, why="", evaluate=lambda p, world: factor * p.scale * p.noise)
+def times(factor):
+    return lambda params, world: factor * params.scale * params.noise
 
 
-def prediction(measure, evaluate, *decoys):
-    return Prediction(
-        name=measure,
-        measure=measure,
-        evaluate=evaluate,
-        statement="as written",
-        scope="everywhere",
-        order="exact",
-        source="derived here",
-        decoys=decoys,
-    )
+POWER = form("power", power, halved=times(0.5), same=times(1.0))
+BUMP = form("bump", bump)
 
-
-TOY = Phenomenon(
+SILENT = Phenomenon(
     name="toy",
     title="",
     claims=(),
@@ -77,10 +68,6 @@ TOY = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
-    predictions=(
-        prediction("power", power, decoy("halved", 0.5), decoy("same", 1.0)),
-        prediction("bump", bump),
-    ),
     breaks=(
         Break(
             name="top",
@@ -92,6 +79,7 @@ TOY = Phenomenon(
         Break(name="half", axis="place", measure="bump", locator=Crossing(level=0.5)),
     ),
 )
+TOY = formed(SILENT, POWER, BUMP)
 
 
 def sweep(axes, *, replicates=40, seed=0, fixed=None, paired=(), status=False):

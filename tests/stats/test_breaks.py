@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
-from check_toy import TOY, exact, prediction, sweep
+from check_toy import BUMP, TOY, exact, sweep
 
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict
@@ -13,6 +13,7 @@ from ci_theory.check.breaks import locate_breaks
 from ci_theory.check.room import surely_found
 from ci_theory.locate import Peak, Survival
 from ci_theory.phenomena import Break
+from forms import form, formed
 
 PLACES = np.linspace(-1.0, 5.0, 19).tolist()
 
@@ -61,7 +62,7 @@ def shifted(by, slack=0.0):
 
 
 def with_bump(evaluate):
-    return dataclasses.replace(TOY, predictions=(prediction("bump", evaluate),))
+    return formed(TOY, form("bump", evaluate))
 
 
 def test_a_shifted_prediction_is_missed_and_slack_can_excuse_it(tops):
@@ -134,7 +135,7 @@ def test_delicate_where_the_mean_has_no_normal_error_bar(tops):
 
 
 def test_without_a_prediction_the_break_is_still_measured(tops):
-    one = locate_breaks(tops, dataclasses.replace(TOY, predictions=())).found[1]
+    one = locate_breaks(tops, formed(TOY)).found[1]
     assert one.measured.status == Status.OK
     assert one.predicted.status == Status.OUT_OF_SCOPE
     assert one.covers is None
@@ -182,7 +183,7 @@ def test_runs_that_diverge_never_break_and_few_places_are_no_axis(tops):
     data = tops.copy(deep=True)
     data["bump"][2:, 0, :20] = np.nan  # two thirds of the runs are lost early
     reaches = Break(name="reaches", axis="place", measure="bump", locator=Survival(level=0.7))
-    toy = dataclasses.replace(TOY, breaks=(reaches,), predictions=())
+    toy = formed(dataclasses.replace(TOY, breaks=(reaches,)))
     found = locate_breaks(data, toy).found[0].measured
     assert (found.status, found.reached, found.replicates) == (Status.CENSORED, 10, 30)
     assert found.low == pytest.approx(locate_breaks(tops, toy).found[0].measured.high, abs=1.0)
@@ -193,7 +194,7 @@ def test_a_break_may_look_at_the_end_of_an_axis_only(tops):
     ends = dataclasses.replace(TOY.breaks[0], last=("top",))
     report = locate_breaks(tops, dataclasses.replace(TOY, breaks=(ends,)))
     assert [one.at for one in report.found] == [{"top": 9.0}]
-    untold = dataclasses.replace(TOY, breaks=(ends,), predictions=())
+    untold = formed(dataclasses.replace(TOY, breaks=(ends,)))
     assert "no prediction speaks" in locate_breaks(tops, untold).note
 
 
@@ -201,7 +202,7 @@ def test_a_sweep_of_true_predictions_is_called_wrong_as_often_as_its_level_says(
     """120 sweeps of 6 slices: the level is for a sweep, the 95 % for each interval by itself."""
     x, tops = np.linspace(0.0, 4.0, 7), np.linspace(1.9, 2.2, 6)
     truth = np.exp(-0.5 * (x[:, None, None] - tops[:, None]) ** 2)
-    toy = dataclasses.replace(TOY, predictions=TOY.predictions[1:], breaks=TOY.breaks[:1])
+    toy = formed(dataclasses.replace(TOY, breaks=TOY.breaks[:1]), BUMP)
     attrs = {"fixed": json.dumps({"family": "plain", "noise": 1.0, "scale": 1.0})}
     rng = np.random.default_rng(11)
     alarms, covers = 0, []

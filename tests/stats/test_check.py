@@ -4,7 +4,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from check_toy import TOY, decoy, exact, prediction, sweep
+from check_toy import POWER, TOY, exact, sweep, times
 from scipy.stats import norm, ttest_1samp
 from scipy.stats import t as student
 
@@ -15,6 +15,7 @@ from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_
 from ci_theory.check.verdict import EXIT_CODES, judge, together
 from ci_theory.locate.student import corrected, quantile, skewness
 from ci_theory.phenomena import Estimate
+from forms import form, formed
 
 NOISES = [0.5, 1.0, 2.0, 4.0]
 AXES = {"noise": NOISES, "scale": [1.0, 3.0]}
@@ -25,8 +26,8 @@ def small():
     return sweep(AXES, replicates=60)
 
 
-def toy(*predictions):
-    return dataclasses.replace(TOY, predictions=predictions)
+def toy(*forms):
+    return formed(TOY, *forms)
 
 
 def scaled(factor, slack=0.0):
@@ -48,7 +49,7 @@ def only(dataset, phenomenon, **options):
 
 
 def test_a_true_formula_agrees_and_the_decoys_are_told_from_it(small):
-    outcome = only(small, toy(TOY.predictions[0]), effect=0.05)
+    outcome = only(small, toy(POWER), effect=0.05)
     assert outcome.verdict is Verdict.AGREES, outcome.reason
     assert outcome.decoys["halved"].rejected
     assert outcome.decoys["halved"].pooled.value == pytest.approx(1.0, abs=0.05)
@@ -58,7 +59,7 @@ def test_a_true_formula_agrees_and_the_decoys_are_told_from_it(small):
 
 @pytest.mark.parametrize("factor", [1.1, 0.9])
 def test_a_wrong_formula_disagrees(small, factor):
-    report = check(small, toy(prediction("power", scaled(factor))))
+    report = check(small, toy(form("power", scaled(factor))))
     assert report.verdict is Verdict.DISAGREES
     assert report.exit_code == 1
     bias = report.outcomes[0].own.pooled
@@ -70,7 +71,7 @@ def test_a_formula_wrong_in_one_cell_disagrees_and_the_cell_is_named(small):
         bad = (params.noise == 2.0) & (params.scale == 3.0)
         return exact(params.scale * params.noise * jnp.where(bad, 1.5, 1.0))
 
-    outcome = only(small, toy(prediction("power", evaluate)))
+    outcome = only(small, toy(form("power", evaluate)))
     assert outcome.verdict is Verdict.DISAGREES
     assert (outcome.worst_cell["noise"], outcome.worst_cell["scale"]) == (2.0, 3.0)
     assert outcome.worst_cell["predicted"] == pytest.approx(9.0)
@@ -78,18 +79,18 @@ def test_a_formula_wrong_in_one_cell_disagrees_and_the_cell_is_named(small):
 
 
 def test_slack_excuses_a_deviation_and_the_decoys_with_it(small):
-    off = toy(prediction("power", scaled(1.2, slack=0.25), decoy("near", 1.1)))
+    off = toy(form("power", scaled(1.2, slack=0.25), near=times(1.1)))
     outcome = only(small, off)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert not outcome.own.rejected
     assert not outcome.decoys["near"].rejected
-    beyond = toy(prediction("power", scaled(1.5, slack=0.25)))
+    beyond = toy(form("power", scaled(1.5, slack=0.25)))
     assert only(small, beyond).verdict is Verdict.DISAGREES
 
 
 def test_a_surviving_decoy_leaves_the_sweep_underpowered(small):
-    decoys = decoy("halved", 0.5), decoy("close", 1.003)
-    close = toy(prediction("power", scaled(1.0), *decoys))
+    decoys = {"halved": times(0.5), "close": times(1.003)}
+    close = toy(form("power", scaled(1.0), **decoys))
     outcome = only(small, close, effect=0.05)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert outcome.reason == "cannot tell it from: close"
@@ -98,25 +99,25 @@ def test_a_surviving_decoy_leaves_the_sweep_underpowered(small):
 @pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-12])
 def test_only_vacuous_decoys_leave_it_underpowered(small, factor):
     """Also one that differs from the prediction by its rounding."""
-    outcome = only(small, toy(prediction("power", scaled(1.0), decoy("same", factor))), effect=0.05)
+    outcome = only(small, toy(form("power", scaled(1.0), same=times(factor))), effect=0.05)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert "every decoy says the same" in outcome.reason
 
 
 def test_an_effect_too_small_to_see_leaves_it_underpowered(small):
-    outcome = only(small, toy(prediction("power", scaled(1.0))), effect=0.01)
+    outcome = only(small, toy(form("power", scaled(1.0))), effect=0.01)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert outcome.detectable > 0.01
-    agreed = only(small, toy(prediction("power", scaled(1.0))), effect=0.05)
+    agreed = only(small, toy(form("power", scaled(1.0))), effect=0.05)
     assert agreed.verdict is Verdict.AGREES
 
 
 def test_a_lazy_slack_leaves_it_underpowered(small):
     """The core promise: an error bar so wide that it hides a bias of ``effect`` cannot agree."""
     for slack, verdict in ((0.02, Verdict.AGREES), (0.2, Verdict.UNDERPOWERED)):
-        outcome = only(small, toy(prediction("power", scaled(1.0, slack=slack))), effect=0.1)
+        outcome = only(small, toy(form("power", scaled(1.0, slack=slack))), effect=0.1)
         assert outcome.verdict is verdict
-        exact_one = only(small, toy(prediction("power", scaled(1.0))), effect=0.1)
+        exact_one = only(small, toy(form("power", scaled(1.0))), effect=0.1)
         assert outcome.detectable == pytest.approx(exact_one.detectable + slack, rel=1e-6)
     assert "a bias of 0.1 could go unnoticed: only 0.2" in outcome.reason
 
@@ -130,13 +131,13 @@ def test_what_is_detectable_is_found_in_nineteen_sweeps_of_twenty():
 
 
 def test_two_replicates_are_too_few():
-    outcome = only(sweep(AXES, replicates=2), toy(TOY.predictions[0]))
+    outcome = only(sweep(AXES, replicates=2), toy(POWER))
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert "fewer than 3 replicates" in outcome.reason
 
 
 def test_out_of_scope_where_no_cell_is_valid():
-    report = check(sweep({"noise": [60.0, 70.0]}, replicates=5), toy(TOY.predictions[0]))
+    report = check(sweep({"noise": [60.0, 70.0]}, replicates=5), toy(POWER))
     assert report.verdict is Verdict.OUT_OF_SCOPE
     assert report.exit_code == 3
 
@@ -144,7 +145,7 @@ def test_out_of_scope_where_no_cell_is_valid():
 def test_invalid_cells_do_not_count():
     data = sweep({"noise": [1.0, 2.0, 60.0]}, replicates=60)
     data["power"][2] = 1e9
-    outcome = only(data, toy(TOY.predictions[0]), effect=0.1)
+    outcome = only(data, toy(POWER), effect=0.1)
     assert outcome.verdict is Verdict.AGREES
     assert outcome.comparison.judged.tolist() == [True, True, False]
 
@@ -153,7 +154,7 @@ def test_few_very_skewed_replicates_are_underpowered():
     data = sweep({"noise": [1.0]}, replicates=10)
     data["power"][:] = 1.0
     data["power"][0, 0] = 1.4
-    outcome = only(data, toy(prediction("power", scaled(1.0))), effect=1.0)
+    outcome = only(data, toy(form("power", scaled(1.0))), effect=1.0)
     assert outcome.verdict is Verdict.UNDERPOWERED
     assert "skewness" in outcome.reason
 
@@ -172,8 +173,8 @@ def test_a_skewed_sample_is_no_ground_for_a_disagreement():
 
 def test_an_exactly_reproduced_zero_agrees(small):
     data = small.assign(power=small["power"] * 1e-30)
-    decoys = (decoy("not zero", 1.0),)
-    outcome = only(data, toy(prediction("power", scaled(0.0), *decoys)))
+    decoys = {"not zero": times(1.0)}
+    outcome = only(data, toy(form("power", scaled(0.0), **decoys)))
     assert outcome.verdict is Verdict.AGREES
     assert np.isnan(outcome.detectable)
 
@@ -201,7 +202,7 @@ def test_a_sweep_that_still_runs_is_judged_on_what_is_there(small):
     data["power"][:, :, 40:] = np.nan
     data["status"][0, 0, 39] = -1
     data["power"][0, 0, 39] = np.nan
-    outcome = only(data, toy(TOY.predictions[0]), effect=0.06)
+    outcome = only(data, toy(POWER), effect=0.06)
     assert outcome.verdict is Verdict.AGREES
     assert outcome.own.pooled.replicates == 40
     assert outcome.comparison.lost.sum() == 0
@@ -210,12 +211,12 @@ def test_a_sweep_that_still_runs_is_judged_on_what_is_there(small):
 def test_in_single_precision_there_is_a_verdict_only_on_a_stated_rounding():
     data = sweep({"noise": [1.0, 2.0]}, replicates=5)
     data["power"][:] = data["noise"] * (1 + 1e-7)
-    exactly = toy(prediction("power", scaled(1.0)))
+    exactly = toy(form("power", scaled(1.0)))
     assert check(data, exactly).verdict is Verdict.DISAGREES
     single = data.assign_attrs(dtype="float32")
     assert check(single, exactly, rounding=1e-5).verdict is Verdict.AGREES
     assert check(single, exactly, rounding=1e-9).verdict is Verdict.DISAGREES
-    for wrong in (exactly, toy(prediction("power", scaled(0.5)))):
+    for wrong in (exactly, toy(form("power", scaled(0.5)))):
         withheld = check(single, wrong)
         assert withheld.verdict is Verdict.UNDERPOWERED
         assert "simulated in float32" in withheld.outcomes[0].reason
@@ -236,7 +237,7 @@ def test_the_order_of_the_dimensions_is_irrelevant(small):
 def test_the_level_is_shared_by_the_predictions_in_scope(small):
     report = check(small, TOY, level=0.01)
     assert [o.level for o in report.outcomes] == [0.005, 0.005]
-    assert only(small, toy(TOY.predictions[0]), level=0.01).level == 0.01
+    assert only(small, toy(POWER), level=0.01).level == 0.01
 
 
 def test_a_prediction_out_of_scope_takes_no_share_of_the_level():
@@ -262,7 +263,7 @@ def test_paired_axes_share_their_runs_and_are_judged():
     data = sweep(AXES, replicates=60, paired=("noise",))
     ratio = data["power"].values / np.array(NOISES)[:, None, None]
     np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:1], ratio.shape), rtol=1e-12)
-    outcome = only(data, toy(prediction("power", scaled(1.0))), effect=0.2)
+    outcome = only(data, toy(form("power", scaled(1.0))), effect=0.2)
     assert outcome.verdict is Verdict.AGREES
     # 8 cells, one run: the error is that of a single cell, not of 8
     c = outcome.comparison
@@ -333,8 +334,8 @@ def t_of_probability(two_sided):
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_cell_is_rejected_at_its_share_of_a_fifth_of_the_level(slack, sign):
     cells, level = 12, 0.01
-    for times, rejected in ((0.98, True), (1.02, False)):
-        score = t_of_probability(times * 0.2 * level / cells)
+    for share, rejected in ((0.98, True), (1.02, False)):
+        score = t_of_probability(share * 0.2 * level / cells)
         own = judge(flat_cells([0.0] * (cells - 1) + [sign * score], slack), level=level).own
         assert own.pooled.probability > level  # one cell in twelve hardly moves the pooled bias
         assert own.rejected is rejected
@@ -343,8 +344,8 @@ def test_a_cell_is_rejected_at_its_share_of_a_fifth_of_the_level(slack, sign):
 
 
 def test_the_pooled_bias_is_rejected_at_four_fifths_of_the_level():
-    for times, rejected in ((0.78, True), (0.82, False)):
-        own = judge(flat_cells([t_of_probability(times * 0.01)]), level=0.01).own
+    for share, rejected in ((0.78, True), (0.82, False)):
+        own = judge(flat_cells([t_of_probability(share * 0.01)]), level=0.01).own
         assert own.adjusted > 0.2 * 0.01  # the cell by itself is not rejected
         assert own.pooled.probability == pytest.approx(times * 0.01, rel=1e-6)
         assert own.rejected is rejected

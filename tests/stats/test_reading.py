@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from check_toy import TOY, sweep
+from check_toy import BUMP, TOY, sweep
 
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check, locate_breaks
@@ -15,6 +15,7 @@ from ci_theory.figures import series
 from ci_theory.phenomena import Estimate
 from ci_theory.phenomena._predict import Predicted
 from ci_theory.phenomena._speaking import speaking, spoken
+from forms import form, formed
 
 PLACES = np.linspace(-1.0, 5.0, 13).tolist()
 
@@ -64,7 +65,7 @@ def test_where_a_selection_leaves_nothing_the_missing_axis_is_named(data):
 
 
 def test_measured_breaks_alone_need_no_parameters(data):
-    silent = dataclasses.replace(TOY, predictions=(), breaks=TOY.breaks[1:])
+    silent = formed(dataclasses.replace(TOY, breaks=TOY.breaks[1:]))
     found = locate_breaks(data.sel(noise=4.0, top=3.0, drop=True), silent).found
     assert [one.measured.status for one in found] == [Status.OK]
     assert check(data.assign_attrs(fixed="{}"), silent).outcomes == ()
@@ -160,17 +161,16 @@ def test_a_break_table_and_a_picture_name_the_same_prediction(data):
     """The first form of the bump speaks at three of thirteen places only."""
     import jax.numpy as jnp
 
-    true = TOY.predictions[1]
-
     def ends(params, world):
-        made = true.evaluate(params, world)
+        made = BUMP.evaluate(params, world)
         return made._replace(value=jnp.where(params.place < 0.4, made.value, jnp.nan))
 
-    short = dataclasses.replace(true, name="short", evaluate=ends)
-    toy = dataclasses.replace(TOY, predictions=(short, true))
+    toy = formed(TOY, form("bump", ends, name="short"), BUMP)
     found = locate_breaks(data.sel(noise=0.5), toy).found
     assert {one.prediction for one in found} == {"bump"}
     dense = np.union1d(np.linspace(-1.0, 5.0, 25), np.linspace(-1.0, 0.3, 400))
     fixed = {**fixed_values(data, TOY), "noise": 0.5, "top": 1.0}
-    line = series.first_line(toy, [short, true], "place", dense, fixed, seen=np.array(PLACES))
+    line = series.first_line(
+        toy, list(toy.predictions), "place", dense, fixed, seen=np.array(PLACES)
+    )
     assert np.isfinite(line.value).all()

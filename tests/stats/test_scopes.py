@@ -21,6 +21,7 @@ from scipy import stats
 from ci_theory._errors import Status
 from ci_theory._record import build
 from ci_theory.phenomena import _slack, load, names, sgd_scaling
+from ci_theory.phenomena._forecast import told
 from ci_theory.theory.discrete import zipf
 from ci_theory.theory.spectra.spectrum import explicit
 
@@ -155,8 +156,8 @@ def program(name, words):
 
     def one(numbers, world):
         params = build(phenomenon.params, {**numbers, **dict(words)})
-        shared = phenomenon.shared(params, world)
-        return {p.name: p.evaluate(params, shared) for p in phenomenon.predictions}
+        made = told(phenomenon, params, world, decoys=False)
+        return {name: estimate for name, (estimate, _) in made.items()}
 
     return jax.jit(one)  # without the decoys: half of the compilation
 

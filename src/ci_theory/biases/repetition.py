@@ -66,6 +66,11 @@ class Repetition:
         given = getattr(self, self.ROWS), self.repeated_fraction, self.repeats
         return counts(*(jnp.asarray(v, float) for v in given))
 
+    def distinct(self) -> Scalar:
+        """Return how many distinct rows there are."""
+        split = self.split()
+        return split.fresh + split.repeated
+
     def problem(self) -> str | None:
         """Say in a line what is wrong, if anything is."""
         rows = getattr(self, self.ROWS)

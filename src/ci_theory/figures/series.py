@@ -1,6 +1,5 @@
 """What a picture shows, as numbers: means with intervals, and closed forms on a dense grid."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -163,8 +162,7 @@ def line(
     columns: dict[str, Any] = {**fixed, axis: list(np.tile(places, k))}
     for name in curves[0]:
         columns[name] = [curve[name] for curve in curves for _ in range(t)]
-    alone = dataclasses.replace(phenomenon, predictions=(form,))  # no other form is evaluated
-    found = predict(alone, columns)[form.name]
+    found = predict(phenomenon, columns)[form.name]
     estimate = found.estimate
     return Line(
         x=np.asarray(places, float),

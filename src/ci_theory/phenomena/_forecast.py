@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory._errors import BadInput, Status
-from ci_theory._record import changed
+from ci_theory._errors import BadInput, Status, unknown
+from ci_theory._record import build, flatten
 from ci_theory.phenomena._base import Bound, Estimate, Mistake, Phenomenon, Prediction
 
 
@@ -64,14 +64,27 @@ def _side_by_side(
     forecast: Any, params: Any, world: Any, mistakes: tuple[Mistake, ...]
 ) -> tuple[Any, dict[str, Any]]:
     """Evaluate a point beside the points that the mistakes take it for."""
-    others = {m.name: changed(params, m.params(params)) for m in mistakes if m.params is not None}
+    others = {m.name: m.params(params) for m in mistakes if m.params is not None}
     if not others:
         return forecast(params, world), {}
-    for name, other in others.items():
-        if jax.tree.structure(other) != jax.tree.structure(params):
-            raise BadInput(f"mistake {name}: params changes a word or a part: only numbers can be")
-    every = jax.tree.map(_stacked, params, *others.values())
-    made = jax.vmap(forecast, in_axes=(0, None))(every, world)
+    true = flatten(params)
+    words = {name: value for name, value in true.items() if isinstance(value, str)}
+    for mistake, values in others.items():
+        for name in values:
+            if name not in true:
+                raise unknown("field", name, true, where=f"mistake {mistake}")
+            if name in words:
+                raise BadInput(f"mistake {mistake}: {name} is a word: only numbers can be changed")
+    every = {
+        name: _stacked(value, *(values.get(name, value) for values in others.values()))
+        for name, value in true.items()
+        if name not in words
+    }
+
+    def at(numbers: Mapping[str, Any]) -> Any:
+        return forecast(build(type(params), {**numbers, **words}), world)
+
+    made = jax.vmap(at)(every)
     rows = [jax.tree.map(lambda leaf, i=i: leaf[i], made) for i in range(len(others) + 1)]
     return rows[0], dict(zip(others, rows[1:], strict=True))
 

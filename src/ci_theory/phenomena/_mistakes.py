@@ -1,5 +1,7 @@
 """Mistakes that many theories can make, each declared once: the decoys of several phenomena."""
 
+import jax.numpy as jnp
+
 from ci_theory._record import flatten
 from ci_theory.phenomena._base import Mistake
 
@@ -41,4 +43,14 @@ def time_doubled(*against: str, field: str = "time") -> Mistake:
         why="time of the loss without the factor 1/2: twice too fast",
         against=against,
         params=lambda params: {field: 2 * flatten(params)[field]},
+    )
+
+
+def labels_swapped(*against: str, field: str = "shared_noise") -> Mistake:
+    """Copies that share their label are taken for freshly labelled ones, and the reverse."""
+    return Mistake(
+        name="labels swapped",
+        why="shared labels are taken for fresh ones (their noise averages out), and the reverse",
+        against=against,
+        params=lambda params: {field: jnp.logical_not(flatten(params)[field])},
     )

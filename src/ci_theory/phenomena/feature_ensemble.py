@@ -10,17 +10,20 @@ from ci_theory._record import record, static
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
 from ci_theory.measure.ensemble import ensemble_errors
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena import random_feature_peak as member
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
 from ci_theory.theory.features.decomposition import ErrorParts, error_parts
-from ci_theory.theory.features.random_features import random_feature_risk
+from ci_theory.theory.features.feature_next_order import feature_next_order
+from ci_theory.theory.features.random_features import random_feature_risk, solve_gamma
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions
 
 
 @record
-class Params(member.Params):
+class Params(member.Features):
     """The mean of several random-feature ridge models, fitted to the same rows and labels.
 
     The number of members is static: every ensemble is simulated as such, so that the law in
@@ -77,9 +80,35 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-def _parts(params: Params, world: member.World, noise: float = 1.0) -> ErrorParts:
+class Forecast(NamedTuple):
+    """The errors of an ensemble, and the parts they are made of.
+
+    Attributes:
+        test_error: of the mean prediction, E_1 / K + (1 - 1/K) E_inf [label^2].
+        disagreement: mean squared distance of the members from it.
+        parts: of one member's error.
+        spectrum: of the mean kernel, with the target.
+        status: of the solvers.
+    """
+
+    test_error: Scalar
+    disagreement: Scalar
+    parts: ErrorParts
+    spectrum: Spectrum
+    status: Array
+
+
+def forecast(params: Params, world: member.World) -> Forecast:
+    """Split one member's error by its causes, and average what its features cause."""
     spectrum = member.spectrum_of(params, world)
-    return error_parts(spectrum, params.n, params.p, params.ridge, noise * params.noise)
+    parts = error_parts(spectrum, params.n, params.p, params.ridge, params.noise)
+    return Forecast(
+        test_error=parts.ensemble(params.members),
+        disagreement=(1 - 1 / params.members) * _initialisation(parts),
+        parts=parts,
+        spectrum=spectrum,
+        status=parts.status,
+    )
 
 
 def _initialisation(parts: ErrorParts) -> Scalar:
@@ -91,62 +120,49 @@ def _all_variance(parts: ErrorParts) -> Scalar:
     return parts.data + parts.label_noise + _initialisation(parts)
 
 
-class _Slack(NamedTuple):
-    """Bounds of the two errors that an ensemble's are made of [label^2]."""
-
-    shared: Scalar
-    apart: Scalar
-
-
-def _bounds(parts: ErrorParts, spectrum: Spectrum, size: member.Finite) -> _Slack:
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Bound the error all members share, E_inf, and E_1 - E_inf, which their features cause.
 
     In simulations (docs/finite_size.md) the relative deviation per ``room`` of the shared error
     was up to 3.2 for a learned target and 0.5 for one that is not and for label noise; of the
     rest it was between -1.6 and 3.4 for the target and between -1.7 and 1.5 for label noise.
     """
-    x, y = fractions(spectrum.eigenvalues, size.gamma)
+    parts, spectrum, share = made.parts, made.spectrum, 1 / params.members
+    near = feature_next_order(spectrum, params.n, params.p, params.ridge, params.noise)
+    gamma = solve_gamma(spectrum, params.n, params.p, params.ridge).value
+    room = 1 / near.rows_left + 1 / near.features_left
+    x, y = fractions(spectrum.eigenvalues, gamma)
     forgotten = spectrum.power * y**2
     total = jnp.sum(forgotten) + spectrum.tail_power
     learned = jnp.sum(forgotten * x**2) / jnp.where(total > 0, total, 1.0)
     shared = (0.7 + 3.3 * learned) * (parts.bias + parts.data) + 0.7 * parts.label_noise
     apart = 4 * (parts.features + parts.features_data) + 2 * parts.features_noise
-    return _Slack(shared * size.room, apart * size.room)
+    shifts, limits = (near.signal_shift, near.noise_shift), (near.signal, near.noise)
+    one = _slack.features(shifts, limits, room)
+    fewest = jnp.minimum(near.rows_left, near.features_left)
+    valid = fewest >= _slack.FEWEST_FREE
+    valid = valid & (member.resolved(spectrum, gamma) <= 0.05 * params.n)
+    return {
+        "test_error": Bound(share * one + (1 - share) * shared * room, valid),
+        "disagreement": Bound((1 - share) * apart * room, valid & (params.members > 1)),
+    }
 
 
-def test_error(params: Params, world: member.World) -> Estimate:
-    """Predict the error of the mean prediction, E_1 / K + (1 - 1/K) E_inf."""
-    spectrum, parts = member.spectrum_of(params, world), _parts(params, world)
-    size, one = member.finite(params, spectrum), member.test_error(params, world)
-    share = 1 / params.members
-    slack = share * one.slack + (1 - share) * _bounds(parts, spectrum, size).shared
-    return Estimate(parts.ensemble(params.members), slack, one.valid, one.status)
-
-
-def disagreement(params: Params, world: member.World) -> Estimate:
-    """Predict how far members are from their mean: with one member there is nothing to say."""
-    spectrum, parts = member.spectrum_of(params, world), _parts(params, world)
-    size = member.finite(params, spectrum)
-    share = 1 - 1 / params.members
-    slack = share * _bounds(parts, spectrum, size).apart
-    valid = size.valid & (params.members > 1)
-    return Estimate(share * _initialisation(parts), slack, valid, parts.status)
-
-
-def _one_large(params: Params, world: member.World) -> Scalar:
-    """Take the ensemble for a single model with all members' features."""
-    spectrum = member.spectrum_of(params, world)
+def _one_large(params: Params, made: Forecast) -> Forecast:
+    """The ensemble taken for a single model with all members' features."""
     features = params.members * params.p
-    return random_feature_risk(spectrum, params.n, features, params.ridge, params.noise).test_error
+    large = random_feature_risk(made.spectrum, params.n, features, params.ridge, params.noise)
+    return made._replace(test_error=large.test_error)
 
 
-def _bagged(params: Params, world: member.World) -> Scalar:
-    """Divide all variance by the number of members, as if each had rows and labels of its own."""
-    parts = _parts(params, world)
-    return parts.irreducible + parts.bias + _all_variance(parts) / params.members
+def _bagged(params: Params, made: Forecast) -> Forecast:
+    """All variance divided by the number of members, as if each had rows and labels of its own."""
+    parts, variance = made.parts, _all_variance(made.parts)
+    return made._replace(
+        test_error=parts.irreducible + parts.bias + variance / params.members,
+        disagreement=(1 - 1 / params.members) * variance,
+    )
 
-
-_HALF = "the noise variance is halved"
 
 PHENOMENON = Phenomenon(
     name="feature_ensemble",
@@ -162,72 +178,54 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=member.world,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=test_error,
             statement="E_K = E_inf + (E_1 - E_inf) / K,  E_inf = n (noise + B) / (n - q),  "
             "B = sum (v gamma/(lambda+gamma))^2,  q = df2(gamma), gamma of one member",
             scope="as random_feature_peak; K = members >= 1",
             order="1 / L + 1 / L' of the excess risk, both of one member",
             source="derived here (docs/random_features.md); ensembles: d'Ascoli et al. 2020 "
             "(arXiv:2003.01054), Jacot et al. 2020 (arXiv:2002.08404)",
-            decoys=(
-                Decoy(
-                    name="one model",
-                    why="averaging is taken to change nothing",
-                    evaluate=lambda params, world: _parts(params, world).ensemble(1.0),
-                ),
-                Decoy(
-                    name="all variance averages out",
-                    why="the members are taken to have rows and label noise of their own",
-                    evaluate=_bagged,
-                ),
-                Decoy(
-                    name="one large model",
-                    why="the ensemble is taken for one model with all members' features",
-                    evaluate=_one_large,
-                ),
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=lambda params, world: _parts(params, world, 0.5).ensemble(
-                        params.members
-                    ),
-                ),
-            ),
         ),
         Prediction(
             name="disagreement",
             measure="disagreement",
-            evaluate=disagreement,
             statement="(1 - 1/K) (E_1 - E_inf): the variance over the features",
             scope="as test_error; K >= 2",
             order="1 / L + 1 / L'",
             source="as test_error",
-            decoys=(
-                Decoy(
-                    name="features alone",
-                    why="what features cause only together with rows or noise is left out",
-                    evaluate=lambda params, world: (
-                        (1 - 1 / params.members) * _parts(params, world).features
-                    ),
-                ),
-                Decoy(
-                    name="all variance",
-                    why="the members are taken to have rows and label noise of their own",
-                    evaluate=lambda params, world: (
-                        (1 - 1 / params.members) * _all_variance(_parts(params, world))
-                    ),
-                ),
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=lambda params, world: (
-                        (1 - 1 / params.members) * _initialisation(_parts(params, world, 0.5))
-                    ),
-                ),
+        ),
+    ),
+    mistakes=(
+        noise_halved("test_error", "disagreement"),
+        Mistake(
+            name="one model",
+            why="averaging is taken to change nothing",
+            against=("test_error",),
+            params=lambda params: {"members": 1},
+        ),
+        Mistake(
+            name="all variance averages out",
+            why="the members are taken to have rows and label noise of their own",
+            against=("test_error", "disagreement"),
+            forecast=_bagged,
+        ),
+        Mistake(
+            name="one large model",
+            why="the ensemble is taken for one model with all members' features",
+            against=("test_error",),
+            forecast=_one_large,
+        ),
+        Mistake(
+            name="features alone",
+            why="what features cause only together with rows or noise is left out",
+            against=("disagreement",),
+            forecast=lambda params, made: made._replace(
+                disagreement=(1 - 1 / params.members) * made.parts.features
             ),
         ),
     ),

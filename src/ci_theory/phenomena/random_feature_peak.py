@@ -6,27 +6,34 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from ci_theory._errors import Status
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.biases import noise as label_noise
+from ci_theory.biases import repetition
+from ci_theory.biases.repetition import Repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
-from ci_theory.theory.features.feature_next_order import FeatureNextOrder, feature_next_order
+from ci_theory.theory.dynamics.feature_flow_next_order import feature_ridge_shift
+from ci_theory.theory.dynamics.flow_next_order import what_is_left
 from ci_theory.theory.features.mei_montanari import gaussian_moments, limit_spectrum
-from ci_theory.theory.features.random_features import FeatureRisk, random_feature_risk
-from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
+from ci_theory.theory.features.repeated_features import RepeatedFeatureRisk, repeated_feature_risk
+from ci_theory.theory.rows.repetition import copy_errors, weighted_ridge_risk
+from ci_theory.theory.spectra.groups import Groups, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, isotropic, trace
 from ci_theory.theory.spectra.sphere import sphere_spectrum
 from ci_theory.training import closed_form
 
 
 @record
-class Params:
+class Features:
     """Ridge regression on random features of inputs on a sphere."""
 
-    n: int = sized(200, low=1, unit="rows", doc="training rows")
+    n: int = sized(200, low=1, unit="rows", doc="training rows, counted with repeats")
     p: int = static(200, low=1, high=10**7, unit="features", doc="random features")
     d: int = static(20, low=4, high=10**7, unit="inputs", doc="input dimension")
     activation: str = static(
@@ -41,6 +48,13 @@ class Params:
 
 
 @record
+class Params(Features, Repetition):
+    """The same, some of the rows repeated."""
+
+    shared_noise: bool = traced(True, doc="copies share their label, or are labelled afresh")
+
+
+@record
 class Measures:
     """Averaged over the label noise and the whole sphere of test inputs, given the design."""
 
@@ -51,7 +65,7 @@ class Measures:
         unit="label²", doc="mean squared error on fresh clean labels"
     )
     train_error: Float[Array, " m"] = measured(
-        unit="label²", doc="mean squared residual on the training labels"
+        unit="label²", doc="mean squared residual on the training labels, over all copies"
     )
 
 
@@ -59,7 +73,8 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one design and one set of features, and fit every ridge and noise level to them."""
     theta = random_features.init(key, params.p, params.d)
     x = sphere.rows(key, capacity["n"], params.d)
-    present = (jnp.arange(capacity["n"]) < params.n).astype(x.dtype)
+    weights = repetition.weights(params.split(), capacity["n"])
+    mean_noise = label_noise.row_noise(weights, jnp.asarray(params.shared_noise))
     law = random_features.population(
         theta,
         params.activation,
@@ -69,19 +84,20 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     target = jnp.sqrt(params.signal) * sphere.linear(x)
     target = target + jnp.sqrt(params.quadratic) * sphere.quadratic(x)
     errors = closed_form.path_errors(
-        closed_form.decompose(random_features.apply(theta, x, params.activation), present),
+        closed_form.decompose(random_features.apply(theta, x, params.activation), weights),
         metric=law.metric,
         test_target=law.target,
         signal_labels=target,
-        row_noise=present,
+        row_noise=mean_noise,
         ridge=jnp.asarray(params.ridge),
         noise=jnp.asarray(params.noise),
-        equal_weights=True,
+        equal_weights=False,
     )
+    among_copies = 1 - weights @ mean_noise / jnp.sum(weights)
     return Measures(
         test_error=errors.excess + params.noise,
         excess_risk=errors.excess,
-        train_error=errors.train,
+        train_error=errors.train + params.noise * among_copies,
     )
 
 
@@ -104,7 +120,7 @@ def world(params: Params) -> World:
     )
 
 
-def spectrum_of(params: Params, world: World) -> Spectrum:
+def spectrum_of(params: Features, world: World) -> Spectrum:
     """Put the target's powers on the sphere's spectrum."""
     one, two = world.linear, world.quadratic
     return dataclasses.replace(
@@ -114,184 +130,191 @@ def spectrum_of(params: Params, world: World) -> Spectrum:
     )
 
 
-def _risk(params: Params, spectrum: Spectrum) -> FeatureRisk:
-    return random_feature_risk(spectrum, params.n, params.p, params.ridge, params.noise)
-
-
-class Finite(NamedTuple):
-    """What the predictions of one member are worth at finite size.
+class Forecast(NamedTuple):
+    """The eigenframework on the sphere's spectrum.
 
     Attributes:
-        near: limit and next order for Gaussian rows and features.
-        room: 1 / rows left + 1 / features left: the order of every deviation.
-        gamma: effective ridge [kernel].
-        valid: rows and features left are 10 each, and harmonics of degree 3 or more unresolved.
+        test_error: on fresh noisy labels [label^2].
+        excess_risk: the same less the noise of those labels.
+        train_error: mean squared residual over all copies.
+        risk: the fixed point.
+        groups: the rows.
+        spectrum: of the mean kernel, with the target.
+        status: of the solver.
     """
 
-    near: FeatureNextOrder
-    room: Scalar
-    gamma: Scalar
-    valid: Array
+    test_error: Scalar
+    excess_risk: Scalar
+    train_error: Scalar
+    risk: RepeatedFeatureRisk
+    groups: Groups
+    spectrum: Spectrum
+    status: Array
 
 
-def finite(params: Params, spectrum: Spectrum) -> Finite:
-    """Evaluate the order of the deviations, and whether they are claimed to be of it.
+def forecast(params: Params, world: World) -> Forecast:
+    """Solve the fixed point of rows and features, repeated rows heavier than others."""
+    return _forecast(params, spectrum_of(params, world))
 
-    Out of scope are fewer than 10 rows or features left, where means are too heavy-tailed, and
-    points that resolve harmonics of degree 3 or more (over 5 % of the rows spent on them): at such
-    n and d these are far from Gaussian, and a small noiseless error was up to 50 % off (tanh,
-    d = 5, n = 150, p = 100).
+
+def _forecast(params: Params, spectrum: Spectrum) -> Forecast:
+    groups = repeated_rows(*params.split(), params.noise, params.shared_noise)
+    risk = repeated_feature_risk(spectrum, groups, params.p, params.ridge)
+    copies = groups.counts * groups.weights
+    among_copies = params.noise - groups.noise
+    return Forecast(
+        test_error=risk.excess_risk + params.noise,
+        excess_risk=risk.excess_risk,
+        train_error=copies @ (risk.residual + among_copies) / jnp.sum(copies),
+        risk=risk,
+        groups=groups,
+        spectrum=spectrum,
+        status=risk.status,
+    )
+
+
+def resolved(spectrum: Spectrum, gamma: Scalar) -> Scalar:
+    """Return how many rows are spent on harmonics of degree 3 or more.
+
+    At such n and d these are far from Gaussian: with over 5 % of the rows on them, a small
+    noiseless error was up to 50 % off (tanh, d = 5, n = 150, p = 100).
     """
-    near = feature_next_order(spectrum, params.n, params.p, params.ridge, params.noise)
-    gamma = _risk(params, spectrum).gamma
     x, _ = fractions(spectrum.eigenvalues, gamma)
     high = jnp.arange(len(spectrum.eigenvalues)) >= 3
-    resolved = jnp.sum(jnp.where(high, spectrum.multiplicity * x**2, 0.0))
-    fewest = jnp.minimum(near.rows_left, near.features_left)
-    valid = (fewest >= _slack.FEWEST_FREE) & (resolved <= 0.05 * params.n)
-    return Finite(near, 1 / near.rows_left + 1 / near.features_left, gamma, valid)
+    return jnp.sum(jnp.where(high, spectrum.multiplicity * x**2, 0.0))
 
 
-def test_error(params: Params, world: World) -> Estimate:
-    """Predict the test error by the eigenframework on the sphere's spectrum."""
-    spectrum = spectrum_of(params, world)
-    risk, size = _risk(params, spectrum), finite(params, spectrum)
-    near = size.near
-    shifts, parts = (near.signal_shift, near.noise_shift), (near.signal, near.noise)
-    slack = _slack.features(shifts, parts, size.room)
-    return Estimate(risk.test_error, slack, size.valid, risk.status)
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Measured multiples of the next order of Gaussian rows and features (docs/finite_size.md).
 
-
-def train_error(params: Params, world: World) -> Estimate:
-    """Predict the training error likewise.
-
-    The target's part of it moves as that of the excess risk does. Beyond that, the nearer to
-    interpolation, the more its mean owes to rare designs: its relative deviation times the rows
-    left was below 1.3 for p < n and up to 3.3 where only a few percent of a label remain.
+    The target's part of the training error moves as that of the excess risk does. Beyond that,
+    the nearer to interpolation, the more its mean owes to rare designs: its relative deviation
+    times the rows left was below 1.3 for p < n and up to 3.3 where only a few percent of a label
+    remain. Out of scope are fewer than 10 rows or features left, where means are too heavy-tailed,
+    and points that resolve harmonics of degree 3 or more.
     """
-    spectrum = spectrum_of(params, world)
-    risk, size = _risk(params, spectrum), finite(params, spectrum)
-    near = size.near
-    some = risk.test_error > 0
-    kept = risk.train_error / jnp.where(some, risk.test_error, 1.0)  # (a/n)^2
-    rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * risk.train_error / near.rows_left
-    slack = rare + 4 * kept * jnp.abs(near.signal_shift)
-    return Estimate(risk.train_error, slack, size.valid, risk.status)
+    risk, groups, spectrum = made.risk, made.groups, made.spectrum
+    shift = feature_ridge_shift(spectrum, groups, params.p, params.ridge)
+    left = what_is_left(spectrum, groups, jnp.maximum(params.ridge, 1e-12), params.p)
+    room = 1 / left.rows + 1 / left.features
+    parts = risk.excess_risk - risk.noise_variance, risk.noise_variance
+    test = _slack.features((shift.signal, shift.noise), parts, room)
+    copies = groups.counts * groups.weights
+    share = copies / jnp.sum(copies)
+    kept, residual = share @ risk.forgotten**2, share @ risk.residual
+    rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * residual / left.rows
+    train = rare + 4 * kept * jnp.abs(shift.signal)
+    few = resolved(spectrum, risk.gamma) <= 0.05 * jnp.sum(groups.counts)
+    valid = (jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE) & few
+    valid = valid & (shift.status == Status.OK)
+    return {
+        "test_error": Bound(test, valid),
+        "excess_risk": Bound(test, valid),
+        "train_error": Bound(train, valid),
+    }
 
 
-def _half_test(params: Params, world: World) -> Scalar:
-    risk = _risk(params, spectrum_of(params, world))
-    return risk.test_error - 0.5 * (params.noise + risk.noise_error)
-
-
-def _half_train(params: Params, world: World) -> Scalar:
-    risk = _risk(params, spectrum_of(params, world))
-    return risk.train_error * (1 - 0.5 * (params.noise + risk.noise_error) / risk.test_error)
-
-
-def _limit(params: Params, world: World) -> FeatureRisk:
-    """Mei and Montanari's limit of the same point: d -> infinity at fixed n/d, p/d."""
-    limit = dataclasses.replace(
-        world.limit, power=params.signal * world.limit.power, tail_power=params.quadratic
-    )
-    return _risk(params, limit)
-
-
-def _kernel(params: Params, world: World) -> RidgeRisk:
+def _as_kernel(params: Params, made: Forecast) -> Forecast:
     """Infinitely many features: kernel ridge regression."""
-    return ridge_risk(spectrum_of(params, world), params.n, params.ridge, params.noise)
+    kernel = weighted_ridge_risk(made.spectrum, made.groups, params.ridge)
+    seen = copy_errors(kernel, made.groups, params.noise)
+    return made._replace(test_error=seen.test_error, train_error=seen.train_error)
 
 
-def _plain(params: Params, world: World) -> RidgeRisk:
+def _as_inputs(params: Params, made: Forecast) -> Forecast:
     """The features taken for p independent inputs that hold the whole target."""
-    spectrum = spectrum_of(params, world)
-    variance = trace(spectrum) / params.p
+    variance = trace(made.spectrum) / params.p
     power = params.signal + params.quadratic
     inputs = isotropic(params.p, signal=power / variance, variance=variance)
-    return ridge_risk(inputs, params.n, params.ridge, params.noise)
+    plain = weighted_ridge_risk(inputs, made.groups, params.ridge)
+    return made._replace(test_error=plain.excess_risk + params.noise)
 
 
-_HALF = "the noise variance is halved"
-_LIMIT = "the limit d -> infinity (Mei, Montanari 2019) used at this d"
-_KERNEL = "infinitely many features: kernel ridge regression, which has no peak in p"
+def _in_the_limit(params: Params, world: World) -> World:
+    """Mei and Montanari's limit of the same point: d -> infinity at fixed n/d, p/d."""
+    bare = jnp.zeros_like(world.limit.power)
+    quadratic = dataclasses.replace(world.limit, power=bare, tail_power=jnp.ones(()))
+    return World(linear=world.limit, quadratic=quadratic, limit=world.limit)
+
+
+def _lost(params: Params) -> float:
+    """Return the share of the rows that is copies of others."""
+    return float(params.repeated_fraction * (1 - 1 / params.repeats))
+
+
+_SOURCE = "Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
+_SOURCE += "(arXiv:2405.15699); with repeats derived here (docs/repetition.md)"
 
 PHENOMENON = Phenomenon(
     name="random_feature_peak",
     title="Double descent of random features, with a peak even without noise",
-    claims=(1,),
-    question="Does label noise strengthen the peak where features meet rows, and move it?",
+    claims=(1, 2),
+    question="Do label noise and repeated rows strengthen the peak where features meet rows?",
     model=(
         "Inputs x and directions theta uniform on the sphere of radius sqrt d. Features "
         "act(theta.x / sqrt d) / sqrt p, so that Phi Phi^T averages to the kernel; minimise "
         "sum (y - phi(x).a)^2 + ridge |a|^2. Labels: a linear target of power `signal` plus a "
-        "harmonic of degree 2 of power `quadratic`, plus noise."
+        "harmonic of degree 2 of power `quadratic`, plus noise. A share of the rows may be copies "
+        "of the same few, with one label or with one each."
     ),
     params=Params,
     measures=Measures,
     simulate=simulate,
     world=world,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=test_error,
             statement="E = n (noise + A) / (a + b u/(b + u)),  a = n - z,  b = p - z,  "
-            "gamma a b = p ridge,  z = df1(gamma)",
+            "gamma a b = p ridge,  z = df1(gamma); repeated rows by their shares in the fit",
             scope="n, p -> infinity at the exact spectrum of this d; here "
             "L = a + b u/(b + u) >= 10, L' = b + a u/(a + u) >= 10, "
             "and harmonics of degree 3 or more unresolved",
             order="1 / L + 1 / L' of the excess risk",
-            source="Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
-            "(arXiv:2405.15699)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=_half_test,
-                ),
-                Decoy(
-                    name="infinite dimension",
-                    why=_LIMIT,
-                    evaluate=lambda params, world: _limit(params, world).test_error,
-                ),
-                Decoy(
-                    name="infinitely many features",
-                    why=_KERNEL,
-                    evaluate=lambda params, world: _kernel(params, world).test_error,
-                ),
-                Decoy(
-                    name="plain ridge",
-                    why="the features taken for p independent inputs that hold the whole target",
-                    evaluate=lambda params, world: _plain(params, world).test_error,
-                ),
-            ),
+            source=_SOURCE,
+        ),
+        Prediction(
+            name="excess_risk",
+            measure="excess_risk",
+            statement="E - noise, as in test_error",
+            scope="as test_error",
+            order="1 / L + 1 / L'",
+            source=_SOURCE,
         ),
         Prediction(
             name="train_error",
             measure="train_error",
-            evaluate=train_error,
-            statement="E_train = (a / n)^2 E",
-            scope="as test_error; zero for an interpolator",
+            statement="E_train = (a / n)^2 E; over copies sum n c [(1-h)^2 (E_x + v) + noise - v] "
+            "/ sum n c",
+            scope="as test_error; zero for an interpolator of rows with one label each",
             order="1 / L + 1 / L'",
-            source="Simon et al. 2023 (arXiv:2311.14646)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why=_HALF,
-                    evaluate=_half_train,
-                ),
-                Decoy(
-                    name="infinite dimension",
-                    why=_LIMIT,
-                    evaluate=lambda params, world: _limit(params, world).train_error,
-                ),
-                Decoy(
-                    name="infinitely many features",
-                    why=_KERNEL,
-                    evaluate=lambda params, world: _kernel(params, world).train_error,
-                ),
-            ),
+            source="Simon et al. 2023 (arXiv:2311.14646); with repeats derived here",
         ),
+    ),
+    mistakes=(
+        noise_halved("test_error", "excess_risk", "train_error"),
+        Mistake(
+            name="infinite dimension",
+            why="the limit d -> infinity (Mei, Montanari 2019) used at this d",
+            against=("test_error", "train_error"),
+            world=_in_the_limit,
+        ),
+        Mistake(
+            name="infinitely many features",
+            why="infinitely many features: kernel ridge regression, which has no peak in p",
+            against=("test_error", "train_error"),
+            forecast=_as_kernel,
+        ),
+        Mistake(
+            name="plain ridge",
+            why="the features taken for p independent inputs that hold the whole target",
+            against=("test_error",),
+            forecast=_as_inputs,
+        ),
+        copies_are_fresh("test_error", "excess_risk", "train_error"),
+        labels_swapped("test_error", "excess_risk", "train_error"),
     ),
     breaks=(
         Break(
@@ -299,16 +322,22 @@ PHENOMENON = Phenomenon(
             axis="p",
             measure="test_error",
             locator=Peak(),
-            statement="p = n as ridge -> 0, with noise and without",
-            closed_form=lambda params: float(params.n),
+            statement="p = n, of distinct rows, as ridge -> 0, with noise and without",
+            closed_form=lambda params: float(params.distinct()),
         ),
         Break(
             name="peak in n",
             axis="n",
             measure="test_error",
             locator=Peak(),
-            statement="n = p as ridge -> 0, with noise and without",
-            closed_form=lambda params: float(params.p),
+            statement="as many distinct rows as features as ridge -> 0: n = p / (1 - f + f/r)",
+            closed_form=lambda params: params.p / (1 - _lost(params)),
+        ),
+        Break(
+            name="worst repeat count",
+            axis="repeats",
+            measure="excess_risk",
+            locator=Peak(log_axis=True),
         ),
     ),
 )

@@ -14,7 +14,7 @@ from ci_theory.locate.peak import Peak
 from ci_theory.measure import copies
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
+from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
 from ci_theory.theory.rows.repetition import (
@@ -277,13 +277,7 @@ PHENOMENON = Phenomenon(
             against=("test_error", "excess_risk"),
             params=_unweighted,
         ),
-        Mistake(
-            name="labels swapped",
-            why="shared labels are taken for fresh ones (their noise averages out), and the "
-            "reverse",
-            against=("test_error", "gcv_naive"),
-            params=lambda params: {"shared_noise": jnp.logical_not(params.shared_noise)},
-        ),
+        labels_swapped("test_error", "gcv_naive"),
         Mistake(
             name="classical",
             why="noise p/(N-p): all copies are rows",

@@ -1,7 +1,7 @@
 """The squared error of a sample mean: the smallest phenomenon with every kind of axis."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from ci_theory._keys import stream
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key
 from ci_theory.locate.crossing import Crossing
-from ci_theory.phenomena import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena import Bound, Break, Mistake, Phenomenon, Prediction, measured
 
 LEVEL = 0.05
 
@@ -48,10 +48,16 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return Measures(error=jnp.mean(scaled**2, axis=1))
 
 
-def exact(params: Params, world: Any) -> Estimate:
+class Forecast(NamedTuple):
     """Variance of a mean, plus the squared bias."""
-    value = params.noise / params.n + jnp.where(params.biased, params.shift, 0.0) ** 2
-    return Estimate(value=value, slack=0.0, valid=params.n >= 2, status=0)
+
+    error: Array
+    status: int = 0
+
+
+def forecast(params: Params, world: None) -> Forecast:
+    """Add the variance of a mean and the squared bias."""
+    return Forecast(params.noise / params.n + jnp.where(params.biased, params.shift, 0.0) ** 2)
 
 
 PHENOMENON = Phenomenon(
@@ -63,27 +69,30 @@ PHENOMENON = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
+    forecast=forecast,
+    bounds=lambda params, made: {"error": Bound(0.0, params.n >= 2)},
     predictions=(
         Prediction(
             name="error",
             measure="error",
-            evaluate=exact,
             statement="noise / n",
             scope="every n; judged from n = 2",
             order="exact",
             source="derived here",
-            decoys=(
-                Decoy(
-                    name="halved",
-                    why="half the variance",
-                    evaluate=lambda params, world: 0.5 * exact(params, world).value,
-                ),
-                Decoy(
-                    name="root",
-                    why="error taken for its square",
-                    evaluate=lambda params, world: jnp.sqrt(exact(params, world).value),
-                ),
-            ),
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            name="halved",
+            why="half the variance",
+            against=("error",),
+            forecast=lambda params, made: made._replace(error=0.5 * made.error),
+        ),
+        Mistake(
+            name="root",
+            why="error taken for its square",
+            against=("error",),
+            forecast=lambda params, made: made._replace(error=jnp.sqrt(made.error)),
         ),
     ),
     breaks=(

@@ -2,32 +2,28 @@
 
 import dataclasses
 
-from ci_theory.phenomena import Decoy
+from ci_theory.phenomena import Mistake
 from toys.mean import PHENOMENON as MEAN
-from toys.mean import exact
+from toys.mean import forecast
 
 
 def too_high(params, world):
-    """Return the exact estimate, 10 % too high."""
-    estimate = exact(params, world)
-    return estimate._replace(value=1.1 * estimate.value)
+    """Return the exact forecast, 10 % too high."""
+    made = forecast(params, world)
+    return made._replace(error=1.1 * made.error)
 
 
 PHENOMENON = dataclasses.replace(
     MEAN,
     name="toys.wrong",
     claims=(),
-    predictions=(
-        dataclasses.replace(
-            MEAN.predictions[0],
-            evaluate=too_high,
-            decoys=(
-                Decoy(
-                    name="truth",
-                    why="what is true",
-                    evaluate=lambda params, world: exact(params, world).value,
-                ),
-            ),
+    forecast=too_high,
+    mistakes=(
+        Mistake(
+            name="truth",
+            why="what is true",
+            against=("error",),
+            forecast=lambda params, made: made._replace(error=made.error / 1.1),
         ),
     ),
 )

@@ -5,16 +5,24 @@ takes finite differences of log det(1 - Gamma) with Gamma written out on all pai
 matrices. The package has neither.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ci_theory import Status
-from ci_theory.theory.dynamics.feature_flow_next_order import feature_flow_shift
-from ci_theory.theory.dynamics.flow_next_order import what_is_left
+from ci_theory.theory.dynamics.feature_flow_next_order import (
+    feature_flow_shift,
+    feature_ridge_shift,
+    feature_start_shift,
+)
+from ci_theory.theory.dynamics.flow_next_order import start_shift, what_is_left
+from ci_theory.theory.dynamics.flow_start import start_left
 from ci_theory.theory.dynamics.talbot import contour
 from ci_theory.theory.features.feature_next_order import feature_next_order
-from ci_theory.theory.spectra.groups import Groups
-from ci_theory.theory.spectra.spectrum import Spectrum
+from ci_theory.theory.features.repeated_features import repeated_feature_risk
+from ci_theory.theory.spectra.groups import Groups, plain_rows
+from ci_theory.theory.spectra.spectrum import Spectrum, tail_as_modes
 
 LAM, MANY, POWER = (
     np.array([1.0, 0.3, 0.05]),
@@ -128,3 +136,62 @@ def test_wrong_inputs_are_out_of_scope():
         found = feature_flow_shift(SPECTRUM, GROUPS, time, 0.0, p)
         assert found.status == Status.OUT_OF_SCOPE
         assert np.isnan(found.noise)
+
+
+@pytest.mark.parametrize(("n", "p", "ridge"), [(60, 40, 0.1), (40, 60, 1e-4)])
+def test_ridge_on_equal_rows_is_the_form_with_three_derivatives(n, p, ridge):
+    tailed = dataclasses.replace(SPECTRUM, tail_trace=np.array(0.3), tail_power=np.array(0.1))
+    plain = feature_next_order(tailed, n, p, ridge, 0.4)
+    found = feature_ridge_shift(tailed, plain_rows(n, 0.4), p, ridge)
+    assert found.status == Status.OK
+    assert float(found.signal) == pytest.approx(float(plain.signal_shift), rel=1e-5)
+    assert float(found.noise) == pytest.approx(float(plain.noise_shift), rel=1e-5)
+    whole = tail_as_modes(tailed, 1e9)
+    left = (
+        what_is_left(tailed, plain_rows(n, 0.4), ridge, p),
+        what_is_left(whole, plain_rows(n, 0.4), ridge, p),
+    )
+    np.testing.assert_allclose(left[0], left[1], rtol=1e-6)
+    np.testing.assert_allclose(left[0], (plain.rows_left, plain.features_left), rtol=1e-6)
+
+
+def test_repeated_rows_on_features_against_simulation():
+    """Ridge regression and what is left of a start, both with their next order."""
+    rng, made, ridge, time = np.random.default_rng(5), [], 0.5, 4.0
+    many, lam = MANY.astype(int), np.repeat(LAM, MANY.astype(int))
+    c, v = (np.repeat(values, COUNTS.astype(int)) for values in (WEIGHTS, NOISE))
+    w = np.repeat(np.sqrt(POWER / (LAM * MANY)), many)
+    for _ in range(500):
+        x = rng.standard_normal((len(c), many.sum())) * np.sqrt(lam)
+        f = rng.standard_normal((int(P), many.sum())) / np.sqrt(P)
+        phi, seen = x @ f.T, (f * lam) @ f.T
+        values, vectors = np.linalg.eigh((phi.T * c) @ phi)
+        fit = (vectors / (values + ridge)) @ vectors.T @ (phi.T * c)
+        misfit = f.T @ (fit @ (x @ w)) - w
+        left = np.exp(-2 * values / c.sum() * time)
+        start = np.einsum("ij,ij,j->", vectors, seen @ vectors, left), values @ left / c.sum()
+        made.append((misfit @ (lam * misfit), np.einsum("in,ij,jn->n", fit, seen, fit) @ v, *start))
+    mean, error = np.mean(made, axis=0), np.std(made, axis=0) / np.sqrt(len(made))
+    risk = repeated_feature_risk(SPECTRUM, GROUPS, P, ridge)
+    shift = feature_ridge_shift(SPECTRUM, GROUPS, P, ridge)
+    begun = start_left(SPECTRUM, GROUPS, time, 0.0, P)
+    moved = feature_start_shift(SPECTRUM, GROUPS, time, 0.0, P)
+    assert max(risk.status, shift.status, begun.status, moved.status) == Status.OK
+    limits = risk.excess_risk - risk.noise_variance, risk.noise_variance, begun.test, begun.train
+    by = np.array([shift.signal, shift.noise, moved.test, moved.train])
+    scores = (mean - np.array(limits) - by) / error
+    assert np.all(np.abs(scores) < 4), scores
+    assert np.all(np.abs(by[2:]) > 2.5 * error[2:])  # so that it is seen
+    faded = start_left(SPECTRUM, GROUPS, time, 3.0, P).test / begun.test
+    assert float(faded) == pytest.approx(np.exp(-2 * time * 3.0 / (COUNTS @ WEIGHTS)))
+
+
+def test_many_features_leave_of_a_start_what_inputs_do():
+    time = 3.0
+    inputs, many = (start_left(SPECTRUM, GROUPS, time, 0.2, p) for p in (np.inf, 1e12))
+    np.testing.assert_allclose(many[:2], inputs[:2], rtol=1e-8)
+    one = start_shift(SPECTRUM, GROUPS, time, 0.2)
+    two = feature_start_shift(SPECTRUM, GROUPS, time, 0.2, 1e12)
+    np.testing.assert_allclose(two[:2], one[:2], rtol=1e-6)
+    outside = start_left(SPECTRUM, GROUPS, time, 0.2, 0.0)
+    assert (outside.status, np.isnan(outside.test)) == (Status.OUT_OF_SCOPE, True)

@@ -31,12 +31,12 @@ import numpy as np
 from ci_theory._errors import Status
 from ci_theory._types import Array, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import complex_levels
-from ci_theory.theory.dynamics.flow_next_order import COUNT, FlowShift
+from ci_theory.theory.dynamics.flow_next_order import COUNT, FlowShift, StartShift
 from ci_theory.theory.dynamics.talbot import contour
 from ci_theory.theory.spectra.groups import Groups
-from ci_theory.theory.spectra.spectrum import Spectrum, trace
+from ci_theory.theory.spectra.spectrum import Spectrum, tail_as_modes, trace
 
-__all__ = ["feature_flow_shift"]
+__all__ = ["feature_flow_shift", "feature_ridge_shift", "feature_start_shift"]
 
 
 class _Copy(NamedTuple):
@@ -158,16 +158,6 @@ def _shifts(
             total = total + _trace(solve[i], change + 2 * cross)
         return 0.25 * total
 
-    def slope(i: int, own: Array) -> Array:
-        """Return the derivative of F_1 of one copy by a source on its rows (g,)."""
-        one = both[i]
-        moved = solve[i] @ counted(one.rows**2 * own, jnp.zeros(()), 2)
-        tau = b[i] @ moved
-        in_a = 2 * counted(one.rows**3 * (own + tau[0]), one.features**3 * tau[1], 3)
-        turned = modes(_through(one.modes, level * moved[:, None], one.modes), one.modes)
-        in_b = -(turned + turned.T)
-        return -0.5 * _trace(solve[i], in_a[:, None] * b[i] + a[i][:, None] * in_b)
-
     # Sources of the covariance, the target, the label noise and the residuals, in pairs.
     still, none = jnp.zeros_like(c), jnp.zeros_like(lam)
     on_modes = jnp.stack([jnp.stack(v) for v in ((lam, none), (none, target), *[(none, none)] * 2)])
@@ -177,7 +167,147 @@ def _shifts(
         for order in ([0, 0, 1, 2], [1, 2, 3, 3])
     )
     errors = jnp.array([-1, 1, -1, 1]) * jax.vmap(mixed)(one, other)
-    return errors.at[3].add(-slope(0, groups.noise) - slope(1, groups.noise))
+    own = [_slope(one, spectrum, groups, per_feature, none[None], groups.noise) for one in both]
+    return errors.at[3].add(-own[0] - own[1])
+
+
+def _slope(
+    one: _Copy, spectrum: Spectrum, groups: Groups, per_feature: Array, source: Array, own: Array
+) -> Array:
+    """Return the derivative of F_1 of one copy by a source on the fields of the modes and on rows.
+
+    F_1 = log det(1 - A B) / 2 with A_a = sum T^2 over rows or features, and B_ab = sum m l_a l_b
+    G_ab G_ba over modes.
+
+    Args:
+        source: of the inverse of G, (2, m) or (1, 1).
+        own: minus that of the inverse of T, on rows alone, (g,).
+    """
+    many, level = (
+        spectrum.multiplicity,
+        jnp.stack([spectrum.eigenvalues, jnp.ones_like(spectrum.eigenvalues)]),
+    )
+    weight = many[None, None] * level[:, None] * level[None]
+
+    def counted(on_rows: Array, on_features: Array, order: int) -> Array:
+        whole = jnp.sum(groups.counts * on_rows)
+        return jnp.stack([whole, on_features * per_feature ** (order - 1)])
+
+    def modes(g: Array, h: Array) -> Array:
+        return jnp.sum(weight * g * jnp.swapaxes(h, 0, 1), axis=-1)
+
+    a = counted(one.rows**2, one.features**2, 2)
+    b = modes(one.modes, one.modes)
+    solve = _inverse(jnp.eye(2) - a[:, None] * b)
+    held = _on_fields(many, level, _through(one.modes, source + 0 * level, one.modes))
+    moved = solve @ (counted(one.rows**2 * own, jnp.zeros(()), 2) + a * held)
+    tau = b @ moved + held
+    in_a = 2 * counted(one.rows**3 * (own + tau[0]), one.features**3 * tau[1], 3)
+    passed = _through(one.modes, level * moved[:, None] + source, one.modes)
+    turned = modes(passed, one.modes)
+    in_b = -(turned + turned.T)
+    return -0.5 * _trace(solve, in_a[:, None] * b + a[:, None] * in_b)
+
+
+@needs_float64
+@jax.jit
+def feature_ridge_shift(spectrum: Spectrum, groups: Groups, p: Any, ridge: Any) -> FlowShift:
+    r"""By how much mean errors of ridge regression on features differ from their limit.
+
+    The two-point errors at one and the same ridge: the next order of ``repeated_feature_risk``.
+
+    Args:
+        spectrum: covariance of the inputs and the target's power on it. A tail is taken for very
+            many equal modes.
+        groups: training rows, Gaussian, (g,).
+        p: random features, linear and Gaussian, > 0.
+        ridge: total ridge, >= 0; 0 is taken for 1e-12 of what the rows give all modes together.
+
+    Returns:
+        shifts of the four parts [label^2]; NaN and OUT_OF_SCOPE outside these bounds.
+
+    Limits: equal rows: ``feature_next_order``, its excess risk.
+
+    Source: derived here (docs/finite_size.md).
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> shift = feature_ridge_shift(isotropic(90), plain_rows(100, 1.0), 50, 0.0)
+    >>> exact, limit = 50 / (100 - 50 - 1), 50 / (100 - 50)  # of least squares
+    >>> print(f"{float(shift.noise):.4f} {exact - limit:.4f}")
+    0.0200 0.0204
+    """
+    groups = _there(groups)
+    p, ridge = jnp.asarray(p, float), jnp.asarray(ridge, float)
+    copies = jnp.sum(groups.counts * groups.weights)
+    inside = (ridge >= 0) & (p > 0) & (copies > 0) & (trace(spectrum) > 0)
+    least = 1e-12 * copies * trace(spectrum)
+    p, delta = jnp.where(inside, p, 1.0), jnp.where(inside, jnp.maximum(ridge, least), 1.0)
+    whole = tail_as_modes(spectrum, 1e6 * (p + copies))
+    at = complex_levels(whole, groups, p, delta)
+    ratio, left = at.ratio.real, at.left.real
+    copy = _copy(whole, groups, delta, 1 / ratio, left)
+    shifts = jnp.where(inside, _shifts(copy, copy, whole, groups, 1 / p), jnp.nan)
+    status = jnp.where(inside, at.status, Status.OUT_OF_SCOPE)
+    return FlowShift(shifts[0], shifts[1], shifts[2] / copies, shifts[3] / copies, status)
+
+
+@needs_float64
+@jax.jit
+def feature_start_shift(
+    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any
+) -> StartShift:
+    r"""By how much the mean of what is left of a random start on features differs from its limit.
+
+    .. math::
+        \mathcal L^{-1}_{s\to 2t}\bigl[N\,\partial_\Sigma F_1\bigr],\qquad
+        \mathcal L^{-1}_{s\to 2t}\bigl[\partial_C F_1\bigr]
+
+    with a source of the covariance, and of the weight of all rows: traces of one resolvent.
+
+    Args:
+        spectrum: covariance of the inputs, without a tail; its target does not matter.
+        groups: training rows, Gaussian; their noise does not matter.
+        time: t, > 0.
+        ridge: total ridge N mu, >= 0; the decay adds its own factor exp(-2 mu t).
+        p: random features, linear and Gaussian, > 0; infinite trains on the inputs themselves.
+
+    Regime: as ``feature_flow_shift``. Limits: p -> infinity is ``start_shift``.
+
+    Source: derived here (docs/epochwise_descent.md).
+
+    >>> from ci_theory.theory.dynamics.flow_next_order import start_shift
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> rows, time = plain_rows(100, 0.0), 2.0
+    >>> some = feature_start_shift(isotropic(50), rows, time, 0.0, jnp.inf)
+    >>> print(f"{float(some.test / start_shift(isotropic(50), rows, time, 0.0).test):.9f}")
+    1.000000000
+    """
+    groups = _there(groups)
+    spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
+    time, ridge, p = (jnp.asarray(v, float) for v in (time, ridge, p))
+    inside = (time > 0) & (ridge >= 0) & (p > 0) & (jnp.sum(groups.counts) > 0)
+    inside = inside & (spectrum.tail_trace == 0) & (trace(spectrum) > 0)
+    when, p = 2 * jnp.where(inside, time, 0.5), jnp.where(inside, p, 1e6)
+    nodes = contour(COUNT)
+    copies = jnp.sum(groups.counts * groups.weights)
+    deltas = copies * nodes.nodes / when
+    at = jax.vmap(complex_levels, (None, None, None, 0))(spectrum, groups, p, deltas)
+    upper = jax.vmap(_copy, (None, None, 0, 0, 0))(spectrum, groups, deltas, 1 / at.ratio, at.left)
+    lam, none = spectrum.eigenvalues, jnp.zeros_like(spectrum.eigenvalues)
+    sources = jnp.stack([jnp.stack([lam, none]), jnp.stack([none, none])])
+    owns = jnp.stack([jnp.zeros_like(groups.weights), 1 / groups.weights])
+    by = jax.vmap(
+        jax.vmap(_slope, (None, None, None, None, 0, 0)), (0, None, None, None, None, None)
+    )
+    slopes = by(upper, spectrum, groups, 1 / p, sources, owns)  # (nodes, 2)
+    test = 2 * jnp.sum(nodes.weights * copies * slopes[:, 0]).real / when
+    train = 2 * jnp.sum(nodes.weights * slopes[:, 1]).real / when
+    faded = jnp.exp(-ridge / jnp.where(inside, copies, 1.0) * when)
+    test, train = (jnp.where(inside, faded * v, jnp.nan) for v in (test, train))
+    status = jnp.where(inside, jnp.max(at.status), Status.OUT_OF_SCOPE)
+    return StartShift(test, train, status)
 
 
 @needs_float64
@@ -216,12 +346,7 @@ def feature_flow_shift(
     >>> print(f"{float(shift.noise):.4f} {exact - limit:.4f}")
     0.0200 0.0204
     """
-    weights = jnp.asarray(groups.weights, float)
-    groups = Groups(
-        counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
-        weights=jnp.where(weights > 0, weights, 1.0),
-        noise=jnp.asarray(groups.noise, float),
-    )
+    groups = _there(groups)
     spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
     time, ridge, p = (jnp.asarray(v, float) for v in (time, ridge, p))
     inside = (time > 0) & (ridge >= 0) & (p > 0) & (jnp.sum(groups.counts) > 0)
@@ -242,6 +367,16 @@ def feature_flow_shift(
     signal, noise, left, held = jnp.where(inside, shifts, jnp.nan)
     status = jnp.where(inside, jnp.max(at.status), Status.OUT_OF_SCOPE)
     return FlowShift(signal, noise, left / copies, held / copies, status)
+
+
+def _there(groups: Groups) -> Groups:
+    """Give the rows that are there a positive weight, and count no others."""
+    weights = jnp.asarray(groups.weights, float)
+    return Groups(
+        counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
+        weights=jnp.where(weights > 0, weights, 1.0),
+        noise=jnp.asarray(groups.noise, float),
+    )
 
 
 def _on_fields(many: Array, level: Array, g: Array) -> Array:

@@ -28,7 +28,7 @@ from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import complex_levels, leverages
 from ci_theory.theory.dynamics.talbot import Contour, contour
 from ci_theory.theory.spectra.groups import Groups
-from ci_theory.theory.spectra.spectrum import Spectrum, fractions, trace
+from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, trace
 
 __all__ = ["FlowShift", "Left", "StartShift", "flow_shift", "start_shift", "what_is_left"]
 
@@ -351,7 +351,7 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
     at = complex_levels(spectrum, groups, p, ridge)
     kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
     x, y = fractions(spectrum.eigenvalues, kappa)
-    mixed = spectrum.multiplicity @ (x * y)
+    mixed = spectrum.multiplicity @ (x * y) + per_kappa(spectrum.tail_trace, kappa)
     h, miss = leverages(groups.weights, ratio)
     share = h / (groups.counts @ h)
     squares, kept = groups.counts @ share**2, (groups.counts * share) @ miss

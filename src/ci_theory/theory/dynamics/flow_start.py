@@ -45,20 +45,25 @@ class StartLeft(NamedTuple):
 
 @needs_float64
 @jax.jit
-def start_left(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> StartLeft:
+def start_left(
+    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any = jnp.inf
+) -> StartLeft:
     r"""Errors left of a random start, per unit variance of each weight.
 
     .. math::
-        \mathcal L^{-1}_{s \to 2t}\Bigl[\frac{\kappa\,\mathrm{df}_1(\kappa)}{\mu + s}\Bigr]
+        \mathcal L^{-1}_{s \to 2t}\Bigl[\frac{\kappa\,\beta\,\mathrm{df}_1(\kappa)}{\mu + s}\Bigr]
         \quad\text{and}\quad \mathcal L^{-1}_{s \to 2t}\bigl[\mathrm{df}_1(\kappa)\bigr]
 
-    with kappa the effective ridge at the complex ridge N(mu + s).
+    with kappa the effective ridge and beta the share of the features left at the complex ridge
+    N(mu + s), see ``complex_ridge``; beta = 1 on the inputs themselves.
 
     Args:
         spectrum: of the inputs' covariance, of finite rank; its target does not matter.
         groups: training rows; their noise does not matter.
         time: t, > 0.
         ridge: total ridge N mu, >= 0; the decay adds its own factor exp(-2 mu t).
+        p: random features F x with entries of variance 1/p, > 0; infinite trains on the inputs.
+            The start is then one of the p weights on them.
 
     Regime: limit n, d -> infinity, relative corrections of order 1/n; inversion error near
     1e-13 of the value at t = 0.
@@ -78,7 +83,8 @@ def start_left(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Sta
     counts = jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0)
     spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
     copies = jnp.sum(counts * weights)
-    inside = (jnp.asarray(time) > 0) & (jnp.asarray(ridge) >= 0) & (copies > 0)
+    p = jnp.asarray(p, float)
+    inside = (jnp.asarray(time) > 0) & (jnp.asarray(ridge) >= 0) & (copies > 0) & (p > 0)
     when = 2 * jnp.where(inside, time, 0.5)
     safe = Groups(counts=jnp.where(inside, counts, 1.0), weights=weights, noise=groups.noise)
 
@@ -86,10 +92,11 @@ def start_left(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Sta
     fine, coarse = contour(COUNT), contour(CHECK)
     nodes = jnp.concatenate([fine.nodes, coarse.nodes])
     at = jax.vmap(complex_levels, (None, None, None, 0))(
-        spectrum, safe, jnp.inf, copies * nodes / when
+        spectrum, safe, jnp.where(inside, p, jnp.inf), copies * nodes / when
     )
     x, y = fractions(spectrum.eigenvalues[None, :], at.kappa[:, None])
-    test_terms = ((spectrum.multiplicity * spectrum.eigenvalues)[None, :] * y).sum(axis=1) / nodes
+    learned = ((spectrum.multiplicity * spectrum.eigenvalues)[None, :] * y).sum(axis=1)
+    test_terms = at.left * learned / nodes
     train_terms = (spectrum.multiplicity[None, :] * x).sum(axis=1) / when
     half = len(fine.nodes)
     test = 2 * jnp.sum(fine.weights * test_terms[:half]).real

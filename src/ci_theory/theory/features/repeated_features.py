@@ -32,7 +32,8 @@ class RepeatedFeatureRisk(NamedTuple):
     Attributes:
         gamma: effective ridge of the features' mean kernel [kernel].
         excess_risk: mean squared error on fresh clean labels [label^2].
-        approximation: part of it left by the data-averaged predictor at fixed features.
+        noise_variance: part of it due to label noise [label^2].
+        approximation: risk of the data-averaged predictor at fixed features [label^2].
         leverage: response of a row's fit to its own label, in [0, 1], (g,).
         forgotten: 1 - leverage to full relative accuracy, (g,).
         shares: share of a row in the estimator, summing to 1 over rows, (g,).
@@ -43,6 +44,7 @@ class RepeatedFeatureRisk(NamedTuple):
 
     gamma: Scalar
     excess_risk: Scalar
+    noise_variance: Scalar
     approximation: Scalar
     leverage: Float[Array, " g"]
     forgotten: Float[Array, " g"]
@@ -210,12 +212,13 @@ def repeated_feature_risk(
     left = jnp.sum(counts * shares * forgotten) + b * share * squares
     singular = left <= 0
     fitted = (q + u * share) * jnp.sum(counts * shares**2 * noise)
-    excess = (approximation + fitted) / jnp.where(singular, 1.0, left)
-    excess = jnp.where(inside, jnp.where(singular, jnp.inf, excess), jnp.nan)
+    parts = jnp.stack([approximation + fitted, fitted]) / jnp.where(singular, 1.0, left)
+    excess, noisy = jnp.where(inside, jnp.where(singular, jnp.inf, parts), jnp.nan)
     status = jnp.where(singular, jnp.maximum(status, Status.NOT_FINITE), status)
     return RepeatedFeatureRisk(
         gamma=jnp.where(inside, gamma, jnp.nan),
         excess_risk=excess,
+        noise_variance=noisy,
         approximation=approximation,
         leverage=leverage,
         forgotten=forgotten,

@@ -37,6 +37,7 @@ __all__ = [
     "power_law",
     "rank",
     "scale_target",
+    "tail_as_modes",
     "trace",
     "two_block",
 ]
@@ -177,6 +178,25 @@ def scale_target(spectrum: Spectrum, factor: Any) -> Spectrum:
     return dataclasses.replace(
         spectrum, power=factor * spectrum.power, tail_power=factor * spectrum.tail_power
     )
+
+
+def tail_as_modes(spectrum: Spectrum, modes: Any) -> Spectrum:
+    """Put the tail, of infinitely many modes, on a number of equal ones; it may be traced.
+
+    What is computed from modes alone is off by the order of what they learn, over ``modes``.
+
+    >>> from_tail = tail_as_modes(explicit([1.0], [2.0]), 1e6)
+    >>> from_tail.multiplicity.tolist(), float(trace(from_tail))
+    ([1.0, 1000000.0], 1.0)
+    """
+    more = {
+        "eigenvalues": spectrum.tail_trace / modes,
+        "multiplicity": modes,
+        "power": spectrum.tail_power,
+    }
+    ends = {k: jnp.append(jnp.asarray(getattr(spectrum, k), float), v) for k, v in more.items()}
+    none = jnp.zeros(())
+    return dataclasses.replace(spectrum, **ends, tail_trace=none, tail_power=none)
 
 
 @needs_float64
