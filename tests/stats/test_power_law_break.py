@@ -9,6 +9,7 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._keys import key_for
 from ci_theory._record import build
 from ci_theory.phenomena import load, power_law_break, predict
+from ci_theory.phenomena._forecast import told
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.spectrum import power_law
@@ -93,7 +94,7 @@ def test_closed_form_holds_on_finite_spectra_within_its_slack():
         params = build(power_law_break.Params, PHENOMENON.point({**point, "tail": tail}))
         spectrum = compress(power_law(modes, alpha, source, tail=tail), pad_to=256)
         world = power_law_break.World(spectrum, None)
-        found = power_law_break.closed_form_excess(params, world)
+        found, _ = told(PHENOMENON, params, world, decoys=False)["closed_form"]
         if not found.valid:
             continue
         gap = abs(float(risk(spectrum, n, noise)) - float(found.value))

@@ -16,6 +16,16 @@ def noise_halved(*against: str, field: str = "noise") -> Mistake:
     )
 
 
+def noise_ignored(*against: str, field: str = "noise") -> Mistake:
+    """The label noise is left out altogether."""
+    return Mistake(
+        name="noise ignored",
+        why="the label noise is thought to average out",
+        against=against,
+        params=lambda params: {field: 0.0},
+    )
+
+
 def copies_are_fresh(*against: str, field: str = "repeats") -> Mistake:
     """Copies are taken for new rows, so that only the budget counts."""
     return Mistake(
@@ -23,6 +33,16 @@ def copies_are_fresh(*against: str, field: str = "repeats") -> Mistake:
         why="every copy is taken for a new row: the budget is what counts",
         against=against,
         params=lambda params: {field: 1},
+    )
+
+
+def time_doubled(*against: str, field: str = "time") -> Mistake:
+    """The loss is taken without its factor 1/2."""
+    return Mistake(
+        name="time doubled",
+        why="time of the loss without the factor 1/2: twice too fast",
+        against=against,
+        params=lambda params: {field: 2 * flatten(params)[field]},
     )
 
 

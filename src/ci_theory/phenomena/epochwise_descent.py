@@ -1,7 +1,7 @@
 """Epoch-wise double descent: errors that fall, rise, fall again and rise while training goes on."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +15,12 @@ from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_flow_shift
-from ci_theory.theory.dynamics.flow import FlowRisk, weighted_flow_risk
+from ci_theory.theory.dynamics.flow import weighted_flow_risk
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
 from ci_theory.theory.dynamics.flow_next_order import flow_shift, what_is_left
 from ci_theory.theory.spectra.compression import compress
@@ -31,7 +32,7 @@ NODES = 32  # a power law is compressed to a multiple of this many nodes: few co
 
 
 @record
-class Params:
+class Params(repetition.Repetition):
     """Gradient flow of a linear student on inputs of several scales, started at zero."""
 
     n: int = sized(400, low=1, unit="rows", doc="rows counted with repeats")
@@ -43,10 +44,6 @@ class Params:
     time: float = inner(10.0, above=0, unit="rate·steps", doc="training time")
     noise: float = inner(0.64, low=0, unit="label²", doc="label-noise variance")
     decay: float = inner(0.0, low=0, unit="input²", doc="weight decay")
-    repeated_fraction: float = traced(
-        0.0, low=0, high=1, unit="", doc="share of the rows spent on repeated ones"
-    )
-    repeats: int = traced(1, low=1, unit="copies", doc="times that each repeated row appears")
     signal: float = traced(1.2, low=0, unit="label²", doc="label variance that inputs explain")
     slow_variance: float = traced(
         0.01, above=0, unit="input²", doc="variance of the slow block's inputs"
@@ -75,11 +72,6 @@ class Measures:
     )
 
 
-def _rows(params: Params) -> repetition.Counts:
-    given = params.n, params.repeated_fraction, params.repeats
-    return repetition.counts(*(jnp.asarray(v, float) for v in given))
-
-
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one design and follow the flow to every time, noise level and decay."""
     size, (kind, d) = capacity["n"], (params.spectrum, params.d)
@@ -91,7 +83,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     if params.p:
         features = gaussian_features.init(key, params.p, d)
         phi, metric = x @ features.T, scale[:, None] * features.T
-    weights = repetition.weights(_rows(params), size)
+    weights = repetition.weights(params.split(), size)
     found = gradient_flow.path_errors(
         closed_form.decompose(phi, weights),
         metric=metric,
@@ -135,147 +127,105 @@ def _spectrum(params: Params, world: World) -> Spectrum:
     return two_block(fast, d - fast, 1.0, slow, *own)
 
 
-_VARIANTS = ("true", "fresh", "doubled", "inputs", "clean")
-
-
 class Forecast(NamedTuple):
-    """What the predictions and decoys of a point share.
+    """Errors at one point, in total and by their causes [label^2].
 
     Attributes:
-        excess: predicted excess risk of every variant, (v,).
-        train: predicted training error of every variant, (v,).
-        excess_slack: finite-size bound of the first variant's excess risk.
-        train_slack: finite-size bound of its training error.
-        excess_valid: whether that bound is claimed.
-        train_valid: likewise.
+        excess_risk: on fresh clean labels.
+        train_error: on the labels, over all copies.
+        isotropic_excess: the excess risk by the Marchenko-Pastur law of inputs of one variance.
+        isotropic_train: the training error by the same law.
+        excess: the excess risk by its causes, target and label noise, (2,).
+        train: the training error by its causes, (2,).
+        spectrum: of the inputs.
+        features: how many there are; None where the inputs are trained on.
         status: of the solvers.
-        decoupled: excess risk in the limit of many rows.
     """
 
-    excess: Float[Array, " v"]
-    train: Float[Array, " v"]
-    excess_slack: Scalar
-    train_slack: Scalar
-    excess_valid: Array
-    train_valid: Array
+    excess_risk: Scalar
+    train_error: Scalar
+    isotropic_excess: Scalar
+    isotropic_train: Scalar
+    excess: Float[Array, " 2"]
+    train: Float[Array, " 2"]
+    spectrum: Spectrum
+    features: Scalar | None
     status: Int[Array, ""]
-    decoupled: Scalar
 
 
 def forecast(params: Params, world: World) -> Forecast:
-    """Evaluate the deterministic equivalent, what the decoys make of it, and the slack.
+    """Evaluate the deterministic equivalent of the flow, and its closed form."""
+    spectrum, ridge, time = _spectrum(params, world), params.n * params.decay, params.time
+    p = jnp.inf if world.features is None else world.features
 
-    The next order of rows, and of random features where there are some, is computed.
-    """
-    spectrum, split = _spectrum(params, world), _rows(params)
-    p = jnp.asarray(jnp.inf if world.features is None else world.features)
-    copies = jnp.asarray(params.n, float)
-    ridge = copies * params.decay
-    plain = repetition.Counts(copies, jnp.zeros(()), jnp.ones(()))
-    counts = [plain if name == "fresh" else split for name in _VARIANTS]
-    splits = repetition.Counts(*(jnp.stack(leaves) for leaves in zip(*counts, strict=True)))
-    times = params.time * jnp.array([2.0 if name == "doubled" else 1.0 for name in _VARIANTS])
-    noises = params.noise * jnp.array([0.0 if name == "clean" else 1.0 for name in _VARIANTS])
-    features = jnp.stack([jnp.asarray(jnp.inf) if name == "inputs" else p for name in _VARIANTS])
-
-    def variant(
-        split: repetition.Counts, time: Scalar, noise: Scalar, p: Scalar
-    ) -> tuple[FlowRisk, Scalar]:
-        groups = repeated_rows(*split, noise, True)
+    def flow(noise: Scalar) -> tuple[Scalar, Scalar, Scalar, Array]:
+        groups = repeated_rows(*params.split(), noise, True)
         found = weighted_flow_risk(spectrum, groups, time, ridge, p)
-        return found, (groups.counts * groups.weights / copies) @ found.train_error
+        train = groups.counts * groups.weights @ found.train_error / params.n
+        return found.excess_risk, found.noise_variance, train, found.status
 
-    found, train = jax.vmap(variant)(splits, times, noises, features)
-    excess, clean = found.excess_risk, train[-1]
-    groups = repeated_rows(*split, params.noise, True)
-    if world.features is None:
+    levels = jnp.stack([jnp.zeros(()), jnp.asarray(params.noise, float)])
+    excess, variance, train, status = jax.vmap(flow)(levels)
+    closed = isotropic_flow(params.n, params.d, time, params.noise, params.signal, 0.0, ridge)
+    return Forecast(
+        excess_risk=excess[1],
+        train_error=train[1],
+        isotropic_excess=closed.excess_risk,
+        isotropic_train=closed.train_error,
+        excess=jnp.stack([excess[0], variance[1]]),
+        train=jnp.stack([train[0], train[1] - train[0]]),
+        spectrum=spectrum,
+        features=world.features,
+        status=status[1],
+    )
+
+
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Compute the next order of the rows, and of the random features where there are some."""
+    spectrum, groups = made.spectrum, repeated_rows(*params.split(), params.noise, True)
+    ridge, p = params.n * params.decay, jnp.inf if made.features is None else made.features
+    if made.features is None:
         shift = flow_shift(spectrum, groups, params.time, ridge)
     else:
         shift = feature_flow_shift(spectrum, groups, params.time, ridge, p)
-    left_over = what_is_left(spectrum, groups, ridge + copies / params.time, p)
-    room = 1 / left_over.rows + 1 / left_over.features
-    near = (shift.signal, shift.noise), (excess[-1], found.noise_variance[0])
-    left = (shift.train_signal, shift.train_noise), (clean, train[0] - clean)
-    enough = jnp.minimum(left_over.rows, left_over.features) >= _slack.FEWEST_FREE
-    slacks, valid = [], []
-    for (moved, parts), value in ((near, excess[0]), (left, train[0])):
-        slacks.append(_slack.next_order(moved, parts, room))
-        valid.append(enough & _slack.is_small(moved, value))
-    return Forecast(
-        excess=excess,
-        train=train,
-        excess_slack=slacks[0],
-        train_slack=slacks[1],
-        excess_valid=valid[0],
-        train_valid=valid[1],
-        status=jnp.maximum(found.status[0], shift.status),
-        decoupled=_decoupled(params, spectrum),
-    )
+    left = what_is_left(spectrum, groups, ridge + params.n / params.time, p)
+    room = 1 / left.rows + 1 / left.features
+    enough = jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE
+
+    def bound(moved: tuple[Scalar, Scalar], parts: Array, value: Scalar) -> Bound:
+        valid = (shift.status == Status.OK) & enough & _slack.is_small(moved, value)
+        return Bound(_slack.next_order(moved, tuple(parts), room), valid)
+
+    excess = bound((shift.signal, shift.noise), made.excess, made.excess_risk)
+    train = bound((shift.train_signal, shift.train_noise), made.train, made.train_error)
+    return {
+        "excess_risk": excess,
+        "isotropic_excess": excess,
+        "train_error": train,
+        "isotropic_train": train,
+    }
 
 
-def excess_risk(params: Params, made: Forecast) -> Estimate:
-    """Predict the error on fresh clean labels."""
-    return Estimate(made.excess[0], made.excess_slack, made.excess_valid, made.status)
-
-
-def train_error(params: Params, made: Forecast) -> Estimate:
-    """Predict the mean squared residual over copies."""
-    return Estimate(made.train[0], made.train_slack, made.train_valid, made.status)
-
-
-def isotropic_excess(params: Params, made: Forecast) -> Estimate:
-    """Predict the error from the Marchenko-Pastur law where all inputs have one variance."""
-    return _closed(params, _isotropic(params).excess_risk, (made.excess_slack, made.excess_valid))
-
-
-def isotropic_train(params: Params, made: Forecast) -> Estimate:
-    """Predict the training error from the same law."""
-    return _closed(params, _isotropic(params).train_error, (made.train_slack, made.train_valid))
-
-
-def _closed(params: Params, value: Scalar, bound: tuple[Scalar, Array]) -> Estimate:
+def _one_scale(params: Params) -> Array:
     once = (params.repeats == 1) | (params.repeated_fraction == 0)
-    scope = (params.slow_variance == 1) & (params.p == 0) & once
-    scope = scope & (params.spectrum == "two_block")
-    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    return Estimate(jnp.where(scope, value, jnp.nan), bound[0], scope & bound[1], status)
+    one = (params.slow_variance == 1) & (params.spectrum == "two_block")
+    return once & one & (params.p == 0)
 
 
-def _isotropic(params: Params, faster: float = 1.0) -> Any:
-    n, ridge = params.n, params.n * params.decay
-    return isotropic_flow(
-        n, params.d, faster * params.time, params.noise, params.signal, 0.0, ridge
-    )
-
-
-def _decoupled(params: Params, spectrum: Spectrum) -> Scalar:
-    """Return the limit of many rows: every mode learns by itself, copies weigh as they do."""
-    split = _rows(params)
+def _decoupled(params: Params, made: Forecast) -> Forecast:
+    """Take the limit of many rows: every mode learns by itself, copies weigh as they do."""
+    split, spectrum = params.split(), made.spectrum
     rows = params.n**2 / (split.fresh + split.repeated * split.repeats**2)
     rate = spectrum.eigenvalues + params.decay
     share = spectrum.eigenvalues * -jnp.expm1(-rate * params.time) / rate
     fitted = spectrum.multiplicity @ share**2 / rows
-    return spectrum.power @ (1 - share) ** 2 + params.noise * fitted
-
-
-def _rule(params: Params) -> str | None:
-    if params.repeated_fraction > 0 and params.repeats > params.n:
-        return f"repeats = {params.repeats}: one row cannot fill more than the rows"
-    return None
+    excess = spectrum.power @ (1 - share) ** 2 + params.noise * fitted
+    return made._replace(excess_risk=excess, isotropic_excess=excess)
 
 
 _SOURCE = "derived here, docs/dynamics.md; plain rows: Bordelon, Atanasov, Pehlevan 2024 "
 _SOURCE += "(arXiv:2402.01092), Pezeshki et al. 2021 (arXiv:2112.03215)"
 _CLOSED = "Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 (arXiv:1810.10082)"
-_FRESH = "every copy is taken for a new row"
-_DOUBLE = "time of the loss without the factor 1/2: twice too fast"
-_INPUTS = "the features are taken for infinitely many: training on the inputs"
-_MANY = "the limit of many rows, in which every mode learns by itself (arXiv:2007.10099)"
-
-
-def _variant(field: str, index: int) -> Any:
-    return lambda params, made: getattr(made, field)[index]
-
 
 PHENOMENON = Phenomenon(
     name="epochwise_descent",
@@ -291,72 +241,62 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
-    shared=forecast,
-    rule=_rule,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="excess_risk",
             measure="excess_risk",
-            evaluate=excess_risk,
             statement="double Laplace inversion of (B + Q sum n a a' v)/(1 - Q sum n a a')",
             scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at "
             "most a quarter of the value",
             order="1/n, and with features 1/p (computed)",
             source=_SOURCE,
-            decoys=(
-                Decoy(name="copies are fresh rows", why=_FRESH, evaluate=_variant("excess", 1)),
-                Decoy(name="time doubled", why=_DOUBLE, evaluate=_variant("excess", 2)),
-                Decoy(name="infinite features", why=_INPUTS, evaluate=_variant("excess", 3)),
-                Decoy(name="modes decoupled", why=_MANY, evaluate=lambda _, made: made.decoupled),
-            ),
         ),
         Prediction(
             name="train_error",
             measure="train_error",
-            evaluate=train_error,
             statement="the same inversion of (1 - h)(1 - h')(G + noise)",
             scope="as excess_risk",
             order="1/n",
             source=_SOURCE,
-            decoys=(
-                Decoy(name="copies are fresh rows", why=_FRESH, evaluate=_variant("train", 1)),
-                Decoy(name="time doubled", why=_DOUBLE, evaluate=_variant("train", 2)),
-                Decoy(name="infinite features", why=_INPUTS, evaluate=_variant("train", 3)),
-            ),
         ),
         Prediction(
             name="isotropic_excess",
             measure="excess_risk",
-            evaluate=isotropic_excess,
             statement="int dF(s) { signal (1 - s h)^2 + noise (d/n) s h^2 },  "
             "h = (1 - exp(-(s + decay) t))/(s + decay)",
             scope="as excess_risk; all variances 1, rows seen once, trained on the inputs",
             order="1/n",
             source=_CLOSED,
-            decoys=(
-                Decoy(
-                    name="time doubled",
-                    why=_DOUBLE,
-                    evaluate=lambda params, made: _isotropic(params, 2.0).excess_risk,
-                ),
-                Decoy(name="modes decoupled", why=_MANY, evaluate=lambda _, made: made.decoupled),
-            ),
+            where=_one_scale,
+            closed=True,
         ),
         Prediction(
             name="isotropic_train",
             measure="train_error",
-            evaluate=isotropic_train,
             statement="int dF(s) (signal s + noise d/n) (1 - s h)^2 + noise (1 - d/n)",
             scope="as isotropic_excess",
             order="1/n",
             source=_CLOSED,
-            decoys=(
-                Decoy(
-                    name="time doubled",
-                    why=_DOUBLE,
-                    evaluate=lambda params, made: _isotropic(params, 2.0).train_error,
-                ),
-            ),
+            where=_one_scale,
+            closed=True,
+        ),
+    ),
+    mistakes=(
+        copies_are_fresh("excess_risk", "train_error"),
+        time_doubled("excess_risk", "train_error", "isotropic_excess", "isotropic_train"),
+        Mistake(
+            name="infinite features",
+            why="the features are taken for infinitely many: training on the inputs",
+            against=("excess_risk", "train_error"),
+            world=lambda params, world: world._replace(features=None),
+        ),
+        Mistake(
+            name="modes decoupled",
+            why="the limit of many rows, in which every mode learns by itself (arXiv:2007.10099)",
+            against=("excess_risk", "isotropic_excess"),
+            forecast=_decoupled,
         ),
     ),
     breaks=(

@@ -16,7 +16,7 @@ from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory.dynamics.feature_flow_next_order import (
@@ -322,12 +322,7 @@ PHENOMENON = Phenomenon(
             against=("test_loss", "test_accuracy"),
             params=lambda params: {"decay": 0.0},
         ),
-        Mistake(
-            name="time doubled",
-            why="time of the loss without the factor 1/2: twice too fast",
-            against=("test_loss", "closed_loss", "train_loss", "test_accuracy", "train_accuracy"),
-            params=lambda params: {"time": 2 * params.time},
-        ),
+        time_doubled("test_loss", "closed_loss", "train_loss", "test_accuracy", "train_accuracy"),
         Mistake(
             name="asymptotic delay",
             why="training accuracy log(1/nu)/(2 nu) ago, nu = (1 - sqrt(d/n))^2: the limit of a "

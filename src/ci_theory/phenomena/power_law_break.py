@@ -1,7 +1,7 @@
 """Where a learning curve's power law ends: noise floor, ridge, or width, and what moves the end."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +13,14 @@ from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.floor import Floor
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
-from ci_theory.theory.features.feature_next_order import feature_next_order
-from ci_theory.theory.features.random_features import random_feature_risk
-from ci_theory.theory.ridge.ridge_next_order import next_order
-from ci_theory.theory.ridge.risk import ridge_risk
+from ci_theory.theory.features.feature_next_order import FeatureNextOrder, feature_next_order
+from ci_theory.theory.features.random_features import FeatureRisk, random_feature_risk
+from ci_theory.theory.ridge.ridge_next_order import NextOrder, next_order
+from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
 from ci_theory.theory.scaling.power_law_limits import bottleneck
 from ci_theory.theory.spectra import power_law
 from ci_theory.theory.spectra.compression import compress
@@ -110,94 +111,97 @@ def world(params: Params) -> World:
     return World(compress(_law(params), pad_to=NODES), width)
 
 
-class _Sizes(NamedTuple):
-    """What the learner effectively has: distinct rows, and their total ridge."""
+class Forecast(NamedTuple):
+    """Excess risk at one point [label^2], and what the learner effectively has.
 
+    Attributes:
+        excess_risk: on this spectrum.
+        closed_form: of the interpolator, on a power law without an end.
+        world: the spectrum and the width.
+        rows: distinct ones.
+        ridge: their total ridge: copies of a row leave only this smaller.
+        kappa: effective ridge of the interpolator on the endless law.
+        status: of the solvers.
+    """
+
+    excess_risk: Scalar
+    closed_form: Scalar
+    world: World
     rows: Scalar
     ridge: Scalar
+    kappa: Scalar
+    status: Array
 
 
-def _sizes(params: Params, *, copies: bool = True, total: bool = False) -> _Sizes:
-    """Copies of a row leave only its ridge smaller; a decoy takes the ridge for the total."""
-    n = jnp.asarray(params.n, float)
-    weight = jnp.asarray(params.repeats if copies else 1, float)
-    ridge = jnp.asarray(params.ridge, float) * (1.0 if total else n)
-    return _Sizes(jnp.floor(n / weight), ridge / weight)
+def forecast(params: Params, world: World) -> Forecast:
+    """Evaluate the deterministic equivalent, and the closed form of the interpolator."""
+    rows = jnp.floor(jnp.asarray(params.n / params.repeats, float))
+    ridge = params.ridge * params.n / params.repeats
+    risk: RidgeRisk | FeatureRisk
+    if world.width is None:
+        risk = ridge_risk(world.spectrum, rows, ridge, params.noise)
+    else:
+        risk = random_feature_risk(world.spectrum, rows, world.width, ridge, params.noise)
+    law = power_law.ridgeless(jnp.maximum(rows, 1.0), params.alpha, params.source, params.noise)
+    return Forecast(
+        excess_risk=risk.excess_risk,
+        closed_form=law.test_error - params.noise,
+        world=world,
+        rows=rows,
+        ridge=ridge,
+        kappa=law.kappa,
+        status=risk.status,
+    )
 
 
-def _excess(params: Params, world: World, sizes: _Sizes, noise: Scalar, wide: bool) -> Scalar:
-    """Evaluate the deterministic equivalent."""
-    if world.width is None or wide:
-        return ridge_risk(world.spectrum, *sizes, noise).excess_risk
-    found = random_feature_risk(world.spectrum, sizes.rows, world.width, sizes.ridge, noise)
-    return found.excess_risk
-
-
-def excess_risk(params: Params, world: World) -> Estimate:
-    """Predict the excess risk on this spectrum; what comes next in 1/n and 1/width is computed.
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Compute what comes next in 1/n and 1/width, and bound what the closed form leaves out.
 
     With features the orders beyond are of second order in the sum of 1/rows left and
     1/features left: the variances of the two quantities that fluctuate.
     """
-    sizes = _sizes(params)
-    if world.width is None:
-        near = next_order(world.spectrum, *sizes, params.noise)
+    spectrum, width = made.world
+    near: NextOrder | FeatureNextOrder
+    if width is None:
+        near = next_order(spectrum, made.rows, made.ridge, params.noise)
         fewest, room = near.left, 1 / near.left
     else:
-        size = sizes.rows, world.width, sizes.ridge
-        near = feature_next_order(world.spectrum, *size, params.noise)
+        near = feature_next_order(spectrum, made.rows, width, made.ridge, params.noise)
         fewest = jnp.minimum(near.rows_left, near.features_left)
         room = 1 / near.rows_left + 1 / near.features_left
-    parts, shifts = (near.signal, near.noise), (near.signal_shift, near.noise_shift)
-    value = near.signal + near.noise
-    enough = (fewest >= _slack.FEWEST_FREE) & _slack.is_small(shifts, value)
-    return Estimate(value, _slack.next_order(shifts, parts, room), enough, near.status)
+    shifts = near.signal_shift, near.noise_shift
+    slack = _slack.next_order(shifts, (near.signal, near.noise), room)
+    enough = (near.status == Status.OK) & (fewest >= _slack.FEWEST_FREE)
+    lost, beyond = _truncated(params, made)
+    resolved = (lost < MOST_TRUNCATED) & (made.rows >= FEWEST_ROWS)
+    return {
+        "excess_risk": Bound(slack, enough & _slack.is_small(shifts, made.excess_risk)),
+        "closed_form": Bound(
+            slack + beyond, enough & _slack.is_small(shifts, made.closed_form) & resolved
+        ),
+    }
 
 
-def closed_form_excess(params: Params, world: World) -> Estimate:
-    """Predict the interpolator's excess risk by the endless power law.
+def _truncated(params: Params, made: Forecast) -> tuple[Scalar, Scalar]:
+    """Return the share of df1 that the end of the modes takes, and what it does to the closed form.
 
-    The end of the modes takes T n of them from df1 and the power beyond from the target, or, with
-    a tail, replaces both up to lambda/kappa there; the slack holds the first order of that, the
-    order that the closed form leaves out, and the finite size.
+    It takes T n of df1 and the power beyond from the target, or, with a tail, replaces both up to
+    lambda/kappa there; returned is the first order of that with the order that the closed form
+    leaves out.
     """
-    alpha, source = (jnp.asarray(v, float) for v in (params.alpha, params.source))
-    sizes = _sizes(params)
-    n = jnp.maximum(sizes.rows, 1.0)
-    law = power_law.ridgeless(n, alpha, source, params.noise)
-    value = law.test_error - params.noise
-    modes = jnp.asarray(params.modes, float)
-    replaced = jnp.where(params.tail, modes**-alpha / law.kappa, 1.0)
-    lost = replaced * modes ** (1 - alpha) / ((alpha - 1) * law.kappa * n)
+    alpha, source, modes = params.alpha, params.source, jnp.asarray(params.modes, float)
+    n = jnp.maximum(made.rows, 1.0)
+    replaced = jnp.where(params.tail, modes**-alpha / made.kappa, 1.0)
+    lost = replaced * modes ** (1 - alpha) / ((alpha - 1) * made.kappa * n)
     unseen = 2 * replaced * modes ** (-2 * alpha * source) / (2 * source)
     order = 2 * alpha * n ** -(1.0 + alpha)
     steep = 1 + 2 * alpha * jnp.clip(source, 0.5, 1.0)
-    ended = value * (steep * lost / (1 - alpha * jnp.minimum(lost, 0.5 / alpha)) + order) + unseen
-    near = next_order(world.spectrum, n, 0.0, params.noise)
-    shifts = near.signal_shift, near.noise_shift
-    finite = _slack.next_order(shifts, (near.signal, near.noise), 1 / near.left)
-    scope = (jnp.asarray(params.ridge) == 0) & (world.width is None) & (jnp.abs(source - 1) > 0.02)
-    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    enough = (near.left >= _slack.FEWEST_FREE) & _slack.is_small(shifts, value)
-    valid = scope & enough & (lost < MOST_TRUNCATED) & (n >= FEWEST_ROWS)
-    return Estimate(value, ended + finite, valid, status)
+    ended = steep * lost / (1 - alpha * jnp.minimum(lost, 0.5 / alpha))
+    return lost, made.closed_form * (ended + order) + unseen
 
 
-def _without(what: str) -> Callable[[Params, World], Scalar]:
-    """Return the excess risk that leaves one thing out of account."""
-
-    def evaluate(params: Params, world: World) -> Scalar:
-        sizes = _sizes(params, copies=what != "copies", total=what == "rows of the ridge")
-        noise = jnp.asarray(0.0 if what == "noise" else params.noise)
-        return _excess(params, world, sizes, noise, wide=what == "width")
-
-    return evaluate
-
-
-def _endless(params: Params, *, copies: bool = True, noise: Any = None) -> Scalar:
-    n = jnp.maximum(_sizes(params, copies=copies).rows, 1.0)
-    kept = params.noise if noise is None else noise
-    return power_law.ridgeless(n, params.alpha, params.source, kept).test_error - kept
+def _interpolates(params: Params) -> Array:
+    return (params.ridge == 0) & (params.width == 0) & (jnp.abs(params.source - 1) > 0.02)
 
 
 def _ends_in_n(params: Params) -> float:
@@ -219,8 +223,6 @@ def _rule(params: Params) -> str | None:
     return None
 
 
-_COPIES = "n counts every copy as a new row"
-
 PHENOMENON = Phenomenon(
     name="power_law_break",
     title="The end of a learning curve's power law",
@@ -237,56 +239,44 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
+    forecast=forecast,
+    bounds=bounds,
     rule=_rule,
     predictions=(
         Prediction(
             name="excess_risk",
             measure="excess_risk",
-            evaluate=excess_risk,
             statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
             scope="n - df2 >= 10, and likewise for the features; the next order below a quarter",
             order="1/(n - df2), and with features 1/(width - df2): computed",
             source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
-            decoys=(
-                Decoy(name="copies are fresh rows", why=_COPIES, evaluate=_without("copies")),
-                Decoy(
-                    name="no label noise",
-                    why="the noise is thought to average out",
-                    evaluate=_without("noise"),
-                ),
-                Decoy(
-                    name="ridge in all",
-                    why="the ridge per row is taken for the total",
-                    evaluate=_without("rows of the ridge"),
-                ),
-                Decoy(
-                    name="infinite width",
-                    why="the features are taken for infinitely many",
-                    evaluate=_without("width"),
-                ),
-            ),
         ),
         Prediction(
             name="closed_form",
             measure="excess_risk",
-            evaluate=closed_form_excess,
             statement="alpha n/(n + 1/2) (B(kappa) + noise) - noise, "
             "kappa = [(pi/alpha)/((n + 1/2) sin(pi/alpha))]^alpha",
             scope="ridge 0, trained on the inputs, n far below the number of modes",
             order="1/n, and the modes beyond the end of the spectrum",
             source="docs/ridge.md, docs/scaling_breaks.md; Mallinar et al. (arXiv:2207.06569)",
-            decoys=(
-                Decoy(
-                    name="noise averages out",
-                    why="no floor: the power law goes on",
-                    evaluate=lambda params, world: _endless(params, noise=0.0),
-                ),
-                Decoy(
-                    name="copies are fresh rows",
-                    why=_COPIES,
-                    evaluate=lambda params, world: _endless(params, copies=False),
-                ),
-            ),
+            where=_interpolates,
+            closed=True,
+        ),
+    ),
+    mistakes=(
+        copies_are_fresh("excess_risk", "closed_form"),
+        noise_ignored("excess_risk", "closed_form"),
+        Mistake(
+            name="ridge in all",
+            why="the ridge per row is taken for the total",
+            against=("excess_risk",),
+            params=lambda params: {"ridge": params.ridge / params.n},
+        ),
+        Mistake(
+            name="infinite width",
+            why="the features are taken for infinitely many",
+            against=("excess_risk",),
+            world=lambda params, world: world._replace(width=None),
         ),
     ),
     breaks=(
