@@ -8,26 +8,27 @@ import jax.numpy as jnp
 
 from ci_theory._record import again, inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
-from ci_theory.biases import input_noise
+from ci_theory.biases import input_noise, repetition
+from ci_theory.biases import noise as label_noise
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
-from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.tasks import gaussian
-from ci_theory.theory.ridge.risk import RidgeRisk
 from ci_theory.theory.rows.noise_kinds import (
-    InputNoiseRisk,
+    WeightedInputNoiseRisk,
     best_input_noise,
-    input_noise_risk,
+    weighted_input_noise_risk,
 )
-from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, scale_target
+from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.spectra.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 
 @record
-class Params(input_noise.InputNoise):
-    """Ridge regression of a linear teacher whose training inputs are noisy."""
+class Params(input_noise.InputNoise, repetition.Repetition):
+    """Ridge regression of a linear teacher whose training inputs are noisy, some rows repeated."""
 
     n: int = sized(200, low=1, unit="rows", doc="training rows")
     p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
@@ -39,6 +40,7 @@ class Params(input_noise.InputNoise):
     noise: float = inner(0.25, low=0, unit="label²", doc="label-noise variance")
     signal: float = traced(1.0, low=0, unit="(label/input)²", doc="squared norm of the target")
     input_noise: float = again(input_noise.InputNoise, "input_noise", 0.3)
+    shared_noise: bool = traced(True, doc="copies share their label, or are labelled afresh")
 
 
 @record
@@ -52,7 +54,7 @@ class Measures:
         unit="label²", doc="the same on inputs as noisy as in training"
     )
     train_error: Float[Array, " m"] = measured(
-        unit="label²", doc="mean squared residual on the training rows"
+        unit="label²", doc="mean squared residual on the training rows, over all copies"
     )
     excess_risk: Float[Array, " m"] = measured(
         unit="label²", doc="mean squared error on clean inputs and clean labels"
@@ -60,12 +62,16 @@ class Measures:
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
-    """Draw one design, add the input noise, and fit every ridge and label-noise level."""
+    """Draw one design, add the input noise, and fit every ridge and label-noise level.
+
+    All copies of a row have one noisy input.
+    """
     variances = jnp.asarray(gaussian.variances(params.spectrum, params.p, alpha=params.alpha))
     x = gaussian.rows(key, capacity["n"], variances)
-    present = (jnp.arange(capacity["n"]) < params.n).astype(x.dtype)
+    weights = repetition.weights(params.split(), capacity["n"])
+    mean_noise = label_noise.row_noise(weights, jnp.asarray(params.shared_noise))
     w = jnp.sqrt(params.signal) * gaussian.target(params.p)
-    path = closed_form.decompose(params.seen(key, x), present)
+    path = closed_form.decompose(params.seen(key, x), weights)
 
     def errors(metric: Array, target: Array) -> closed_form.PathErrors:
         return closed_form.path_errors(
@@ -73,19 +79,20 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
             metric=metric,
             test_target=target,
             signal_labels=x @ w,
-            row_noise=present,
+            row_noise=mean_noise,
             ridge=jnp.asarray(params.ridge),
             noise=jnp.asarray(params.noise),
-            equal_weights=True,
+            equal_weights=False,
         )
 
     clean = errors(jnp.sqrt(variances), jnp.sqrt(variances) * w)
     # noisy test inputs add input_noise |w_hat|^2
     length = errors(jnp.sqrt(params.input_noise) * jnp.ones(params.p), jnp.zeros(params.p))
+    among_copies = 1 - weights @ mean_noise / jnp.sum(weights)
     return Measures(
         test_error=clean.excess + params.noise,
         noisy_test_error=clean.excess + length.excess + params.noise,
-        train_error=clean.train,
+        train_error=clean.train + params.noise * among_copies,
         excess_risk=clean.excess,
     )
 
@@ -99,87 +106,124 @@ def world(params: Params) -> Spectrum:
 
 
 class Forecast(NamedTuple):
-    """Plain ridge on the noisy law, what it is worth on clean inputs, and the ridgeless mean."""
+    """Weighted ridge on the noisy law, what it is worth on clean inputs, and the ridgeless mean."""
 
     test_error: Scalar
     noisy_test_error: Scalar
     train_error: Scalar
     finite_size_excess: Scalar
-    risk: InputNoiseRisk
+    risk: WeightedInputNoiseRisk
+    clean: Spectrum
     status: Array
 
 
 def forecast(params: Params, unit: Spectrum) -> Forecast:
     """Evaluate the deterministic equivalent, and the inverse Wishart mean."""
     n, p, noise, signal = params.n, params.p, params.noise, params.signal
-    law = scale_target(unit, signal)
-    risk = input_noise_risk(law, n, params.ridge, noise, params.input_noise)
+    clean = scale_target(unit, signal)
+    groups = repeated_rows(*params.split(), noise, params.shared_noise)
+    risk = weighted_input_noise_risk(clean, groups, params.ridge, params.input_noise)
+    copies = groups.counts * groups.weights
+    residual = risk.inside.residual + (noise - groups.noise)
     u = 1 / (1 + params.input_noise)
     level = noise + signal * (1 - u)
     under = signal * (1 - u) ** 2 + u * level * p / (n - p - 1)
     over = signal * (1 - n / p * u * (2 - u)) + u * level * n / (p - n - 1)
-    exact = jnp.where(n > p, under, over)
-    errors = risk.test_error, risk.noisy_test_error, risk.train_error
-    return Forecast(*errors, exact, risk, risk.status)
+    return Forecast(
+        test_error=noise + risk.excess_risk,
+        noisy_test_error=noise + risk.noisy_excess_risk,
+        train_error=copies @ residual / jnp.sum(copies),
+        finite_size_excess=jnp.where(n > p, under, over),
+        risk=risk,
+        clean=clean,
+        status=risk.status,
+    )
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach slacks of order 1 / free, with df2 of the noisy law.
+    """Attach slacks of order 1 / free and, of repeated rows, h df2/df1^2, all of the noisy law.
 
     To the learner the part of a label that its noisy input does not show is label noise too: of
-    what its estimator spreads, this noise makes the share level / (level + bias).
+    what its estimator spreads, it makes the share that it makes of the variance on the noisy law.
     """
-    inside = made.risk.inside
-    free = params.n * (1 - inside.gamma)
-    level = _level(inside)
-    learned = inside.gamma / jnp.maximum(1 - inside.fit, 1e-300)  # df2 / df1
+    risk, groups = made.risk, made.risk.groups
+    inside, at = risk.inside, risk.inside.fixed_point
+    second = df2(risk.law.spectrum, at.kappa)
+    free, learned, once = at.effective_rows - second, second / at.df1, _seen_once(params)
+    modes = at.df1**2 / second  # p of isotropic inputs
+    held = jnp.max(jnp.where(groups.counts > 0, at.leverage, 0.0))
+    uneven = jnp.where(once, 0.0, held / modes)
 
     def bound(excess: Scalar, spread: Scalar) -> Scalar:
-        noise = spread * level / jnp.maximum(level + inside.bias, 1e-300)
-        return _slack.excess(noise, excess - noise, learned, free)
+        whole = inside.noise_variance + inside.signal_variance
+        noise = spread * inside.noise_variance / jnp.maximum(whole, 1e-300)
+        return _slack.excess(noise, excess - noise, learned, free, uneven)
 
-    kept = inside.fit**2 * (level + inside.noise_variance)
+    share = groups.counts * groups.weights / jnp.sum(groups.counts * groups.weights)
+    kept = at.forgotten**2 * (inside.noise_variance + groups.noise)
+    noise, signal = share @ kept, share @ (inside.residual - kept)
+    plain = _slack.residual(noise, signal, learned * (share @ at.leverage), free)
+    moving = share @ (kept * at.leverage)
+    repeated = _slack.copies_residual(moving, signal, learned, free, modes)
     slacks = {
-        "test_error": bound(made.risk.excess_risk, made.risk.variance),
+        "test_error": bound(risk.excess_risk, risk.variance),
         "noisy_test_error": bound(
             inside.excess_risk, inside.noise_variance + inside.signal_variance
         ),
-        "train_error": _slack.residual(kept, made.train_error - kept, inside.gamma, free),
+        "train_error": jnp.where(once, plain, repeated),
     }
-    return {name: Bound(slack, free >= _slack.FEWEST_FREE) for name, slack in slacks.items()}
+    valid = (free >= _slack.FEWEST_FREE) & (once | (modes >= _slack.FEWEST_PARAMETERS))
+    return {name: Bound(slack, valid) for name, slack in slacks.items()}
 
 
-def _level(inside: RidgeRisk) -> Scalar:
-    """Return the label noise of the noisy law: what its inputs do not show is part of it."""
-    return inside.test_error - inside.excess_risk
+def _seen_once(params: Params) -> Array:
+    return (params.repeats == 1) | (params.repeated_fraction == 0)
 
 
 def _not_raised(params: Params, made: Forecast) -> Forecast:
     """Leave out the label variance that the noisy inputs do not explain."""
-    risk, level = made.risk, _level(made.risk.inside)
-    part = (level - params.noise) / (risk.inside.bias + level)
+    risk, inside = made.risk, made.risk.inside
+    squares = made.risk.groups.counts * inside.fixed_point.shares**2
+    unseen = jnp.sum(squares) * risk.law.noise
+    part = unseen / (jnp.sum(squares) * inside.bias + squares @ risk.groups.noise)
     return made._replace(test_error=params.noise + risk.bias + risk.variance * (1 - part))
+
+
+def _harms_add_up(params: Params, made: Forecast) -> Forecast:
+    """Add what each defect does alone to the error without either."""
+    rows = repeated_rows(*params.split(), params.noise, params.shared_noise)
+    once = plain_rows(params.n, params.noise)
+
+    def excess(groups: Groups, input_noise: Scalar) -> Scalar:
+        return weighted_input_noise_risk(made.clean, groups, params.ridge, input_noise).excess_risk
+
+    none = jnp.zeros(())
+    alone = excess(rows, none) + excess(once, params.input_noise) - excess(once, none)
+    return made._replace(test_error=params.noise + alone)
 
 
 def _exactly(params: Params) -> Array:
     apart = jnp.abs(params.n - params.p) >= 20
-    return (params.ridge == 0) & (params.spectrum == "isotropic") & apart
+    isotropic_rows = (params.spectrum == "isotropic") & _seen_once(params)
+    return (params.ridge == 0) & isotropic_rows & apart
 
 
 def _best(params: Params) -> float:
     """Best input noise where it is a finite positive one."""
-    if params.spectrum != "isotropic" or params.ridge > 0 or params.signal <= 0:
+    repeated = params.repeated_fraction > 0 and params.repeats > 1
+    if params.spectrum != "isotropic" or params.ridge > 0 or params.signal <= 0 or repeated:
         return math.nan
     place = float(best_input_noise(params.n, params.p, params.noise, params.signal))
     return place if 0 < place < math.inf else math.nan
 
 
-def _ridgeless(place: str) -> Callable[[Params], float]:
+def _ridgeless(place: Callable[[Params], float]) -> Callable[[Params], float]:
     """Return the place of the peak without ridge; clean noiseless labels have none."""
 
     def at(params: Params) -> float:
         noisy = params.noise > 0 or params.input_noise > 0
-        return float(getattr(params, place)) if params.ridge == 0 and noisy else math.nan
+        there = params.ridge == 0 and noisy
+        return float(place(params)) if there else math.nan
 
     return at
 
@@ -193,7 +237,8 @@ PHENOMENON = Phenomenon(
         "Rows x ~ N(0, S), labels x.w + noise, |w|^2 = signal, all coordinates of w equal; the "
         "learner sees x + N(0, input_noise) and minimises sum (y - x.w)^2 + ridge |w|^2. S is "
         "the identity, two blocks (half the variances 1, the others 1/10) or k^-alpha. Tests on "
-        "clean inputs and on equally noisy ones."
+        "clean inputs and on equally noisy ones. A share of the rows may be copies, each with its "
+        "row's noisy input."
     ),
     params=Params,
     measures=Measures,
@@ -208,7 +253,8 @@ PHENOMENON = Phenomenon(
             statement="noise + sum ((e+k)/(l+e+k))^2 l w^2 + (E~/n) sum l (l+e)/(l+e+k)^2, "
             "e = input_noise, k and E~ of ridge on variances l+e, weights l w/(l+e) and noise "
             "+ sum e l w^2/(l+e)",
-            scope="n, p -> infinity; here n - df2 >= 10",
+            scope="n, p -> infinity; here n - df2 >= 10, n the effective rows where some are "
+            "repeated",
             order="1 / (n - df2) of the excess risk",
             source="derived here (docs/corrupted_inputs.md): Gaussian conditioning and the "
             "out-of-distribution risk of Canatar, Bordelon, Pehlevan 2021 (arXiv:2106.02261)",
@@ -244,6 +290,14 @@ PHENOMENON = Phenomenon(
     ),
     mistakes=(
         noise_halved("train_error", "finite_size_excess"),
+        copies_are_fresh("test_error", "noisy_test_error", "train_error"),
+        labels_swapped("test_error", "noisy_test_error", "train_error"),
+        Mistake(
+            name="harms add up",
+            why="what noisy inputs and repeated rows do alone is added",
+            against=("test_error",),
+            forecast=_harms_add_up,
+        ),
         Mistake(
             name="corruption ignored",
             why="the inputs are taken for clean",
@@ -284,16 +338,22 @@ PHENOMENON = Phenomenon(
             axis="n",
             measure="test_error",
             locator=Peak(),
-            statement="n = p as ridge -> 0, also without label noise",
-            closed_form=_ridgeless("p"),
+            statement="as many distinct rows as p as ridge -> 0, also without label noise",
+            closed_form=_ridgeless(lambda params: params.p / (1 - params.copied())),
         ),
         Break(
             name="peak in p",
             axis="p",
             measure="test_error",
             locator=Peak(),
-            statement="p = n as ridge -> 0, also without label noise",
-            closed_form=_ridgeless("n"),
+            statement="p = n, of distinct rows, as ridge -> 0, also without label noise",
+            closed_form=_ridgeless(lambda params: params.distinct()),
+        ),
+        Break(
+            name="worst repeat count",
+            axis="repeats",
+            measure="test_error",
+            locator=Peak(log_axis=True),
         ),
         Break(
             name="best input noise",
