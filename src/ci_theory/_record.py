@@ -214,6 +214,12 @@ def axes_of(cls: type) -> Mapping[str, Axis]:
     declared = inspect.get_annotations(cls)
     own = [f for f in dataclasses.fields(cls) if f.name in declared]
     mixed_in = [f for f in dataclasses.fields(cls) if f not in own]
+    for f in mixed_in:
+        homes = [b for b in cls.__mro__ if f.name in inspect.get_annotations(b)]
+        apart = [b for b in homes[1:] if not issubclass(homes[0], b)]
+        if apart:
+            both = f"{homes[0].__name__} and {apart[0].__name__}"
+            raise BadInput(f"field {f.name} is of both {both}: they do not go together")
     for f in (*own, *mixed_in):
         if dataclasses.is_dataclass(hints[f.name]):
             for name, axis in axes_of(hints[f.name]).items():

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ci_theory._errors import BadInput
 from ci_theory._keys import key_for
 from ci_theory._record import axes_of, record, sized
 from ci_theory.biases import (
@@ -111,3 +112,14 @@ def test_wrong_answers_are_wrong_and_any_of_the_others():
     counts = np.bincount(shift, minlength=5)
     assert counts[0] == 0
     assert np.all(np.abs(counts[1:] - DRAWS / 8) < 5 * (DRAWS / 8) ** 0.5)
+
+
+def test_biases_of_one_field_are_refused_together():
+    """Copies of leaked rows and of any rows have one name: whichever came first would count."""
+
+    @record
+    class Both(repetition.Repetition, contamination.Contamination):
+        n: int = sized(10, doc="rows")
+
+    with pytest.raises(BadInput, match="field repeats is of both Repetition and Contamination"):
+        axes_of(Both)

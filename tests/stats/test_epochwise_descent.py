@@ -275,7 +275,7 @@ def test_weights_are_literal_copies_and_features_may_be_the_identity():
 
 
 def test_bad_input_is_one_line():
-    with pytest.raises(BadInput, match="repeats = 500: one row cannot fill more than n = 400"):
+    with pytest.raises(BadInput, match="repeats = 500: one row cannot fill more than the 400 rows"):
         PHENOMENON.point({"repeats": 500, "repeated_fraction": 0.5})
     with pytest.raises(BadInput, match="unknown value of spectrum 'flat'"):
         PHENOMENON.point({"spectrum": "flat"})

@@ -79,5 +79,5 @@ class Repetition:
         """Say in a line what is wrong, if anything is."""
         rows = getattr(self, self.ROWS)
         if self.repeated_fraction > 0 and self.repeats > rows:
-            return f"repeats = {self.repeats}: one row cannot fill more than {self.ROWS} = {rows}"
+            return f"repeats = {self.repeats}: one row cannot fill more than the {rows} rows"
         return None
