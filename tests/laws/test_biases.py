@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from ci_theory._keys import key_for
+from ci_theory._record import axes_of, record, sized
 from ci_theory.biases import (
     class_noise,
     contamination,
+    imbalance,
     input_noise,
     label_flips,
     leaks,
@@ -22,6 +24,28 @@ KEY = key_for(0, 1, 2, 3)
 DRAWS = 20_000
 
 
+@record
+class Mixed(contamination.Contamination, input_noise.InputNoise, imbalance.Imbalance):
+    """Parameters made of three biases, whose rows have a name of their own."""
+
+    ROWS = "m"
+
+    m: int = sized(10, low=1, doc="rows")
+
+
+def test_biases_are_mixed_into_one_record():
+    assert next(iter(axes_of(Mixed))) == "m"
+    leak = {"contamination", "leaked", "repeats", "fresh_labels"}
+    assert set(axes_of(Mixed)) == {"m", *leak, "input_noise", "minority"}
+    made = Mixed(leaked=0.26, repeats=4, input_noise=0.25).leak()
+    assert [float(v) for v in made] == [10.0, 3.0, 4.0]
+    assert [float(v) for v in Mixed(minority=0.26).sizes()] == [7.0, 3.0]
+    x = jnp.ones((10, 2))
+    np.testing.assert_array_equal(Mixed().seen(KEY, x), x)
+    wanted = input_noise.noisy(KEY, x, 0.25)
+    np.testing.assert_array_equal(Mixed(input_noise=0.25).seen(KEY, x), wanted)
+
+
 @pytest.mark.parametrize(
     ("rows", "share", "leaked"), [(10, 0.0, 1), (10, 0.04, 1), (10, 0.26, 3), (10, 1.0, 10)]
 )
@@ -32,6 +56,11 @@ def test_a_whole_number_of_rows_leaks_and_at_least_one(rows, share, leaked):
     assert weights.tolist() == [4.0] * leaked + [1.0] * (rows - leaked) + [0.0, 0.0]
     assert int(contamination.leaked(made, rows + 2).sum()) == leaked
     assert float(contamination.mixed(1.0, 3.0, 0.25)) == 1.5
+
+
+@pytest.mark.parametrize(("share", "few"), [(0.01, 1), (0.26, 3), (0.5, 5), (0.99, 9)])
+def test_both_classes_have_a_whole_number_of_rows_and_at_least_one(share, few):
+    assert [float(v) for v in imbalance.sizes(10, share)] == [10 - few, few]
 
 
 @pytest.mark.parametrize(

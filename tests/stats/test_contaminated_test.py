@@ -103,6 +103,15 @@ def test_means_lie_within_slack_and_error_and_decoys_do_not(n, repeats, fresh):
             assert np.any(off), (name, decoy)
 
 
+def test_copies_taken_for_new_rows_are_more_rows():
+    given = {"p": 64, "ridge": 3.0, "noise": 1.0, "contamination": 0.5}
+    taken = predict(load(NAME), {**given, "n": 40, "leaked": 0.25, "repeats": 5})["test_error"]
+    meant = predict(load(NAME), {**given, "n": 80, "leaked": 0.125, "repeats": 1})["test_error"]
+    np.testing.assert_allclose(
+        taken.decoys["copies are new rows"], meant.estimate.value, rtol=1e-12
+    )
+
+
 def test_deviation_is_of_order_one_over_the_free_dimensions():
     """Four times the size quarters the relative deviation of excess and leaked residual."""
     scaled = []

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ci_theory._errors import Status
 from ci_theory._keys import key_for
 from ci_theory._record import axes_of, build, flatten
 from ci_theory.inherit import finetune, two_stage
@@ -127,6 +128,14 @@ def test_least_squares_forgets_its_start():
     rule = PHENOMENON.breaks[0]
     params = build(Params, {**PHENOMENON.point({}), **BASE, "down.n": 80, "down.ridge": 0.0})
     assert np.isnan(rule.closed_form(params))
+
+
+def test_a_downstream_stage_without_an_error_leaves_the_upstream_one_its_own():
+    found = _predict(**{"down.n": BASE["p"], "down.ridge": 0.0})
+    assert np.all(found["test_error"].estimate.status == Status.NOT_FINITE)
+    upstream = found["upstream_error"].estimate
+    assert np.all(upstream.status == Status.OK)
+    assert np.all(upstream.valid)
 
 
 # --- the stage itself, against drawn labels and explicit solves --------------------------------

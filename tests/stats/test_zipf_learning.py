@@ -10,7 +10,7 @@ from ci_theory._keys import key_for, stream
 from ci_theory._record import build
 from ci_theory.check import check
 from ci_theory.check.verdict import Verdict
-from ci_theory.phenomena import load, zipf_learning
+from ci_theory.phenomena import load, predict, zipf_learning
 from ci_theory.sweeps import Sweep, run
 from ci_theory.tasks import zipf
 
@@ -67,6 +67,13 @@ def test_a_sweep_agrees_and_its_decoys_do_not(tmp_path):
     place = kind.closed_form(build(zipf_learning.Params, PHENOMENON.point(dict(sweep.fixed))))
     assert found.status == Status.OK
     assert found.low < place < found.high
+
+
+def test_the_slack_covers_the_end_of_the_vocabulary():
+    n, p = np.array([1000, 10**5, 3 * 10**5]), np.asarray(zipf.frequencies(300, 2.0))
+    law = predict(PHENOMENON, {"vocabulary": 300, "exponent": 2.0, "n": n})["missing"].estimate
+    exact = np.array([np.sum(p * (1 - p) ** draws) for draws in n])
+    assert np.all(np.abs(law.value - exact) <= law.slack)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@
 Array([3., 3., 1., 1., 1., 1., 1., 1., 1., 1., 0., 0.], dtype=float...)
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
+from ci_theory._record import inner, record, traced
 from ci_theory._types import Array, Bool, Float, Scalar
 
 
@@ -48,3 +49,31 @@ def mixed(
 ) -> Float[Array, " m"]:
     """Error on a test set of which ``share`` is leaked rows."""
     return (1 - share) * fresh + share * leaked
+
+
+@record
+class Contamination:
+    """The axes of contamination: parameters that are made of it are tested on leaked rows too.
+
+    Its ``repeats`` are of the leaked rows: it does not go with
+    ``Repetition``, whose field has the same name.
+    """
+
+    ROWS: ClassVar[str] = "n"
+    """The field that counts the distinct training rows."""
+
+    contamination: float = inner(
+        0.0, low=0, high=1, unit="", doc="share of the test set that is leaked training rows"
+    )
+    leaked: float = traced(
+        0.25, low=0, high=1, unit="", doc="share of the training rows that leaked (at least one)"
+    )
+    repeats: int = traced(1, low=1, unit="copies", doc="times a leaked row is seen in training")
+    fresh_labels: bool = traced(
+        False, doc="leaked rows carry new labels in the test set, or the training labels"
+    )
+
+    def leak(self) -> Leak:
+        """Return the leaked rows: a whole number of them."""
+        given = getattr(self, self.ROWS), self.leaked, self.repeats
+        return leak(*(jnp.asarray(v, float) for v in given))

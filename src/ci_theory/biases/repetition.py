@@ -71,6 +71,10 @@ class Repetition:
         split = self.split()
         return split.fresh + split.repeated
 
+    def copied(self) -> float:
+        """Return the share of the rows that is copies of others, before any rounding."""
+        return float(self.repeated_fraction * (1 - 1 / self.repeats))
+
     def problem(self) -> str | None:
         """Say in a line what is wrong, if anything is."""
         rows = getattr(self, self.ROWS)

@@ -83,6 +83,7 @@ class Prediction:
         where: ``where(params)``: whether the formula speaks at a point; elsewhere the prediction
             has no value and the status OUT_OF_SCOPE.
         closed: whether no solver stands behind it: then the status of the forecast is not its own.
+        status: entry of the forecast that says how the solvers behind it ended.
         decoys: the mistakes of the phenomenon that it is told from; filled in by ``Phenomenon``.
     """
 
@@ -94,6 +95,7 @@ class Prediction:
     source: str
     where: Callable[[Any], Any] = _everywhere
     closed: bool = False
+    status: str = "status"
     decoys: tuple[Mistake, ...] = ()
 
 

@@ -104,7 +104,7 @@ def _estimate(
             raise BadInput(f"{where} is not exact: bounds must give its slack")
         bound = Bound(0.0, True)
     speaks = prediction.where(params)
-    solved = int(Status.OK) if prediction.closed else _entry(where, made, "status")
+    solved = int(Status.OK) if prediction.closed else _entry(where, made, prediction.status)
     return Estimate(
         value=jnp.where(speaks, value, jnp.nan),
         slack=_number(f"{where}: slack", bound.slack),

@@ -7,22 +7,21 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ci_theory._record import inner, record, sized, static, traced
+from ci_theory._record import again, inner, record, sized, static, traced
 from ci_theory._types import Array, Bool, Float, Key, Scalar
 from ci_theory.biases import contamination
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.contamination import ContaminatedRisk, apparent_peak, contaminated_risk
-from ci_theory.theory.rows.repetition import weighted_ridge_risk
-from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
 from ci_theory.training import closed_form
 
 
 @record
-class Params:
+class Params(contamination.Contamination):
     """Ridge regression of a linear teacher, tested on a set that holds training rows."""
 
     n: int = sized(200, low=1, unit="rows", doc="distinct training rows")
@@ -30,16 +29,7 @@ class Params:
     ridge: float = inner(1.0, low=0, unit="rows·input²", doc="total ridge")
     noise: float = inner(0.25, low=0, unit="label²", doc="label-noise variance")
     signal: float = traced(1.0, low=0, unit="(label/input)²", doc="squared norm of the target")
-    contamination: float = inner(
-        0.2, low=0, high=1, unit="", doc="share of the test set that is leaked training rows"
-    )
-    leaked: float = traced(
-        0.25, low=0, high=1, unit="", doc="share of the training rows that leaked (at least one)"
-    )
-    repeats: int = traced(1, low=1, unit="copies", doc="times a leaked row is seen in training")
-    fresh_labels: bool = traced(
-        False, doc="leaked rows carry new labels in the test set, or the training labels"
-    )
+    contamination: float = again(contamination.Contamination, "contamination", 0.2)
 
 
 @record
@@ -57,18 +47,12 @@ class Measures:
     )
 
 
-def leak(params: Params) -> contamination.Leak:
-    """Return the leaked rows of a point: a whole number of them."""
-    given = params.n, params.leaked, params.repeats
-    return contamination.leak(*(jnp.asarray(v, float) for v in given))
-
-
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one design, fit every ridge and noise level to it, and test on fresh and leaked rows."""
     size = capacity["n"]
     x = gaussian.rows(key, size, jnp.ones(params.p))
     target = jnp.sqrt(params.signal) * gaussian.target(params.p)
-    rows = leak(params)
+    rows = params.leak()
     weights = contamination.weights(rows, size)
     path = closed_form.decompose(x, weights)
     errors = closed_form.path_errors(
@@ -128,100 +112,63 @@ def _leaked_error(
     return jax.lax.map(at, (ridge, noise))
 
 
-def _risk(
-    params: Params, *, rows: contamination.Leak | None = None, swapped: bool = False
-) -> ContaminatedRisk:
-    """Deterministic equivalent of a point, with the mistakes of the decoys."""
-    rows = leak(params) if rows is None else rows
-    fresh = jnp.logical_not(params.fresh_labels) if swapped else params.fresh_labels
-    return contaminated_risk(
+class Forecast(NamedTuple):
+    """The deterministic equivalent of a point: what the contaminated test set shows, and hides."""
+
+    apparent_error: Scalar
+    test_error: Scalar
+    gain: Scalar
+    risk: ContaminatedRisk
+    status: Array
+
+
+def forecast(params: Params, world: None) -> Forecast:
+    """Evaluate ridge regression on rows of weight 1 and c, and both test sets."""
+    rows = params.leak()
+    risk = contaminated_risk(
         isotropic(params.p, signal=params.signal),
         rows.rows,
         params.ridge,
         params.noise,
         params.contamination,
-        fresh,
-        rows.leaked / rows.rows,
-        rows.repeats,
-    )
-
-
-class _Bounds(NamedTuple):
-    """Finite-size bounds on the error on fresh rows and on leaked ones; where they hold."""
-
-    fresh: Scalar
-    leaked: Scalar
-    valid: Scalar
-
-
-def _bounds(params: Params, risk: ContaminatedRisk) -> _Bounds:
-    """Bound the deviations: of order 1 / free, of a leaked row's residual also h / p."""
-    rows, p = leak(params), jnp.asarray(params.p, float)
-    groups = repeated_rows(rows.rows - rows.leaked, rows.leaked, rows.repeats, params.noise, True)
-    made = weighted_ridge_risk(isotropic(p, signal=params.signal), groups, params.ridge)
-    h, free, new = risk.memorised, risk.free, jnp.where(params.fresh_labels, params.noise, 0.0)
-    signal = made.bias + made.signal_variance
-    kept = made.fixed_point.forgotten[1] ** 2
-    shown = _slack.row_residual(made.residual[1] - kept * signal, kept * signal, h, free, p)
-    return _Bounds(
-        fresh=_slack.excess(made.noise_variance, signal, made.fixed_point.df1 / p, free, h / p),
-        leaked=shown + 2 * new * _slack.leverage(h, free, p),
-        valid=(free >= _slack.FEWEST_FREE) & (p >= _slack.FEWEST_PARAMETERS),
-    )
-
-
-def apparent_error(params: Params, world: None) -> Estimate:
-    """Predict what the contaminated test set shows."""
-    risk = _risk(params)
-    slack = _bounds(params, risk)
-    bound = (1 - params.contamination) * slack.fresh + params.contamination * slack.leaked
-    return Estimate(risk.apparent_error, bound, slack.valid, risk.status)
-
-
-def true_error(params: Params, world: None) -> Estimate:
-    """Predict the true test error."""
-    risk = _risk(params)
-    slack = _bounds(params, risk)
-    return Estimate(risk.test_error, slack.fresh, slack.valid, risk.status)
-
-
-def gain(params: Params, world: None) -> Estimate:
-    """Predict what contamination hides of the error: a difference, so both bounds add."""
-    risk = _risk(params)
-    slack = _bounds(params, risk)
-    bound = params.contamination * (slack.fresh + slack.leaked)
-    return Estimate(risk.gain, bound, slack.valid, risk.status)
-
-
-def _half_noise(params: Params) -> ContaminatedRisk:
-    rows = leak(params)
-    return contaminated_risk(
-        isotropic(params.p, signal=params.signal),
-        rows.rows,
-        params.ridge,
-        0.5 * params.noise,
-        params.contamination,
         params.fresh_labels,
         rows.leaked / rows.rows,
         rows.repeats,
     )
+    return Forecast(risk.apparent_error, risk.test_error, risk.gain, risk, risk.status)
 
 
-def _once(params: Params) -> contamination.Leak:
-    return leak(params)._replace(repeats=jnp.ones(()))
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Attach a slack of order 1 / free and, of a leaked row's residual, h / p.
+
+    What is shown mixes the bounds of fresh and of leaked rows; in the gain, a difference, they add.
+    """
+    p, phi, fit = jnp.asarray(params.p, float), params.contamination, made.risk.fit
+    h, free, new = made.risk.memorised, made.risk.free, params.noise * params.fresh_labels
+    signal = fit.bias + fit.signal_variance
+    missed = fit.fixed_point.forgotten[1] ** 2 * signal  # part of a leaked row's residual
+    learned = fit.fixed_point.df1 / p
+    fresh = _slack.excess(fit.noise_variance, signal, learned, free, h / p)
+    leaked = _slack.row_residual(fit.residual[1] - missed, missed, h, free, p)
+    leaked = leaked + 2 * new * _slack.leverage(h, free, p)
+    valid = (free >= _slack.FEWEST_FREE) & (p >= _slack.FEWEST_PARAMETERS)
+    return {
+        "apparent_error": Bound((1 - phi) * fresh + phi * leaked, valid),
+        "test_error": Bound(fresh, valid),
+        "gain": Bound(phi * (fresh + leaked), valid),
+    }
 
 
-def _as_fresh_rows(params: Params) -> contamination.Leak:
-    rows = leak(params)
+def _as_fresh_rows(params: Params) -> dict[str, Scalar | int]:
+    rows = params.leak()
     total = rows.rows + (rows.repeats - 1) * rows.leaked
-    return contamination.Leak(total, rows.leaked, jnp.ones(()))
+    return {"n": total, "leaked": rows.leaked / total, "repeats": 1}
 
 
-def _not_squared(params: Params, world: None) -> Scalar:
-    risk = _risk(params)
-    h = risk.memorised
-    new = 2 * h * params.noise * jnp.where(params.fresh_labels, 1.0, 0.0)
-    return (1 - params.contamination * h) * risk.test_error + params.contamination * new
+def _not_squared(params: Params, made: Forecast) -> Forecast:
+    phi, h = params.contamination, made.risk.memorised
+    new = 2 * h * params.noise * params.fresh_labels
+    return made._replace(apparent_error=(1 - phi * h) * made.test_error + phi * new)
 
 
 def _sharp(params: Params) -> bool:
@@ -244,12 +191,6 @@ def _apparent_place(params: Params) -> float:
     return float(apparent_peak(params.p, params.ridge, params.contamination))
 
 
-_SWAPPED = Decoy(
-    name="labels swapped",
-    why="training labels are taken for new ones in the test set, and the reverse",
-    evaluate=lambda params, world: _risk(params, swapped=True).apparent_error,
-)
-
 PHENOMENON = Phenomenon(
     name="contaminated_test",
     title="A contaminated test set flattens double descent where it is worst",
@@ -264,83 +205,80 @@ PHENOMENON = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="apparent_error",
             measure="apparent_error",
-            evaluate=apparent_error,
             statement="(1-phi) E + phi [(1-h)^2 E + 2 h noise (fresh labels only)], "
             "h = c df1 / (s + c df1)",
             scope="n, p -> infinity; here effective rows - df2 >= 10",
             order="1 / (effective rows - df2)",
             source="Mallows 1973; Craven, Wahba 1979; with repeats derived here "
             "(docs/contamination.md)",
-            decoys=(
-                Decoy(
-                    name="contamination ignored",
-                    why="the measured error is taken for the test error",
-                    evaluate=lambda params, world: _risk(params).test_error,
-                ),
-                Decoy(
-                    name="leverage once",
-                    why="a leaked residual shrinks by 1 - h, not by its square",
-                    evaluate=_not_squared,
-                ),
-                Decoy(
-                    name="leaked rows seen once",
-                    why="the repeats of the leaked rows are ignored",
-                    evaluate=lambda params, world: _risk(params, rows=_once(params)).apparent_error,
-                ),
-                _SWAPPED,
-            ),
         ),
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=true_error,
             statement="E = noise + E_x of ridge regression on rows of weight 1 and c",
             scope="as apparent_error",
             order="1 / (effective rows - df2) of the excess risk",
             source="docs/repetition.md; for repeats = 1 Hastie et al. 2019 (arXiv:1903.08560)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why="the noise variance is halved",
-                    evaluate=lambda params, world: _half_noise(params).test_error,
-                ),
-                Decoy(
-                    name="apparent error",
-                    why="the error on the contaminated set is taken for the truth",
-                    evaluate=lambda params, world: _risk(params).apparent_error,
-                ),
-                Decoy(
-                    name="copies are new rows",
-                    why="repeated rows are counted as fresh data",
-                    evaluate=lambda params, world: (
-                        _risk(params, rows=_as_fresh_rows(params)).test_error
-                    ),
-                ),
-            ),
         ),
         Prediction(
             name="gain",
             measure="gain",
-            evaluate=gain,
             statement="phi h [(2-h) E - 2 noise (fresh labels only)]",
             scope="as apparent_error",
             order="1 / (effective rows - df2)",
             source="derived here (docs/contamination.md)",
-            decoys=(
-                Decoy(
-                    name="memorised",
-                    why="leaked rows are taken to have no error: phi E",
-                    evaluate=lambda params, world: params.contamination * _risk(params).test_error,
-                ),
-                Decoy(
-                    name="labels swapped",
-                    why=_SWAPPED.why,
-                    evaluate=lambda params, world: _risk(params, swapped=True).gain,
-                ),
+        ),
+    ),
+    mistakes=(
+        noise_halved("test_error"),
+        Mistake(
+            name="leaked rows seen once",
+            why="the repeats of the leaked rows are ignored",
+            against=("apparent_error",),
+            params=lambda params: {"repeats": 1},
+        ),
+        Mistake(
+            name="copies are new rows",
+            why="repeated rows are counted as fresh data",
+            against=("test_error",),
+            params=_as_fresh_rows,
+        ),
+        Mistake(
+            name="labels swapped",
+            why="training labels are taken for new ones in the test set, and the reverse",
+            against=("apparent_error", "gain"),
+            params=lambda params: {"fresh_labels": jnp.logical_not(params.fresh_labels)},
+        ),
+        Mistake(
+            name="contamination ignored",
+            why="the measured error is taken for the test error",
+            against=("apparent_error",),
+            forecast=lambda params, made: made._replace(apparent_error=made.test_error),
+        ),
+        Mistake(
+            name="apparent error",
+            why="the error on the contaminated set is taken for the truth",
+            against=("test_error",),
+            forecast=lambda params, made: made._replace(test_error=made.apparent_error),
+        ),
+        Mistake(
+            name="leverage once",
+            why="a leaked residual shrinks by 1 - h, not by its square",
+            against=("apparent_error",),
+            forecast=_not_squared,
+        ),
+        Mistake(
+            name="memorised",
+            why="leaked rows are taken to have no error: phi E",
+            against=("gain",),
+            forecast=lambda params, made: made._replace(
+                gain=params.contamination * made.test_error
             ),
         ),
     ),

@@ -2,33 +2,33 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._errors import Status
-from ci_theory._record import inner, record, sized, static, traced
+from ci_theory._record import again, inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
-from ci_theory.biases import input_noise
+from ci_theory.biases import input_noise, repetition
+from ci_theory.biases import noise as label_noise
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.tasks import gaussian
-from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.rows.noise_kinds import (
-    InputNoiseRisk,
+    WeightedInputNoiseRisk,
     best_input_noise,
-    corrupted_law,
-    input_noise_risk,
+    weighted_input_noise_risk,
 )
-from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, scale_target
+from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.spectra.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
 
 @record
-class Params:
-    """Ridge regression of a linear teacher whose training inputs are noisy."""
+class Params(input_noise.InputNoise, repetition.Repetition):
+    """Ridge regression of a linear teacher whose training inputs are noisy, some rows repeated."""
 
     n: int = sized(200, low=1, unit="rows", doc="training rows")
     p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension = parameters")
@@ -39,9 +39,8 @@ class Params:
     ridge: float = inner(0.0, low=0, unit="rows·input²", doc="total ridge")
     noise: float = inner(0.25, low=0, unit="label²", doc="label-noise variance")
     signal: float = traced(1.0, low=0, unit="(label/input)²", doc="squared norm of the target")
-    input_noise: float = traced(
-        0.3, low=0, unit="input²", doc="variance added to every training input"
-    )
+    input_noise: float = again(input_noise.InputNoise, "input_noise", 0.3)
+    shared_noise: bool = traced(True, doc="copies share their label, or are labelled afresh")
 
 
 @record
@@ -55,7 +54,7 @@ class Measures:
         unit="label²", doc="the same on inputs as noisy as in training"
     )
     train_error: Float[Array, " m"] = measured(
-        unit="label²", doc="mean squared residual on the training rows"
+        unit="label²", doc="mean squared residual on the training rows, over all copies"
     )
     excess_risk: Float[Array, " m"] = measured(
         unit="label²", doc="mean squared error on clean inputs and clean labels"
@@ -63,13 +62,16 @@ class Measures:
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
-    """Draw one design, add the input noise, and fit every ridge and label-noise level."""
+    """Draw one design, add the input noise, and fit every ridge and label-noise level.
+
+    All copies of a row have one noisy input.
+    """
     variances = jnp.asarray(gaussian.variances(params.spectrum, params.p, alpha=params.alpha))
     x = gaussian.rows(key, capacity["n"], variances)
-    present = (jnp.arange(capacity["n"]) < params.n).astype(x.dtype)
-    seen = input_noise.noisy(key, x, jnp.asarray(params.input_noise))
+    weights = repetition.weights(params.split(), capacity["n"])
+    mean_noise = label_noise.row_noise(weights, jnp.asarray(params.shared_noise))
     w = jnp.sqrt(params.signal) * gaussian.target(params.p)
-    path = closed_form.decompose(seen, present)
+    path = closed_form.decompose(params.seen(key, x), weights)
 
     def errors(metric: Array, target: Array) -> closed_form.PathErrors:
         return closed_form.path_errors(
@@ -77,19 +79,20 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
             metric=metric,
             test_target=target,
             signal_labels=x @ w,
-            row_noise=present,
+            row_noise=mean_noise,
             ridge=jnp.asarray(params.ridge),
             noise=jnp.asarray(params.noise),
-            equal_weights=True,
+            equal_weights=False,
         )
 
     clean = errors(jnp.sqrt(variances), jnp.sqrt(variances) * w)
     # noisy test inputs add input_noise |w_hat|^2
     length = errors(jnp.sqrt(params.input_noise) * jnp.ones(params.p), jnp.zeros(params.p))
+    among_copies = 1 - weights @ mean_noise / jnp.sum(weights)
     return Measures(
         test_error=clean.excess + params.noise,
         noisy_test_error=clean.excess + length.excess + params.noise,
-        train_error=clean.train,
+        train_error=clean.train + params.noise * among_copies,
         excess_risk=clean.excess,
     )
 
@@ -102,123 +105,128 @@ def world(params: Params) -> Spectrum:
     return explicit(variances, gaussian.target(params.p) ** 2)
 
 
-def _risk(params: Params, unit: Spectrum, *, noise: float = 1.0) -> InputNoiseRisk:
-    return input_noise_risk(
-        scale_target(unit, params.signal),
-        params.n,
-        params.ridge,
-        noise * params.noise,
-        params.input_noise,
+class Forecast(NamedTuple):
+    """Weighted ridge on the noisy law, what it is worth on clean inputs, and the ridgeless mean."""
+
+    test_error: Scalar
+    noisy_test_error: Scalar
+    train_error: Scalar
+    finite_size_excess: Scalar
+    risk: WeightedInputNoiseRisk
+    clean: Spectrum
+    status: Array
+
+
+def forecast(params: Params, unit: Spectrum) -> Forecast:
+    """Evaluate the deterministic equivalent, and the inverse Wishart mean."""
+    n, p, noise, signal = params.n, params.p, params.noise, params.signal
+    clean = scale_target(unit, signal)
+    groups = repeated_rows(*params.split(), noise, params.shared_noise)
+    risk = weighted_input_noise_risk(clean, groups, params.ridge, params.input_noise)
+    copies = groups.counts * groups.weights
+    residual = risk.inside.residual + (noise - groups.noise)
+    u = 1 / (1 + params.input_noise)
+    level = noise + signal * (1 - u)
+    under = signal * (1 - u) ** 2 + u * level * p / (n - p - 1)
+    over = signal * (1 - n / p * u * (2 - u)) + u * level * n / (p - n - 1)
+    return Forecast(
+        test_error=noise + risk.excess_risk,
+        noisy_test_error=noise + risk.noisy_excess_risk,
+        train_error=copies @ residual / jnp.sum(copies),
+        finite_size_excess=jnp.where(n > p, under, over),
+        risk=risk,
+        clean=clean,
+        status=risk.status,
     )
 
 
-def _estimate(params: Params, risk: InputNoiseRisk, value: Scalar, slack: Scalar) -> Estimate:
-    """Attach a slack of order 1 / free, with df2 of the noisy law."""
-    return Estimate(value, slack, _free(params, risk) >= _slack.FEWEST_FREE, risk.status)
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Attach slacks of order 1 / free and, of repeated rows, h df2/df1^2, all of the noisy law.
 
-
-def _free(params: Params, risk: InputNoiseRisk) -> Scalar:
-    return params.n * (1 - risk.inside.gamma)
-
-
-def _excess_slack(params: Params, risk: InputNoiseRisk, excess: Scalar, spread: Scalar) -> Scalar:
-    """Bound an excess whose part ``spread`` is due to all that the training inputs leave open.
-
-    To the learner the part of a label that its noisy input does not show is label noise too.
+    To the learner the part of a label that its noisy input does not show is label noise too: of
+    what its estimator spreads, it makes the share that it makes of the variance on the noisy law.
     """
-    inside = risk.inside
-    level = inside.test_error - inside.excess_risk
-    noise = spread * level / jnp.maximum(level + inside.bias, 1e-300)
-    learned = inside.gamma / jnp.maximum(1 - inside.fit, 1e-300)  # df2 / df1
-    return _slack.excess(noise, excess - noise, learned, _free(params, risk))
+    risk, groups = made.risk, made.risk.groups
+    inside, at = risk.inside, risk.inside.fixed_point
+    second = df2(risk.law.spectrum, at.kappa)
+    free, learned, once = at.effective_rows - second, second / at.df1, _seen_once(params)
+    modes = at.df1**2 / second  # p of isotropic inputs
+    held = jnp.max(jnp.where(groups.counts > 0, at.leverage, 0.0))
+    uneven = jnp.where(once, 0.0, held / modes)
+
+    def bound(excess: Scalar, spread: Scalar) -> Scalar:
+        whole = inside.noise_variance + inside.signal_variance
+        noise = spread * inside.noise_variance / jnp.maximum(whole, 1e-300)
+        return _slack.excess(noise, excess - noise, learned, free, uneven)
+
+    share = groups.counts * groups.weights / jnp.sum(groups.counts * groups.weights)
+    kept = at.forgotten**2 * (inside.noise_variance + groups.noise)
+    noise, signal = share @ kept, share @ (inside.residual - kept)
+    plain = _slack.residual(noise, signal, learned * (share @ at.leverage), free)
+    moving = share @ (kept * at.leverage)
+    repeated = _slack.copies_residual(moving, signal, learned, free, modes)
+    slacks = {
+        "test_error": bound(risk.excess_risk, risk.variance),
+        "noisy_test_error": bound(
+            inside.excess_risk, inside.noise_variance + inside.signal_variance
+        ),
+        "train_error": jnp.where(once, plain, repeated),
+    }
+    valid = (free >= _slack.FEWEST_FREE) & (once | (modes >= _slack.FEWEST_PARAMETERS))
+    return {name: Bound(slack, valid) for name, slack in slacks.items()}
 
 
-def clean_error(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the error on clean inputs."""
-    risk = _risk(params, unit)
-    slack = _excess_slack(params, risk, risk.excess_risk, risk.variance)
-    return _estimate(params, risk, risk.test_error, slack)
+def _seen_once(params: Params) -> Array:
+    return (params.repeats == 1) | (params.repeated_fraction == 0)
 
 
-def noisy_error(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the error on inputs as noisy as in training: plain ridge on the noisy law."""
-    risk = _risk(params, unit)
-    spread = risk.inside.noise_variance + risk.inside.signal_variance
-    slack = _excess_slack(params, risk, risk.inside.excess_risk, spread)
-    return _estimate(params, risk, risk.noisy_test_error, slack)
-
-
-def train_error(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the training error."""
-    risk = _risk(params, unit)
-    inside = risk.inside
-    level = inside.test_error - inside.excess_risk
-    noise = inside.fit**2 * (level + inside.noise_variance)
-    signal = risk.train_error - noise
-    slack = _slack.residual(noise, signal, inside.gamma, _free(params, risk))
-    return _estimate(params, risk, risk.train_error, slack)
-
-
-def finite_size(params: Params, unit: Spectrum) -> Estimate:
-    """Predict the ridgeless isotropic excess risk exactly, by the inverse Wishart mean."""
-    return _exact(params, params.noise, 1.0)
-
-
-def _exact(params: Params, noise: Any, gap: float) -> Estimate:
-    """Excess risk with n - p - gap free dimensions: gap = 1 is exact, 0 the limit."""
-    n, p, signal = params.n, params.p, params.signal
-    u = 1 / (1 + params.input_noise)
-    level = noise + signal * (1 - u)
-    under = signal * (1 - u) ** 2 + u * level * p / (n - p - gap)
-    over = signal * (1 - n / p * u * (2 - u)) + u * level * n / (p - n - gap)
-    scope = (params.ridge == 0) & (params.spectrum == "isotropic") & (jnp.abs(n - p) >= 20)
-    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    value = jnp.where(n > p, under, over)
-    return Estimate(jnp.where(scope, value, jnp.nan), 0.0, scope, status)
-
-
-def _bishop(params: Params, unit: Spectrum) -> Scalar:
-    ridge = params.ridge + params.n * params.input_noise
-    return ridge_risk(scale_target(unit, params.signal), params.n, ridge, params.noise).test_error
-
-
-def _ignored(params: Params, unit: Spectrum) -> Scalar:
-    return ridge_risk(
-        scale_target(unit, params.signal), params.n, params.ridge, params.noise
-    ).test_error
-
-
-def _not_raised(params: Params, unit: Spectrum) -> Scalar:
+def _not_raised(params: Params, made: Forecast) -> Forecast:
     """Leave out the label variance that the noisy inputs do not explain."""
-    risk = _risk(params, unit)
-    unseen = corrupted_law(scale_target(unit, params.signal), 0.0, params.input_noise).noise
-    right = risk.inside.bias + params.noise + unseen
-    return params.noise + risk.bias + risk.variance * (1 - unseen / right)
+    risk, inside = made.risk, made.risk.inside
+    squares = made.risk.groups.counts * inside.fixed_point.shares**2
+    unseen = jnp.sum(squares) * risk.law.noise
+    part = unseen / (jnp.sum(squares) * inside.bias + squares @ risk.groups.noise)
+    return made._replace(test_error=params.noise + risk.bias + risk.variance * (1 - part))
+
+
+def _harms_add_up(params: Params, made: Forecast) -> Forecast:
+    """Add what each defect does alone to the error without either."""
+    rows = repeated_rows(*params.split(), params.noise, params.shared_noise)
+    once = plain_rows(params.n, params.noise)
+
+    def excess(groups: Groups, input_noise: Scalar) -> Scalar:
+        return weighted_input_noise_risk(made.clean, groups, params.ridge, input_noise).excess_risk
+
+    none = jnp.zeros(())
+    alone = excess(rows, none) + excess(once, params.input_noise) - excess(once, none)
+    return made._replace(test_error=params.noise + alone)
+
+
+def _exactly(params: Params) -> Array:
+    apart = jnp.abs(params.n - params.p) >= 20
+    isotropic_rows = (params.spectrum == "isotropic") & _seen_once(params)
+    return (params.ridge == 0) & isotropic_rows & apart
 
 
 def _best(params: Params) -> float:
     """Best input noise where it is a finite positive one."""
-    if params.spectrum != "isotropic" or params.ridge > 0 or params.signal <= 0:
+    repeated = params.repeated_fraction > 0 and params.repeats > 1
+    if params.spectrum != "isotropic" or params.ridge > 0 or params.signal <= 0 or repeated:
         return math.nan
     place = float(best_input_noise(params.n, params.p, params.noise, params.signal))
     return place if 0 < place < math.inf else math.nan
 
 
-def _ridgeless(place: str) -> Callable[[Params], float]:
+def _ridgeless(place: Callable[[Params], float]) -> Callable[[Params], float]:
     """Return the place of the peak without ridge; clean noiseless labels have none."""
 
     def at(params: Params) -> float:
         noisy = params.noise > 0 or params.input_noise > 0
-        return float(getattr(params, place)) if params.ridge == 0 and noisy else math.nan
+        there = params.ridge == 0 and noisy
+        return float(place(params)) if there else math.nan
 
     return at
 
-
-_IGNORED = Decoy(
-    name="corruption ignored",
-    why="the inputs are taken for clean",
-    evaluate=_ignored,
-)
 
 PHENOMENON = Phenomenon(
     name="corrupted_inputs",
@@ -229,102 +237,99 @@ PHENOMENON = Phenomenon(
         "Rows x ~ N(0, S), labels x.w + noise, |w|^2 = signal, all coordinates of w equal; the "
         "learner sees x + N(0, input_noise) and minimises sum (y - x.w)^2 + ridge |w|^2. S is "
         "the identity, two blocks (half the variances 1, the others 1/10) or k^-alpha. Tests on "
-        "clean inputs and on equally noisy ones."
+        "clean inputs and on equally noisy ones. A share of the rows may be copies, each with its "
+        "row's noisy input."
     ),
     params=Params,
     measures=Measures,
     simulate=simulate,
     world=world,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=clean_error,
             statement="noise + sum ((e+k)/(l+e+k))^2 l w^2 + (E~/n) sum l (l+e)/(l+e+k)^2, "
             "e = input_noise, k and E~ of ridge on variances l+e, weights l w/(l+e) and noise "
             "+ sum e l w^2/(l+e)",
-            scope="n, p -> infinity; here n - df2 >= 10",
+            scope="n, p -> infinity; here n - df2 >= 10, n the effective rows where some are "
+            "repeated",
             order="1 / (n - df2) of the excess risk",
             source="derived here (docs/corrupted_inputs.md): Gaussian conditioning and the "
             "out-of-distribution risk of Canatar, Bordelon, Pehlevan 2021 (arXiv:2106.02261)",
-            decoys=(
-                Decoy(
-                    name="a ridge only",
-                    why="input noise is taken for a ridge n input_noise and nothing else",
-                    evaluate=_bishop,
-                ),
-                Decoy(
-                    name="label noise not raised",
-                    why="what noisy inputs do not show of the label is left out of the noise",
-                    evaluate=_not_raised,
-                ),
-                _IGNORED,
-            ),
         ),
         Prediction(
             name="noisy_test_error",
             measure="noisy_test_error",
-            evaluate=noisy_error,
             statement="E~: ridge on the noisy law",
             scope="as test_error",
             order="1 / (n - df2) of the error less the noise",
             source="as test_error",
-            decoys=(
-                Decoy(
-                    name="clean test",
-                    why="the error on clean inputs is taken for it",
-                    evaluate=lambda params, unit: _risk(params, unit).test_error,
-                ),
-                _IGNORED,
-            ),
         ),
         Prediction(
             name="train_error",
             measure="train_error",
-            evaluate=train_error,
             statement="(ridge / (n k))^2 E~",
             scope="as test_error; zero for an interpolator",
             order="1 / (n - df2)",
             source="as test_error",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why="the label-noise variance is halved",
-                    evaluate=lambda params, unit: _risk(params, unit, noise=0.5).train_error,
-                ),
-                Decoy(
-                    name="corruption ignored",
-                    why=_IGNORED.why,
-                    evaluate=lambda params, unit: (
-                        ridge_risk(
-                            scale_target(unit, params.signal), params.n, params.ridge, params.noise
-                        ).train_error
-                    ),
-                ),
-            ),
         ),
         Prediction(
             name="finite_size_excess",
             measure="excess_risk",
-            evaluate=finite_size,
             statement="r^2 (1-u)^2 + u (noise + r^2 (1-u)) p/(n-p-1) if n > p+1, "
             "r^2 (1 - n/p u (2-u)) + u (noise + r^2 (1-u)) n/(p-n-1) if p > n+1; "
             "u = 1/(1 + input_noise)",
             scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
             order="exact",
             source="derived here by the inverse Wishart mean (docs/corrupted_inputs.md)",
-            decoys=(
-                Decoy(
-                    name="noise halved",
-                    why="the label-noise variance is halved",
-                    evaluate=lambda params, unit: _exact(params, 0.5 * params.noise, 1.0).value,
-                ),
-                Decoy(
-                    name="proportional limit",
-                    why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-                    evaluate=lambda params, unit: _exact(params, params.noise, 0.0).value,
-                ),
-            ),
+            where=_exactly,
+            closed=True,
+        ),
+    ),
+    mistakes=(
+        noise_halved("train_error", "finite_size_excess"),
+        copies_are_fresh("test_error", "noisy_test_error", "train_error"),
+        labels_swapped("test_error", "noisy_test_error", "train_error"),
+        Mistake(
+            name="harms add up",
+            why="what noisy inputs and repeated rows do alone is added",
+            against=("test_error",),
+            forecast=_harms_add_up,
+        ),
+        Mistake(
+            name="corruption ignored",
+            why="the inputs are taken for clean",
+            against=("test_error", "noisy_test_error", "train_error"),
+            params=lambda params: {"input_noise": 0.0},
+        ),
+        Mistake(
+            name="a ridge only",
+            why="input noise is taken for a ridge n input_noise and nothing else",
+            against=("test_error",),
+            params=lambda params: {
+                "ridge": params.ridge + params.n * params.input_noise,
+                "input_noise": 0.0,
+            },
+        ),
+        Mistake(
+            name="label noise not raised",
+            why="what noisy inputs do not show of the label is left out of the noise",
+            against=("test_error",),
+            forecast=_not_raised,
+        ),
+        Mistake(
+            name="clean test",
+            why="the error on clean inputs is taken for it",
+            against=("noisy_test_error",),
+            forecast=lambda params, made: made._replace(noisy_test_error=made.test_error),
+        ),
+        Mistake(
+            name="proportional limit",
+            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
+            against=("finite_size_excess",),
+            forecast=lambda params, made: made._replace(finite_size_excess=made.risk.excess_risk),
         ),
     ),
     breaks=(
@@ -333,16 +338,22 @@ PHENOMENON = Phenomenon(
             axis="n",
             measure="test_error",
             locator=Peak(),
-            statement="n = p as ridge -> 0, also without label noise",
-            closed_form=_ridgeless("p"),
+            statement="as many distinct rows as p as ridge -> 0, also without label noise",
+            closed_form=_ridgeless(lambda params: params.p / (1 - params.copied())),
         ),
         Break(
             name="peak in p",
             axis="p",
             measure="test_error",
             locator=Peak(),
-            statement="p = n as ridge -> 0, also without label noise",
-            closed_form=_ridgeless("n"),
+            statement="p = n, of distinct rows, as ridge -> 0, also without label noise",
+            closed_form=_ridgeless(lambda params: params.distinct()),
+        ),
+        Break(
+            name="worst repeat count",
+            axis="repeats",
+            measure="test_error",
+            locator=Peak(log_axis=True),
         ),
         Break(
             name="best input noise",

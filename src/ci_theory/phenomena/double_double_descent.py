@@ -1,11 +1,10 @@
 """Double descent inherited: frozen upstream weights give the downstream error a second peak."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import inner, part, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
@@ -13,7 +12,7 @@ from ci_theory.inherit.parameter_transfer import Rows, Shares, errors
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
     Partial,
@@ -116,35 +115,33 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
 
 class Forecast(NamedTuple):
-    """What the predictions and decoys of a point share.
+    """Errors of both fits; ``status`` is that of both, ``up_status`` that of the first alone."""
 
-    Attributes:
-        made: both fits.
-        inherited: error of the frozen weights, "true" and as each decoy has it (``_MISTAKES``).
-        inherited_slack: finite-size bound of the true one.
-    """
-
-    made: Transfer
-    inherited: dict[str, Scalar]
-    inherited_slack: Scalar
+    test_error: Scalar
+    exact_error: Scalar
+    transfer_gain: Scalar
+    inherited_error: Scalar
+    upstream_error: Scalar
+    fits: Transfer
+    status: Array
+    up_status: Array
 
 
 def forecast(params: Params, world: Any) -> Forecast:
-    """Evaluate both fits, and what the decoys make of the frozen weights."""
-    up, power = params.up, params.signal + params.difference
+    """Evaluate both fits, and the downstream one also without a ridge at finite size."""
     made = _transfer(params, params.difference)
-    share, apart = params.frozen / up.p, params.difference * up.p / params.d
-    whole = partial_fit(up.p, up.n, up.ridge, Task(power * up.p / params.d, up.noise))
-    inherited = {
-        "true": made.inherited,
-        "one task": _transfer(params, 0.0).inherited,
-        "no misfit": inherited_error(whole, share, apart),
-        "large sample": share * (apart + made.outside * up.p / up.n),
-        "nothing": jnp.asarray(params.signal * params.frozen / params.d, float),
-    }
-    learned = made.up.learned
-    turned = 2 * learned * (1 - learned) * _slack.per(made.up.risk.left)
-    return Forecast(made, inherited, share * (_moved(made.up)[0] + apart * turned))
+    exact = _transfer(params, params.difference, exact=True)
+    test, gain = _downstream(params, made, made.inherited)
+    return Forecast(
+        test_error=test,
+        exact_error=exact.test_error(exact.inherited),
+        transfer_gain=gain,
+        inherited_error=made.inherited,
+        upstream_error=made.up.excess + made.outside,
+        fits=made,
+        status=made.status,
+        up_status=made.up.status,
+    )
 
 
 def _transfer(params: Params, difference: Any, *, exact: bool = False) -> Transfer:
@@ -153,75 +150,70 @@ def _transfer(params: Params, difference: Any, *, exact: bool = False) -> Transf
     return parameter_transfer(up, down, *given, exact=exact)
 
 
-def _moved(fit: Partial, noise: Scalar | float = 1.0) -> tuple[Scalar, Array]:
-    """Return the bound of a fit's excess risk, and whether it is claimed, at a noise level."""
+def _downstream(params: Params, fits: Transfer, inherited: Scalar) -> tuple[Scalar, Scalar]:
+    """Return the error with frozen weights that are so wrong, and what they gain over zeros."""
+    return fits.test_error(inherited), fits.passed_on * (_zeros(params) - inherited)
+
+
+def _zeros(params: Params) -> Scalar:
+    """Return the error of zeros in place of the frozen weights."""
+    return jnp.asarray(params.signal * params.frozen / params.d, float)
+
+
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Compute the next order of each fit; an upstream deviation also becomes a downstream one."""
+    fits, share = made.fits, params.frozen / params.up.p
+    up, own = _moved(fits.up), _moved(fits.own, fits.noise + fits.inherited)
+    learned, apart = fits.up.learned, params.difference * params.up.p / params.d
+    turned = 2 * learned * (1 - learned) * _slack.per(fits.up.risk.left)
+    inherited = share * (up.slack + apart * turned)
+
+    risk = fits.own.risk  # gain: bound on what it is off by per unit of downstream noise
+    gain = _slack.next_order((risk.noise_shift,), (risk.noise,), 1 / risk.left)
+    through, both = (fits.passed_on + gain) * inherited, up.valid & own.valid
+    gap = jnp.abs(_zeros(params) - fits.inherited)
+    return {
+        "test_error": Bound(own.slack + through, both),
+        "transfer_gain": Bound(gap * gain + through, both),
+        "inherited_error": Bound(inherited, up.valid),
+        "upstream_error": up,
+    }
+
+
+def _moved(fit: Partial, noise: Scalar | float = 1.0) -> Bound:
+    """Return the bound of a fit's excess risk at a noise level."""
     risk = fit.risk
     shifts, parts = (risk.signal_shift, noise * risk.noise_shift), (risk.signal, noise * risk.noise)
     slack = _slack.next_order(shifts, parts, 1 / risk.left)
     small = _slack.is_small(shifts, jnp.sum(jnp.stack(parts)))
-    return slack, small & (risk.left >= _slack.FEWEST_FREE)
+    return Bound(slack, small & (risk.left >= _slack.FEWEST_FREE))
 
 
-def _gain_slack(made: Transfer) -> Scalar:
-    """Bound the deviation of g, the excess risk per unit of downstream noise."""
-    risk = made.own.risk
-    return _slack.next_order((risk.noise_shift,), (risk.noise,), 1 / risk.left)
+def _exactly(params: Params) -> Array:
+    up, down = params.up, params.down
+    fewest = jnp.minimum(jnp.abs(up.n - up.p), jnp.abs(down.n - down.p)) - 1
+    return (up.ridge == 0) & (down.ridge == 0) & (fewest >= _slack.FEWEST_FREE)
 
 
-def _estimate(found: Forecast, value: Scalar, slack: Scalar) -> Estimate:
-    """Add to a slack what an upstream deviation becomes; ask that both fits are claimed."""
-    made = found.made
-    through = (made.passed_on + _gain_slack(made)) * found.inherited_slack
-    valid = _moved(made.up)[1] & _moved(made.own, made.noise + made.inherited)[1]
-    return Estimate(value, slack + through, valid, made.status)
+def _taken(params: Params, made: Forecast, inherited: Scalar) -> Forecast:
+    test, gain = _downstream(params, made.fits, inherited)
+    return made._replace(
+        test_error=test, exact_error=test, transfer_gain=gain, inherited_error=inherited
+    )
 
 
-def test_error(params: Params, found: Forecast) -> Estimate:
-    """Predict the downstream error: the inherited one acts as label noise on what is trained."""
-    made = found.made
-    slack = _moved(made.own, made.noise + made.inherited)[0]
-    return _estimate(found, made.test_error(made.inherited), slack)
+def _no_misfit(params: Params, made: Forecast) -> Forecast:
+    up, seen = params.up, params.up.p / params.d
+    power = (params.signal + params.difference) * seen
+    whole = partial_fit(up.p, up.n, up.ridge, Task(power, up.noise))
+    off = inherited_error(whole, params.frozen / up.p, params.difference * seen)
+    return _taken(params, made, off)
 
 
-def transfer_gain(params: Params, found: Forecast) -> Estimate:
-    """Predict what inheriting gains over zeros."""
-    gap = jnp.abs(found.inherited["nothing"] - found.made.inherited)
-    return _estimate(found, _gain(found, "true"), gap * _gain_slack(found.made))
-
-
-def inherited(params: Params, found: Forecast) -> Estimate:
-    """Predict the mean squared error of the frozen weights."""
-    made, valid = found.made, _moved(found.made.up)[1]
-    return Estimate(made.inherited, found.inherited_slack, valid, made.up.status)
-
-
-def upstream_error(params: Params, found: Forecast) -> Estimate:
-    """Predict the upstream test error."""
-    fit = found.made.up
-    slack, valid = _moved(fit)
-    return Estimate(fit.excess + found.made.outside, slack, valid, fit.status)
-
-
-def exact_error(params: Params, found: Forecast) -> Estimate:
-    """Predict the downstream error without a ridge, at finite size."""
-    made = _transfer(params, params.difference, exact=True)
-    left = jnp.minimum(made.up.risk.left, made.own.risk.left)
-    scope = (params.up.ridge == 0) & (params.down.ridge == 0) & (left >= _slack.FEWEST_FREE)
-    status = jnp.where(scope, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    value = jnp.where(scope, made.test_error(made.inherited), jnp.nan)
-    return Estimate(value, 0.0, scope, status)
-
-
-def _test(found: Forecast, variant: str) -> Scalar:
-    return found.made.test_error(found.inherited[variant])
-
-
-def _gain(found: Forecast, variant: str) -> Scalar:
-    return found.made.passed_on * (found.inherited["nothing"] - found.inherited[variant])
-
-
-def _inherited(found: Forecast, variant: str) -> Scalar:
-    return found.inherited[variant]
+def _large_sample(params: Params, made: Forecast) -> Forecast:
+    up, outside = params.up, made.fits.outside
+    off = params.frozen / up.p * (params.difference * up.p / params.d + outside * up.p / up.n)
+    return _taken(params, made, off)._replace(upstream_error=outside * (1 + up.p / up.n))
 
 
 def _boundary(params: Params) -> float:
@@ -239,23 +231,6 @@ def _rule(params: Params) -> str | None:
         return f"frozen = {params.frozen}: only up.p = {params.up.p} weights can be taken over"
     used = params.frozen + params.down.p
     return f"frozen + down.p = {used}: there are only d = {params.d}" if used > params.d else None
-
-
-_MISTAKES = {
-    "one task": "the targets of the two tasks are taken for one",
-    "no misfit": "coordinates that are not fitted upstream are forgotten: they act as noise there",
-    "large sample": "upstream weights scatter as in the large-n rule, which knows no peak",
-    "nothing": "zeros are put in place of the frozen weights",
-}
-
-
-def _decoy(read: Callable[[Forecast, str], Scalar], variant: str) -> Decoy:
-    """Return what a prediction becomes with the frozen weights of a variant."""
-    return Decoy(
-        name=variant,
-        why=_MISTAKES[variant],
-        evaluate=lambda params, found: read(found, variant),
-    )
 
 
 def _peak(name: str, task: str, axis: str, place: str) -> Break:
@@ -289,75 +264,87 @@ PHENOMENON = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
-    shared=forecast,
+    forecast=forecast,
+    bounds=bounds,
     rule=_rule,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=test_error,
             statement="B_F + (1 + g)(noise + |b_Z|^2 + D),  "
             "D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)",
             scope=_SCOPE,
             order=_ORDER,
             source=_SOURCE,
-            decoys=tuple(_decoy(_test, variant) for variant in _MISTAKES),
         ),
         Prediction(
             name="exact_error",
             measure="test_error",
-            evaluate=exact_error,
             statement="the same with g = p/(n - p - 1) for p < n - 1 and n/(p - n - 1) for "
             "p > n + 1, upstream alike",
             scope="exact at every size: no ridge, |n - p| >= 11 in both fits",
             order="exact",
             source="Dar, Baraniuk 2020 (arXiv:2006.07002)",
-            decoys=(
-                Decoy(
-                    name="proportional limit",
-                    why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-                    evaluate=lambda params, found: _test(found, "true"),
-                ),
-                _decoy(_test, "no misfit"),
-            ),
+            where=_exactly,
+            closed=True,
         ),
         Prediction(
             name="transfer_gain",
             measure="transfer_gain",
-            evaluate=transfer_gain,
             statement="(1 + g)(|b_T|^2 - D)",
             scope=_SCOPE,
             order=_ORDER,
             source=_SOURCE,
-            decoys=tuple(_decoy(_gain, v) for v in _MISTAKES if v != "nothing"),
         ),
         Prediction(
             name="inherited_error",
             measure="inherited_error",
-            evaluate=inherited,
             statement="D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)",
             scope=_SCOPE,
             order=_ORDER,
             source=_SOURCE,
-            decoys=tuple(_decoy(_inherited, v) for v in _MISTAKES if v != "nothing"),
+            status="up_status",
         ),
         Prediction(
             name="upstream_error",
             measure="upstream_error",
-            evaluate=upstream_error,
             statement="up.noise + |(b + e)_outside|^2 + E_S",
             scope=_SCOPE,
             order=_ORDER,
             source="Hastie et al. 2019 (arXiv:1903.08560), misspecified model",
-            decoys=(
-                Decoy(
-                    name="large sample",
-                    why="label noise (1 + p/n), the large-n rule that knows no peak",
-                    evaluate=lambda params, found: (
-                        found.made.outside * (1 + params.up.p / params.up.n)
-                    ),
-                ),
-            ),
+            status="up_status",
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            name="one task",
+            why="the targets of the two tasks are taken for one",
+            against=("test_error", "transfer_gain", "inherited_error"),
+            params=lambda params: {"difference": 0.0},
+        ),
+        Mistake(
+            name="no misfit",
+            why="coordinates that are not fitted upstream are forgotten: they act as noise there",
+            against=("test_error", "exact_error", "transfer_gain", "inherited_error"),
+            forecast=_no_misfit,
+        ),
+        Mistake(
+            name="large sample",
+            why="upstream weights scatter as in the large-n rule, which knows no peak",
+            against=("test_error", "transfer_gain", "inherited_error", "upstream_error"),
+            forecast=_large_sample,
+        ),
+        Mistake(
+            name="nothing",
+            why="zeros are put in place of the frozen weights",
+            against=("test_error",),
+            forecast=lambda params, made: _taken(params, made, _zeros(params)),
+        ),
+        Mistake(
+            name="proportional limit",
+            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
+            against=("exact_error",),
+            forecast=lambda params, made: made._replace(exact_error=made.test_error),
         ),
     ),
     breaks=(

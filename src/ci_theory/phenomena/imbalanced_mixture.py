@@ -1,30 +1,34 @@
 """A minority class under least squares: how imbalance costs it, and when it is lost."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 
-from ci_theory._record import inner, record, sized, static, traced
+from ci_theory._record import again, inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.biases import imbalance
 from ci_theory.locate.crossing import Crossing
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
 from ci_theory.tasks import gaussian, mixture
 from ci_theory.theory.rows.imbalance import lost_minority, mixture_risk, separation
 from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
+ERRORS = ("error_majority", "error_minority", "balanced_error", "balanced_error_optimal")
+"""All that is measured, and predicted."""
+
 NODES = 256  # a power law is compressed to this many nodes: one compiled shape for every p
 
 
 @record
-class Params:
+class Params(imbalance.Imbalance):
     """Least-squares classification of two Gaussian classes."""
 
     n: int = sized(400, low=4, unit="rows", doc="training rows of both classes")
-    minority: float = traced(0.2, above=0, high=0.5, unit="", doc="share of the smaller class")
+    minority: float = again(imbalance.Imbalance, "minority", 0.2)
     p: int = static(100, low=1, high=10**7, unit="parameters", doc="input dimension")
     spectrum: str = static(
         "isotropic", choices=gaussian.SPECTRA, doc="within-class covariance, see `model`"
@@ -54,18 +58,11 @@ class Measures:
     )
 
 
-def sizes(params: Params) -> tuple[Scalar, Scalar]:
-    """Rows of the majority and of the minority: whole numbers, at least one each."""
-    n = jnp.asarray(params.n, float)
-    minority = jnp.clip(jnp.round(params.minority * n), 1.0, n - 1.0)
-    return n - minority, minority
-
-
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw both classes, fit every ridge, and integrate the score over each class."""
     variances = jnp.asarray(gaussian.variances(params.spectrum, params.p, alpha=params.alpha))
     mean = jnp.sqrt(params.separation) * gaussian.target(params.p)
-    size, few = capacity["n"], sizes(params)[1]
+    size, few = capacity["n"], params.sizes()[1]
     x, labels, there = mixture.draw(key, size, jnp.asarray(params.n), few, variances, mean)
 
     # A free intercept is a fit of centred rows to centred labels.
@@ -95,78 +92,63 @@ def world(params: Params) -> Spectrum:
     return compress(explicit(variances, squares), pad_to=NODES)
 
 
-def _predict(name: str) -> Any:
-    """Make the prediction of one measure by the deterministic equivalent.
+class Forecast(NamedTuple):
+    """Errors of the classifier, and what they are averaged over."""
 
-    The slack is the second-order term of averaging Phi over scores that fluctuate with the
-    minority rows, the effective directions (df2) and the rows left over (free); its three factors
-    are measured at random points, |z| < 2.5, not derived (docs/finite_size.md). Further out in
-    the tail an average of Phi is made of rare designs. Fewer than 10 rows left, than 10 minority
-    rows or than 8 effective directions do not average out.
-    """
-
-    def evaluate(params: Params, unit: Spectrum) -> Estimate:
-        spectrum = scale_target(unit, params.separation)
-        majority, minority = sizes(params)
-        risk = mixture_risk(spectrum, majority, minority, params.ridge)
-        error = getattr(risk, name)
-        second = df2(spectrum, risk.kappa)
-        free, z = params.n - 2 - second, ndtri(error)
-        room = 0.5 / minority + 0.3 / second + 0.4 / free
-        slack = error * (1 - error) * (1 + z**2 / 2) * room
-        valid = (minority >= 10) & (second >= 8) & (free >= 10) & (jnp.abs(z) <= 2.5)
-        return Estimate(error, jnp.where(valid, slack, 0.0), valid, risk.status)
-
-    return evaluate
+    error_majority: Scalar
+    error_minority: Scalar
+    balanced_error: Scalar
+    balanced_error_optimal: Scalar
+    known_law: Scalar  # error of Fisher's discriminant with known means and covariance
+    directions: Scalar  # df2
+    status: Array
 
 
-def _even(name: str) -> Decoy:
-    def evaluate(params: Params, unit: Spectrum) -> Scalar:
-        half = params.n / 2
-        return getattr(
-            mixture_risk(scale_target(unit, params.separation), half, half, params.ridge), name
-        )
-
-    return Decoy(
-        name="imbalance ignored",
-        why="two classes of n/2 rows; of the best threshold: imbalance only moves the threshold",
-        evaluate=evaluate,
+def forecast(params: Params, unit: Spectrum) -> Forecast:
+    """Evaluate the deterministic equivalent, and Fisher's discriminant."""
+    spectrum = scale_target(unit, params.separation)
+    risk = mixture_risk(spectrum, *params.sizes(), params.ridge)
+    return Forecast(
+        error_majority=risk.error_majority,
+        error_minority=risk.error_minority,
+        balanced_error=risk.balanced_error,
+        balanced_error_optimal=risk.balanced_error_optimal,
+        known_law=ndtr(-jnp.sqrt(separation(spectrum, 0.0)) / 2),
+        directions=df2(spectrum, risk.kappa),
+        status=risk.status,
     )
 
 
-_FISHER = Decoy(
-    name="infinite data",
-    why="Fisher's discriminant with known means and covariance",
-    evaluate=lambda params, unit: ndtr(
-        -jnp.sqrt(separation(scale_target(unit, params.separation), 0.0)) / 2
-    ),
-)
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Attach the second-order term of averaging Phi over scores that fluctuate.
 
-_HALF_ROWS = "the classes count half their rows"
+    They do with the minority rows, the effective directions (df2) and the rows left over (free);
+    the three factors are measured at random points, |z| < 2.5, not derived (docs/finite_size.md).
+    Further out in the tail an average of Phi is made of rare designs. Fewer than 10 rows left,
+    than 10 minority rows or than 8 effective directions do not average out.
+    """
+    minority, second = params.sizes()[1], made.directions
+    free = params.n - 2 - second
+    room = 0.5 / minority + 0.3 / second + 0.4 / free
+    enough = (minority >= 10) & (second >= 8) & (free >= 10)
 
+    def bound(error: Scalar) -> Bound:
+        z = ndtri(error)
+        valid = enough & (jnp.abs(z) <= 2.5)
+        return Bound(jnp.where(valid, error * (1 - error) * (1 + z**2 / 2) * room, 0.0), valid)
 
-def _fewer(name: str) -> Decoy:
-    def evaluate(params: Params, unit: Spectrum) -> Scalar:
-        majority, minority = sizes(params)
-        risk = mixture_risk(
-            scale_target(unit, params.separation), majority / 2, minority / 2, params.ridge
-        )
-        return getattr(risk, name)
-
-    return Decoy(name="rows halved", why=_HALF_ROWS, evaluate=evaluate)
+    return {name: bound(getattr(made, name)) for name in ERRORS}
 
 
 def _prediction(name: str, statement: str) -> Prediction:
     return Prediction(
         name=name,
         measure=name,
-        evaluate=_predict(name),
         statement=statement,
         scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, "
         "n - df2 >= 12, and an error of 0.6 to 99.4 %",
         order="1 / minority rows, 1 / df2 and 1 / (n - 2 - df2): measured, docs/finite_size.md",
         source="derived here (docs/imbalance.md); Raudys 1967; Mai, Liao 2019 (arXiv:1905.13742)",
-        decoys=(_even(name), _FISHER, _fewer(name)),
     )
 
 
@@ -191,6 +173,8 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         _prediction("error_majority", "Phi(-m+ / s),  m+ = 1 - 2 (n-/n) R"),
         _prediction(
@@ -198,6 +182,26 @@ PHENOMENON = Phenomenon(
         ),
         _prediction("balanced_error", "(Phi(-m+ / s) + Phi(m- / s)) / 2"),
         _prediction("balanced_error_optimal", "Phi(-A / (2 sqrt V)): what no threshold removes"),
+    ),
+    mistakes=(
+        Mistake(
+            name="imbalance ignored",
+            why="two classes of n/2 rows; of the best threshold: imbalance moves nothing else",
+            against=ERRORS,
+            params=lambda params: {"minority": 0.5},
+        ),
+        Mistake(
+            name="rows halved",
+            why="the classes count half their rows",
+            against=ERRORS,
+            params=lambda params: {"n": 0.5 * params.n},
+        ),
+        Mistake(
+            name="infinite data",
+            why="Fisher's discriminant with known means and covariance",
+            against=ERRORS,
+            forecast=lambda params, made: made._replace(**dict.fromkeys(ERRORS, made.known_law)),
+        ),
     ),
     breaks=(
         Break(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import erf
 
 from ci_theory._errors import Status
@@ -16,7 +17,12 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
+from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
+from ci_theory.theory.dynamics.feature_flow_next_order import (
+    feature_flow_shift,
+    feature_start_shift,
+)
 from ci_theory.theory.dynamics.flow import weighted_flow_risk
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
 from ci_theory.theory.dynamics.flow_next_order import flow_shift, start_shift, what_is_left
@@ -24,7 +30,7 @@ from ci_theory.theory.dynamics.flow_start import start_left
 from ci_theory.theory.dynamics.grokking import asymptotic_delay, grok_times
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
-from ci_theory.training import gradient_flow
+from ci_theory.training import closed_form, gradient_flow
 
 SHARE = 0.95
 """Accuracy from which the student counts as having fitted, or generalised."""
@@ -36,6 +42,9 @@ class Params(repetition.Repetition):
 
     n: int = sized(300, low=2, unit="rows", doc="rows counted with repeats")
     d: int = static(600, low=2, high=10**7, unit="inputs", doc="input dimension")
+    p: int = static(
+        0, low=0, high=10**7, unit="features", doc="random features; 0 trains on the inputs"
+    )
     time: float = inner(600.0, above=0, unit="rate·steps", doc="training time")
     decay: float = inner(0.01, low=0, unit="input²", doc="weight decay")
     noise: float = inner(0.0, low=0, unit="label²", doc="label-noise variance")
@@ -73,15 +82,17 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     size = capacity["n"]
     x = gaussian.rows(key, size, jnp.ones(params.d))
     weights = repetition.weights(params.split(), size)
-    modes = gradient_flow.decompose(x, weights, label_noise.row_noise(weights, True))
-    found = gradient_flow.errors(
-        modes,
-        time=jnp.asarray(params.time),
-        decay=jnp.asarray(params.decay),
-        noise=jnp.asarray(params.noise),
-        signal=jnp.asarray(params.signal),
-        start=jnp.asarray(params.start),
-    )
+    row_noise = label_noise.row_noise(weights, True)
+    names = ("time", "decay", "noise", "signal", "start")
+    given = {name: jnp.asarray(getattr(params, name)) for name in names}
+    if params.p:
+        features = gaussian_features.init(key, params.p, params.d)
+        path = closed_form.decompose(x @ features.T, weights)
+        found = gradient_flow.feature_errors(
+            path, features=features, inputs=x, row_noise=row_noise, **given
+        )
+    else:
+        found = gradient_flow.errors(gradient_flow.decompose(x, weights, row_noise), **given)
     return Measures(
         test_loss=found.excess,
         train_loss=found.train,
@@ -101,6 +112,7 @@ class Forecast(NamedTuple):
         closed_loss: the test loss of rows seen once, from the Marchenko-Pastur law.
         test: the test loss by its causes, (3,).
         train: the training loss by its causes, (3,).
+        features: their number, None on the inputs.
         status: of the solvers.
     """
 
@@ -111,23 +123,30 @@ class Forecast(NamedTuple):
     closed_loss: Scalar
     test: Float[Array, " 3"]
     train: Float[Array, " 3"]
+    features: Scalar | None
     status: Int[Array, ""]
 
 
-def forecast(params: Params, world: None) -> Forecast:
+def world(params: Params) -> np.ndarray | None:
+    """Return the number of features, None on the inputs: their next order is another program."""
+    return np.asarray(float(params.p)) if params.p else None
+
+
+def forecast(params: Params, world: Array | None) -> Forecast:
     """Evaluate the deterministic equivalent of the flow, and its closed form."""
+    p = jnp.where(params.p > 0, params.p, jnp.inf)
     spectrum, ridge, time = isotropic(params.d, params.signal), params.n * params.decay, params.time
 
     def flow(noise: Scalar) -> tuple[Scalar, Scalar, Array]:
         groups = repeated_rows(*params.split(), noise, True)
-        found = weighted_flow_risk(spectrum, groups, time, ridge)
+        found = weighted_flow_risk(spectrum, groups, time, ridge, p)
         shares = groups.counts * groups.weights / params.n
         return found.excess_risk, shares @ found.train_error, found.status
 
     levels = jnp.stack([jnp.zeros(()), jnp.asarray(params.noise, float)])
     test, train, status = jax.vmap(flow)(levels)
-    begun = start_left(spectrum, repeated_rows(*params.split(), 0.0, True), time, ridge)
-    left = params.start / params.d * jnp.stack([begun.test, begun.train])
+    begun = start_left(spectrum, repeated_rows(*params.split(), 0.0, True), time, ridge, p)
+    left = _per_weight(params) * jnp.stack([begun.test, begun.train])
     test = jnp.stack([test[0], test[1] - test[0], left[0]])
     train = jnp.stack([train[0], train[1] - train[0], left[1]])
     args = params.noise, params.signal, params.start, ridge
@@ -139,25 +158,34 @@ def forecast(params: Params, world: None) -> Forecast:
         closed_loss=isotropic_flow(params.n, params.d, time, *args).excess_risk,
         test=test,
         train=train,
+        features=world,
         status=jnp.maximum(status[1], begun.status),
     )
 
 
+def _per_weight(params: Params) -> Scalar:
+    """Return the variance of an initial weight."""
+    return params.start / jnp.where(params.p > 0, params.p, params.d)
+
+
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute the next order of every cause; accuracies move by what their losses may."""
-    spectrum, groups = (
-        isotropic(params.d, params.signal),
-        repeated_rows(*params.split(), params.noise, True),
-    )
-    ridge, share = params.n * params.decay, params.start / params.d
-    shift = flow_shift(spectrum, groups, params.time, ridge)
-    begun = start_shift(spectrum, groups, params.time, ridge)
-    room = 1 / what_is_left(spectrum, groups, ridge + params.n / params.time).rows
+    spectrum = isotropic(params.d, params.signal)
+    groups = repeated_rows(*params.split(), params.noise, True)
+    ridge, time, share, p = params.n * params.decay, params.time, _per_weight(params), made.features
+    if p is None:
+        shift = flow_shift(spectrum, groups, time, ridge)
+        begun = start_shift(spectrum, groups, time, ridge)
+    else:
+        shift = feature_flow_shift(spectrum, groups, time, ridge, p)
+        begun = feature_start_shift(spectrum, groups, time, ridge, p)
+    left = what_is_left(spectrum, groups, ridge + params.n / time, jnp.inf if p is None else p)
+    room = 1 / left.rows + 1 / left.features
     solved = jnp.maximum(shift.status, begun.status) == Status.OK
 
     def bound(moved: tuple[Scalar, ...], parts: Array) -> Bound:
         small = _slack.is_small(moved, jnp.sum(parts))
-        enough = room * _slack.FEWEST_FREE <= 1
+        enough = jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE
         return Bound(_slack.next_order(moved, tuple(parts), room), solved & enough & small)
 
     test = bound((shift.signal, shift.noise, share * begun.test), made.test)
@@ -181,7 +209,8 @@ def _accurate(params: Params, loss: Scalar, bound: Bound) -> Bound:
 
 
 def _seen_once(params: Params) -> bool | Array:
-    return (params.repeats == 1) | (params.repeated_fraction == 0)
+    once = (params.repeats == 1) | (params.repeated_fraction == 0)
+    return once & (params.p == 0)
 
 
 def _asymptotic(params: Params) -> Scalar:
@@ -197,8 +226,8 @@ def _earlier(params: Params) -> dict[str, Scalar]:
 
 
 def _time(params: Params, field: str) -> float:
-    """Time of a break without repetition; NaN where it never comes."""
-    if params.repeated_fraction > 0 and params.repeats > 1:
+    """Time of a break on inputs without repetition; NaN where it never comes."""
+    if params.p or (params.repeated_fraction > 0 and params.repeats > 1):
         return float("nan")
     found = grok_times(
         *(float(v) for v in (params.n, params.d, params.tolerance)),
@@ -216,12 +245,14 @@ PHENOMENON = Phenomenon(
     question="When does a student that fits its data generalise, and what delays it?",
     model=(
         "Rows x ~ N(0, I_d), labels x.w* + noise; gradient flow on (1/2n) sum (y - x.w)^2 + "
-        "(decay/2) |w|^2 from random weights. A point is right if its squared error is below "
+        "(decay/2) |w|^2 from random weights, on the inputs or on p Gaussian random features of "
+        "them. A point is right if its squared error is below "
         "the tolerance. A share of the rows may be copies of the same few."
     ),
     params=Params,
     measures=Measures,
     simulate=simulate,
+    world=world,
     forecast=forecast,
     bounds=bounds,
     predictions=(
@@ -230,9 +261,9 @@ PHENOMENON = Phenomenon(
             measure="test_loss",
             statement="double Laplace inversion of two-point ridge errors, plus "
             "start/d tr exp(-2 (S + decay) t)",
-            scope="n, d -> infinity at fixed d/n and repeats; where the next order is at most a "
-            "quarter of the value",
-            order="1/n (computed)",
+            scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at "
+            "most a quarter of the value",
+            order="1/n, and with features 1/p (computed)",
             source="derived here, docs/dynamics.md; plain rows: Advani, Saxe 2017 "
             "(arXiv:1710.03667)",
         ),
@@ -241,7 +272,7 @@ PHENOMENON = Phenomenon(
             measure="test_loss",
             statement="int dF(s) { start e^2 + signal (1 - s h)^2 + noise (d/n) s h^2 },  "
             "e = exp(-(s + decay) t),  h = (1 - e)/(s + decay)",
-            scope="as test_loss, every row seen once",
+            scope="as test_loss, every row seen once, trained on the inputs",
             order="1/n (computed)",
             source="Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 "
             "(arXiv:1810.10082)",
@@ -276,6 +307,15 @@ PHENOMENON = Phenomenon(
     ),
     mistakes=(
         copies_are_fresh("test_loss", "train_loss"),
+        Mistake(
+            name="infinite features",
+            why="the features are taken for infinitely many: training on the inputs",
+            against=("test_loss", "train_loss"),
+            params=lambda params: {
+                "p": 0,
+                "start": _per_weight(params) * params.d,
+            },
+        ),
         Mistake(
             name="no decay",
             why="weight decay is left out: the null space stays",

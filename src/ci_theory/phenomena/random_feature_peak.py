@@ -237,11 +237,6 @@ def _in_the_limit(params: Params, world: World) -> World:
     return World(linear=world.limit, quadratic=quadratic, limit=world.limit)
 
 
-def _lost(params: Params) -> float:
-    """Return the share of the rows that is copies of others."""
-    return float(params.repeated_fraction * (1 - 1 / params.repeats))
-
-
 _SOURCE = "Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
 _SOURCE += "(arXiv:2405.15699); with repeats derived here (docs/repetition.md)"
 
@@ -331,7 +326,7 @@ PHENOMENON = Phenomenon(
             measure="test_error",
             locator=Peak(),
             statement="as many distinct rows as features as ridge -> 0: n = p / (1 - f + f/r)",
-            closed_form=lambda params: params.p / (1 - _lost(params)),
+            closed_form=lambda params: params.p / (1 - params.copied()),
         ),
         Break(
             name="worst repeat count",

@@ -1,6 +1,6 @@
 """Inheritance in two ridge stages: when upstream weights, noise and repeats help or harm."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -8,30 +8,29 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._record import inner, part, record, sized, static, traced
+from ci_theory._record import again, inner, part, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.inherit import finetune, two_stage
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh
 from ci_theory.tasks import gaussian
-from ci_theory.theory.inheritance.operator import Inherited
+from ci_theory.theory.inheritance.operator import Inherited, IsotropicWeights
 from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
-from ci_theory.theory.inheritance.two_stages import TwoStages, pretrain, rows_left, two_stages
-from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.inheritance.two_stages import TwoStages, pretrain, two_stages
+from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
 
 
 @record
-class Upstream:
+class Upstream(repetition.Repetition):
     """The pre-training stage: ridge regression on noisy, repeated rows."""
 
     n: int = sized(200, low=1, unit="rows", doc="upstream rows counted with repeats")
-    repeated_fraction: float = traced(
-        0.3, low=0, high=1, unit="", doc="share of them spent on repeated rows"
-    )
-    repeats: int = traced(4, low=1, unit="copies", doc="times that each repeated row appears")
+    repeated_fraction: float = again(repetition.Repetition, "repeated_fraction", 0.3)
+    repeats: int = again(repetition.Repetition, "repeats", 4)
     shared_noise: bool = traced(True, doc="copies share their label, or are labelled afresh")
     ridge: float = inner(0.0, low=0, unit="rows·input²", doc="total upstream ridge")
     noise: float = inner(0.25, low=0, unit="label²", doc="upstream label-noise variance")
@@ -94,7 +93,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """
     ones = jnp.ones(params.p)
     up_rows = gaussian.rows(stream(key, "up"), capacity["up.n"], ones)
-    up_weights = repetition.weights(_split(params), capacity["up.n"])
+    up_weights = repetition.weights(params.up.split(), capacity["up.n"])
     up_noise = label_noise.row_noise(up_weights, jnp.asarray(params.up.shared_noise))
     up = finetune.design(up_rows, up_weights, up_noise)
 
@@ -120,206 +119,113 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-def _split(params: Params) -> repetition.Counts:
-    given = params.up.n, params.up.repeated_fraction, params.up.repeats
-    return repetition.counts(*(jnp.asarray(v, float) for v in given))
+class Forecast(NamedTuple):
+    """Errors of both stages; ``status`` is that of both, ``up_status`` that of the first alone."""
+
+    test_error: Scalar
+    ood_error: Scalar
+    train_error: Scalar
+    transfer_gain: Scalar
+    upstream_error: Scalar
+    stages: TwoStages
+    status: Array
+    up_status: Array
 
 
-def _upstream(params: Params, groups: Groups) -> Inherited:
-    return pretrain(params.p, params.signal, groups, params.up.ridge)
+def forecast(params: Params, world: None) -> Forecast:
+    """Apply the inheritance operator twice."""
+    return _inheriting(params, _upstream(params))
 
 
-def _groups(params: Params) -> Groups:
-    return repeated_rows(*_split(params), params.up.noise, params.up.shared_noise)
+def _upstream(params: Params) -> Inherited:
+    up = params.up
+    groups = repeated_rows(*up.split(), up.noise, up.shared_noise)
+    return pretrain(params.p, params.signal, groups, up.ridge)
 
 
-def _forecast(
-    params: Params,
-    *,
-    groups: Groups | None = None,
-    alignment: float | None = None,
-    spread: float = 1.0,
-) -> TwoStages:
-    """Compose the two stages; the arguments are what decoys get wrong."""
-    up = _upstream(params, _groups(params) if groups is None else groups)
+def _inheriting(params: Params, up: Inherited) -> Forecast:
+    """Fit downstream from what upstream left; along its target the spread has a share 1/p."""
     rows = plain_rows(params.down.n, params.down.noise)
-    cosine = params.alignment if alignment is None else alignment
-    return two_stages(up, params.p, params.signal, rows, params.down.ridge, cosine, spread)
-
-
-def _scratch(params: Params) -> Scalar:
-    made = _forecast(params)
-    return _test(made, params) + _gain(made, params)
-
-
-def _test(made: TwoStages, params: Params) -> Scalar:
-    return made.down.risk.excess_risk + params.down.noise
-
-
-def _ood(made: TwoStages, params: Params) -> Scalar:
-    """Add the error along the upstream target: of the mean, and a share 1/p of the spread."""
-    weights = made.down.weights
+    made = two_stages(up, params.p, params.signal, rows, params.down.ridge, params.alignment)
+    weights, test = made.down.weights, made.down.risk.excess_risk + params.down.noise
     along = (weights.mean[0] - made.target[0]) ** 2 + weights.spread / params.p
-    return _test(made, params) + (params.ood_variance - 1) * along
-
-
-def _train(made: TwoStages) -> Scalar:
-    return made.down.risk.residual[0]
-
-
-def _gain(made: TwoStages, params: Params) -> Scalar:
-    return made.gain * (params.signal - made.anchor)
-
-
-class _Parts(NamedTuple):
-    """What the finite-size bounds of the downstream errors are made of."""
-
-    noise: Scalar  # downstream excess risk made by downstream label noise
-    free: Scalar  # 1 / free of the downstream stage, with the orders beyond
-    factor: Scalar  # of the anchor error's part of the excess risk, per that
-    anchor: Scalar  # bound on the deviation of the anchor error
-    along: Scalar  # the same for its part along the upstream target
-
-
-def _parts(made: TwoStages, params: Params) -> _Parts:
-    """Bound what the upstream stage is off by, and split the downstream excess risk.
-
-    The upstream weights shrink by 1 - x, which is off by x per 1 / free. On one random target a
-    random shrinkage acts three times as spread out along it as across, and not once, which is
-    1/p of what sampling adds to the error.
-    """
-    at, down = made.up.risk.fixed_point, made.down.risk.fixed_point
-    size, learned = params.signal, at.df1 / params.p
-    shrunk = learned * (1 - learned) * _slack.per(made.up_free)
-    error = _upstream_slack(params, made.up, made.up_free)
-    aside = size * (1 - params.alignment)
-    missed = jnp.sqrt(size) * learned - made.target[0]
-    twice = made.up.risk.signal_variance / params.p
-    noise_share = made.down.risk.excess_risk - made.gain * made.anchor
-    return _Parts(
-        noise=noise_share,
-        free=_slack.per(made.down_free),
-        factor=_slack.signal_factor(down.df1 / params.p),
-        anchor=error + 2 * aside * shrunk,
-        along=error / params.p + 2 * jnp.abs(missed) * jnp.sqrt(size) * shrunk + twice,
+    return Forecast(
+        test_error=test,
+        ood_error=test + (params.ood_variance - 1) * along,
+        train_error=made.down.risk.residual[0],
+        transfer_gain=made.gain * (params.signal - made.anchor),
+        upstream_error=up.risk.excess_risk + params.up.noise,
+        stages=made,
+        status=jnp.maximum(up.status, made.down.status),
+        up_status=up.status,
     )
 
 
-def _upstream_slack(params: Params, up: Inherited, free: Scalar) -> Scalar:
-    risk, at = up.risk, up.risk.fixed_point
-    signal = risk.bias + risk.signal_variance
-    held = jnp.max(at.leverage) / params.p
-    return _slack.excess(risk.noise_variance, signal, at.df1 / params.p, free, held)
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Attach slacks of order 1 / free of each stage, upstream's passed on (docs/finite_size.md).
+
+    The upstream weights shrink by 1 - x, which is off by x per 1 / free. On one random target a
+    random shrinkage acts three times as spread out along it as across, and not once, which is
+    1/p of what sampling adds to the error: ``twice``.
+    """
+    two, p, signal = made.stages, params.p, params.signal
+    up, down = two.up.risk, two.down.risk
+    learned = up.fixed_point.df1 / p
+
+    # of the upstream error, and of its part along the upstream target
+    missed = up.bias + up.signal_variance
+    held = jnp.max(up.fixed_point.leverage) / p
+    error = _slack.excess(up.noise_variance, missed, learned, two.up_free, held)
+    shrunk = learned * (1 - learned) * _slack.per(two.up_free)
+    anchor = error + 2 * signal * (1 - params.alignment) * shrunk
+    off = jnp.sqrt(signal) * learned - two.target[0]
+    along = error / p + 2 * jnp.abs(off) * jnp.sqrt(signal) * shrunk + up.signal_variance / p
+
+    # of the downstream stage, which passes the anchor's on
+    at, room = down.fixed_point, _slack.per(two.down_free)
+    factor = _slack.signal_factor(at.df1 / p)
+    noise, more = down.excess_risk - two.gain * two.anchor, factor * room
+    test = noise * room + more * two.gain * two.anchor + two.gain * anchor * (1 + more)
+    mean, twice = (two.down.weights.mean[0] - two.target[0]) ** 2, down.signal_variance / p
+    aside = (noise / p + factor * (mean + two.down.weights.spread / p)) * room
+    aside = aside + two.gain * along + twice
+    kept, gamma = at.forgotten[0] ** 2, at.leverage[0] * at.df1 / p
+    part = kept * two.gain * two.anchor  # of the residual, by the anchor
+    train = _slack.residual(made.train_error - part, part, gamma, two.down_free)
+
+    enough = p >= _slack.FEWEST_PARAMETERS
+    first = enough & (two.up_free >= _slack.FEWEST_FREE)
+    both = first & (two.down_free >= _slack.FEWEST_FREE)
+    return {
+        "test_error": Bound(test, both),
+        "ood_error": Bound(test + jnp.abs(params.ood_variance - 1) * aside, both),
+        "train_error": Bound(train + kept * two.gain * anchor * (1 + room), both),
+        "transfer_gain": Bound(
+            jnp.abs(made.transfer_gain) * more + two.gain * anchor * (1 + more), both
+        ),
+        "upstream_error": Bound(error, first),
+    }
 
 
-def _estimate(made: TwoStages, params: Params, value: Scalar, slack: Scalar) -> Estimate:
-    """Attach the finite-size slack, of order 1 / free of each stage (docs/finite_size.md)."""
-    valid = jnp.minimum(made.up_free, made.down_free) >= _slack.FEWEST_FREE
-    valid = valid & (params.p >= _slack.FEWEST_PARAMETERS)
-    return Estimate(value, slack, valid, jnp.maximum(made.up.status, made.down.status))
-
-
-def _test_slack(made: TwoStages, parts: _Parts) -> Scalar:
-    own = parts.noise + parts.factor * made.gain * made.anchor
-    return own * parts.free + made.gain * parts.anchor * (1 + parts.factor * parts.free)
-
-
-def test_error(params: Params, world: None) -> Estimate:
-    """Predict the downstream test error by two applications of the inheritance operator."""
-    made = _forecast(params)
-    slack = _test_slack(made, _parts(made, params))
-    return _estimate(made, params, _test(made, params), slack)
-
-
-def ood_error(params: Params, world: None) -> Estimate:
-    """Predict the error on inputs stretched along the upstream target."""
-    made = _forecast(params)
-    parts = _parts(made, params)
-    weights, p = made.down.weights, params.p
-    mean = (weights.mean[0] - made.target[0]) ** 2
-    twice = made.down.risk.signal_variance / p  # as upstream, see ``_parts``
-    own = (parts.noise / p + parts.factor * (mean + weights.spread / p)) * parts.free
-    along = own + made.gain * parts.along + twice
-    slack = _test_slack(made, parts) + jnp.abs(params.ood_variance - 1) * along
-    return _estimate(made, params, _ood(made, params), slack)
-
-
-def train_error(params: Params, world: None) -> Estimate:
-    """Predict the mean squared residual on the downstream rows."""
-    made = _forecast(params)
-    parts, at = _parts(made, params), made.down.risk.fixed_point
-    kept, held = at.forgotten[0] ** 2, at.leverage[0]
-    signal, gamma = kept * made.gain * made.anchor, held * at.df1 / params.p
-    own = _slack.residual(_train(made) - signal, signal, gamma, made.down_free)
-    slack = own + kept * made.gain * parts.anchor * (1 + parts.free)
-    return _estimate(made, params, _train(made), slack)
-
-
-def transfer_gain(params: Params, world: None) -> Estimate:
-    """Predict what inheriting gains over a ridge towards zero."""
-    made = _forecast(params)
-    parts, value = _parts(made, params), _gain(made, params)
-    more = parts.factor * parts.free
-    slack = jnp.abs(value) * more + made.gain * parts.anchor * (1 + more)
-    return _estimate(made, params, value, slack)
-
-
-def upstream_error(params: Params, world: None) -> Estimate:
-    """Predict the upstream test error."""
-    up = _upstream(params, _groups(params))
-    free = rows_left(up, params.p)
-    scope = (free >= _slack.FEWEST_FREE) & (params.p >= _slack.FEWEST_PARAMETERS)
-    slack = _upstream_slack(params, up, free)
-    return Estimate(up.risk.excess_risk + params.up.noise, slack, scope, up.status)
-
-
-def _as_fresh(params: Params) -> Groups:
-    split = _split(params)
-    return plain_rows(split.fresh + split.repeated * split.repeats, params.up.noise)
+def _mean_only(params: Params, made: Forecast) -> Forecast:
+    up = made.stages.up
+    still = IsotropicWeights(mean=up.weights.mean, spread=jnp.zeros(()))
+    return _inheriting(params, up._replace(weights=still))
 
 
 def _boundary(params: Params) -> float:
     """Alignment at which inheriting neither helps nor harms; NaN if there is none in (0, 1)."""
     if params.down.ridge == 0 and params.down.n >= params.p:
         return float("nan")  # least squares forgets what it inherited
-    up = _upstream(params, _groups(params)).weights
+    up = _upstream(params).weights
     cosine = negative_transfer_cosine(up.mean[0], up.spread, jnp.sqrt(params.signal))
     return float(jnp.where(cosine < 1, cosine, jnp.nan))
-
-
-def _rule(params: Params) -> str | None:
-    if params.up.repeated_fraction > 0 and params.up.repeats > params.up.n:
-        return f"up.repeats = {params.up.repeats}: one row cannot fill more than up.n"
-    return None
 
 
 _ORDER = "1 / (effective rows - df2) of each stage"
 _SOURCE = "derived here, docs/inheritance.md; isotropic anchored ridge: Dar, LeJeune, Baraniuk "
 _SOURCE += "2021 (arXiv:2103.05621)"
-
-
-def _decoys(read: Callable[[TwoStages, Params], Scalar]) -> tuple[Decoy, ...]:
-    """Return the mistakes that spoil every downstream prediction, for one of them."""
-    return (
-        Decoy(
-            name="only the mean is inherited",
-            why="the fluctuation of the upstream weights is ignored",
-            evaluate=lambda params, world: read(_forecast(params, spread=0.0), params),
-        ),
-        Decoy(
-            name="copies are fresh rows",
-            why="every upstream copy is taken for a new row",
-            evaluate=lambda params, world: read(
-                _forecast(params, groups=_as_fresh(params)), params
-            ),
-        ),
-        Decoy(
-            name="targets alike",
-            why="the angle between the two targets is ignored",
-            evaluate=lambda params, world: read(_forecast(params, alignment=1.0), params),
-        ),
-    )
-
+_DOWNSTREAM = ("test_error", "ood_error", "train_error", "transfer_gain")
 
 PHENOMENON = Phenomenon(
     name="two_stage_ridge",
@@ -335,80 +241,79 @@ PHENOMENON = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
-    rule=_rule,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=test_error,
             statement="E = (noise + keep^2 D)/(1 - df2/n),  D = |m - b|^2 + V,  "
             "keep = kappa/(1 + kappa); m, V: mean and fluctuation of the upstream weights",
             scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice",
             order=_ORDER,
             source=_SOURCE,
-            decoys=(
-                *_decoys(_test),
-                Decoy(
-                    name="nothing is inherited",
-                    why="ridge towards zero",
-                    evaluate=lambda params, world: _scratch(params),
-                ),
-            ),
         ),
         Prediction(
             name="ood_error",
             measure="ood_error",
-            evaluate=ood_error,
             statement="E + (ood_variance - 1) [keep^2 ((m - b).a)^2/|a|^2 + V_down/p]",
             scope="as test_error",
             order=_ORDER,
             source=_SOURCE,
-            decoys=(
-                *_decoys(_ood),
-                Decoy(
-                    name="in-distribution",
-                    why="the shift of the test inputs is ignored",
-                    evaluate=lambda params, world: _test(_forecast(params), params),
-                ),
-            ),
         ),
         Prediction(
             name="train_error",
             measure="train_error",
-            evaluate=train_error,
             statement="E_train = (down.ridge/(n kappa))^2 E",
             scope="as test_error",
             order=_ORDER,
             source=_SOURCE,
-            decoys=_decoys(lambda made, params: _train(made)),
         ),
         Prediction(
             name="transfer_gain",
             measure="transfer_gain",
-            evaluate=transfer_gain,
             statement="keep^2/(1 - df2/n) (|b|^2 - D)",
             scope="as test_error",
             order=_ORDER,
             source=_SOURCE,
-            decoys=_decoys(_gain),
         ),
         Prediction(
             name="upstream_error",
             measure="upstream_error",
-            evaluate=upstream_error,
             statement="up.noise + (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as `repeated_data`",
             scope="rows, p -> infinity; here effective rows - df2 >= 10",
             order=_ORDER,
             source="derived here, docs/repetition.md",
-            decoys=(
-                Decoy(
-                    name="copies are fresh rows",
-                    why="every upstream copy is taken for a new row",
-                    evaluate=lambda params, world: (
-                        _upstream(params, _as_fresh(params)).risk.excess_risk + params.up.noise
-                    ),
-                ),
+            status="up_status",
+        ),
+    ),
+    mistakes=(
+        copies_are_fresh(*_DOWNSTREAM, "upstream_error", field="up.repeats"),
+        Mistake(
+            name="targets alike",
+            why="the angle between the two targets is ignored",
+            against=_DOWNSTREAM,
+            params=lambda params: {"alignment": 1.0},
+        ),
+        Mistake(
+            name="only the mean is inherited",
+            why="the fluctuation of the upstream weights is ignored",
+            against=_DOWNSTREAM,
+            forecast=_mean_only,
+        ),
+        Mistake(
+            name="nothing is inherited",
+            why="ridge towards zero",
+            against=("test_error",),
+            forecast=lambda params, made: made._replace(
+                test_error=made.test_error + made.transfer_gain
             ),
+        ),
+        Mistake(
+            name="in-distribution",
+            why="the shift of the test inputs is ignored",
+            against=("ood_error",),
+            forecast=lambda params, made: made._replace(ood_error=made.test_error),
         ),
     ),
     breaks=(

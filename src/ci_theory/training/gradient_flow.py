@@ -140,6 +140,76 @@ def path_errors(
     return FlowErrors(excess=found.excess, train=found.train)
 
 
+def feature_errors(
+    path: RidgePath,
+    *,
+    features: Float[Array, "p d"],
+    inputs: Float[Array, "n d"],
+    row_noise: Float[Array, " n"],
+    time: Float[Array, " m"],
+    decay: Float[Array, " m"],
+    noise: Float[Array, " m"],
+    signal: Scalar,
+    start: Scalar,
+) -> FlowErrors:
+    """Read the errors of weights on linear features of inputs of covariance 1, started at random.
+
+    As ``errors``, averages over independent random directions of the start and of the target.
+
+    Args:
+        path: from ``closed_form.decompose(inputs @ features.T, weights)``.
+        features: F.
+        inputs: the training inputs.
+        row_noise: variance of each row's mean label, in units of the noise.
+        time: rate times steps.
+        decay: weight decay.
+        noise: label-noise variance.
+        signal: squared norm of the target, a vector of the inputs.
+        start: mean squared norm of the initial weights, on the features.
+    """
+    p, d = features.shape
+    copies, values = jnp.sum(path.root**2), path.eigenvalues
+    alive = values > 0
+    s = values[:, None] / copies
+    left, learned, kept = _progress(s, time[None, :], decay[None, :])
+    inverse = learned / copies
+
+    onto = features.T @ path.back(jnp.eye(len(values), dtype=path.root.dtype))  # (d, q)
+    labels = path.forward(path.root[:, None] * inputs)  # of the d targets along an axis each
+    gram, length = onto.T @ onto, jnp.where(alive, path.length, 1.0)
+    missed = jnp.sum(inverse * ((gram * (labels @ labels.T)) @ inverse), axis=0)
+    missed = missed - 2 * jnp.sum(labels * onto.T, axis=1) @ inverse + d
+    spread = path.root**2 * row_noise
+    basis = path.design @ path.vectors if path.primal else path.vectors
+    covariance = basis.T @ (spread[:, None] * basis)
+    fitted = jnp.sum(inverse * ((gram * covariance) @ inverse), axis=0)
+
+    # The start: along the directions that rows touch, and what is left of all others.
+    along = (
+        jnp.diagonal(gram)
+        if path.primal
+        else jnp.diagonal(gram) * alive / jnp.where(alive, values, 1.0)
+    )
+    beyond = jnp.maximum(jnp.sum(features**2) - jnp.sum(along), 0.0)
+    faded = jnp.exp(-2 * decay * time)
+    begun = along @ left**2 + beyond * faded
+    begun_train = jnp.sum(s * left**2, axis=0)
+
+    squares = jnp.sum(labels**2, axis=1), jnp.diagonal(covariance)
+    totals = jnp.sum((path.root[:, None] * inputs) ** 2), jnp.sum(spread)
+    if path.primal:  # what lies outside the span of the features is kept whole
+        squares = squares[0] * alive / length, squares[1] * alive / length
+        outside = [jnp.maximum(t - jnp.sum(v), 0.0) for t, v in zip(totals, squares, strict=True)]
+    else:
+        outside = [jnp.zeros(()), jnp.zeros(())]
+    residue = jnp.where(alive[:, None], kept, 1.0) ** 2
+    train = [(o + v @ residue) / copies for o, v in zip(outside, squares, strict=True)]
+    return FlowErrors(
+        excess=signal / d * missed + noise * fitted + start / p * begun,
+        train=signal / d * train[0] + noise * train[1] + start / p * begun_train,
+    )
+
+
 def _progress(
     s: Float[Array, "q 1"], time: Float[Array, "1 m"], decay: Float[Array, "1 m"]
 ) -> tuple[Float[Array, "q m"], Float[Array, "q m"], Float[Array, "q m"]]:

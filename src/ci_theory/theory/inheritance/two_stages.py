@@ -14,7 +14,7 @@ from ci_theory.theory.inheritance.operator import (
 )
 from ci_theory.theory.spectra.groups import Groups
 
-__all__ = ["TwoStages", "pretrain", "rows_left", "two_stages"]
+__all__ = ["TwoStages", "pretrain", "two_stages"]
 
 
 class TwoStages(NamedTuple):
@@ -56,7 +56,7 @@ def pretrain(p: Any, signal: Any, rows: Groups, ridge: Any) -> Inherited:
 
 @needs_float64
 def two_stages(
-    up: Inherited, p: Any, signal: Any, rows: Groups, ridge: Any, cosine: Any, spread: Any = 1.0
+    up: Inherited, p: Any, signal: Any, rows: Groups, ridge: Any, cosine: Any
 ) -> TwoStages:
     r"""Fit the downstream stage from what the upstream stage left.
 
@@ -67,7 +67,6 @@ def two_stages(
         rows: of the downstream stage, one group.
         ridge: total ridge towards the upstream weights.
         cosine: of the angle between the two targets.
-        spread: multiplies the fluctuation of the upstream weights; 1 is right.
 
     Regime: rows and p -> infinity at fixed ratios. Limits: ridge -> infinity keeps the upstream
     weights; ridge = 0 with more rows than p forgets them (gain 0).
@@ -80,25 +79,24 @@ def two_stages(
     >>> print(f"{float(made.anchor):.4f} {float(made.gain):.4f}")
     0.2833 0.5415
     """
-    start = IsotropicWeights(mean=up.weights.mean, spread=spread * up.weights.spread)
     cosine = jnp.asarray(cosine, float)
     sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))
     target = jnp.sqrt(signal) * jnp.stack([cosine, sine])
-    down = inherit_isotropic(start, IsotropicStage(target=target, groups=rows, ridge=ridge), p)
+    down = inherit_isotropic(up.weights, IsotropicStage(target=target, groups=rows, ridge=ridge), p)
     at = down.risk.fixed_point
     keep = at.kappa / (1 + at.kappa)
     return TwoStages(
         up=up,
         down=down,
         target=target,
-        anchor=isotropic_risk(start, target),
+        anchor=isotropic_risk(up.weights, target),
         gain=keep**2 / (at.forgotten[0] + at.leverage[0] * keep),
-        up_free=rows_left(up, p),
-        down_free=rows_left(down, p),
+        up_free=_rows_left(up, p),
+        down_free=_rows_left(down, p),
     )
 
 
-def rows_left(stage: Inherited, p: Any) -> Scalar:
+def _rows_left(stage: Inherited, p: Any) -> Scalar:
     """Return the rows left to average over: effective rows less df2 of an isotropic covariance."""
     at = stage.risk.fixed_point
     return at.effective_rows - at.df1**2 / p

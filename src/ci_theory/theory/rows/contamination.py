@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
-from ci_theory.theory.rows.repetition import weighted_ridge_risk
+from ci_theory.theory.rows.repetition import WeightedRisk, weighted_ridge_risk
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, df2
 
@@ -31,6 +31,7 @@ class ContaminatedRisk(NamedTuple):
             fresh labels look worse than fresh rows [label^2].
         memorised: leverage h of a leaked row, in [0, 1].
         free: effective number of training rows less df2: what is left to average over.
+        fit: the ridge fit behind them; of its groups the first leaked not, the second did.
         status: that of the fixed point; OUT_OF_SCOPE outside 0 <= contamination, leaked <= 1.
     """
 
@@ -40,6 +41,7 @@ class ContaminatedRisk(NamedTuple):
     gain: Scalar
     memorised: Scalar
     free: Scalar
+    fit: WeightedRisk
     status: Int[Array, ""]
 
 
@@ -108,6 +110,7 @@ def contaminated_risk(
         gain=gain,
         memorised=h,
         free=risk.fixed_point.effective_rows - df2(spectrum, risk.fixed_point.kappa),
+        fit=risk,
         status=jnp.where(good, risk.status, Status.OUT_OF_SCOPE),
     )
 

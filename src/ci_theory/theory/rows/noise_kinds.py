@@ -5,6 +5,7 @@ Gaussian conditioning; unequal noise independent of x) or in the limit (flipped 
 nothing new is solved here.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -13,6 +14,8 @@ from ci_theory._errors import Status
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.ridge.risk import RidgeRisk, learned_weights, ridge_risk
+from ci_theory.theory.rows.repetition import WeightedRisk, weighted_ridge_risk
+from ci_theory.theory.spectra.groups import Groups
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, total
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "input_noise_risk",
     "label_flip_risk",
     "mean_noise",
+    "weighted_input_noise_risk",
 ]
 
 
@@ -64,6 +68,30 @@ class InputNoiseRisk(NamedTuple):
     attenuation: Scalar
     variance: Scalar
     inside: RidgeRisk
+    status: Int[Array, ""]
+
+
+class WeightedInputNoiseRisk(NamedTuple):
+    """Errors after training on noisy inputs, some of the rows repeated, all in label^2.
+
+    Attributes:
+        excess_risk: mean squared error on clean inputs and clean labels.
+        noisy_excess_risk: on inputs as noisy as in training, less the noise of a fresh label.
+        bias: squared bias of the mean estimator on clean inputs; attenuation included.
+        variance: what the spread of the estimator adds on clean inputs.
+        law: the law that the learner faces; its noise is of a row whose labels have none.
+        groups: the rows on that law.
+        inside: the ``WeightedRisk`` on it.
+        status: a ``Status`` code.
+    """
+
+    excess_risk: Scalar
+    noisy_excess_risk: Scalar
+    bias: Scalar
+    variance: Scalar
+    law: CorruptedLaw
+    groups: Groups
+    inside: WeightedRisk
     status: Int[Array, ""]
 
 
@@ -182,6 +210,66 @@ def input_noise_risk(
         bias=bias,
         attenuation=total(spectrum.power, attenuated**2) + spectrum.tail_power,
         variance=variance,
+        inside=inside,
+        status=jnp.where(bad, Status.OUT_OF_SCOPE, inside.status),
+    )
+
+
+@needs_float64
+def weighted_input_noise_risk(
+    spectrum: Spectrum, groups: Groups, ridge: Any, input_noise: Float[Any, " m"] | Any
+) -> WeightedInputNoiseRisk:
+    r"""Two defects at once: ridge regression on noisy inputs, some of whose rows are repeated.
+
+    .. math::
+        E_x = \sum \Big(\frac{\eta^2 + \kappa}{\lambda + \eta^2 + \kappa}\Big)^2 \lambda w^2
+            + T \sum \frac{\lambda (\lambda + \eta^2)}{(\lambda + \eta^2 + \kappa)^2}
+
+    with kappa and T of ``weighted_ridge_risk`` on the law of ``corrupted_law``. All copies of a row
+    have one noisy input, so that what it does not show of the label is theirs in common, also
+    where they are labelled afresh.
+
+    Args:
+        spectrum: of the clean inputs.
+        groups: training rows with their label noise.
+        ridge: total ridge [x^2], >= 0.
+        input_noise: variance eta^2 added to each mode, a number or one per node (m,) [x^2].
+
+    Returns:
+        The errors; status as ``weighted_ridge_risk``, and OUT_OF_SCOPE for input_noise < 0 and
+        for a tail under input noise.
+
+    Regime: as ``weighted_ridge_risk``; the reduction itself is exact.
+
+    Limits: plain rows are ``input_noise_risk``; input_noise = 0 is ``weighted_ridge_risk``.
+
+    Source: derived here from ``corrupted_law`` (docs/corrupted_inputs.md).
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> two = weighted_input_noise_risk(isotropic(100), plain_rows(300, 0.5), 0.0, 1.0)
+    >>> print(f"{float(two.excess_risk):.12f}")
+    0.500000000000
+    """
+    law = corrupted_law(spectrum, 0.0, input_noise)
+    raised = dataclasses.replace(groups, noise=jnp.asarray(groups.noise, float) + law.noise)
+    inside = weighted_ridge_risk(law.spectrum, raised, ridge)
+    kappa = inside.fixed_point.kappa
+    added = jnp.broadcast_to(jnp.asarray(input_noise, float), jnp.shape(spectrum.eigenvalues))
+    _, missed = fractions(spectrum.eigenvalues, added + kappa)
+    learned, _ = fractions(law.spectrum.eigenvalues, kappa)
+    bias = total(spectrum.power, missed**2) + spectrum.tail_power
+    there = law.spectrum.eigenvalues + kappa > 0
+    per_mode = learned / jnp.where(there, law.spectrum.eigenvalues + kappa, 1.0)
+    variance = inside.spread * total(spectrum.multiplicity * spectrum.eigenvalues, per_mode)
+    bad = jnp.any(added < 0) | ((spectrum.tail_trace > 0) & jnp.any(added > 0))
+    return WeightedInputNoiseRisk(
+        excess_risk=bias + variance,
+        noisy_excess_risk=inside.excess_risk + law.noise,
+        bias=bias,
+        variance=variance,
+        law=law,
+        groups=raised,
         inside=inside,
         status=jnp.where(bad, Status.OUT_OF_SCOPE, inside.status),
     )
