@@ -67,7 +67,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     size, tokens = capacity["n"], capacity["length"]
     p = world_of_items.frequencies(params.vocabulary, params.exponent)
     drawn = world_of_items.draws(stream(key, "draws"), p, size)
-    draws = _distinct(params)
+    draws = params.distinct()
     there = jnp.arange(size) < draws
     lies = jax.random.bernoulli(stream(key, "lies"), params.noise, (size,))
     first = jax.ops.segment_min(
@@ -94,11 +94,6 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
         )
 
     return jax.lax.map(scored, (jnp.asarray(params.contamination), jnp.asarray(params.leak)))
-
-
-def _distinct(params: Params) -> Scalar:
-    split = params.split()
-    return split.fresh + split.repeated
 
 
 class World(NamedTuple):
@@ -142,7 +137,7 @@ class Forecast(NamedTuple):
 def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the sums over items, and score them."""
     p = zipf.frequencies(jnp.asarray(world.ranks), jnp.asarray(params.exponent, float))
-    draws = _distinct(params)
+    draws = params.distinct()
     missing = zipf.mass_seen(p, draws)
     parts = Parts(
         missing,
@@ -184,8 +179,8 @@ def _power(params: Params) -> tuple[float, float, float]:
     """Logarithm of the scale A and exponent b of the missing mass A m^-b; distinct draws a draw."""
     alpha, b = params.exponent, 1 - 1 / params.exponent
     first = float(zipf.frequencies(int(params.vocabulary), float(alpha))[0])
-    copies = params.repeated_fraction * (1 - 1 / params.repeats)
-    return math.log(first) / alpha - math.log(alpha) + math.lgamma(b), b, 1 - copies
+    scale = math.log(first) / alpha - math.log(alpha) + math.lgamma(b)
+    return scale, b, 1 - params.copied()
 
 
 def _draws(log_draws: float) -> float:
