@@ -1,5 +1,6 @@
 """The laws of every bias: how much of the data it befalls, and that strength 0 is no bias."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from ci_theory.biases import (
     imbalance,
     input_noise,
     label_flips,
+    leaks,
     noise,
+    oversampling,
     repetition,
     subset,
 )
@@ -123,3 +126,33 @@ def test_biases_of_one_field_are_refused_together():
 
     with pytest.raises(BadInput, match="field repeats is of both Repetition and Contamination"):
         axes_of(Both)
+
+
+def test_parameters_made_of_class_noise_teach_their_share():
+    labels, there = jnp.arange(100) % 5, jnp.arange(100) < 60
+    taught = class_noise.ClassNoise(corrupted=0.3).taught(KEY, labels, 5, there)
+    wanted = class_noise.corrupted(KEY, labels, 5, there, 0.3)
+    assert int(taught.wrong.sum()) == 18
+    np.testing.assert_array_equal(taught.labels, wanted.labels)
+
+
+@pytest.mark.parametrize(("share", "repeated"), [(0.0, 0), (0.24, 12), (0.5, 25), (1.0, 50)])
+def test_oversampled_rows_are_a_share_of_those_there_and_none_is_lost(share, repeated):
+    given = oversampling.Oversampling(repeated=share, repeats=3)
+    assert [float(v) for v in given.split(50)] == [50 - repeated, repeated, 3]
+    there = jnp.arange(100) % 2 == 0
+    copies = np.asarray(given.copies(KEY, there))
+    assert np.bincount(copies, minlength=4).tolist() == [50, 50 - repeated, 0, repeated]
+    assert np.all(copies[1::2] == 0)
+
+
+@pytest.mark.parametrize(
+    ("share", "rate", "draws", "kept"),
+    [(0.0, 0.0, 9.0, 1.0), (0.3, 0.0, 9.0, 0.7), (0.0, 0.1, 5.0, 0.9**5), (0.3, 0.1, 5.0, 0.4133)],
+)
+def test_tests_leak_in_either_way_at_their_rates(share, rate, draws, kept):
+    luck = jax.random.uniform(KEY, (2, DRAWS))
+    left = np.asarray(leaks.unleaked(luck, share, rate, draws))
+    assert left.mean() == pytest.approx(kept, abs=5 * (0.25 / DRAWS) ** 0.5)
+    more = np.asarray(leaks.unleaked(luck, share + 0.1, rate, draws + 1))
+    assert not np.any(more & ~left)

@@ -1,11 +1,12 @@
 """What models are drawn from: scales of their weights and features, and all frequencies."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ci_theory._keys import key_for
-from ci_theory.systems import gaussian_features, quadratic, random_features
+from ci_theory.systems import gaussian_features, quadratic, random_features, transformer
 
 KEY = key_for(3, 2, 1, 0)
 
@@ -23,6 +24,22 @@ def test_quadratic_weights_start_at_their_scale(scale):
         found, error = variance(getattr(weights, layer))
         assert found == pytest.approx(scale**2 * wanted, rel=error), layer
     assert not np.allclose(weights.first, weights.second)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [quadratic.network(5, 3), transformer.network(transformer.Shape(p=5, d=4, heads=2))],
+    ids=["quadratic", "transformer"],
+)
+def test_a_network_is_one_function_of_its_weights_however_it_is_asked(network):
+    weights = jax.jit(network.init)(KEY, 1.5)
+    pairs = jnp.stack(jnp.divmod(jnp.arange(25), 5), axis=1)
+    asked, every = network.apply(weights, pairs), network.table(weights)
+    np.testing.assert_allclose(every.reshape(25, 5), asked, rtol=1e-12, atol=1e-13)
+    rows = network.answers(weights)  # (p, N), N < p: logits are combinations of its columns
+    assert rows.shape[0] == 5 > rows.shape[1]
+    left = asked.T - rows @ np.linalg.lstsq(rows, asked.T)[0]
+    np.testing.assert_allclose(left, 0, atol=1e-12)
 
 
 def test_every_frequency_is_drawn_equally_often():

@@ -1,6 +1,7 @@
 """Grokking in small networks: what was seen to happen, and what the measures mean."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -124,6 +125,22 @@ def test_single_precision_stays_single_and_near_double():
     assert (double.train_loss.dtype, single.train_loss.dtype) == (jnp.float64, jnp.float32)
     np.testing.assert_allclose(single.train_loss, double.train_loss, rtol=1e-3)
     assert not np.array_equal(single.train_loss, double.train_loss)
+
+
+def test_left_anywhere_and_taken_up_again_the_bits_are_those_of_one_go():
+    stages, point = PHENOMENON.stages, PHENOMENON.point({"p": 5, "width": 6, "batch": 4})
+    params, key = build(Params, {**point, "step": jnp.array([9, 0, 4])}), key_for(0, 0, 0, 3)
+    advance = jax.jit(lambda *at: stages.advance(key, params, {}, *at))
+    ends = []
+    for stops in ((0, 9), (0, 1, 4, 7, 9)):
+        state = stages.begin(key, params, {})
+        for since, until in itertools.pairwise(stops):
+            state = advance(state, since, until)
+        ends.append(stages.finish(key, params, {}, state))
+    for name in PHENOMENON.measure_info:
+        whole, pieces = (np.asarray(getattr(made, name)) for made in ends)
+        assert whole.tobytes() == pieces.tobytes(), name
+    assert len(set(whole.tolist())) == 3  # three steps, three networks
 
 
 def test_a_diverged_network_says_so():

@@ -137,7 +137,13 @@ LAYERS = {
     "random_feature_peak": ("systems.random_features.apply", "_keys.stream"),
     "feature_ensemble": ("measure.ensemble.ensemble_errors",),
     "two_stage_ridge": ("inherit.finetune.design", "inherit.two_stage.errors"),
-    "modular_grokking": ("phenomena._base.Stages", "phenomena.modular_grokking._advance"),
+    "modular_grokking": (
+        "phenomena._base.Stages",
+        "phenomena._training.stages",
+        "phenomena.modular_grokking.init",
+        "phenomena.modular_grokking.course",
+        "systems.transformer.network",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
+from ci_theory._record import record, traced
 from ci_theory._types import Array, Bool, Int, Key, Scalar
 from ci_theory.biases.subset import subset
 
@@ -48,3 +49,18 @@ def corrupted(
     wrong = subset(stream(key, "wrong"), there, share)
     shift = jax.random.randint(stream(key, "wrong class"), labels.shape, 1, classes)
     return Taught(jnp.where(wrong, (labels + shift) % classes, labels), wrong)
+
+
+@record
+class ClassNoise:
+    """The axis of class noise: parameters that are made of it may be taught wrong answers."""
+
+    corrupted: float = traced(
+        0.0, low=0, high=1, unit="", doc="share of the training questions with a wrong answer"
+    )
+
+    def taught(
+        self, key: Key, labels: Int[Array, " P"], classes: int, there: Bool[Array, " P"]
+    ) -> Taught:
+        """Teach that share of the questions that are there another class."""
+        return corrupted(key, labels, classes, there, jnp.asarray(self.corrupted))

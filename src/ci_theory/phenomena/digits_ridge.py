@@ -10,11 +10,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ci_theory._keys import stream
-from ci_theory._record import inner, record, sized, static, traced
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._record import again, inner, record, sized, static
+from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory.biases import repetition
+from ci_theory.biases.oversampling import Oversampling
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.tasks import digits
 from ci_theory.theory.rows.finite_population import population_risk
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
@@ -29,21 +32,21 @@ POPULATION = 1797
 TOLERANCE = 0.05
 """Declared accuracy of the test error, relative to the excess: neither derived nor fitted."""
 
+FEWEST_IMAGES = 50
+"""Training images below which nothing is claimed."""
+
 MOST_UNSETTLED = 0.25
 """Share of the training error that its slack may reach before nothing is claimed."""
 
 
 @record
-class Params:
+class Params(Oversampling):
     """Kernel ridge regression of a binary label on part of the digits."""
 
     n: int = sized(300, low=2, high=1700, unit="rows", doc="distinct training images")
     features: str = static("gaussian", choices=digits.FEATURES, doc="kernel on the images")
     label: str = static("parity", choices=digits.LABELS, doc="what the label +-1 says")
-    repeated: float = traced(
-        0.25, low=0, high=1, unit="", doc="share of the training images that is repeated"
-    )
-    repeats: int = traced(1, low=1, unit="copies", doc="times a repeated image is seen")
+    repeated: float = again(Oversampling, "repeated", 0.25)
     ridge: float = inner(1.0, low=0, unit="rows·kernel", doc="total ridge")
     noise: float = inner(0.0, low=0, unit="label²", doc="variance of noise added to the labels")
 
@@ -60,13 +63,6 @@ class Measures:
     )
 
 
-def _split(params: Params) -> tuple[Scalar, Scalar]:
-    """Fresh and repeated distinct rows, whole numbers."""
-    n = jnp.asarray(params.n, float)
-    repeated = jnp.round(params.repeated * n)
-    return n - repeated, repeated
-
-
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw the training images without replacement, fit, and test on all the others."""
     size = capacity["n"]
@@ -76,8 +72,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     x, y = images[order], labels[order]
 
     row = jnp.arange(POPULATION)
-    weights = jnp.where(row < _split(params)[1], params.repeats, 1.0)[:size]
-    weights = weights * (row[:size] < params.n)
+    weights = repetition.weights(params.split(params.n), size)
     root = jnp.sqrt(weights)
     out = (row >= params.n).astype(x.dtype)
 
@@ -125,14 +120,6 @@ def _spectrum(features: str, label: str) -> Spectrum:
     )
 
 
-class World(NamedTuple):
-    """What the predictions of a point share."""
-
-    spectrum: Spectrum
-    rows: RowRisk  # for label noise of variance 1
-    free: Scalar  # effective rows less df2
-
-
 def world(params: Params) -> Spectrum:
     """Diagonalise the kernel on all images; the label's power on its eigenvectors."""
     _kernel(params.features)  # not in the middle of a compiled program
@@ -161,28 +148,56 @@ def _by_image(features: str, label: str, *numbers: Any) -> RowRisk:
         return _solved(features, label, *at, float(f"{start:.3g}"))
 
 
-def shared(params: Params, spectrum: Spectrum) -> World:
+class Forecast(NamedTuple):
+    """Errors at one point [label^2], and what they come from.
+
+    Attributes:
+        test_error: on noisy labels of the images left out.
+        train_error: on the labels, over all copies.
+        rows: the risk image by image, for label noise of variance 1.
+        equal: the training error if all images of one weight had the mean leverage.
+        free: effective rows less df2.
+        spectrum: of the kernel on all images.
+        status: of the solver.
+    """
+
+    test_error: Scalar
+    train_error: Scalar
+    rows: RowRisk
+    equal: Scalar
+    free: Scalar
+    spectrum: Spectrum
+    status: Int[Array, ""]
+
+
+def forecast(params: Params, spectrum: Spectrum) -> Forecast:
     """Solve for the leverage of every image; the spectrum tells where to start."""
-    groups = _groups(params)
+    groups, noise = _groups(params), params.noise
     equal = population_risk(spectrum, POPULATION, groups, params.ridge)
     start = equal.kappa * equal.df1 / (1 - equal.df1 / POPULATION)
     number, pair = jax.ShapeDtypeStruct((), float), jax.ShapeDtypeStruct((2,), float)
     rows = jax.pure_callback(
         partial(_by_image, params.features, params.label),
         RowRisk(number, number, pair, pair, pair, pair, pair, jax.ShapeDtypeStruct((), int)),
-        *_split(params),
-        jnp.asarray(params.repeats, float),
+        *params.split(params.n),
         jnp.asarray(params.ridge, float),
         start,
         vmap_method="sequential",
     )
     effective = equal.df1**2 / jnp.sum(groups.counts * equal.leverage**2)
-    return World(spectrum, rows, effective - df2(spectrum, equal.kappa))
+    return Forecast(
+        test_error=rows.signal + noise * rows.noise + noise,
+        train_error=_over_copies(params, rows.residual_signal + noise * rows.residual_noise),
+        rows=rows,
+        equal=_over_copies(params, equal.residual),
+        free=effective - df2(spectrum, equal.kappa),
+        spectrum=spectrum,
+        status=rows.status,
+    )
 
 
-def _groups(params: Params, noise: float = 1.0) -> Groups:
-    fresh, repeated = _split(params)
-    return repeated_rows(fresh, repeated, params.repeats, noise * params.noise, True)
+def _groups(params: Params) -> Groups:
+    return repeated_rows(*params.split(params.n), params.noise, True)
 
 
 def _over_copies(params: Params, of_groups: Array) -> Scalar:
@@ -191,60 +206,36 @@ def _over_copies(params: Params, of_groups: Array) -> Scalar:
     return copies @ of_groups / jnp.sum(copies)
 
 
-def _test(params: Params, world: World, noise: float = 1.0) -> Scalar:
-    level = noise * params.noise
-    return world.rows.signal + level * world.rows.noise + level
-
-
-def _train(params: Params, world: World, noise: float = 1.0) -> Scalar:
-    rows = world.rows
-    residual = rows.residual_signal + noise * params.noise * rows.residual_noise
-    return _over_copies(params, residual)
-
-
-def _unsettled(params: Params, world: World) -> Scalar:
-    """What single other images do to the training error, to leading order and doubled.
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Compute what single other images do to the training error, to leading order and doubled.
 
     Doubled, because the fluctuation of a leverage is itself larger than to leading order.
     """
-    rows = world.rows
-    return 2 * _over_copies(params, rows.unsettled_signal + params.noise * rows.unsettled_noise)
+    rows, train = made.rows, made.train_error
+    loose = 2 * _over_copies(params, rows.unsettled_signal + params.noise * rows.unsettled_noise)
+    signal = _over_copies(params, rows.residual_signal) * _slack.per(made.free)
+    tolerated = TOLERANCE * (made.test_error - params.noise)
+    enough = params.n >= FEWEST_IMAGES
+    return {
+        "test_error": Bound(tolerated, enough & (loose <= TOLERANCE * train)),
+        "train_error": Bound(loose + signal, enough & (loose <= MOST_UNSETTLED * train)),
+    }
 
 
-def left_out(params: Params, world: World) -> Estimate:
-    """Predict the error on the images left out."""
-    value = _test(params, world)
-    scope = _unsettled(params, world) <= TOLERANCE * _train(params, world)
-    slack = TOLERANCE * (value - params.noise)
-    return Estimate(value, slack, scope & (params.n >= 50), world.rows.status)
+def _endless(params: Params, made: Forecast) -> Forecast:
+    risk = weighted_ridge_risk(made.spectrum, _groups(params), params.ridge)
+    return made._replace(test_error=risk.excess_risk + params.noise)
 
 
-def residuals(params: Params, world: World) -> Estimate:
-    """Predict the mean squared residual over copies."""
-    value, loose = _train(params, world), _unsettled(params, world)
-    signal = _over_copies(params, world.rows.residual_signal)
-    scope = (loose <= MOST_UNSETTLED * value) & (params.n >= 50)
-    return Estimate(value, loose + signal * _slack.per(world.free), scope, world.rows.status)
-
-
-def _equal_leverages(params: Params, world: World) -> Scalar:
-    risk = population_risk(world.spectrum, POPULATION, _groups(params), params.ridge)
-    return _over_copies(params, risk.residual)
-
-
-def _endless(params: Params, world: World) -> Scalar:
-    risk = weighted_ridge_risk(world.spectrum, _groups(params), params.ridge)
-    return risk.excess_risk + params.noise
-
-
-def _as_fresh(params: Params, world: World) -> Scalar:
-    """Copies counted as further images, as far as there are any."""
-    fresh, repeated = _split(params)
-    n = jnp.minimum(fresh + repeated * params.repeats, POPULATION - 1.0)
+def _as_fresh(params: Params, made: Forecast) -> Forecast:
+    """Count copies as further images, as far as there are any."""
+    fresh, repeated, repeats = params.split(params.n)
+    n = jnp.minimum(fresh + repeated * repeats, POPULATION - 1.0)
     rows = repeated_rows(n, 0.0, 1.0, params.noise, True)
-    risk = population_risk(world.spectrum, POPULATION, rows, params.ridge)
+    risk = population_risk(made.spectrum, POPULATION, rows, params.ridge)
     # without copies it says what the prediction says
-    return jnp.where(params.repeats == 1, _test(params, world), risk.excess_risk + params.noise)
+    wrong = jnp.where(repeats == 1, made.test_error, risk.excess_risk + params.noise)
+    return made._replace(test_error=wrong)
 
 
 PHENOMENON = Phenomenon(
@@ -261,62 +252,54 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
-    shared=shared,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=left_out,
             statement="noise + mean over images of T,  T = beta + (R*R/b^2 - Q^2)' t,  "
             "R = K/(1 + W K),  R_ii = Q_i b_i,  b = E (1-h),  h = c Q/(ridge + c Q)",
             scope="n >= 50; what single other images add to the training error (twice 3 var(h)"
             "/(1-h)^2, computed) <= 5 % of it",
             order="5 % of the excess: a declared tolerance, not a bound",
             source="derived here (docs/real_data.md)",
-            decoys=(
-                Decoy(
-                    name="infinite population",
-                    why="the left-out images are taken for fresh draws, N = infinity",
-                    evaluate=_endless,
-                ),
-                Decoy(
-                    name="noise halved",
-                    why="the variance of the added label noise is halved",
-                    evaluate=lambda params, world: _test(params, world, 0.5),
-                ),
-                Decoy(
-                    name="copies are new images",
-                    why="repeated images are counted as further ones",
-                    evaluate=_as_fresh,
-                ),
-            ),
         ),
         Prediction(
             name="train_error",
             measure="train_error",
-            evaluate=residuals,
             statement="mean over copies and images of (1-h)^2 (T + v)",
             scope="n >= 50; what single other images add (see order) <= 25 %",
             order="twice 3 var(h)/(1-h)^2 of it, var(h) computed to leading order; of the label's "
             "part also 1 / (effective rows - df2)",
             source="derived here (docs/real_data.md)",
-            decoys=(
-                Decoy(
-                    name="equal leverages",
-                    why="all images of one weight have the mean leverage (a Haar frame)",
-                    evaluate=_equal_leverages,
-                ),
-                Decoy(
-                    name="noise halved",
-                    why="the variance of the added label noise is halved",
-                    evaluate=lambda params, world: _train(params, world, 0.5),
-                ),
-                Decoy(
-                    name="optimism ignored",
-                    why="the training error is taken for the test error",
-                    evaluate=_test,
-                ),
-            ),
+        ),
+    ),
+    mistakes=(
+        noise_halved("test_error", "train_error"),
+        Mistake(
+            name="infinite population",
+            why="the left-out images are taken for fresh draws, N = infinity",
+            against=("test_error",),
+            forecast=_endless,
+        ),
+        Mistake(
+            name="copies are new images",
+            why="repeated images are counted as further ones",
+            against=("test_error",),
+            forecast=_as_fresh,
+        ),
+        Mistake(
+            name="equal leverages",
+            why="all images of one weight have the mean leverage (a Haar frame)",
+            against=("train_error",),
+            forecast=lambda params, made: made._replace(train_error=made.equal),
+        ),
+        Mistake(
+            name="optimism ignored",
+            why="the training error is taken for the test error",
+            against=("train_error",),
+            forecast=lambda params, made: made._replace(train_error=made.test_error),
         ),
     ),
     breaks=(Break(name="peak in n", axis="n", measure="test_error", locator=Peak()),),

@@ -149,7 +149,7 @@ class Forecast(NamedTuple):
     excess: Float[Array, " 2"]
     train: Float[Array, " 2"]
     spectrum: Spectrum
-    features: Scalar | None
+    features: Scalar | np.ndarray | None
     status: Int[Array, ""]
 
 
@@ -206,7 +206,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _one_scale(params: Params) -> Array:
+def _one_scale(params: Params) -> bool | Array:
     once = (params.repeats == 1) | (params.repeated_fraction == 0)
     one = (params.slow_variance == 1) & (params.spectrum == "two_block")
     return once & one & (params.p == 0)

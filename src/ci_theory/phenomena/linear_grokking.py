@@ -208,7 +208,7 @@ def _accurate(params: Params, loss: Scalar, bound: Bound) -> Bound:
     return Bound(jnp.maximum(value - worse, better - value), bound.valid)
 
 
-def _seen_once(params: Params) -> Array:
+def _seen_once(params: Params) -> bool | Array:
     once = (params.repeats == 1) | (params.repeated_fraction == 0)
     return once & (params.p == 0)
 

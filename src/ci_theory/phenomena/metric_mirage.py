@@ -11,12 +11,13 @@ from scipy.optimize import brentq
 
 from ci_theory._errors import Status
 from ci_theory._keys import stream
-from ci_theory._record import inner, record, sized, static, traced
+from ci_theory._record import record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
-from ci_theory.biases import repetition
+from ci_theory.biases import leaks, repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.floor import Floor
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh
 from ci_theory.tasks import zipf as world_of_items
 from ci_theory.theory.discrete import zipf
 from ci_theory.theory.discrete.known_sequences import LONGEST, Octaves, all_known, octaves
@@ -29,7 +30,7 @@ _LARGEST = 700.0  # logarithms beyond it are no numbers of draws: their exponent
 
 
 @record
-class Params:
+class Params(repetition.Repetition, leaks.Leaks):
     """Items with Zipf's frequencies, a learner that remembers, and a test of whole sequences."""
 
     vocabulary: int = static(10_000, low=2, high=10**5, unit="items", doc="items there are")
@@ -43,16 +44,6 @@ class Params:
     )
     noise: float = traced(
         0.0, low=0, high=1, unit="", doc="chance that a draw comes with a wrong answer"
-    )
-    repeated_fraction: float = traced(
-        0.0, low=0, high=1, unit="", doc="share of the draws spent on copies"
-    )
-    repeats: int = traced(1, low=1, unit="copies", doc="times that a repeated draw is there")
-    contamination: float = inner(
-        0.0, low=0, high=1, unit="", doc="share of the test set leaked, whatever n"
-    )
-    leak: float = inner(
-        0.0, low=0, high=1, unit="", doc="chance that a draw brings a given test sequence along"
     )
 
 
@@ -76,7 +67,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     size, tokens = capacity["n"], capacity["length"]
     p = world_of_items.frequencies(params.vocabulary, params.exponent)
     drawn = world_of_items.draws(stream(key, "draws"), p, size)
-    draws = _distinct(params)
+    draws = params.distinct()
     there = jnp.arange(size) < draws
     lies = jax.random.bernoulli(stream(key, "lies"), params.noise, (size,))
     first = jax.ops.segment_min(
@@ -95,8 +86,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
     def scored(given: tuple[Array, Array]) -> Measures:
         share, rate = given
-        along = -jnp.expm1(draws * jnp.log1p(-rate))
-        fresh = ((luck[0] >= share) & (luck[1] >= along)).astype(p.dtype)
+        fresh = leaks.unleaked(luck, share, rate, draws).astype(p.dtype)
         return Measures(
             token_error=error * jnp.mean(fresh),
             edit_distance=jnp.mean(edits * fresh),
@@ -106,14 +96,20 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return jax.lax.map(scored, (jnp.asarray(params.contamination), jnp.asarray(params.leak)))
 
 
-def _distinct(params: Params) -> Scalar:
-    given = params.n, params.repeated_fraction, params.repeats
-    split = repetition.counts(*(jnp.asarray(v, float) for v in given))
-    return split.fresh + split.repeated
+class World(NamedTuple):
+    """All ranks, and those that stand for them in the joint law."""
+
+    ranks: Any
+    few: Octaves
 
 
-class _Forms(NamedTuple):
-    """What the predictions of a point share.
+def world(params: Params) -> World:
+    """Return the ranks of the vocabulary."""
+    return World(np.arange(1.0, params.vocabulary + 1), octaves(params.vocabulary))
+
+
+class Parts(NamedTuple):
+    """What the scores are made of.
 
     Attributes:
         missing: chance that a fresh token was never met.
@@ -128,16 +124,28 @@ class _Forms(NamedTuple):
     leaked: Scalar
 
 
-class _World(NamedTuple):
-    """All ranks, and those that stand for them in the joint law."""
+class Forecast(NamedTuple):
+    """The scores, and what they are made of."""
 
-    ranks: Any
-    few: Octaves
+    exact_match: Scalar
+    edit_distance: Scalar
+    token_error: Scalar
+    parts: Parts
+    status: int
 
 
-def world(params: Params) -> _World:
-    """Return the ranks of the vocabulary."""
-    return _World(np.arange(1.0, params.vocabulary + 1), octaves(params.vocabulary))
+def forecast(params: Params, world: World) -> Forecast:
+    """Evaluate the sums over items, and score them."""
+    p = zipf.frequencies(jnp.asarray(world.ranks), jnp.asarray(params.exponent, float))
+    draws = params.distinct()
+    missing = zipf.mass_seen(p, draws)
+    parts = Parts(
+        missing,
+        error=missing + params.noise * (1 - missing),
+        whole=_whole(p, world.few, draws, params),
+        leaked=metrics.leaked_share(params.contamination, params.leak, draws),
+    )
+    return _scored(params, parts)
 
 
 def _whole(p: Array, few: Octaves, draws: Any, params: Params) -> Scalar:
@@ -145,99 +153,34 @@ def _whole(p: Array, few: Octaves, draws: Any, params: Params) -> Scalar:
     return all_known(some, draws, params.noise, params.length, few.counts)
 
 
-def _forms(params: Params, p: Array, few: Octaves, draws: Scalar) -> _Forms:
-    missing = zipf.mass_seen(p, draws)
-    return _Forms(
-        missing,
-        missing + params.noise * (1 - missing),
-        _whole(p, few, draws, params),
-        metrics.leaked_share(params.contamination, params.leak, draws),
+def _scored(params: Params, parts: Parts) -> Forecast:
+    kept = 1 - parts.leaked
+    return Forecast(
+        exact_match=parts.leaked + kept * parts.whole,
+        edit_distance=kept * metrics.edit_distance(parts.error, params.length),
+        token_error=kept * parts.error,
+        parts=parts,
+        status=int(Status.OK),
     )
 
 
-class _Shared(NamedTuple):
-    """Forms with the distinct draws, and with every copy taken for a new draw."""
-
-    right: _Forms
-    copies: _Forms
-
-
-def shared(params: Params, world: _World) -> _Shared:
-    """Evaluate the sums over items of a point."""
-    p = zipf.frequencies(jnp.asarray(world.ranks), jnp.asarray(params.exponent, float))
-    few = Octaves(*(jnp.asarray(leaf) for leaf in world.few))
-    draws = _distinct(params), jnp.asarray(params.n, float)
-    both = jax.lax.map(lambda d: _forms(params, p, few, d), jnp.stack(draws))
-    return _Shared(*(jax.tree.map(lambda leaf, i=i: leaf[i], both) for i in range(2)))
-
-
-def _exact(value: Scalar, valid: Any = True) -> Estimate:
-    return Estimate(value, 0.0, valid, int(Status.OK))
-
-
-def _token_error(params: Params, made: _Forms) -> Scalar:
-    return (1 - made.leaked) * made.error
-
-
-def _edit_distance(params: Params, made: _Forms) -> Scalar:
-    return (1 - made.leaked) * metrics.edit_distance(made.error, params.length)
-
-
-def _exact_match(params: Params, made: _Forms) -> Scalar:
-    return made.leaked + (1 - made.leaked) * made.whole
-
-
-def token_error(params: Params, made: _Shared) -> Estimate:
-    """Predict the share of wrong tokens, where some of the test set has not leaked."""
-    left = params.tests * (1 - made.right.leaked)
-    return _exact(_token_error(params, made.right), left >= FEWEST)
-
-
-def edit_distance(params: Params, made: _Shared) -> Estimate:
-    """Predict the wrong tokens of a sequence, where some sequences are wrong."""
-    wrong = params.tests * (1 - _exact_match(params, made.right))
-    return _exact(_edit_distance(params, made.right), wrong >= FEWEST)
-
-
-def exact_match(params: Params, made: _Shared) -> Estimate:
-    """Predict the share of sequences without a mistake, where some are right and some wrong."""
-    value = _exact_match(params, made.right)
-    return _exact(value, params.tests * jnp.minimum(value, 1 - value) >= FEWEST)
-
-
-def _decoy(name: str, why: str, form: Any, **changed: Any) -> Decoy:
-    """Make a wrong prediction: the right form, with some of its parts replaced."""
-
-    def evaluate(params: Params, made: _Shared) -> Array:
-        wrong = {part: change(params, made.right) for part, change in changed.items()}
-        return form(params, made.right._replace(**wrong))
-
-    return Decoy(name=name, why=why, evaluate=evaluate)
-
-
-def _copies(form: Any) -> Decoy:
-    return Decoy(
-        name="copies are fresh draws",
-        why="every copy is taken for a new draw",
-        evaluate=lambda params, made: form(params, made.copies),
-    )
-
-
-def _clean(form: Any) -> Decoy:
-    return _decoy(
-        "contamination ignored",
-        "what leaked is taken for solved",
-        form,
-        leaked=lambda params, made: jnp.zeros(()),
-    )
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Say where a test set has sequences of every kind that a score is about."""
+    right, wrong = made.exact_match, 1 - made.exact_match
+    kinds = {
+        "exact_match": jnp.minimum(right, wrong),
+        "edit_distance": wrong,
+        "token_error": 1 - made.parts.leaked,
+    }
+    return {name: Bound(0.0, params.tests * share >= FEWEST) for name, share in kinds.items()}
 
 
 def _power(params: Params) -> tuple[float, float, float]:
     """Logarithm of the scale A and exponent b of the missing mass A m^-b; distinct draws a draw."""
     alpha, b = params.exponent, 1 - 1 / params.exponent
     first = float(zipf.frequencies(int(params.vocabulary), float(alpha))[0])
-    copies = params.repeated_fraction * (1 - 1 / params.repeats)
-    return math.log(first) / alpha - math.log(alpha) + math.lgamma(b), b, 1 - copies
+    scale = math.log(first) / alpha - math.log(alpha) + math.lgamma(b)
+    return scale, b, 1 - params.copied()
 
 
 def _draws(log_draws: float) -> float:
@@ -279,12 +222,6 @@ def floor_point(params: Params) -> float:
     return _draws((log_scale + odds) / b) / kept
 
 
-def _rule(params: Params) -> str | None:
-    if params.repeated_fraction > 0 and params.repeats > params.n:
-        return f"repeats = {params.repeats}: one draw cannot fill more than the draws"
-    return None
-
-
 _SCOPE = "any vocabulary, exponent and number of draws"
 _TAIL = "the missing mass by Hutter 2021 (arXiv:2102.04074)"
 
@@ -301,75 +238,80 @@ PHENOMENON = Phenomenon(
         "then answered without a mistake."
     ),
     params=Params,
-    world=world,
-    shared=shared,
     measures=Measures,
     simulate=simulate,
-    rule=_rule,
+    world=world,
+    forecast=forecast,
+    bounds=bounds,
     predictions=(
         Prediction(
             name="exact_match",
             measure="exact_match",
-            evaluate=exact_match,
             statement="phi + (1 - phi) E X^L,  X = sum_i p_i [i known],  "
             "phi = 1 - (1 - contamination)(1 - leak)^n,  n distinct draws",
             scope=f"{_SCOPE}; judged where a test set has a right and a wrong sequence",
             order="exact",
             source="Schaeffer et al. 2023 (arXiv:2304.15004) for one error of all tokens; "
             "the joint law here, docs/metric_mirage.md",
-            decoys=(
-                _decoy(
-                    "independent tokens",
-                    "(1 - error)^L: learners that were told lies of common items are averaged",
-                    _exact_match,
-                    whole=lambda params, made: metrics.exact_match(made.error, params.length),
-                ),
-                _decoy(
-                    "every token costs its share",
-                    "1 - L error: mistakes of one sequence are counted as several",
-                    _exact_match,
-                    whole=lambda params, made: jnp.maximum(1 - params.length * made.error, 0.0),
-                ),
-                _clean(_exact_match),
-                _copies(_exact_match),
-            ),
         ),
         Prediction(
             name="edit_distance",
             measure="edit_distance",
-            evaluate=edit_distance,
             statement="(1 - phi) L error",
             scope=f"{_SCOPE}; judged where a test set has a wrong sequence",
             order="exact",
             source=f"linear in the error; {_TAIL}",
-            decoys=(
-                _decoy(
-                    "mistakes spread out",
-                    "L (1 - (E X^L)^(1/L)): the error is read off exact match",
-                    _edit_distance,
-                    error=lambda params, made: metrics.error_at(made.whole, params.length),
-                ),
-                _clean(_edit_distance),
-                _copies(_edit_distance),
-            ),
         ),
         Prediction(
             name="token_error",
             measure="token_error",
-            evaluate=token_error,
             statement="(1 - phi) [noise + (1 - noise) sum_i p_i (1 - p_i)^n]",
             scope=f"{_SCOPE}; judged where a test set has a sequence that did not leak",
             order="exact",
             source=_TAIL,
-            decoys=(
-                _decoy(
-                    "noise averages out",
-                    "wrong answers are not remembered",
-                    _token_error,
-                    error=lambda params, made: made.missing,
-                ),
-                _clean(_token_error),
-                _copies(_token_error),
+        ),
+    ),
+    mistakes=(
+        copies_are_fresh("exact_match", "edit_distance", "token_error"),
+        Mistake(
+            name="contamination ignored",
+            why="what leaked is taken for solved",
+            against=("exact_match", "edit_distance", "token_error"),
+            forecast=lambda params, made: _scored(params, made.parts._replace(leaked=0.0)),
+        ),
+        Mistake(
+            name="independent tokens",
+            why="(1 - error)^L: learners that were told lies of common items are averaged",
+            against=("exact_match",),
+            forecast=lambda params, made: _scored(
+                params,
+                made.parts._replace(whole=metrics.exact_match(made.parts.error, params.length)),
+            ),
+        ),
+        Mistake(
+            name="every token costs its share",
+            why="1 - L error: mistakes of one sequence are counted as several",
+            against=("exact_match",),
+            forecast=lambda params, made: _scored(
+                params,
+                made.parts._replace(whole=jnp.maximum(1 - params.length * made.parts.error, 0.0)),
+            ),
+        ),
+        Mistake(
+            name="mistakes spread out",
+            why="L (1 - (E X^L)^(1/L)): the error is read off exact match",
+            against=("edit_distance",),
+            forecast=lambda params, made: _scored(
+                params,
+                made.parts._replace(error=metrics.error_at(made.parts.whole, params.length)),
+            ),
+        ),
+        Mistake(
+            name="noise averages out",
+            why="wrong answers are not remembered",
+            against=("token_error",),
+            forecast=lambda params, made: _scored(
+                params, made.parts._replace(error=made.parts.missing)
             ),
         ),
     ),

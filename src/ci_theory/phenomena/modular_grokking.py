@@ -6,16 +6,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ci_theory._keys import stream
 from ci_theory._record import inner, record, static, traced
 from ci_theory._types import Array, Float, Int, Key
-from ci_theory.biases.class_noise import Taught, corrupted
-from ci_theory.biases.subset import subset
+from ci_theory.biases.class_noise import ClassNoise, Taught
+from ci_theory.biases.oversampling import Oversampling
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.survival import Survival
 from ci_theory.measure import fourier
-from ci_theory.phenomena._base import Break, Phenomenon, Stages, measured
+from ci_theory.phenomena import _training
+from ci_theory.phenomena._base import Break, Phenomenon, measured
 from ci_theory.systems import quadratic, transformer
+from ci_theory.systems.network import Network
 from ci_theory.tasks import modular
 from ci_theory.training import optimiser
 from ci_theory.training.batches import Batch, drawn
@@ -23,14 +24,24 @@ from ci_theory.training.batches import Batch, drawn
 LOSSES = {"squared": optimiser.squared_error, "entropy": optimiser.cross_entropy}
 """Losses by name: squared distance from the one-hot answer, cross-entropy."""
 
+NETWORKS: dict[str, Callable[[Any], Network]] = {
+    "quadratic": lambda params: quadratic.network(params.p, params.width),
+    "transformer": lambda params: transformer.network(
+        transformer.Shape(
+            p=params.p, d=params.d, heads=params.heads, layers=params.layers, norm=params.norm
+        )
+    ),
+}
+"""Networks by name, of the parameters that shape them."""
+
 
 @record
-class Params:
+class Params(ClassNoise, Oversampling):
     """A network learns an operation modulo p from part of its table."""
 
     p: int = static(23, low=3, high=1000, unit="symbols", doc="modulus")
     operation: str = static("add", choices=tuple(modular.OPERATIONS), doc="what is to be learnt")
-    network: str = static("quadratic", choices=("quadratic", "transformer"), doc="what learns")
+    network: str = static("quadratic", choices=tuple(NETWORKS), doc="what learns")
     width: int = static(
         128, low=1, high=10**6, unit="neurons", doc="hidden neurons of the quadratic network"
     )
@@ -46,13 +57,6 @@ class Params:
     fraction: float = traced(
         0.6, above=0, high=1, unit="", doc="share of all questions that is trained on"
     )
-    corrupted: float = traced(
-        0.0, low=0, high=1, unit="", doc="share of the training questions with a wrong answer"
-    )
-    repeated: float = traced(
-        0.0, low=0, high=1, unit="", doc="share of the training questions that is repeated"
-    )
-    repeats: int = traced(1, low=1, unit="copies", doc="times that a repeated question counts")
     decay: float = traced(1.0, low=0, unit="1/rate", doc="weight decay of AdamW")
     rate: float = traced(0.01, above=0, unit="", doc="step size of AdamW")
     warm_up: int = traced(0, low=0, unit="steps", doc="steps over which the step size grows")
@@ -95,95 +99,54 @@ class Measures:
     weight_norm: Float[Array, " m"] = measured(unit="weight", doc="Euclidean norm of all weights")
 
 
-class _Network(NamedTuple):
-    """A network for pairs of symbols.
-
-    Attributes:
-        init: ``init(key, scale) -> weights``.
-        apply: ``apply(weights, pairs) -> logits``; pairs (b, 2), logits (b, p).
-        table: ``table(weights) -> logits`` of all p^2 pairs, (p, p, p).
-        answers: the last layer's weights, a row for each answer, (p, N).
-    """
-
-    init: Callable[[Key, Any], Any]
-    apply: Callable[[Any, Array], Array]
-    table: Callable[[Any], Array]
-    answers: Callable[[Any], Array]
-
-
-def _quadratic(params: Params) -> _Network:
-    return _Network(
-        init=lambda key, scale: quadratic.init(key, params.p, params.width, scale),
-        apply=quadratic.apply,
-        table=quadratic.table,
-        answers=lambda weights: weights.out,
-    )
-
-
-def _transformer(params: Params) -> _Network:
-    shape = transformer.Shape(
-        p=params.p, d=params.d, heads=params.heads, layers=params.layers, norm=params.norm
-    )
-    return _Network(
-        init=lambda key, scale: transformer.init(key, shape, scale),
-        apply=lambda weights, pairs: transformer.apply(weights, shape, pairs),
-        table=lambda weights: transformer.table(weights, shape),
-        answers=lambda weights: weights["answer"]["kernel"].T,
-    )
-
-
-NETWORKS = {"quadratic": _quadratic, "transformer": _transformer}
-"""Networks by name."""
-
-
-class _World(NamedTuple):
+class World(NamedTuple):
     """What one network is trained and tested on; arrays over all P questions.
 
     Attributes:
         pairs: the questions, (P, 2).
         right: their answers.
         taught: the answers taught, and whether they are wrong.
-        weights: copies of each question in the training set.
+        copies: of each question in the training set.
         train: 1 for a training question, else 0.
     """
 
     pairs: Int[Array, "P 2"]
     right: Int[Array, " P"]
     taught: Taught
-    weights: Float[Array, " P"]
+    copies: Float[Array, " P"]
     train: Float[Array, " P"]
 
 
-def _world(key: Key, params: Params) -> _World:
-    questions, answers = modular.table(params.operation, params.p)
+def questions(key: Key, params: Params) -> World:
+    """Choose what is trained on, how often, and what is taught."""
+    pairs, answers = modular.table(params.operation, params.p)
     right, kind = jnp.asarray(answers), jnp.dtype(params.precision)
     there = modular.training(key, len(answers), jnp.asarray(params.fraction))
-    taught = corrupted(key, right, params.p, there, jnp.asarray(params.corrupted))
-    often = subset(stream(key, "repeated"), there, jnp.asarray(params.repeated))
-    weights = jnp.where(often, params.repeats, 1) * there
-    return _World(jnp.asarray(questions), right, taught, weights.astype(kind), there.astype(kind))
+    taught = params.taught(key, right, params.p, there)
+    weights = params.copies(key, there)
+    return World(jnp.asarray(pairs), right, taught, weights.astype(kind), there.astype(kind))
 
 
-def _course(key: Key, params: Params) -> optimiser.Course:
-    world, loss = _world(key, params), LOSSES[params.loss]
+def course(key: Key, params: Params) -> optimiser.Course:
+    """Minimise the loss on what is taught, and measure it against what is right."""
+    pairs, right, taught, copies, train = questions(key, params)
     place, size = modular.places(params.operation, params.p)
-    pairs, right, taught, weights, train = world
-    test, net = 1 - train, NETWORKS[params.network](params)
+    test, net, loss = 1 - train, NETWORKS[params.network](params), LOSSES[params.loss]
 
-    def every(network: Any) -> Array:
+    def every(weights: Any) -> Array:
         if len(pairs) < params.p**2:
-            return net.apply(network, pairs)
-        return net.table(network).reshape(len(pairs), params.p)  # in the order of the questions
+            return net.apply(weights, pairs)
+        return net.table(weights).reshape(len(pairs), params.p)  # in the order of the questions
 
-    def objective(network: Any, batch: Batch | None = None) -> Array:
+    def objective(weights: Any, batch: Batch | None = None) -> Array:
         if batch is None:
-            return loss(every(network), taught.labels, weights)
+            return loss(every(weights), taught.labels, copies)
         rows, used = batch
-        logits = net.apply(network, pairs[rows])
-        return loss(logits, taught.labels[rows], weights[rows] * used.astype(weights.dtype))
+        logits = net.apply(weights, pairs[rows])
+        return loss(logits, taught.labels[rows], copies[rows] * used.astype(copies.dtype))
 
-    def measure(network: Any) -> Measures:
-        logits = every(network)
+    def measure(weights: Any) -> Measures:
+        logits = every(weights)
         waves = fourier.split(logits, place, size)
         answer = jnp.argmax(logits, axis=1)
         trained, wrong = jnp.sum(train), jnp.sum(taught.wrong)
@@ -198,8 +161,8 @@ def _course(key: Key, params: Params) -> optimiser.Course:
             inverted=restored / jnp.maximum(wrong, 1),
             restricted_loss=loss(waves.restricted, right, jnp.ones_like(train)),
             excluded_loss=loss(waves.excluded, taught.labels, train),
-            participation=fourier.participation(net.answers(network)),
-            weight_norm=jnp.sqrt(sum(jnp.sum(w**2) for w in jax.tree.leaves(network))),
+            participation=fourier.participation(net.answers(weights)),
+            weight_norm=jnp.sqrt(sum(jnp.sum(w**2) for w in jax.tree.leaves(weights))),
         )
 
     return optimiser.Course(
@@ -211,30 +174,13 @@ def _course(key: Key, params: Params) -> optimiser.Course:
     )
 
 
-def _begin(key: Key, params: Params, capacity: Mapping[str, int]) -> optimiser.State:
-    network = NETWORKS[params.network](params).init(key, jnp.asarray(params.scale))
-    network = jax.tree.map(lambda w: w.astype(params.precision), network)
-    return optimiser.begin(_course(key, params), network)
+def init(key: Key, params: Params) -> Any:
+    """Draw the initial weights, in the precision of the training."""
+    weights = NETWORKS[params.network](params).init(key, jnp.asarray(params.scale))
+    return jax.tree.map(lambda w: w.astype(params.precision), weights)
 
 
-def _advance(
-    key: Key,
-    params: Params,
-    capacity: Mapping[str, int],
-    state: optimiser.State,
-    since: Array,
-    until: Array,
-) -> optimiser.State:
-    return optimiser.advance(_course(key, params), state, since, until)
-
-
-def _finish(
-    key: Key, params: Params, capacity: Mapping[str, int], state: optimiser.State
-) -> Measures:
-    return optimiser.finish(_course(key, params), state).measures
-
-
-STAGES = Stages(axis="step", begin=_begin, advance=_advance, finish=_finish)
+STAGES = _training.stages("step", course, init)
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:

@@ -136,7 +136,7 @@ class Forecast(NamedTuple):
 def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the deterministic equivalent, and the closed form of the interpolator."""
     rows = jnp.floor(jnp.asarray(params.n / params.repeats, float))
-    ridge = params.ridge * params.n / params.repeats
+    ridge = jnp.asarray(params.ridge * params.n / params.repeats, float)
     risk: RidgeRisk | FeatureRisk
     if world.width is None:
         risk = ridge_risk(world.spectrum, rows, ridge, params.noise)
@@ -155,20 +155,8 @@ def forecast(params: Params, world: World) -> Forecast:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Compute what comes next in 1/n and 1/width, and bound what the closed form leaves out.
-
-    With features the orders beyond are of second order in the sum of 1/rows left and
-    1/features left: the variances of the two quantities that fluctuate.
-    """
-    spectrum, width = made.world
-    near: NextOrder | FeatureNextOrder
-    if width is None:
-        near = next_order(spectrum, made.rows, made.ridge, params.noise)
-        fewest, room = near.left, 1 / near.left
-    else:
-        near = feature_next_order(spectrum, made.rows, width, made.ridge, params.noise)
-        fewest = jnp.minimum(near.rows_left, near.features_left)
-        room = 1 / near.rows_left + 1 / near.features_left
+    """Compute what comes next in 1/n and 1/width, and bound what the closed form leaves out."""
+    near, fewest, room = _next(params, made)
     shifts = near.signal_shift, near.noise_shift
     slack = _slack.next_order(shifts, (near.signal, near.noise), room)
     enough = (near.status == Status.OK) & (fewest >= _slack.FEWEST_FREE)
@@ -180,6 +168,21 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
             slack + beyond, enough & _slack.is_small(shifts, made.closed_form) & resolved
         ),
     }
+
+
+def _next(params: Params, made: Forecast) -> tuple[NextOrder | FeatureNextOrder, Scalar, Scalar]:
+    """Return the next order, the fewest rows or features left, and 1 / what is left.
+
+    With features the orders beyond are of second order in the sum of 1/rows left and
+    1/features left: the variances of the two quantities that fluctuate.
+    """
+    spectrum, width = made.world
+    if width is None:
+        near = next_order(spectrum, made.rows, made.ridge, params.noise)
+        return near, near.left, 1 / near.left
+    wide = feature_next_order(spectrum, made.rows, width, made.ridge, params.noise)
+    fewest = jnp.minimum(wide.rows_left, wide.features_left)
+    return wide, fewest, 1 / wide.rows_left + 1 / wide.features_left
 
 
 def _truncated(params: Params, made: Forecast) -> tuple[Scalar, Scalar]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,8 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
-from ci_theory.phenomena._base import Break, Decoy, Estimate, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
 from ci_theory.theory.dynamics.averaged_sgd import RareDraw, averaged_risk, rare_draw
 from ci_theory.theory.dynamics.one_pass_sgd import Descent, Stability, one_pass_risk, stability
 from ci_theory.theory.spectra.compression import compress
@@ -29,8 +30,10 @@ FEATURES = 3.0  # c in the bound c/width on the average over features: docs/sgd.
 
 
 @record
-class Params:
+class Params(repetition.Repetition):
     """SGD from zero on random features of power-law inputs; no row comes back in a later step."""
+
+    ROWS: ClassVar[str] = "batch"
 
     width: int = static(40, low=1, high=1000, unit="features", doc="features = parameters")
     inputs: int = static(200, low=2, high=4000, unit="inputs", doc="input dimension")
@@ -47,10 +50,6 @@ class Params:
     rate: float = traced(
         0.1, above=0, unit="1/feature²", doc="learning rate on the sum over the rows of a step"
     )
-    repeated_fraction: float = traced(
-        0.0, low=0, high=1, unit="", doc="share of a step's rows spent on copies"
-    )
-    repeats: int = traced(1, low=1, unit="copies", doc="times that a repeated row is in the step")
 
 
 @record
@@ -95,11 +94,6 @@ def _drawn(params: Params) -> np.ndarray:
     return rng.standard_normal((params.inputs, params.width)) / np.sqrt(params.width)
 
 
-def _split(params: Params) -> repetition.Counts:
-    given = params.batch, params.repeated_fraction, params.repeats
-    return repetition.counts(*(jnp.asarray(v, float) for v in given))
-
-
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Train once on the signal and once on unit label noise alone; the weights add."""
     scale, along = (jnp.asarray(v) for v in _scales(params))
@@ -109,7 +103,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     else:
         drawn = jax.random.normal(stream(key, "features"), (v, d)) / np.sqrt(d)
     features = scale[:, None] * drawn  # of inputs of variance 1
-    copies = repetition.weights(_split(params), rows)
+    copies = repetition.weights(params.split(), rows)
     rate = params.rate * copies[:, None]
 
     def step(r: Array, weights: Array) -> Array:
@@ -166,141 +160,114 @@ def _binned(listed: Spectrum) -> Spectrum:
 
 
 class Forecast(NamedTuple):
-    """What the predictions of a point share.
+    """Errors at one point: given the features if all runs share them, else averaged over them.
 
     Attributes:
+        risk: given the features; NaN without them, as the next two.
+        test_error: on noisy labels.
+        over_best: the risk over the best that these features can do.
+        average: the risk averaged over features, at a small rate; NaN with features.
+        flow: the risk without sampling noise, given or averaged.
+        wide: the average for infinitely many features; NaN with features.
         descent: rate, rows and squares of a step.
-        exact: risk given the features; NaN without them.
-        modes: of the features; None without them.
-        averaged: risk averaged over features.
-        flow: the same without sampling noise.
-        wide: the same for infinitely many features.
-        slack: bound on the error of ``averaged``.
-        status: of ``averaged``.
-        calm: whether the mean over sample paths has a normal error bar.
+        world: the spectra.
+        status: of the average.
     """
 
-    descent: Descent
-    exact: Scalar
-    modes: Spectrum | None
-    averaged: Scalar
+    risk: Scalar
+    test_error: Scalar
+    over_best: Scalar
+    average: Scalar
     flow: Scalar
     wide: Scalar
-    slack: Scalar
+    descent: Descent
+    world: World
     status: Array
-    calm: Array
 
 
 def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the exact recursion, or, where every run has its own features, the average."""
-    split = _split(params)
+    split, noise, modes = params.split(), params.noise, world.modes
     squares = split.fresh + split.repeated * split.repeats**2
     at = Descent(params.rate, jnp.asarray(params.batch, float), squares)
     nothing = jnp.asarray(jnp.nan)
-    if world.modes is not None:
-        exact = one_pass_risk(world.modes, at, params.noise, params.steps)
-        calm = _calm(stability(world.modes, at))
-        out = jnp.asarray(int(Status.OUT_OF_SCOPE))
-        return Forecast(at, exact, world.modes, nothing, nothing, nothing, nothing, out, calm)
-    steps = jnp.maximum(jnp.asarray(params.steps, float), 1.0)
-    found = averaged_risk(world.inputs, params.width, at, params.noise, steps)
-    wide = averaged_risk(world.binned, jnp.inf, at, params.noise, steps)
-    size = jnp.abs(one_pass_risk(world.binned, at, params.noise, steps) - wide.risk)
-    calm = _calm(rare_draw(world.binned, params.width, at)) & (params.steps >= 1)
+    if modes is None:
+        steps = _at_least_one(params)
+        own = averaged_risk(world.inputs, params.width, at, noise, steps)
+        wide = averaged_risk(world.binned, jnp.inf, at, noise, steps)
+        return Forecast(
+            risk=nothing,
+            test_error=nothing,
+            over_best=nothing,
+            average=own.risk,
+            flow=own.flow,
+            wide=wide.risk,
+            descent=at,
+            world=world,
+            status=jnp.maximum(own.status, wide.status),
+        )
+    risk = one_pass_risk(modes, at, noise, params.steps)
+    kept = jnp.exp(-2 * at.rate * at.rows * params.steps * modes.eigenvalues)
     return Forecast(
+        risk=risk,
+        test_error=risk + noise,
+        over_best=risk / modes.tail_power,
+        average=nothing,
+        flow=jnp.sum(modes.power * kept) + modes.tail_power,
+        wide=nothing,
         descent=at,
-        exact=nothing,
-        modes=None,
-        averaged=found.risk,
-        flow=found.flow,
-        wide=wide.risk,
-        slack=FEATURES / params.width * found.risk + 2 * size,
-        status=jnp.maximum(found.status, wide.status),
-        calm=calm & (params.width >= NARROWEST),
+        world=world,
+        status=jnp.asarray(int(Status.OK)),
     )
+
+
+def _at_least_one(params: Params) -> Scalar:
+    return jnp.maximum(jnp.asarray(params.steps, float), 1.0)
+
+
+def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
+    """Say where the mean over sample paths has a normal error bar, and bound the average."""
+    world, at = made.world, made.descent
+    if world.modes is not None:
+        given = Bound(0.0, _calm(stability(world.modes, at)))
+        silent = Bound(jnp.nan, False)
+        return {"risk": given, "test_error": given, "over_best": given, "average": silent}
+    size = one_pass_risk(world.binned, at, params.noise, _at_least_one(params)) - made.wide
+    slack = FEATURES / params.width * made.average + 2 * jnp.abs(size)
+    calm = _calm(rare_draw(world.binned, params.width, at))
+    wide_enough = params.width >= NARROWEST
+    return {"average": Bound(slack, calm & wide_enough & (params.steps >= 1))}
 
 
 def _calm(found: Stability | RareDraw) -> Array:
     return (found.kernel <= KEPT) & (found.fastest <= KEPT)
 
 
-def _given(made: Forecast, value: Scalar) -> Estimate:
-    known = made.modes is not None
-    status = int(Status.OK if known else Status.OUT_OF_SCOPE)
-    return Estimate(value, 0.0, made.calm, status)
+def _given(params: Params) -> bool | Array:
+    return params.draw > 0
 
 
-def risk(params: Params, made: Forecast) -> Estimate:
-    """Predict the risk exactly, given the features."""
-    return _given(made, made.exact)
+def _averaged(params: Params) -> bool | Array:
+    return params.draw == 0
 
 
-def test_error(params: Params, made: Forecast) -> Estimate:
-    """Predict the error on noisy labels exactly, given the features."""
-    return _given(made, made.exact + params.noise)
-
-
-def over_best(params: Params, made: Forecast) -> Estimate:
-    """Predict the risk over the best that these features can do."""
-    return _given(made, made.exact / _best(made))
-
-
-def average(params: Params, made: Forecast) -> Estimate:
-    """Predict the risk averaged over features, at a small rate."""
-    return Estimate(made.averaged, made.slack, made.calm, made.status)
-
-
-def _best(made: Forecast) -> Scalar:
-    return jnp.asarray(jnp.nan) if made.modes is None else jnp.asarray(made.modes.tail_power)
-
-
-def _flow(params: Params, made: Forecast) -> Scalar:
-    """Gradient flow on the features: no sampling noise."""
-    if made.modes is None:
-        return made.flow
-    rate, rows, _ = made.descent
-    kept = jnp.exp(-2 * rate * rows * params.steps * made.modes.eigenvalues)
-    return jnp.sum(made.modes.power * kept) + made.modes.tail_power
-
-
-def _exactly(change: Any) -> Any:
-    """Make a decoy of the exact form: ``change(params, descent)`` gives another step and noise."""
-
-    def evaluate(params: Params, made: Forecast) -> Scalar:
-        if made.modes is None:
-            return jnp.asarray(jnp.nan)
-        return one_pass_risk(made.modes, *change(params, made.descent), params.steps)
-
-    return evaluate
-
-
-_mean = _exactly(lambda p, at: (at._replace(rate=at.rate / at.rows), p.noise))
-_clean = _exactly(lambda p, at: (at, 0.0))
-_fresh = _exactly(lambda p, at: (at._replace(squares=at.rows), p.noise))
-
-
-def _added(form: Any) -> Any:
-    return lambda params, made: form(params, made) + params.noise
-
-
-def _over(form: Any) -> Any:
-    return lambda params, made: form(params, made) / _best(made)
+def _flow(params: Params, made: Forecast) -> Forecast:
+    """Take gradient flow on the features for it: no sampling noise."""
+    flow, modes = made.flow, made.world.modes
+    best = jnp.nan if modes is None else modes.tail_power
+    return made._replace(
+        risk=flow, test_error=flow + params.noise, over_best=flow / best, average=flow
+    )
 
 
 def _rule(params: Params) -> str | None:
     if params.width >= params.inputs:
         return f"width = {params.width}: must be below the {params.inputs} inputs"
-    if params.repeated_fraction > 0 and params.repeats > params.batch:
-        return f"repeats = {params.repeats}: one row cannot fill more than the step"
     if params.alpha + params.beta <= 0.5:
         return f"alpha + beta = {params.alpha + params.beta:g}: must be > 0.5"
     return None
 
 
-_FLOW = "gradient flow: SGD's own sampling noise is left out"
-_MEAN = "the step is taken for the mean over its rows, not their sum"
-_CLEAN = "the label noise is ignored"
-_FRESH = "every copy is taken for a row of its own"
 _SOURCE = "Paquette et al. 2024 (arXiv:2405.15074); noise and copies here, docs/sgd.md"
 
 PHENOMENON = Phenomenon(
@@ -317,68 +284,69 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
-    shared=forecast,
+    forecast=forecast,
+    bounds=bounds,
     rule=_rule,
     predictions=(
         Prediction(
             name="risk",
             measure="risk",
-            evaluate=risk,
             statement="P = sum s m + floor,  m <- q m + rate^2 Q s (P + noise),  "
             "q = 1 - 2 rate B s + rate^2 (B^2 + Q) s^2",
             scope="exact given the features; judged where |K|_1 and the fastest mode are <= 1/2",
             order="exact",
             source=_SOURCE,
-            decoys=(
-                Decoy(name="gradient flow", why=_FLOW, evaluate=_flow),
-                Decoy(name="mean over the batch", why=_MEAN, evaluate=_mean),
-                Decoy(name="noise ignored", why=_CLEAN, evaluate=_clean),
-                Decoy(name="copies are fresh rows", why=_FRESH, evaluate=_fresh),
-            ),
+            where=_given,
         ),
         Prediction(
             name="test_error",
             measure="test_error",
-            evaluate=test_error,
             statement="P + noise",
             scope="as risk",
             order="exact",
             source=_SOURCE,
-            decoys=(
-                Decoy(name="gradient flow", why=_FLOW, evaluate=_added(_flow)),
-                Decoy(name="mean over the batch", why=_MEAN, evaluate=_added(_mean)),
-            ),
+            where=_given,
         ),
         Prediction(
             name="over_best",
             measure="over_best",
-            evaluate=over_best,
             statement="P / floor",
             scope="as risk",
             order="exact",
             source=_SOURCE,
-            decoys=(
-                Decoy(name="gradient flow", why=_FLOW, evaluate=_over(_flow)),
-                Decoy(name="copies are fresh rows", why=_FRESH, evaluate=_over(_fresh)),
-            ),
+            where=_given,
         ),
         Prediction(
             name="average",
             measure="risk",
-            evaluate=average,
             statement="P^ = (F^ + noise/s)/(1 - rate Q/(2B) k^) - noise/s,  "
             "kappa (1 - df1(kappa)/width) = s,  inverted at 2 rate B steps",
             scope="own features in every run (draw = 0), width >= 10, |K|_1 of rare draws <= 1/2",
             order="3/width (measured), and twice what the small rate misses at infinite width",
             source="derived here, docs/sgd.md; equivalents of arXiv:2405.15074",
-            decoys=(
-                Decoy(name="gradient flow", why=_FLOW, evaluate=_flow),
-                Decoy(
-                    name="infinite width",
-                    why="the features are taken for the inputs themselves: no floor",
-                    evaluate=lambda params, made: made.wide,
-                ),
-            ),
+            where=_averaged,
+        ),
+    ),
+    mistakes=(
+        copies_are_fresh("risk", "over_best"),
+        noise_ignored("risk"),
+        Mistake(
+            name="gradient flow",
+            why="gradient flow: SGD's own sampling noise is left out",
+            against=("risk", "test_error", "over_best", "average"),
+            forecast=_flow,
+        ),
+        Mistake(
+            name="mean over the batch",
+            why="the step is taken for the mean over its rows, not their sum",
+            against=("risk", "test_error"),
+            params=lambda params: {"rate": params.rate / params.batch},
+        ),
+        Mistake(
+            name="infinite width",
+            why="the features are taken for the inputs themselves: no floor",
+            against=("average",),
+            forecast=lambda params, made: made._replace(average=made.wide),
         ),
     ),
     breaks=(

@@ -19,6 +19,7 @@ import numpy as np
 
 from ci_theory._keys import stream
 from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory.systems.network import Network
 
 
 class Weights(NamedTuple):
@@ -57,6 +58,16 @@ def table(weights: Weights) -> Float[Array, "p p p"]:
     """Return the logits of all pairs: entry (n, m, q)."""
     active = (weights.first[:, None, :] + weights.second[None, :, :]) ** 2
     return active @ weights.out.T
+
+
+def network(p: int, width: int) -> Network:
+    """Return the network of so many symbols and neurons."""
+    return Network(
+        init=lambda key, scale: init(key, p, width, scale),
+        apply=apply,
+        table=table,
+        answers=lambda weights: weights.out,
+    )
 
 
 def cyclic(p: int, frequencies: Sequence[int], neurons: int = 6, step: int = 4) -> Weights:

@@ -24,6 +24,7 @@ import numpy as np
 from ci_theory._errors import BadInput
 from ci_theory._keys import stream
 from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory.systems.network import Network
 
 Weights = dict[str, Any]
 _TINY = 1e-6  # of flax's LayerNorm
@@ -87,6 +88,16 @@ def table(weights: Weights, shape: Shape) -> Float[Array, "p p p"]:
     each = jnp.arange(shape.p)
     at = (lambda v: v[:, None], lambda v: v[None], lambda v: v[None])
     return _answers(weights, shape, (each, each), at)
+
+
+def network(shape: Shape) -> Network:
+    """Return the network of a shape."""
+    return Network(
+        init=lambda key, scale: init(key, shape, scale),
+        apply=lambda weights, pairs: apply(weights, shape, pairs),
+        table=lambda weights: table(weights, shape),
+        answers=lambda weights: weights["answer"]["kernel"].T,
+    )
 
 
 def parameters(shape: Shape) -> int:
