@@ -24,7 +24,7 @@ from ci_theory.theory.spectra.fixed_point import GOOD
 from ci_theory.theory.spectra.groups import Groups
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa
 
-__all__ = ["ComplexLevels", "complex_levels"]
+__all__ = ["ComplexLevels", "complex_levels", "leverages"]
 
 ARC_STEPS, AT_EACH, LAST = 14, 2, 5
 """Steps of continuation, and Newton steps at each and at the end; the nodes of ``talbot`` reach

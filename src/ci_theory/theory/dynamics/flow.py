@@ -224,8 +224,10 @@ def flow_risk(
         noise: label-noise variance [label^2].
         p: random features, > 0; infinite trains on the inputs themselves.
 
-    Regime, limits, source: ``weighted_flow_risk``. Two scales of variance give epoch-wise double
-    descent: the large one over-fits before the small one is learned.
+    Two scales of variance give epoch-wise double descent: the large one over-fits before the
+    small one is learned.
+
+    Regime: as ``weighted_flow_risk``. Source: as ``weighted_flow_risk``.
 
     >>> from ci_theory.theory.spectra.spectrum import two_block
     >>> spectrum = two_block(200, 200, 1.0, 0.01, 0.2, 100.0)

@@ -340,7 +340,7 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
         ridge: total ridge, > 0.
         p: random features.
 
-    Regime: as ``flow``.
+    Regime: as ``flow``. Source: derived here (docs/finite_size.md).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic

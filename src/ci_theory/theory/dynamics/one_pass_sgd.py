@@ -156,7 +156,8 @@ def stability(spectrum: Spectrum, descent: Descent, noise: Any = 0.0) -> Stabili
 
     Arguments as ``one_pass_risk``. Infinitesimal modes count in |K|_1, with their total variance.
 
-    Source: arXiv:2405.15074 (distinct rows); copies and noise: docs/sgd.md.
+    Regime: exact for Gaussian features. Source: arXiv:2405.15074 (distinct rows); copies and noise:
+    docs/sgd.md.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> found = stability(isotropic(1), Descent(rate=0.5, rows=1.0, squares=1.0), 0.3)
@@ -185,6 +186,8 @@ def largest_rate(spectrum: Spectrum, rows: Any, squares: Any) -> Scalar:
     """Rate at the edge of stability: |K|_1 = 1. ``rows`` and ``squares`` as in ``Descent``.
 
     Below 2/(tr C) by the largest modes; copies lower it in the ratio of rows to squares.
+
+    Regime: exact for Gaussian features, by bisection. Source: as ``stability``.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> print(f"{float(largest_rate(isotropic(10), 4.0, 4.0)):.6f}")  # 2/(10 + 4 + 1)

@@ -180,7 +180,9 @@ def balance(spectrum: Spectrum, n: Any, p: Any, ridge: Any) -> Balance:
         ridge: total ridge [kernel].
 
     Returns:
-        a ``Balance``. Source and regime: ``solve_gamma``.
+        a ``Balance``.
+
+    Regime: as ``solve_gamma``. Source: as ``solve_gamma``.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> left = balance(isotropic(100), 50, 60, 0.0)

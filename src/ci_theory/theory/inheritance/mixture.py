@@ -9,7 +9,7 @@ noise v_g. The groups interact through one resolvent and as many scalars e_g as 
     \omega_g = \frac{n_g c_g}{1 + c_g e_g}.
 
 Contamination, mixing clean data in, re-weighting and inheritance are cases; a single covariance
-and target are ``theory.repetition``, which is exact also at the interpolation peak.
+and target are ``theory.rows.repetition``, which is exact also at the interpolation peak.
 """
 
 from typing import Any, NamedTuple

@@ -1,7 +1,7 @@
 """Closed forms for isotropic inputs: the peak of double descent, the minimum beyond it, the cure.
 
 p inputs of unit variance, a target with ``|w|^2 = signal``, label noise of variance ``noise``,
-n rows, total ridge ``ridge``; g = p/n. The forms of any spectrum are in ``theory.ridge``.
+n rows, total ridge ``ridge``; g = p/n. The forms of any spectrum are in ``theory.ridge.risk``.
 """
 
 from typing import Any, NamedTuple
@@ -126,7 +126,7 @@ def peak_height(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -> Scalar:
     Regime: limit n = p -> infinity at fixed ridge/n. Without noise it is
     ``signal kappa/(2 + kappa)``, which vanishes with the ridge: no peak.
 
-    Source: special case of ``theory.ridge.ridge_risk``; derived in docs/ridge.md.
+    Source: special case of ``theory.ridge.risk.ridge_risk``; derived in docs/ridge.md.
 
     >>> print(f"{float(peak_height(100, 1e-2, 0.3)):.4f}")
     15.1556

@@ -204,7 +204,7 @@ def gcv(train_error: Any, hat_trace: Any, n: Any) -> Scalar:
     Args:
         train_error: mean squared residual on the training labels [label^2].
         hat_trace: trace of the hat matrix ``X (X'X + ridge)^-1 X'``; df1(kappa) in the limit.
-        n: training rows; all distinct (with copies it misleads, see ``theory.repetition``).
+        n: training rows; all distinct (with copies it misleads, see ``theory.rows.repetition``).
 
     Regime: consistent as n, p -> infinity, ridge > 0; 0/0 for an interpolator. Estimates the
     error on the training law only.

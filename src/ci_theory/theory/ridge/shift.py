@@ -1,7 +1,7 @@
 """Ridge regression tested elsewhere: covariate shift, concept shift, other label noise.
 
-Train as in ``theory.ridge`` on rows of covariance S with target w; test on rows of second moment
-S' (any basis) with labels ``x.w'`` plus noise of variance ``test_noise``. Biased or poisoned
+Train as in ``theory.ridge.risk`` on rows of covariance S with target w; test on rows of second
+moment S' (any basis) with labels ``x.w'`` plus noise of variance ``test_noise``. Biased or poisoned
 upstream labels are the case w' != w.
 """
 
@@ -105,10 +105,12 @@ def shifted_risk(
         test_error = test_noise + (w_bar - w')' S' (w_bar - w') + tr[S' S (S + kappa)^-2] . E/n,
         w_bar = S (S + kappa)^-1 w
 
-    Arguments, returns, regime and source as in ``shifted_risk_modes``, with covariances (p, p)
-    in place of variances. Training directions of variance below ``p eps`` times the largest
+    Arguments and returns as in ``shifted_risk_modes``, with covariances (p, p) in place of
+    variances. Training directions of variance below ``p eps`` times the largest
     count as absent. Derivatives with respect to ``covariance`` need distinct eigenvalues; with
     respect to everything else they always exist.
+
+    Regime: as ``shifted_risk_modes``. Source: as ``shifted_risk_modes``.
 
     >>> import numpy as np
     >>> eye, w = np.eye(100), np.full(100, 0.1)

@@ -2,8 +2,8 @@ r"""A test set that holds training rows: what it shows, and what is true.
 
 A share phi of the test set consists of training rows that leaked, each seen c times in training;
 the rest is fresh. With the leverage h of a leaked row and the excess risk E_x of weighted ridge
-regression (``theory.repetition``), a leaked row shows ``(1-h)^2 (E_x + noise)`` on its training
-label, and ``(1-h)^2 E_x + (1 + h^2) noise`` if it is labelled afresh for the test.
+regression (``theory.rows.repetition``), a leaked row shows ``(1-h)^2 (E_x + noise)`` on its
+training label, and ``(1-h)^2 E_x + (1 + h^2) noise`` if it is labelled afresh for the test.
 """
 
 from typing import Any, NamedTuple

@@ -77,6 +77,8 @@ def separation(spectrum: Spectrum, kappa: Any) -> Scalar:
     Limits: kappa = 0 gives the squared Mahalanobis distance of the means; it is infinite if
     the means differ where there is no variance.
 
+    Regime: exact. Source: derived here (docs/imbalance.md).
+
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> float(separation(isotropic(10, signal=1.0), 1.0))
     2.0
@@ -177,7 +179,7 @@ def post_hoc_shift(risk: MixtureRisk, prior_majority: Any = 0.5) -> Scalar:
         risk: from ``mixture_risk``.
         prior_majority: share of the majority in the target population, in (0, 1).
 
-    Regime: exact for Gaussian scores of equal spread. Limit: for prior 1/2 the errors of the two
+    Regime: exact for Gaussian scores of equal spread. Limits: for prior 1/2 the errors of the two
     classes become equal.
 
     Source: the likelihood ratio of two Gaussians; as a correction of a trained score compare
@@ -197,6 +199,8 @@ def post_hoc_shift(risk: MixtureRisk, prior_majority: Any = 0.5) -> Scalar:
 @needs_float64
 def shifted_errors(risk: MixtureRisk, shift: Any) -> tuple[Scalar, Scalar]:
     """Return the errors of majority and minority when ``shift`` is added to the score.
+
+    Regime: as ``mixture_risk``. Source: as ``mixture_risk``.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = mixture_risk(isotropic(50), 180.0, 20.0, 0.0)

@@ -125,7 +125,7 @@ def repeats_at_interpolation(budget: Any, fraction: Any, p: Any) -> Scalar:
     """Repeat count at which the distinct rows fall to p: f N / (p - (1-f) N).
 
     There the least-squares error has the classical interpolation peak; infinite if the fresh
-    rows alone exceed p. Exact.
+    rows alone exceed p. Regime: exact. Source: counting rows.
 
     >>> float(repeats_at_interpolation(120, 0.5, 80))
     3.0
@@ -158,7 +158,8 @@ def worst_repeats(budget: Any, fraction: Any, p: Any) -> WorstRepeats:
         fraction: f, share of the budget on repeated rows, in [0, 1].
         p: parameters.
 
-    Regime and source: as ``two_group_excess``; the expansion is derived here.
+    Regime: as ``two_group_excess``. Source: as ``two_group_excess``; the expansion is derived
+    here (docs/repetition.md).
 
     >>> worst = worst_repeats(2000.0, 0.3, 100.0)
     >>> print(f"{float(worst.repeats):.4f} {float(worst.excess):.6f} {int(worst.status)}")

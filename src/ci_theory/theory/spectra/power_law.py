@@ -30,6 +30,7 @@ __all__ = [
     "ridgeless",
     "ridgeless_kappa",
     "tuned",
+    "zeta",
 ]
 
 
