@@ -14,6 +14,7 @@ incomplete gamma function.
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaincc, gammaln
@@ -56,10 +57,15 @@ def frequencies(vocabulary: int | Float[Array, " V"], exponent: Any) -> Float[Ar
     return weights / jnp.sum(weights)
 
 
-def _chance(p: Array, n: Any, times: int) -> Array:
-    """Return the binomial probability of being met ``times`` times."""
+_MANY = 1e60
+"""Draws beyond it count as it: infinitely many, with no inf - inf."""
+
+
+def _log_chance(p: Array, n: Any, times: int) -> Array:
+    """Return the logarithm of the binomial probability of being met ``times`` times."""
+    n = jnp.minimum(n, _MANY)
     ways = sum((jnp.log(jnp.maximum(n - j, 0.0) / (j + 1)) for j in range(times)), start=0.0)
-    return jnp.exp(ways + times * jnp.log(p) + (n - times) * jnp.log1p(-p))
+    return ways + times * jnp.log(p) + (n - times) * jnp.log1p(-p)
 
 
 @needs_float64
@@ -83,7 +89,7 @@ def mass_seen(p: Float[Array, " V"], n: Any, times: int = 0) -> Scalar:
     >>> print(f"{float(mass_seen(p, 1000.0)):.9f}")
     0.070957612
     """
-    return jnp.sum(p * _chance(p, jnp.asarray(n, float), times))
+    return jnp.sum(p * jnp.exp(_log_chance(p, jnp.asarray(n, float), times)))
 
 
 @needs_float64
@@ -99,7 +105,7 @@ def items_seen(p: Float[Array, " V"], n: Any, times: int) -> Scalar:
     >>> bool(abs(items_seen(p, 1000.0, 1) / 1000 - mass_seen(p, 999.0)) < 1e-15)
     True
     """
-    return jnp.sum(_chance(p, jnp.asarray(n, float), times))
+    return jnp.sum(jnp.exp(_log_chance(p, jnp.asarray(n, float), times)))
 
 
 @needs_float64
@@ -116,7 +122,8 @@ def price(p: Float[Array, " V"], n: Any, times: int) -> Scalar:
     >>> print(f"{float(price(frequencies(100_000, 1.5), 1000.0, 1)):.4e}")
     3.4202e-04
     """
-    return mass_seen(p, n, times) / items_seen(p, n, times)
+    chance = jax.nn.softmax(_log_chance(p, jnp.asarray(n, float), times))  # all may underflow
+    return jnp.sum(p * chance)
 
 
 def price_law(n: Any, times: Any, exponent: Any) -> Any:
@@ -179,9 +186,10 @@ def items_seen_law(n: Any, times: int, first: Any, vocabulary: Any, exponent: An
     """
     n, first, exponent = (jnp.asarray(v, float) for v in (n, first, exponent))
     order = times - 1 / exponent
+    endless, n = jnp.isinf(n) & jnp.isinf(jnp.asarray(vocabulary, float)), jnp.minimum(n, _MANY)
     size = (n * first) ** (1 / exponent) / exponent
     size = size * jnp.exp(gammaln(order) - gammaln(times + 1.0))
-    return size * _tail(n, first, vocabulary, exponent, order)
+    return jnp.where(endless, jnp.inf, size * _tail(n, first, vocabulary, exponent, order))
 
 
 @needs_float64

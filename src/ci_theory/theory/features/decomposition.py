@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.features.random_features import balance
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, fractions
 
 __all__ = ["ErrorParts", "ensemble_error", "error_parts"]
@@ -98,7 +99,7 @@ def error_parts(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any) -> E
     >>> print(f"{float(parts.ensemble(1)):.4f} {float(parts.ensemble(10)):.4f}")
     3.6338 0.4999
     """
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    n, noise = counted(n), jnp.asarray(noise, float)
     at = balance(spectrum, n, p, ridge)
     x, y = fractions(spectrum.eigenvalues, at.gamma)
     squared_bias = bias(spectrum, at.gamma)

@@ -24,6 +24,7 @@ from jax.scipy.special import ndtr
 
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, d12, df1, df2, fractions, per_kappa, total
 
 __all__ = [
@@ -107,7 +108,8 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     Args:
         spectrum: within-class covariance; ``power`` is mu^2 on each node [x^2].
         majority: rows labelled +1, > 0. Nothing requires it to be the larger count.
-        minority: rows labelled -1, > 0.
+        minority: rows labelled -1, > 0. One of the two may be infinite: both leave their shares
+            unknown, which is NOT_FINITE.
         ridge: total ridge [x^2], >= 0; the intercept is free.
 
     Returns:
@@ -128,7 +130,8 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     >>> print(f"{float(risk.error_majority):.4f} {float(risk.error_minority):.4f}")
     0.0168 0.7873
     """
-    majority, minority = jnp.asarray(majority, float), jnp.asarray(minority, float)
+    both = jnp.isinf(jnp.asarray(majority, float)) & jnp.isinf(jnp.asarray(minority, float))
+    majority, minority = counted(majority), jnp.where(both, jnp.nan, counted(minority))
     n = majority + minority
     rows = n - 2
     pairs = majority * minority / n
@@ -243,6 +246,6 @@ def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> Scalar:
     >>> print(f"{float(lost_minority(isotropic(50), 200, 0.0)):.4f}")
     0.1896
     """
-    n = jnp.asarray(n, float)
+    n = counted(n)
     a = n / (n - 2) * separation(spectrum, solve_kappa(spectrum, n - 2, ridge).value)
     return 2 / (a + 2 + jnp.hypot(a, 2.0))

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import log_root
+from ci_theory.theory.spectra.groups import counted
 
 __all__ = [
     "WorstRepeats",
@@ -108,7 +109,7 @@ def two_group_excess(budget: Any, fraction: Any, repeats: Any, p: Any) -> Scalar
     >>> print(f"{float(two_group_excess(2000, 0.3, 20, 100)):.6f}")
     0.166919
     """
-    budget, f, r, p = (jnp.asarray(v, float) for v in (budget, fraction, repeats, p))
+    budget, f, r, p = (counted(v) for v in (budget, fraction, repeats, p))
     g, rho = p / budget, r * p / budget
     b, c = g + rho - 1, (1 - f - g) * rho + f * g
     known = c > 0
@@ -190,8 +191,9 @@ def worst_repeats(budget: Any, fraction: Any, p: Any) -> WorstRepeats:
     status = jnp.where(some, status, Status.NO_BREAK)
     status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
     none = (status == Status.NO_BREAK) | (status == Status.OUT_OF_SCOPE)
+    endless = ~none & jnp.isinf(budget)  # r* = N/p
     return WorstRepeats(
-        repeats=jnp.where(none, jnp.nan, repeats),
-        excess=jnp.where(none, jnp.nan, excess),
-        status=status,
+        repeats=jnp.where(none, jnp.nan, jnp.where(endless, jnp.inf, repeats)),
+        excess=jnp.where(none, jnp.nan, jnp.where(endless, data_rich_excess(f, 1.0), excess)),
+        status=jnp.where(endless, Status.OK, status),
     )

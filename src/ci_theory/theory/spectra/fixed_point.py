@@ -14,6 +14,7 @@ from jax import lax
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, total
 
 __all__ = ["Root", "log_root", "solve_kappa"]
@@ -44,7 +45,7 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
 
     Args:
         spectrum: eigenvalues of the covariance [x^2].
-        n: training rows, > 0; need not be whole.
+        n: training rows, > 0; need not be whole, and may be infinite.
         ridge: total ridge [x^2], >= 0. At 0 kappa is 0 when n >= rank, and solves
             df1(kappa) = n otherwise.
 
@@ -77,7 +78,7 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
     >>> print(f"{float(root.value):.6e}", int(root.status))
     9.999900e-06 0
     """
-    n, ridge = jnp.asarray(n, float), jnp.asarray(ridge, float)
+    n, ridge = counted(n), jnp.asarray(ridge, float)
     kappa, residual = _kappa(
         spectrum.eigenvalues, spectrum.multiplicity, spectrum.tail_trace + ridge, n
     )
