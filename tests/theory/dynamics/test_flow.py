@@ -263,7 +263,10 @@ def test_known_epochwise_descent():
 
 
 def test_a_tail_of_modes_is_many_small_ones():
-    cut, long = power_law(120, 1.5, source=0.6), power_law(400, 1.5, source=0.6)
+    cut, long = (
+        power_law(120, 1.5, source=0.6, tail=True),
+        power_law(400, 1.5, source=0.6, tail=True),
+    )
     cut = Spectrum(
         eigenvalues=np.pad(cut.eigenvalues, (0, 280), constant_values=1.0),
         multiplicity=np.pad(cut.multiplicity, (0, 280)),

@@ -16,7 +16,7 @@ from ci_theory.theory.spectra.spectrum import power_law
 from ci_theory.theory.spectra.sphere import sphere_spectrum
 
 SPECTRA = {
-    "slow": padded(power_law(40, 1.2, source=0.4)),
+    "slow": padded(power_law(40, 1.2, source=0.4, tail=True)),
     "sphere": sphere_spectrum(lambda t: np.maximum(t, 0.0), 20, linear=1.0, quadratic=0.5),
 }
 POINTS = list(

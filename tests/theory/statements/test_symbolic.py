@@ -171,7 +171,7 @@ def test_the_errors_of_ridge_regression():
     test, train = find("ridge.test_error"), find("ridge.train_error")
     assert function(test) is function(train)
     for at in points("ridge", {"n": (10, 60), "ridge": (0.1, 2), "noise": (0.1, 2)}.items()):
-        found = function(test)(power_law(20, 1.5), at["n"], at["ridge"], at["noise"])
+        found = function(test)(power_law(20, 1.5, tail=True), at["n"], at["ridge"], at["noise"])
         b, share, k = (float(v) for v in (found.bias, found.gamma, found.kappa))
         error = test.evaluate(B=b, gamma=share, noise=at["noise"])
         assert float(found.test_error) == pytest.approx(error, rel=1e-13)

@@ -95,7 +95,7 @@ def error_parts(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any) -> E
     ridge gamma: Jacot et al., arXiv:2002.08404. These sums of positive terms are derived here.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> parts = error_parts(power_law(1000, 1.5), 100, 100, 1e-4, 0.1)
+    >>> parts = error_parts(power_law(1000, 1.5, tail=True), 100, 100, 1e-4, 0.1)
     >>> print(f"{float(parts.ensemble(1)):.4f} {float(parts.ensemble(10)):.4f}")
     3.6338 0.4999
     """
@@ -156,7 +156,8 @@ def ensemble_error(
     arXiv:2201.13383.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> print(f"{float(ensemble_error(power_law(1000, 1.5), 100, 100, 1e-4, 0.1, 4)):.4f}")
+    >>> spectrum = power_law(1000, 1.5, tail=True)
+    >>> print(f"{float(ensemble_error(spectrum, 100, 100, 1e-4, 0.1, 4)):.4f}")
     1.0223
     """
     return error_parts(spectrum, n, p, ridge, noise).ensemble(jnp.asarray(members, float))

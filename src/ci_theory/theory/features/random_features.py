@@ -259,7 +259,7 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
     arXiv:2405.15699; the cancellation-free form is derived here and equal to both.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> risk = random_feature_risk(power_law(1000, 1.5), 100, 100, 1e-6, 0.1)
+    >>> risk = random_feature_risk(power_law(1000, 1.5, tail=True), 100, 100, 1e-6, 0.1)
     >>> print(f"{float(risk.test_error):.6f} {float(risk.train_error):.3e}")
     35.556119 9.497e-05
     """

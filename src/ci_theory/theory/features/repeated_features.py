@@ -169,7 +169,7 @@ def repeated_feature_risk(
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.features.random_features import random_feature_risk
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> spectrum = power_law(1000, 1.5)
+    >>> spectrum = power_law(1000, 1.5, tail=True)
     >>> weighted = repeated_feature_risk(spectrum, plain_rows(100, 0.1), 100, 1e-6)
     >>> plain = random_feature_risk(spectrum, 100, 100, 1e-6, 0.1)
     >>> bool(abs(weighted.excess_risk / plain.excess_risk - 1) < 1e-12)
