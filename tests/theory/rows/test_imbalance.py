@@ -157,7 +157,8 @@ def test_shift_equalises_and_is_optimal():
 @pytest.mark.parametrize(("n", "ridge"), [(200, 0.0), (200, 5.0), (30, 0.0), (52, 1e-8)])
 def test_the_minority_is_lost_where_its_error_is_half(n, ridge):
     spectrum = isotropic(50, 1.3)
-    share = imbalance.lost_minority(spectrum, n, ridge)
+    share, status = imbalance.lost_minority(spectrum, n, ridge)
+    assert int(status) == Status.OK
     at = imbalance.mixture_risk(spectrum, (1 - share) * n, share * n, ridge)
     assert abs(float(at.error_minority) - 0.5) < 1e-12
     below = imbalance.mixture_risk(spectrum, (1 - 0.9 * share) * n, 0.9 * share * n, ridge)

@@ -66,7 +66,7 @@ LIMITS = {
         ),
         {"majority": 0.0, "minority": 1.0},
     ),
-    "lost minority": (lambda n: {"share": imbalance.lost_minority(TWO, n, 0.0)}, {}),
+    "lost minority": (lambda n: imbalance.lost_minority(TWO, n, 0.0)._asdict(), {}),
     "noisy inputs": (
         lambda n: {"excess": noise_kinds.input_noise_risk(TWO, n, RIDGE, NOISE, 0.2).excess_risk},
         {"excess": 1 * 0.2**2 / 1.2**2 + 0.2 * 0.2**2 / 0.3**2},

@@ -1,5 +1,6 @@
 """The catalogue of formulas: complete, and what it reads is what the functions say."""
 
+import ast
 import inspect
 import pkgutil
 from importlib import import_module
@@ -50,6 +51,48 @@ def test_most_are_closed_forms_with_a_formula():
     closed = [f for f in catalogue() if f.closed]
     assert len(closed) >= 130
     assert len([f for f in closed if f.statement]) >= 100
+
+
+SOLVERS = {"solve_kappa", "log_root", "solve_shares", "solve_gamma", "complex_levels", "while_loop"}
+
+
+def calls():
+    """(module, function) -> what it calls of theory, likewise; solvers as (None, name)."""
+    found = {}
+    for name in MODULES:
+        tree = ast.parse(inspect.getsource(import_module(name)))
+        tops = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+        places = {top: (name, top) for top in tops}
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+                places |= {a.asname or a.name: (node.module, a.name) for a in node.names}
+        for top, node in tops.items():
+            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} & SOLVERS
+            found[name, top] = {
+                (None, n) if n in SOLVERS else places[n]
+                for n in names
+                if n in places or n in SOLVERS
+            }
+    return found
+
+
+def test_a_bare_number_is_arithmetic_that_cannot_fail():
+    """What solves something returns a record with a status."""
+    graph = calls()
+
+    def solves(place, seen):
+        if place[0] is None:
+            return True
+        seen.add(place)
+        return any(solves(p, seen) for p in graph.get(place, ()) if p not in seen)
+
+    bare = ("Scalar", "Array", "float", "Any", "Float")
+    checked = [f for f in catalogue() if f.closed and f.returns.startswith(bare)]
+    assert len(checked) >= 50
+    for formula in checked:
+        assert not solves((f"ci_theory.theory.{formula.where}", formula.name), set()), formula.path
+    assert solves(("ci_theory.theory.rows.imbalance", "lost_minority"), set())
 
 
 def test_sections_and_formulas_of_a_docstring():

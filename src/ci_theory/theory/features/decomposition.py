@@ -19,7 +19,7 @@ from ci_theory.theory.features.random_features import balance
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, fractions
 
-__all__ = ["ErrorParts", "ensemble_error", "error_parts"]
+__all__ = ["EnsembleError", "ErrorParts", "ensemble_error", "error_parts"]
 
 
 class ErrorParts(NamedTuple):
@@ -133,10 +133,17 @@ def _times(power: Array, factor: Array) -> Array:
     return jnp.where(some, jnp.where(some, power, 1.0) * factor, power)
 
 
+class EnsembleError(NamedTuple):
+    """Test error of the mean of several models [label^2], and a ``Status`` code."""
+
+    test_error: Scalar
+    status: Int[Array, ""]
+
+
 @needs_float64
 def ensemble_error(
     spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any, members: Any
-) -> Scalar:
+) -> EnsembleError:
     r"""Test error of the mean of K models with p fresh features each, trained on the same rows.
 
     .. math:: E_K = E_\infty + \frac{E_1 - E_\infty}{K}, \qquad
@@ -157,7 +164,8 @@ def ensemble_error(
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
     >>> spectrum = power_law(1000, 1.5, tail=True)
-    >>> print(f"{float(ensemble_error(spectrum, 100, 100, 1e-4, 0.1, 4)):.4f}")
+    >>> print(f"{float(ensemble_error(spectrum, 100, 100, 1e-4, 0.1, 4).test_error):.4f}")
     1.0223
     """
-    return error_parts(spectrum, n, p, ridge, noise).ensemble(jnp.asarray(members, float))
+    parts = error_parts(spectrum, n, p, ridge, noise)
+    return EnsembleError(parts.ensemble(jnp.asarray(members, float)), parts.status)

@@ -28,6 +28,7 @@ from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, d12, df1, df2, fractions, per_kappa, total
 
 __all__ = [
+    "LostMinority",
     "MixtureRisk",
     "lost_minority",
     "mixture_risk",
@@ -217,8 +218,15 @@ def shifted_errors(risk: MixtureRisk, shift: Any) -> tuple[Scalar, Scalar]:
     )
 
 
+class LostMinority(NamedTuple):
+    """Share of the minority at which its error is 1/2, and a ``Status`` code."""
+
+    share: Scalar
+    status: Int[Array, ""]
+
+
 @needs_float64
-def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> Scalar:
+def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> LostMinority:
     r"""Share of the minority below which it is lost: its error passes 1/2.
 
     .. math::
@@ -236,16 +244,17 @@ def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> Scalar:
         ridge: total ridge [x^2], >= 0.
 
     Returns:
-        The share, in (0, 1/2]; NaN where the fixed point has no solution.
+        The share, in (0, 1/2], and the status of the fixed point behind it.
 
     Regime: as ``mixture_risk``. Limits: 1/2 for A -> 0, 1/(a + 2) for A -> infinity.
 
     Source: derived here (docs/imbalance.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
-    >>> print(f"{float(lost_minority(isotropic(50), 200, 0.0)):.4f}")
+    >>> print(f"{float(lost_minority(isotropic(50), 200, 0.0).share):.4f}")
     0.1896
     """
     n = counted(n)
-    a = n / (n - 2) * separation(spectrum, solve_kappa(spectrum, n - 2, ridge).value)
-    return 2 / (a + 2 + jnp.hypot(a, 2.0))
+    root = solve_kappa(spectrum, n - 2, ridge)
+    a = n / (n - 2) * separation(spectrum, root.value)
+    return LostMinority(2 / (a + 2 + jnp.hypot(a, 2.0)), root.status)
