@@ -47,6 +47,7 @@ CURVES = [
 COMMANDS = [
     ["list", "--json"],
     ["show", "toys.mean"],
+    ["formulas", "peak", "height"],
     ["predict", "toys.mean", "n=geom(1,9,3)", "noise=0.5", "--json"],
     ["predict", "toys.mean", "law=normal,uniform", "shift=2", "biased=true"],
     ["run", "sweep.toml", "n=4,8", "noise=lin(0,1,3)", "--replicates", "2", "--store", "there"],

@@ -86,6 +86,7 @@ def test_show_renders_the_formulas_that_have_a_statement(capsys):
         assert line.rstrip() in text
     assert "ρ " in text.split("symbols\n")[1]
     assert strict(answer(capsys, "show", "toys.mean", "--json"))["formulas"] == []
+    assert "stated by     ridge.kappa, ridge.test_error" in answer(capsys, "show", "ridge_peak")
 
 
 def test_claims_without_results_are_planned_or_not_run(capsys):

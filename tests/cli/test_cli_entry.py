@@ -23,7 +23,8 @@ HEAVY = {
     "ci_theory.phenomena",
 }
 COMMANDS = [
-    "list", "show", "predict", "run", "check", "locate", "figure", "claims", "demo", "fit-breaks"
+    "list", "show", "formulas", "predict", "run", "check", "locate", "figure", "claims", "demo",
+    "fit-breaks",
 ]  # fmt: skip
 HERE = Path(__file__).parent
 PATHS = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])

@@ -11,9 +11,9 @@ import pytest
 import sweep_driver
 
 from ci_theory.sweeps import Interrupted, Store, Sweep, engines, run
-from ci_theory.sweeps.claims import Claims
 from ci_theory.sweeps.engines import LocalEngine
 from ci_theory.sweeps.interrupt import CtrlC
+from ci_theory.sweeps.locks import Locks
 from ci_theory.sweeps.program import Programs
 
 GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
@@ -140,9 +140,9 @@ def test_a_second_press_does_not_wait_for_the_chunk_at_hand(tmp_path, monkeypatc
 HOLD = """
 import sys
 from pathlib import Path
-from ci_theory.sweeps.claims import PLAN, Claims
+from ci_theory.sweeps.locks import PLAN, Locks
 place = PLAN if sys.argv[2] == "plan" else (0, int(sys.argv[2]))
-with Claims(Path(sys.argv[1])).claim(*place) as mine:
+with Locks(Path(sys.argv[1])).hold(*place) as mine:
     print(mine, flush=True)
     sys.stdin.read()
 """
@@ -152,7 +152,7 @@ with Claims(Path(sys.argv[1])).claim(*place) as mine:
 def test_waiting_for_another_process_is_told_once_and_ends_with_ctrl_c(
     what, tmp_path, capfd, monkeypatch
 ):
-    """The claim on the plan is waited for in the main thread, that on a chunk in another."""
+    """The lock on the plan is waited for in the main thread, that on a chunk in another."""
     monkeypatch.setattr(engines, "PATIENCE", 0.2)
     monkeypatch.setattr("ci_theory.sweeps.runner.PATIENCE", 0.2)
     folder = tmp_path / "s"
@@ -181,11 +181,11 @@ def test_waiting_for_another_process_is_told_once_and_ends_with_ctrl_c(
     assert seen == [f"ci-theory: waiting for another process that works on {folder}\n"]
     if what != "plan":
         assert Store.open(folder).counts().chunks == 2
-        with Claims(folder / "lock").claim(0, 0) as mine:
+        with Locks(folder / "lock").hold(0, 0) as mine:
             assert mine
 
 
-def test_a_claim_that_becomes_free_ends_the_waiting(tmp_path):
+def test_a_lock_that_becomes_free_ends_the_waiting(tmp_path):
     with sweep_driver.python("-c", HOLD, str(tmp_path / "lock"), "3") as other:
         assert other.stdout.readline().strip() == "True"
         waited = []
@@ -195,13 +195,13 @@ def test_a_claim_that_becomes_free_ends_the_waiting(tmp_path):
             if len(waited) == 2:
                 other.stdin.close()
 
-        claims = Claims(tmp_path / "lock")
-        with claims.claim(0, 3) as mine:
+        locks = Locks(tmp_path / "lock")
+        with locks.hold(0, 3) as mine:
             assert not mine
-        with claims.claim(0, 3, wait=wait) as mine:
+        with locks.hold(0, 3, wait=wait) as mine:
             assert mine
         assert len(waited) >= 2
         assert waited == sorted(waited)
-        claims.close()
+        locks.close()
         other.wait(timeout=60)
         other.stdin = None

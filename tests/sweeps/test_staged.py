@@ -103,7 +103,7 @@ def test_a_state_of_another_chunk_or_plan_is_not_used(tmp_path):
     assert other.read() is None
     elsewhere = dataclasses.replace(plan, previous="x")
     assert worker._kept(Job(str(store.folder), 0, 0), elsewhere, 4).read() is None
-    worker.claims.close()
+    worker.locks.close()
 
 
 class Found(NamedTuple):

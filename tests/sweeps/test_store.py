@@ -19,8 +19,8 @@ import sweep_driver
 
 from ci_theory import BadInput
 from ci_theory.sweeps import Store, Sweep, make_plan, run
-from ci_theory.sweeps.claims import Claims
 from ci_theory.sweeps.engines import Job, Worker
+from ci_theory.sweeps.locks import Locks
 from ci_theory.sweeps.parts import Damaged, Parts, write_whole
 from ci_theory.sweeps.plan import FORMAT
 from ci_theory.sweeps.plans import add_plan
@@ -112,9 +112,9 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
         (folder / "parts" / f"{name}.1-ab.tmp").write_bytes(b"half")
     (folder / "parts" / "x.tmp").write_bytes(b"")  # of a program that we do not know
     code = (
-        "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import Claims\n"
-        f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
-        "with claims.claim(0, 1) as mine:\n"
+        "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.locks import Locks\n"
+        f"locks = Locks(Path({str(folder / 'lock')!r}))\n"
+        "with locks.hold(0, 1) as mine:\n"
         "    print(mine, flush=True)\n    sys.stdin.read()\n"
     )
     with sweep_driver.python("-c", code) as other:
@@ -123,7 +123,7 @@ def test_left_over_temporary_files_are_swept_unless_their_writer_lives(folder):
         run(GRAM, folder)
         left = [f.name for f in (folder / "parts").glob("0*.tmp")]
         assert left == [f"{names[1]}.1-ab.tmp"]
-        with Claims(folder / "lock").claim(0, 1) as mine:
+        with Locks(folder / "lock").hold(0, 1) as mine:
             assert not mine
     (folder / "parts" / names[5]).unlink()
     run(GRAM, folder)
@@ -135,9 +135,9 @@ def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
     for file in folder.glob("session-*.json"):
         file.unlink()
     code = (
-        "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.claims import PLAN, Claims\n"
-        f"claims = Claims(Path({str(folder / 'lock')!r}))\n"
-        "with claims.claim(*PLAN) as mine:\n"
+        "import sys\nfrom pathlib import Path\nfrom ci_theory.sweeps.locks import PLAN, Locks\n"
+        f"locks = Locks(Path({str(folder / 'lock')!r}))\n"
+        "with locks.hold(*PLAN) as mine:\n"
         "    print(mine, flush=True)\n    sys.stdin.readline()\n"
     )
     with (
@@ -150,7 +150,7 @@ def test_a_session_is_noted_only_while_nobody_adds_a_plan(folder):
         assert list(folder.glob("session-*")) == []
         other.stdin.write("\n")
         other.stdin.flush()
-        made.result(timeout=60).claims.close()
+        made.result(timeout=60).locks.close()
     assert len(list(folder.glob("session-*.json"))) == 1
 
 
@@ -517,7 +517,7 @@ def test_damage_and_other_libraries_are_told_where_nobody_watches(folder, capfd,
 
 
 def test_a_part_repaired_by_another_process_in_between_is_not_set_aside(folder):
-    """Seen as damaged, then claimed: only what is damaged under the claim is set aside."""
+    """Seen as damaged, then locked: only what is damaged under the lock is set aside."""
     store = Store.open(folder)
     path = store.parts.path(store.name(0, 0))
     good = path.read_bytes()
@@ -529,7 +529,7 @@ def test_a_part_repaired_by_another_process_in_between_is_not_set_aside(folder):
     assert worker.compute(job).state == "done"
     path.write_bytes(b"")
     assert worker.compute(job).state == "done"
-    worker.claims.close()
+    worker.locks.close()
     assert len(list((folder / "parts").glob("*.damaged"))) == 1
     assert path.read_bytes() == good
 

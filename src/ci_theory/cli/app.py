@@ -73,7 +73,7 @@ def _command(function: _F) -> _F:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            if function is not fit_breaks:  # which has no use for JAX, a third of its time
+            if function not in (fit_breaks, formulas):  # no use for JAX, a third of their time
                 surroundings.start_jax(exits=function.__name__ in ("check", "locate"))
             for module in kwargs.get("allow") or ():
                 from ci_theory.phenomena import load
@@ -158,15 +158,39 @@ def list_(as_json: Json = False) -> None:
 @_command
 def show(name: Name, as_json: Json = False) -> None:
     """Show a phenomenon: model, formulas, scope, sources, axes."""
-    from ci_theory.cli import describe, formulas, output
+    from ci_theory.cli import describe, output
+    from ci_theory.cli import formulas as page
 
     entry = describe.document(describe.load(name))
-    entry["formulas"] = formulas.document(entry["name"])
+    page.attach(entry)
     if as_json:
         output.print_json(entry)
     else:
         describe.print_phenomenon(entry)
-        formulas.print_formulas(entry["formulas"])
+        page.print_formulas(entry["formulas"])
+
+
+@_command
+def formulas(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORD ...]", show_default=False, help="a name, or words that must be there"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the closed forms: statement, scope, source, where; in full if WORD is one's name."""
+    from ci_theory.cli import formulas as page
+    from ci_theory.cli import output
+
+    found = page.search(words or [])
+    if as_json:
+        output.print_json([page.describe(formula) for formula in found])
+    elif len(found) == 1:
+        page.print_one(page.describe(found[0]))
+    else:
+        page.print_list(found)
 
 
 @_command

@@ -125,6 +125,7 @@ def print_phenomenon(entry: dict[str, Any]) -> None:
                 ("scope", p["scope"]),
                 ("slack", p["order"]),
                 ("source", p["source"]),
+                *([("stated by", ", ".join(p["formulas"]))] if p["formulas"] else []),
             ]
         )
         if p["decoys"]:

@@ -155,7 +155,8 @@ def _prediction(name: str, statement: str) -> Prediction:
 def _lost(params: Params) -> float:
     """Share of the minority at which its error passes 1/2, in closed form."""
     unit = world(params)
-    return float(lost_minority(scale_target(unit, params.separation), params.n, params.ridge))
+    lost = lost_minority(scale_target(unit, params.separation), params.n, params.ridge)
+    return float(lost.share)
 
 
 PHENOMENON = Phenomenon(

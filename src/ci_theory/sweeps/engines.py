@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
-from ci_theory.sweeps.claims import PLAN, Claims
+from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.parts import Damaged
 from ci_theory.sweeps.plan import Chunk, Plan
 from ci_theory.sweeps.program import (
@@ -144,11 +144,11 @@ class Worker:
         self.store, self.check, self.tell = store, check, tell
         self.stopping = threading.Event()
         self._told = False
-        self.claims = Claims(store.folder / "lock")
+        self.locks = Locks(store.folder / "lock")
         devices = devices_of(device)
         self.session = session = session_of(devices)
         self._session = session_hash(session)
-        with self.claims.claim(*PLAN, wait=self.wait):  # who adds a plan deletes what others left
+        with self.locks.hold(*PLAN, wait=self.wait):  # who adds a plan deletes what others left
             for file in write_session(store.folder, session):
                 tell(f"a damaged note of a session was set aside: {file}")
         plan = store.plans[0]
@@ -156,7 +156,7 @@ class Worker:
         self._smaller: dict[Shape, int] = {}
 
     def wait(self, seconds: float) -> None:
-        """Say once that another process has what is wanted, or give up: see ``Claims.claim``."""
+        """Say once that another process has what is wanted, or give up: see ``Locks.hold``."""
         self.check()
         if self.stopping.is_set():
             raise Stopped
@@ -173,7 +173,7 @@ class Worker:
         """
         plan = self.store.plans[job.plan]
         chunk = plan.chunk(job.chunk)
-        with self.claims.claim(job.plan, job.chunk, wait=self.wait if job.wait else None) as mine:
+        with self.locks.hold(job.plan, job.chunk, wait=self.wait if job.wait else None) as mine:
             if not mine:
                 return Outcome(job, "held", chunk.valid)
             if self._stored(job):
@@ -185,7 +185,7 @@ class Worker:
         return Outcome(job, "done", chunk.valid, not_finite, batch)
 
     def _stored(self, job: Job) -> bool:
-        """Say whether a chunk is stored and whole; set a damaged part aside. Claim it before."""
+        """Say whether a chunk is stored and whole; set a damaged part aside. Lock it before."""
         try:
             self.store.read(job.plan, job.chunk)
             return True

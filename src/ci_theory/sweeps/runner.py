@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
-from ci_theory.sweeps.claims import PLAN, Claims
 from ci_theory.sweeps.engines import (
     PATIENCE,
     Engine,
@@ -21,6 +20,7 @@ from ci_theory.sweeps.engines import (
 )
 from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.interrupt import CtrlC
+from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.parts import Damaged, Parts, target_of
 from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
 from ci_theory.sweeps.plans import add_plan, plan_name
@@ -123,13 +123,13 @@ def _compute(
             if not_finite:
                 bar.note(f"{not_finite} cells are not finite: they are marked, not averaged")
         finally:
-            worker.claims.close()
+            worker.locks.close()
 
 
 def _sweep_leftovers(store: Store, worker: Worker) -> None:
     def free(part: str) -> bool:
         place = store.place(part)
-        return place is not None and worker.claims.free(*place)
+        return place is not None and worker.locks.free(*place)
 
     for parts in (store.parts, Parts(store.folder / "unfinished")):
         parts.sweep_leftovers(free)
@@ -178,7 +178,7 @@ def _prepare(
 
 def _write_plan(folder: Path, index: int, plan: Plan, ctrl_c: CtrlC) -> None:
     """Add a plan to a store, unless another process was faster: then that one's counts."""
-    claims = Claims(folder / "lock")
+    locks = Locks(folder / "lock")
     told: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -188,13 +188,13 @@ def _write_plan(folder: Path, index: int, plan: Plan, ctrl_c: CtrlC) -> None:
             note(f"waiting for another process that works on {folder}")
 
     try:
-        with claims.claim(*PLAN, wait=wait):
-            for file in folder.iterdir() if claims.real else ():
+        with locks.hold(*PLAN, wait=wait):
+            for file in folder.iterdir() if locks.real else ():
                 if (target_of(file.name) or "").endswith(".json"):
                     file.unlink(missing_ok=True)  # half-written by a process that died
             add_plan(folder, index, plan)
     finally:
-        claims.close()
+        locks.close()
 
 
 def _check_same(store: Store, sweep: Sweep) -> None:
@@ -216,7 +216,7 @@ def _pending(
             try:
                 store.read(*place)
                 continue
-            except Damaged:  # whoever has the claim sets it aside: see Worker.compute
+            except Damaged:  # whoever has the lock sets it aside: see Worker.compute
                 damaged += 1
             except FileNotFoundError:  # another process has just done so
                 pass

@@ -39,7 +39,7 @@ def read_sessions(folder: Path) -> tuple[list[dict[str, Any]], list[Path]]:
 def write_session(folder: Path, session: Mapping[str, Any]) -> list[Path]:
     """Note a session, unless it is noted; return the torn notes that were set aside for it.
 
-    Call it under the claim ``PLAN``.
+    Call it under the lock ``PLAN``.
 
     Raises:
         BadInput: the note cannot be written.

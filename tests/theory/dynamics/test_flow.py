@@ -230,9 +230,10 @@ def test_equal_weights_are_plain_rows_with_less_ridge():
         assert found.train_error[0].tolist() == pytest.approx([want.train_error[0]] * 2, rel=1e-11)
 
 
-def test_endless_data_learn_every_mode_by_itself():
+@pytest.mark.parametrize("n", [1e15, INF])
+def test_endless_data_learn_every_mode_by_itself(n):
     times = [0.3, 3.0, 60.0]
-    found = plain(HALVES, [(1e15, t, 0.0, 0.25, INF) for t in times])
+    found = plain(HALVES, [(n, t, 0.0, 0.25, INF) for t in times])
     for value, t in zip(found.excess_risk, times, strict=True):
         want = 0.5 * np.exp(-2 * t) + 50 * 0.02 * np.exp(-2 * 0.02 * t)
         assert value == pytest.approx(want, rel=2e-12)  # 1/n: 300 modes on 1e15 rows
@@ -262,7 +263,10 @@ def test_known_epochwise_descent():
 
 
 def test_a_tail_of_modes_is_many_small_ones():
-    cut, long = power_law(120, 1.5, source=0.6), power_law(400, 1.5, source=0.6)
+    cut, long = (
+        power_law(120, 1.5, source=0.6, tail=True),
+        power_law(400, 1.5, source=0.6, tail=True),
+    )
     cut = Spectrum(
         eigenvalues=np.pad(cut.eigenvalues, (0, 280), constant_values=1.0),
         multiplicity=np.pad(cut.multiplicity, (0, 280)),

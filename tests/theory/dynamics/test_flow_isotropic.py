@@ -179,6 +179,10 @@ class TestStopping:
     def test_known_times(self, gamma, noise, want):
         assert float(optimal_time(1, gamma, noise).value) == pytest.approx(want, abs=6e-7)
 
+    def test_endless_rows_are_never_over_fitted(self):
+        root = optimal_time(np.inf, 30.0, 0.3)
+        assert (float(root.value), int(root.status)) == (np.inf, Status.OK)
+
     @pytest.mark.parametrize("gamma", [0.05, 0.97, 1.0, 2.0, 60.0])
     @pytest.mark.parametrize("noise", [1e-3, 0.3, 50.0])
     def test_it_is_the_minimum(self, gamma, noise):

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from ci_theory._errors import BadInput
 from ci_theory.theory.dynamics.one_pass_sgd import (
     Descent,
+    given_features,
     largest_rate,
     one_pass_risk,
     recursion,
@@ -28,8 +30,7 @@ def drawn(v=30, d=10, alpha=1.0, beta=0.4, rng=RNG):
     j = np.arange(1, v + 1.0)
     w = rng.normal(size=(v, d)) / np.sqrt(d)
     scale, target = j**-alpha, j**-beta
-    modes = from_features(np.sqrt(v) * scale[:, None] * w, np.sqrt(v) * scale * target)
-    return modes, w, scale, target
+    return given_features(w, scale**2, target), w, scale, target
 
 
 MODES, W, SCALE, TARGET = drawn()
@@ -46,6 +47,21 @@ def volterra(modes, at, noise, steps):
         past = sum(k * (p + noise) for k, p in zip(kernel, risk, strict=True))
         risk.append(np.sum(power * q**r) + modes.tail_power + past)
     return np.array(risk)
+
+
+def test_given_features_are_the_eigenvectors_of_their_covariance():
+    covariance = W.T @ np.diag(SCALE**2) @ W
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    learned = (vectors.T @ (W.T @ (SCALE**2 * TARGET))) ** 2 / values
+    np.testing.assert_allclose(MODES.eigenvalues, values, rtol=1e-11)
+    np.testing.assert_allclose(MODES.power, learned, rtol=1e-9, atol=1e-15)
+    floor = np.sum(SCALE**2 * TARGET**2) - learned.sum()
+    assert float(MODES.tail_power) == pytest.approx(floor, rel=1e-10)
+    with pytest.raises(BadInput, match=r"expected \(v, d\), \(v,\) and \(v,\)"):
+        given_features(W.T, SCALE**2, TARGET)
+    with pytest.raises(BadInput, match="must be >= 0"):
+        given_features(W, -SCALE, TARGET)
 
 
 @pytest.mark.parametrize("case", CASES)

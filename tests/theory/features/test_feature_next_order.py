@@ -124,7 +124,7 @@ def test_the_next_term_is_that_of_a_product_of_two_wishart_matrices():
 
 @pytest.mark.parametrize("ridge", [0.0, 0.02])
 def test_many_features_are_none(ridge):
-    law = power_law(60, 1.4, 0.4)
+    law = power_law(60, 1.4, 0.4, tail=True)
     found = evaluate(law, 50, 1e10, ridge, 0.3)
     inputs = next_order(padded(law), *map(float, (50, ridge, 0.3)))
     for field in ("signal", "noise", "signal_shift", "noise_shift"):

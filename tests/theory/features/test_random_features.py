@@ -22,7 +22,7 @@ def spectra():
     return {
         "isotropic": isotropic(30, signal=2.0),
         "two_block": two_block(20, 60, 1.0, 0.01, 1.0, 30.0),
-        "slow": power_law(40, 1.2, source=0.4),
+        "slow": power_law(40, 1.2, source=0.4, tail=True),
         "steep": power_law(30, 2.5, tail=False),
         "sphere": relu,
     }

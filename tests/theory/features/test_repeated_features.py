@@ -16,7 +16,7 @@ from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic, power_law
 
-SLOW = padded(power_law(40, 1.2, source=0.4))
+SLOW = padded(power_law(40, 1.2, source=0.4, tail=True))
 FINITE = padded(isotropic(30, signal=2.0))
 # (fresh, repeated, repeats, p): p equal to the number of distinct rows, below and above
 SIZES = [

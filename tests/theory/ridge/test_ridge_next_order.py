@@ -55,7 +55,7 @@ def test_shifts_are_derivatives_of_the_next_term(n, ridge):
 
 @pytest.mark.parametrize(("n", "ridge"), [(60, 3.0), (30, 0.0), (300, 0.02)])
 def test_the_limit_is_that_of_ridge_risk(n, ridge):
-    spectrum = power_law(200, 1.4, 0.4)
+    spectrum = power_law(200, 1.4, 0.4, tail=True)
     found, risk = next_order(spectrum, n, ridge, 0.3), ridge_risk(spectrum, n, ridge, 0.3)
     np.testing.assert_allclose(found.noise, risk.noise_variance, rtol=1e-12)
     np.testing.assert_allclose(found.signal + found.noise, risk.excess_risk, rtol=1e-12)
@@ -74,7 +74,7 @@ def test_isotropic_least_squares_is_exact_to_the_next_order(n, p):
 
 def test_a_simulation_of_a_power_law_with_a_tail_agrees():
     """The mean of 8000 draws is above the limit, and within error of limit and shift."""
-    n, law = 40, power_law(60, 1.3, 0.6)
+    n, law = 40, power_law(60, 1.3, 0.6, tail=True)
     found = next_order(law, n, 0.0, 0.0)
 
     def risk(key):

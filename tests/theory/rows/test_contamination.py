@@ -184,8 +184,12 @@ def test_apparent_peak_vanishes():
 
 def _apparent(theta):
     n, ridge, noise, phi, leaked, repeats = theta
-    same = contaminated_risk(power_law(30, 1.5), n, ridge, noise, phi, False, leaked, repeats)
-    fresh = contaminated_risk(power_law(30, 1.5), n, ridge, noise, phi, True, leaked, repeats)
+    same = contaminated_risk(
+        power_law(30, 1.5, tail=True), n, ridge, noise, phi, False, leaked, repeats
+    )
+    fresh = contaminated_risk(
+        power_law(30, 1.5, tail=True), n, ridge, noise, phi, True, leaked, repeats
+    )
     return same.apparent_error + fresh.gain
 
 

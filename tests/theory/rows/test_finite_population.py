@@ -126,7 +126,7 @@ def test_impossible_inputs_are_statuses():
         assert np.isnan(risk.excess_risk)
     pole = population_risk(spectrum, 30, plain_rows(P, 0.1), 0.0)
     assert int(pole.status) == Status.NOT_FINITE
-    tail = population_risk(power_law(5, 1.5), 30, plain_rows(8, 0.1), 0.1)
+    tail = population_risk(power_law(5, 1.5, tail=True), 30, plain_rows(8, 0.1), 0.1)
     assert int(tail.status) == Status.OUT_OF_SCOPE
 
 

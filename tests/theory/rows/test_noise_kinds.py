@@ -75,7 +75,7 @@ def test_input_noise_against_high_precision(n, ridge):
 
 
 def test_no_input_noise_is_ridge():
-    spectrum = power_law(50, 1.5)
+    spectrum = power_law(50, 1.5, tail=True)
     risk = input_noise_risk(spectrum, 30, 0.1, 0.2, 0.0)
     plain = ridge_risk(spectrum, 30, 0.1, 0.2)
     np.testing.assert_allclose(risk.test_error, plain.test_error, rtol=1e-14)

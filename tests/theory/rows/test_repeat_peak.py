@@ -148,6 +148,14 @@ def test_curve_near_certain_repetition_keeps_its_digits():
             assert abs(float(data_rich_excess(share, ratio)) / wanted - 1) < 1e-12
 
 
+def test_worst_count_of_an_endless_budget():
+    worst = worst_repeats(np.inf, 0.3, 500.0)
+    assert float(worst.repeats) == np.inf  # N/p
+    assert float(worst.excess) == pytest.approx((1 / np.sqrt(0.7) - 1) / 2, rel=1e-12)
+    assert int(worst.status) == Status.OK
+    assert float(two_group_excess(np.inf, 0.3, 5.0, 500.0)) < 1e-50
+
+
 @pytest.mark.parametrize(
     ("ratio", "share"), [(4, 0.3), (10, 0.1), (20, 0.3), (125, 0.5), (1e4, 0.9)]
 )

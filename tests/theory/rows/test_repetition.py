@@ -73,7 +73,7 @@ SPECTRA = {
     "isotropic": isotropic(60, signal=1.3),
     "two_block": two_block(20, 40, 1.0, 0.05, 0.7, 0.5),
     "power_law": power_law(60, 1.2, source=0.7, signal=1.0, tail=False),
-    "tail": power_law(40, 1.2, source=0.7),
+    "tail": power_law(40, 1.2, source=0.7, tail=True),
 }
 DESIGNS = {
     # (counts, weights, mean-label noise)

@@ -77,7 +77,7 @@ def test_without_ridge_the_rank_decides():
         root = solve_kappa(spectrum, n, 0.0)
         assert (root.value, root.status, root.residual) == (0.0, Status.OK, 0.0)
     assert solve_kappa(spectrum, 2.999, 0.0).value > 0
-    assert solve_kappa(power_law(3, 2.0), 1e6, 0.0).value > 0  # a tail is never used up
+    assert solve_kappa(power_law(3, 2.0, tail=True), 1e6, 0.0).value > 0  # a tail is never used up
     exact = compress(power_law(12_345, 1.3, tail=False))
     assert solve_kappa(exact, 12_345, 0.0).value == 0.0
 
@@ -100,7 +100,7 @@ def test_the_smallest_ridges():
 
 
 def test_padding_and_splitting_change_nothing():
-    one = power_law(200, 1.5)
+    one = power_law(200, 1.5, tail=True)
     halves = Spectrum(
         eigenvalues=np.concatenate([one.eigenvalues, np.ones(7), one.eigenvalues]),
         multiplicity=np.concatenate([one.multiplicity / 2, np.zeros(7), one.multiplicity / 2]),

@@ -148,7 +148,7 @@ def test_crossovers():
 def test_a_truncated_spectrum_is_visibly_wrong_and_its_tail_mends_it():
     exact = float(solve_kappa(endless(1.2), 300.0, 0.0).value)
     cut = float(solve_kappa(power_law(10**4, 1.2, tail=False), 300.0, 0.0).value)
-    tailed = float(solve_kappa(power_law(10**4, 1.2), 300.0, 0.0).value)
+    tailed = float(solve_kappa(power_law(10**4, 1.2, tail=True), 300.0, 0.0).value)
     assert cut / exact - 1 < -0.4
     assert abs(tailed / exact - 1) < 3e-4
 

@@ -93,12 +93,12 @@ def test_named_spectra_are_explicit_ones():
 def test_power_law_sums_to_zeta_functions():
     for p in (1, 10, 5000):
         for alpha, source in ((1.2, 0.3), (2.0, 1.3)):
-            spectrum = power_law(p, alpha, source=source)
+            spectrum = power_law(p, alpha, source=source, tail=True)
             decay = 1 + 2 * mp.mpf(alpha) * mp.mpf(source)
             assert float(trace(spectrum)) == pytest.approx(float(mp.zeta(alpha)), rel=1e-13)
             total = float(np.sum(spectrum.power) + spectrum.tail_power)
             assert total == pytest.approx(float(mp.zeta(decay)), rel=1e-13)
-    assert float(trace(power_law(100, 1.5, tail=False))) == pytest.approx(
+    assert float(trace(power_law(100, 1.5))) == pytest.approx(
         float(mp.zeta(1.5) - mp.zeta(1.5, 101)), rel=1e-14
     )
 
@@ -106,7 +106,7 @@ def test_power_law_sums_to_zeta_functions():
 def test_power_law_signal_is_the_squared_norm():
     cut = power_law(50, 1.5, source=0.2, signal=3.0, tail=False)
     assert np.sum(cut.power / cut.eigenvalues) == pytest.approx(3.0, rel=1e-14)
-    whole = power_law(50, 1.5, source=2.0, signal=3.0)
+    whole = power_law(50, 1.5, source=2.0, signal=3.0, tail=True)
     beyond = np.arange(51, 20_000.0)
     scale = whole.power[0]
     norm = np.sum(whole.power / whole.eigenvalues) + scale * np.sum(beyond ** (1.5 - 7.0))
@@ -121,7 +121,7 @@ def test_zero_variance_is_never_learned():
 
 
 SPECTRA = {
-    "slow": power_law(20_000, 1.2),
+    "slow": power_law(20_000, 1.2, tail=True),
     "fast": power_law(20_000, 3.0, source=1.2, tail=False),
     "log-uniform": explicit(np.exp(rng.uniform(-25, 3, 5000)), rng.uniform(size=5000)),
     "clustered": explicit(np.exp(0.01 * rng.normal(size=3000)), rng.uniform(size=3000)),
@@ -141,12 +141,12 @@ def test_compression_keeps_every_sum(name):
 
 
 def test_compression_is_short_and_keeps_few_modes_as_they_are():
-    assert len(compress(power_law(10**6, 1.5)).eigenvalues) < 200
+    assert len(compress(power_law(10**6, 1.5, tail=True)).eigenvalues) < 200
     np.testing.assert_array_equal(compress(SPECTRA["few"]).eigenvalues, [3.0, 1.0, 1e-8])
     assert len(compress(explicit(np.ones(500), np.ones(500))).eigenvalues) == 1
     padded = compress(SPECTRA["few"], pad_to=8)
     assert padded.eigenvalues.shape == (8,)
-    assert len(compress(power_law(10**4, 1.5), pad_to=32).eigenvalues) % 32 == 0
+    assert len(compress(power_law(10**4, 1.5, tail=True), pad_to=32).eigenvalues) % 32 == 0
     assert sums(padded, 0.3) == pytest.approx(sums(SPECTRA["few"], 0.3), rel=1e-14)
 
 
@@ -214,10 +214,10 @@ def test_sums_are_differentiable_at_kappa_zero():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: power_law(10, 1.0), "alpha = 1.0: must be > 1"),
-        (lambda: power_law(10, 1.5, source=0.0), "source = 0.0: must be > 0"),
-        (lambda: power_law(0, 1.5), "p = 0: must be >= 1"),
-        (lambda: power_law(10, 1.5, source=0.5, signal=1.0), "diverges"),
+        (lambda: power_law(10, 1.0, tail=True), "alpha = 1.0: must be > 1"),
+        (lambda: power_law(10, 1.5, source=0.0, tail=True), "source = 0.0: must be > 0"),
+        (lambda: power_law(0, 1.5, tail=True), "p = 0: must be >= 1"),
+        (lambda: power_law(10, 1.5, source=0.5, signal=1.0, tail=True), "diverges"),
         (lambda: explicit([1.0, 2.0], [1.0]), "one length"),
         (lambda: explicit([-1.0], [1.0]), ">= 0"),
         (lambda: explicit([np.nan], [1.0]), "finite"),

@@ -1,19 +1,19 @@
 """Symbolic statements: their limits, each other, the defining equations and the numbers."""
 
-import itertools
+import math
 from importlib import import_module
 
 import mpmath as mp
+import numpy as np
 import pytest
 import sympy as sp
 
+from ci_theory import phenomena
 from ci_theory._errors import BadInput
-from ci_theory.theory.ridge import isotropic as iso
-from ci_theory.theory.ridge.risk import ridge_risk
-from ci_theory.theory.rows import repeat_peak
+from ci_theory.phenomena import predict
 from ci_theory.theory.spectra import power_law as law
-from ci_theory.theory.spectra.fixed_point import solve_kappa
-from ci_theory.theory.spectra.spectrum import isotropic, power_law
+from ci_theory.theory.spectra.spectrum import Spectrum, isotropic, power_law
+from ci_theory.theory.statements.catalogue import catalogue
 from ci_theory.theory.statements.statement import (
     Limit,
     delta,
@@ -30,8 +30,6 @@ from ci_theory.theory.statements.statement import (
 )
 from ci_theory.theory.statements.symbolic import STATEMENTS, concerning, find
 
-CLOSED = [s for s in STATEMENTS if s.closed]
-
 
 def rhs(name):
     return find(name).expression
@@ -39,8 +37,7 @@ def rhs(name):
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
 def test_a_statement_is_complete(statement):
-    module, _, function = statement.implementation.rpartition(".")
-    assert callable(getattr(import_module(f"ci_theory.theory.{module}"), function))
+    assert statement.implementation in {f.path for f in catalogue()}
     plain = {str(s) for s in statement.equation.free_symbols if s.is_Symbol}
     assert plain - {"lambda", "m"} == set(statement.symbols)  # those two are summed over
     assert "=" in statement.latex()
@@ -69,107 +66,204 @@ def test_a_wrong_limit_is_noticed():
     assert not Limit(words="", symbol=g, point=0, value=0).holds(rhs("isotropic.ridgeless_under"))
 
 
-def grid(*axes):
-    return [tuple(map(float, point)) for point in itertools.product(*axes)]
-
-
-# name -> (the implementation as a function of the statement's arguments, points)
+# name -> (how to ask the function that the statement names, ranges of the statement's arguments)
 NUMBERS = {
     "isotropic.kappa": (
-        lambda n, p, ridge: solve_kappa(isotropic(p), n, ridge).value,
-        grid([20.0, 50.0, 90.0], [50.0], [0.5, 20.0]),
+        lambda solve, n, p, ridge: solve(isotropic(p), n, ridge).value,
+        {"n": (20, 90), "p": (20, 90), "ridge": (0.5, 20)},
     ),
     "isotropic.ridgeless_under": (
-        lambda g, noise: iso.ridgeless(100.0, 100 * g, noise).test_error,
-        grid([0.1, 0.95], [0.3]),
+        lambda risk, g, noise: risk(100.0, 100 * g, noise).test_error,
+        {"g": (0.1, 0.95), "noise": (0.1, 3)},
     ),
     "isotropic.ridgeless_over": (
-        lambda g, noise, signal: iso.ridgeless(100.0, 100 * g, noise, signal).test_error,
-        grid([1.1, 7.0], [0.3], [1.7]),
+        lambda risk, g, noise, signal: risk(100.0, 100 * g, noise, signal).test_error,
+        {"g": (1.1, 7), "noise": (0.1, 3), "signal": (0.5, 2)},
     ),
     "isotropic.exact_under": (
-        lambda n, noise, p: iso.exact_ridgeless(n, p, noise).test_error,
-        grid([50.0], [0.3], [10.0, 48.0]),
+        lambda risk, n, noise, p: risk(n, p, noise).test_error,
+        {"n": (50, 90), "noise": (0.1, 3), "p": (10, 48)},
     ),
     "isotropic.exact_over": (
-        lambda n, noise, p, signal: iso.exact_ridgeless(n, p, noise, signal).test_error,
-        grid([50.0], [0.3], [52.0, 300.0], [1.7]),
+        lambda risk, n, noise, p, signal: risk(n, p, noise, signal).test_error,
+        {"n": (10, 48), "noise": (0.1, 3), "p": (50, 300), "signal": (0.5, 2)},
     ),
     "isotropic.peak_height": (
-        lambda level, noise, signal: iso.peak_height(100.0, 100 * level, noise, signal),
-        grid([1e-6, 0.1], [0.3], [1.7]),
+        lambda height, level, noise, signal: height(100.0, 100 * level, noise, signal),
+        {"level": (1e-6, 1), "noise": (0.1, 3), "signal": (0.5, 2)},
     ),
     "isotropic.peak_height_small_ridge": (
-        lambda level, noise, signal: iso.peak_height_small_ridge(100.0, 100 * level, noise, signal),
-        grid([1e-6, 0.1], [0.3], [1.7]),
+        lambda height, level, noise, signal: height(100.0, 100 * level, noise, signal),
+        {"level": (1e-6, 0.1), "noise": (0.1, 3), "signal": (0.5, 2)},
     ),
     "isotropic.local_minimum": (
-        lambda noise, signal: iso.local_minimum(noise, signal).ratio,
-        grid([0.3, 0.9], [1.7]),
+        lambda minimum, noise, signal: minimum(noise, signal).ratio,
+        {"noise": (0.1, 0.9), "signal": (1, 2)},
     ),
     "isotropic.local_minimum_risk": (
-        lambda noise, signal: iso.local_minimum(noise, signal).excess_risk,
-        grid([0.3, 0.9], [1.7]),
+        lambda minimum, noise, signal: minimum(noise, signal).excess_risk,
+        {"noise": (0.1, 0.9), "signal": (1, 2)},
     ),
     "isotropic.optimal_ridge": (
-        lambda noise, p, signal: iso.optimal_ridge(p, noise, signal),
-        grid([0.3], [50.0], [1.7]),
+        lambda best, noise, p, signal: best(p, noise, signal),
+        {"noise": (0.1, 3), "p": (10, 90), "signal": (0.5, 2)},
     ),
     "power_law.ridgeless_kappa": (
-        lambda alpha, n: law.ridgeless_kappa(n, alpha),
-        grid([1.2, 3.0], [10.0, 1e4]),
+        lambda kappa, alpha, n: kappa(n, alpha),
+        {"alpha": (1.2, 3), "n": (10, 1e4)},
     ),
     "power_law.gamma": (
-        lambda alpha, n: law.ridgeless(n, alpha, 0.4, 0.1).gamma,
-        grid([1.2, 3.0], [10.0, 1e4]),
+        lambda ridgeless, alpha, n: ridgeless(n, alpha, 0.4, 0.1).gamma,
+        {"alpha": (1.2, 3), "n": (10, 1e4)},
     ),
     "power_law.bias": (
-        lambda alpha, kappa, source: law.bias(kappa, alpha, source),
-        grid([1.5], [1e-2, 1e-5], [0.4, 1.3]),
+        lambda bias, alpha, kappa, source: bias(kappa, alpha, source),
+        {"alpha": (1.3, 2), "kappa": (1e-5, 1e-2), "source": (0.3, 0.9)},
     ),
-    "power_law.plateau": (lambda alpha, noise: law.plateau(alpha, noise), grid([1.5], [0.3])),
+    "power_law.plateau": (
+        lambda plateau, alpha, noise: plateau(alpha, noise),
+        {"alpha": (1.2, 3), "noise": (0.1, 3)},
+    ),
     "power_law.ridge_crossover": (
-        lambda alpha, level: law.ridge_crossover(level, alpha),
-        grid([1.5], [1e-2, 1e-6]),
+        lambda crossover, alpha, level: crossover(level, alpha),
+        {"alpha": (1.2, 3), "level": (1e-6, 1e-2)},
     ),
     "power_law.tuned_slope": (
-        lambda alpha, source: law.tuned(alpha, source).slope,
-        grid([1.5, 2.0], [0.4, 1.0]),
+        lambda tuned, alpha, source: tuned(alpha, source).slope,
+        {"alpha": (1.2, 3), "source": (0.3, 1)},
     ),
     "repetition.excess": (
-        lambda fraction, ratio: repeat_peak.data_rich_excess(fraction, ratio),
-        grid([0.1, 0.9], [0.2, 1.0, 4.0]),
+        lambda excess, fraction, ratio: excess(fraction, ratio),
+        {"fraction": (0.1, 0.9), "ratio": (0.2, 4)},
     ),
     "repetition.worst_excess": (
-        lambda fraction: repeat_peak.data_rich_excess(fraction, 1.0),
-        grid([0.1, 0.9]),
+        lambda excess, fraction: excess(fraction, 1.0),
+        {"fraction": (0.1, 0.9)},
     ),
 }
 
 
+def points(name, ranges, count=3):
+    """Random points of a statement, the same in every run."""
+    rng = np.random.default_rng(list(name.encode()))
+    return [
+        {k: math.exp(rng.uniform(math.log(low), math.log(high))) for k, (low, high) in ranges}
+        for _ in range(count)
+    ]
+
+
+def function(statement):
+    where, name = statement.implementation.rsplit(".", 1)
+    return getattr(import_module(f"ci_theory.theory.{where}"), name)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
-def test_the_implementation_computes_the_statement(name):
-    implementation, points = NUMBERS[name]
+def test_the_function_that_a_statement_names_computes_it(name):
+    ask, ranges = NUMBERS[name]
     statement = find(name)
-    assert len(points) >= 1
-    for point in points:
-        values = dict(zip(statement.arguments, point, strict=True))
-        assert float(implementation(**values)) == pytest.approx(
+    for values in points(name, ranges.items()):
+        assert float(ask(function(statement), **values)) == pytest.approx(
             statement.evaluate(**values), rel=1e-12
         )
 
 
-def test_the_general_statements_are_computed_too():
-    found = ridge_risk(power_law(20, 1.5), 30.0, 0.4, 0.3)
-    b, share, k = (float(v) for v in (found.bias, found.gamma, found.kappa))
-    test = find("ridge.test_error").evaluate(B=b, gamma=share, noise=0.3)
-    assert float(found.test_error) == pytest.approx(test, rel=1e-13)
-    train = find("ridge.train_error").evaluate(E_te=test, kappa=k, n=30.0, ridge=0.4)
-    assert float(found.train_error) == pytest.approx(train, rel=1e-13)
+def test_the_errors_of_ridge_regression():
+    test, train = find("ridge.test_error"), find("ridge.train_error")
+    assert function(test) is function(train)
+    for at in points("ridge", {"n": (10, 60), "ridge": (0.1, 2), "noise": (0.1, 2)}.items()):
+        found = function(test)(power_law(20, 1.5, tail=True), at["n"], at["ridge"], at["noise"])
+        b, share, k = (float(v) for v in (found.bias, found.gamma, found.kappa))
+        error = test.evaluate(B=b, gamma=share, noise=at["noise"])
+        assert float(found.test_error) == pytest.approx(error, rel=1e-13)
+        left = train.evaluate(E_te=error, kappa=k, n=at["n"], ridge=at["ridge"])
+        assert float(found.train_error) == pytest.approx(left, rel=1e-13)
 
 
-def test_every_closed_statement_is_compared():
-    assert {s.name for s in CLOSED} == {*NUMBERS, "ridge.test_error", "ridge.train_error"}
+def test_the_effective_ridge_solves_its_equation():
+    statement = find("ridge.kappa")
+    (summed,) = statement.equation.rhs.atoms(sp.Sum)
+    (_, _, last) = summed.limits[0]
+    eigenvalue, count = sp.IndexedBase("lambda"), sp.IndexedBase("m")
+    variances, counts = [2.0, 0.5, 0.01], [3.0, 10.0, 40.0]
+    spectrum = Spectrum(
+        eigenvalues=np.array(variances),
+        multiplicity=np.array(counts),
+        power=np.zeros(3),
+        tail_trace=np.zeros(()),
+        tail_power=np.zeros(()),
+    )
+    rows = statement.equation.rhs.subs(last, 3).doit()
+    for k, (v, m) in enumerate(zip(variances, counts, strict=True), start=1):
+        rows = rows.subs({eigenvalue[k]: v, count[k]: m})
+    for at in points("kappa", {"n": (5, 80), "ridge": (0.1, 9)}.items()):
+        found = function(statement)(spectrum, at["n"], at["ridge"]).value
+        back = rows.subs({kappa: float(found), delta: at["ridge"]})
+        assert float(back) == pytest.approx(at["n"], rel=1e-12)
+
+
+def test_the_pressure_behind_repetition_solves_its_equation():
+    """excess = A/(1 - A) with A = f rho/(t + rho)^2: the function gives t, the equation holds."""
+    statement = find("repetition.pressure")
+    for at in points("pressure", {"fraction": (0.1, 0.9), "ratio": (0.2, 4)}.items()):
+        excess = float(function(statement)(**at))
+        spent = excess / (1 + excess)
+        pressure = math.sqrt(at["fraction"] * at["ratio"] / spent) - at["ratio"]
+        given = {t: pressure, rho: at["ratio"], f: at["fraction"]}
+        left, right = (side.subs(given) for side in statement.equation.args)
+        assert float(left) == pytest.approx(float(right), rel=1e-10)
+
+
+def test_every_statement_is_compared():
+    apart = {"ridge.kappa", "ridge.test_error", "ridge.train_error", "repetition.pressure"}
+    assert {s.name for s in STATEMENTS} == {*NUMBERS, *apart}
+    assert {s.name for s in STATEMENTS if not s.closed} <= apart
+
+
+class TestPredictions:
+    """A prediction that a statement is said to state has its value, at a point of a sweep."""
+
+    def test_the_names_exist(self):
+        linked = {name for s in STATEMENTS for name in s.predictions}
+        assert len(linked) >= 4
+        for name in linked:
+            phenomenon, prediction = name.split(".")
+            assert prediction in {p.name for p in phenomena.load(phenomenon).predictions}
+        for statement in STATEMENTS:
+            assert {name.split(".")[0] for name in statement.predictions} <= {*statement.phenomena}
+
+    def value(self, phenomenon, prediction, **at):
+        found = predict(phenomena.load(phenomenon), at)[prediction].estimate
+        assert found.valid[0]
+        return float(found.value[0])
+
+    def test_ridge_peak(self):
+        """Isotropic inputs, whose effective ridge the statements give too."""
+        at = {"n": 150, "p": 100, "ridge": 7.0, "noise": 0.3}
+        k = find("isotropic.kappa").evaluate(n=150, p=100, ridge=7.0)
+        bias, share = k**2 / (1 + k) ** 2, 100 / 150 / (1 + k) ** 2
+        error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.3)
+        assert self.value("ridge_peak", "test_error", **at) == pytest.approx(error, rel=1e-12)
+        left = find("ridge.train_error").evaluate(E_te=error, kappa=k, n=150, ridge=7.0)
+        assert self.value("ridge_peak", "train_error", **at) == pytest.approx(left, rel=1e-12)
+
+    @pytest.mark.parametrize("n", [60, 150])
+    def test_ridge_peak_at_finite_size(self, n):
+        at = {"n": n, "p": 100, "noise": 0.3}
+        if n > 100:
+            error = find("isotropic.exact_under").evaluate(**at)
+        else:
+            error = find("isotropic.exact_over").evaluate(**at, signal=1)
+        found = self.value("ridge_peak", "finite_size_excess", **at, ridge=0.0)
+        assert found == pytest.approx(error - 0.3, rel=1e-12)
+
+    def test_power_law_break(self):
+        at = {"n": 200, "alpha": 1.5, "source": 0.3, "noise": 0.1}
+        k = find("power_law.ridgeless_kappa").evaluate(alpha=1.5, n=200)
+        bias = find("power_law.bias").evaluate(alpha=1.5, kappa=k, source=0.3)
+        share = find("power_law.gamma").evaluate(alpha=1.5, n=200)
+        error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.1)
+        found = self.value("power_law_break", "closed_form", **at, ridge=0.0, modes=10_000)
+        assert found == pytest.approx(error - 0.1, rel=1e-12)
 
 
 def test_missing_arguments_are_refused():

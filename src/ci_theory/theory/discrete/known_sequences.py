@@ -150,6 +150,14 @@ def none_wrong(
     return lax.map(one, known)
 
 
+def _beyond_first(angle: Array) -> Array:
+    """Return exp(ia) - 1 - ia without cancellation: it is multiplied by n."""
+    square = angle**2
+    series = 1 - square / 20 * (1 - square / 42 * (1 - square / 72 * (1 - square / 110)))
+    imaginary = jnp.where(angle < 0.5, -angle * square / 6 * series, jnp.sin(angle) - angle)
+    return -2 * jnp.sin(angle / 2) ** 2 + 1j * imaginary
+
+
 def _stirling(n: Array) -> Array:
     """Return log n! - (n + 1/2) log n + n - log(2 pi)/2 without cancellation."""
     small = jnp.minimum(n, 16.0)
@@ -195,7 +203,7 @@ def all_known(
     angle = reach * np.arange(half + 1) / half
     both = np.where(np.arange(half + 1) % half, 2.0, 1.0)  # the lower half is its mirror
     size = 0.5 * jnp.log(2 * jnp.pi * n) + _stirling(n)
-    turn = n * (jnp.exp(1j * angle) - 1 - 1j * angle)
+    turn = n * _beyond_first(angle)
     arc = both * reach / (jnp.pi * _Z_NODES) * jnp.exp(size + turn)
     weights = jnp.where(endless, jnp.zeros_like(arc).at[0].set(1.0), arc)
     met = -jnp.expm1(-n * jnp.exp(1j * angle)[:, None] * p[None, :])

@@ -37,7 +37,9 @@ def cancels(neurons: int, step: int) -> bool:
         neurons: J, neurons a frequency.
         step: B.
 
-    Exact. The fewest are J = 6 with B = 4:
+    Regime: exact. Source: derived here (docs/modular_arithmetic.md).
+
+    The fewest are J = 6 with B = 4:
 
     >>> [(j, b) for j in range(1, 8) for b in range(j) if cancels(j, b)]
     [(6, 4), (7, 3), (7, 5)]
@@ -58,8 +60,10 @@ def margin(p: int, frequencies: Sequence[int], neurons: int = 6) -> float:
         frequencies: the k that are used, each with J neurons, in 1..(p-1)/2.
         neurons: J, with phases that cancel (see ``cancels``).
 
-    Exact. Limits: one frequency of a prime p has 3 (1 - cos(2 pi/p)); all (p - 1)/2 of an odd p
-    have 3 p/2, since the logits are then those of a one-hot vector.
+    Regime: exact. Limits: one frequency of a prime p has 3 (1 - cos(2 pi/p)); all (p - 1)/2 of an
+    odd p have 3 p/2, since the logits are then those of a one-hot vector.
+
+    Source: the solution of Gromov 2023 (arXiv:2301.02679); its margin is derived here.
 
     Raises:
         BadInput: a frequency out of range.
@@ -113,7 +117,8 @@ def pair_error(p: int, width: int) -> PairError:
     Returns:
         a ``PairError``. Numbers of random frequencies in 1..(p-1)/2, phases uniform.
 
-    Exact but for quadrature, about 1e-13 absolute: probabilities below that are not resolved.
+    Regime: exact but for quadrature, about 1e-13 absolute: probabilities below that are not
+    resolved. Source: derived here (docs/modular_arithmetic.md).
 
     Raises:
         BadInput: p is not an odd prime, or the width is below 24 (the integral decays too
@@ -160,8 +165,8 @@ def accuracy_bound(p: int, width: int) -> float:
         p: modulus, an odd prime.
         width: neurons, >= 24.
 
-    A bound, at every width. Taking logits for independent Gaussians instead is wrong: they are
-    skewed and share their neurons.
+    Regime: a bound, at every width. Taking logits for independent Gaussians instead is wrong:
+    they are skewed and share their neurons. Source: derived here (docs/modular_arithmetic.md).
 
     >>> print(f"{accuracy_bound(23, 64):.4f} {accuracy_bound(97, 128):.4f}")
     0.9856 0.9997

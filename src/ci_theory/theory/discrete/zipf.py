@@ -14,6 +14,7 @@ incomplete gamma function.
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaincc, gammaln
@@ -56,10 +57,15 @@ def frequencies(vocabulary: int | Float[Array, " V"], exponent: Any) -> Float[Ar
     return weights / jnp.sum(weights)
 
 
-def _chance(p: Array, n: Any, times: int) -> Array:
-    """Return the binomial probability of being met ``times`` times."""
+_MANY = 1e60
+"""Draws beyond it count as it: infinitely many, with no inf - inf."""
+
+
+def _log_chance(p: Array, n: Any, times: int) -> Array:
+    """Return the logarithm of the binomial probability of being met ``times`` times."""
+    n = jnp.minimum(n, _MANY)
     ways = sum((jnp.log(jnp.maximum(n - j, 0.0) / (j + 1)) for j in range(times)), start=0.0)
-    return jnp.exp(ways + times * jnp.log(p) + (n - times) * jnp.log1p(-p))
+    return ways + times * jnp.log(p) + (n - times) * jnp.log1p(-p)
 
 
 @needs_float64
@@ -68,35 +74,38 @@ def mass_seen(p: Float[Array, " V"], n: Any, times: int = 0) -> Scalar:
 
     .. math:: \sum_i p_i \binom nl p_i^l (1-p_i)^{n-l}
 
-    l = 0 is the missing mass: the error of a learner that remembers everything (Hutter 2021,
-    arXiv:2102.04074).
+    l = 0 is the missing mass: the error of a learner that remembers everything.
 
     Args:
         p: frequencies, in (0, 1).
         n: draws, a whole number >= 0; may be traced.
         times: l, >= 0.
 
-    Exact. Limits: n = 0 and l = 0: 1; summed over l: 1.
+    Regime: exact. Limits: n = 0 and l = 0: 1; summed over l: 1.
+
+    Source: Hutter 2021, arXiv:2102.04074.
 
     >>> p = frequencies(1000, 1.5)
     >>> print(f"{float(mass_seen(p, 1000.0)):.9f}")
     0.070957612
     """
-    return jnp.sum(p * _chance(p, jnp.asarray(n, float), times))
+    return jnp.sum(p * jnp.exp(_log_chance(p, jnp.asarray(n, float), times)))
 
 
 @needs_float64
 def items_seen(p: Float[Array, " V"], n: Any, times: int) -> Scalar:
     r"""Mean number of items met exactly l times: :math:`\sum_i \binom nl p_i^l (1-p_i)^{n-l}`.
 
-    Arguments as ``mass_seen``. Exact. Good and Turing's estimate of the missing mass is the
-    number of items met once, over n; its mean is the missing mass after n - 1 draws.
+    Arguments as ``mass_seen``. The estimate of the missing mass by the number of items met once,
+    over n, has as its mean the missing mass after n - 1 draws.
+
+    Regime: exact. Source: Good 1953 (Biometrika 40).
 
     >>> p = frequencies(1000, 1.5)
     >>> bool(abs(items_seen(p, 1000.0, 1) / 1000 - mass_seen(p, 999.0)) < 1e-15)
     True
     """
-    return jnp.sum(_chance(p, jnp.asarray(n, float), times))
+    return jnp.sum(jnp.exp(_log_chance(p, jnp.asarray(n, float), times)))
 
 
 @needs_float64
@@ -105,20 +114,24 @@ def price(p: Float[Array, " V"], n: Any, times: int) -> Scalar:
 
     .. math:: \tau_l = \frac{\sum_i p_i^{l+1}(1-p_i)^{n-l}}{\sum_i p_i^l(1-p_i)^{n-l}}
 
-    A learner that does not fit one such item errs by tau_l more (Feldman 2019,
-    arXiv:1906.05271). Arguments as ``mass_seen``, l >= 1. Exact, as a ratio of means.
+    A learner that does not fit one such item errs by tau_l more. Arguments as ``mass_seen``,
+    l >= 1.
+
+    Regime: exact, as a ratio of means. Source: Feldman 2019, arXiv:1906.05271.
 
     >>> print(f"{float(price(frequencies(100_000, 1.5), 1000.0, 1)):.4e}")
     3.4202e-04
     """
-    return mass_seen(p, n, times) / items_seen(p, n, times)
+    chance = jax.nn.softmax(_log_chance(p, jnp.asarray(n, float), times))  # all may underflow
+    return jnp.sum(p * chance)
 
 
 def price_law(n: Any, times: Any, exponent: Any) -> Any:
     r"""Law of ``price`` under Zipf: :math:`\tau_l \to (l - 1/\alpha)/n`.
 
-    Good and Turing's l/n less the discount 1/alpha. Regime: 1 << n << 1/p_V; derived here
-    (docs/zipf.md).
+    Good and Turing's l/n less the discount 1/alpha. Regime: 1 << n << 1/p_V.
+
+    Source: derived here (docs/zipf.md).
 
     >>> price_law(1000, 1, 2.0)
     0.0005
@@ -165,16 +178,18 @@ def items_seen_law(n: Any, times: int, first: Any, vocabulary: Any, exponent: An
     .. math:: \frac{(nC)^{1/\alpha}}{\alpha\, l!}\,
         \Gamma\bigl(l - \tfrac1\alpha,\ nC(V+\tfrac12)^{-\alpha}\bigr)
 
-    Arguments and regime as ``unseen_law``, l >= 1; the relative correction is of order l^2/n.
+    Arguments as ``unseen_law``, l >= 1. Regime: as ``unseen_law``; the relative correction is of
+    order l^2/n. Source: derived here (docs/zipf.md).
 
     >>> print(f"{float(items_seen_law(1000.0, 1, 1 / zeta(1.5), jnp.inf, 1.5)):.4f}")
     94.1560
     """
     n, first, exponent = (jnp.asarray(v, float) for v in (n, first, exponent))
     order = times - 1 / exponent
+    endless, n = jnp.isinf(n) & jnp.isinf(jnp.asarray(vocabulary, float)), jnp.minimum(n, _MANY)
     size = (n * first) ** (1 / exponent) / exponent
     size = size * jnp.exp(gammaln(order) - gammaln(times + 1.0))
-    return size * _tail(n, first, vocabulary, exponent, order)
+    return jnp.where(endless, jnp.inf, size * _tail(n, first, vocabulary, exponent, order))
 
 
 @needs_float64
@@ -187,6 +202,8 @@ def endless_unseen_mass(n: float, exponent: float) -> float:
         = \sum_{j\ge0} \binom nj (-1)^j C^{j+1}\,\zeta\bigl(\alpha(j+1),\,N+1\bigr),
 
     with N such that n p_N is at most 1/2. On the host.
+
+    Regime: exact, to rounding. Source: derived here (docs/zipf.md).
 
     Args:
         n: draws, >= 0.

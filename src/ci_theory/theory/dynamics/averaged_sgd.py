@@ -184,6 +184,8 @@ def rare_draw(
     Returns:
         the bounds; infinite where the fastest mode may be unstable.
 
+    Regime: a bound for all but rare draws; see ``deviations``.
+
     Source: the norm: Chevet's and Gordon's inequality with the concentration of Lipschitz functions
     of Gaussians. That the trace exceeds its mean by no more than the largest mode's excess is an
     estimate, not a bound.

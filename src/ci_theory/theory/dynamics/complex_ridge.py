@@ -21,10 +21,10 @@ from jaxtyping import Complex
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, needs_float64
 from ci_theory.theory.spectra.fixed_point import GOOD
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa
 
-__all__ = ["ComplexLevels", "complex_levels"]
+__all__ = ["ComplexLevels", "complex_levels", "leverages"]
 
 ARC_STEPS, AT_EACH, LAST = 14, 2, 5
 """Steps of continuation, and Newton steps at each and at the end; the nodes of ``talbot`` reach
@@ -180,7 +180,7 @@ def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> Co
     True
     """
     groups = Groups(
-        counts=jnp.where(jnp.asarray(groups.weights) > 0, jnp.asarray(groups.counts, float), 0.0),
+        counts=jnp.where(jnp.asarray(groups.weights) > 0, counted(groups.counts), 0.0),
         weights=jnp.asarray(groups.weights, float),
         noise=jnp.asarray(groups.noise, float),
     )

@@ -33,7 +33,7 @@ from ci_theory._types import Array, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import complex_levels
 from ci_theory.theory.dynamics.flow_next_order import COUNT, FlowShift, StartShift
 from ci_theory.theory.dynamics.talbot import contour
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, tail_as_modes, trace
 
 __all__ = ["feature_flow_shift", "feature_ridge_shift", "feature_start_shift"]
@@ -373,7 +373,7 @@ def _there(groups: Groups) -> Groups:
     """Give the rows that are there a positive weight, and count no others."""
     weights = jnp.asarray(groups.weights, float)
     return Groups(
-        counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
+        counts=jnp.where(weights > 0, counted(groups.counts), 0.0),
         weights=jnp.where(weights > 0, weights, 1.0),
         noise=jnp.asarray(groups.noise, float),
     )

@@ -20,7 +20,7 @@ from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, complex_levels, leverages
 from ci_theory.theory.dynamics.talbot import Contour, contour
-from ci_theory.theory.spectra.groups import Groups, plain_rows
+from ci_theory.theory.spectra.groups import Groups, counted, plain_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, rank, trace
 
 __all__ = ["FlowRisk", "flow_risk", "weighted_flow_risk"]
@@ -164,7 +164,7 @@ def weighted_flow_risk(
     """
     weights = jnp.asarray(groups.weights, float)
     groups = Groups(
-        counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
+        counts=jnp.where(weights > 0, counted(groups.counts), 0.0),
         weights=weights,
         noise=jnp.asarray(groups.noise, float),
     )
@@ -224,8 +224,10 @@ def flow_risk(
         noise: label-noise variance [label^2].
         p: random features, > 0; infinite trains on the inputs themselves.
 
-    Regime, limits, source: ``weighted_flow_risk``. Two scales of variance give epoch-wise double
-    descent: the large one over-fits before the small one is learned.
+    Two scales of variance give epoch-wise double descent: the large one over-fits before the
+    small one is learned.
+
+    Regime: as ``weighted_flow_risk``. Source: as ``weighted_flow_risk``.
 
     >>> from ci_theory.theory.spectra.spectrum import two_block
     >>> spectrum = two_block(200, 200, 1.0, 0.01, 0.2, 100.0)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import Root, log_root
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.marchenko_pastur import (
     EigenvalueLaw,
     bessel_ratio,
@@ -121,6 +122,7 @@ def isotropic_flow(
     >>> print(f"{float(found.excess_risk):.9f} {float(found.train_error):.9f}")
     0.182161530 0.141302867
     """
+    n = counted(n)
     gamma, level, time = (jnp.asarray(v, float) for v in (p / n, ridge / n, time))
     law = eigenvalue_law(gamma)
     rate = law.eigenvalues + level
@@ -167,6 +169,7 @@ def isotropic_descent(
     >>> print(f"{float(found.excess_risk):.9f}")
     0.182523836
     """
+    n = counted(n)
     gamma, level, steps = (jnp.asarray(v, float) for v in (p / n, ridge / n, steps))
     law = eigenvalue_law(gamma)
     whole = law.eigenvalues + level
@@ -202,6 +205,8 @@ def stable_rate(n: Any, p: Any, ridge: Any = 0.0) -> Scalar:
 
     Regime: limit n, p -> infinity; the largest eigenvalue fluctuates by n^(-2/3).
 
+    Source: the upper edge of Marchenko and Pastur 1967 (Math. USSR Sbornik 1).
+
     >>> float(stable_rate(100, 100))
     0.5
     """
@@ -232,7 +237,8 @@ def optimal_time(n: Any, p: Any, noise: Any, signal: Any = 1.0, start: Any = 0.0
     Args:
         n: training rows.
         p: inputs.
-        noise: label-noise variance [label^2]; without noise the time is infinite.
+        noise: label-noise variance [label^2]; without noise, or with infinitely many rows, the
+            time is infinite.
         signal: ``|w|^2`` [label^2].
         start: mean of ``|w(0)|^2`` [label^2].
 
@@ -243,16 +249,18 @@ def optimal_time(n: Any, p: Any, noise: Any, signal: Any = 1.0, start: Any = 0.0
     >>> print(f"{float(optimal_time(100, 50, 0.25).value):.6f}")
     4.004370
     """
+    endless, n = jnp.isinf(jnp.asarray(n, float)), counted(n)
     gamma, noise = jnp.asarray(p / n, float), jnp.asarray(noise, float)
     power = jnp.asarray(signal + start, float)
     inside = (gamma > 0) & (noise >= 0) & (power >= 0)
-    solvable = inside & (noise > 0) & (power > 0)
+    harmless = (noise == 0) | endless & (power > 0)
+    solvable = inside & ~harmless & (power > 0)
     gamma = jnp.where(inside, gamma, 1.0)
     ratio = jnp.where(solvable, power, 1.0) / (jnp.where(solvable, noise, 1.0) * gamma)
     upper = (1 + jnp.sqrt(gamma)) ** 2
     low = jnp.log1p(upper * ratio) / upper
     root = log_root(_still_falling, low * (1 - 1e-9), ratio * (1 + 1e-9), gamma, ratio)
-    limit = jnp.where(noise > 0, 0.0, jnp.inf)  # nothing to learn, or nothing to fear
+    limit = jnp.where(harmless, jnp.inf, 0.0)  # nothing to fear, or nothing to learn
     value = jnp.where(solvable, root.value, jnp.where(inside, limit, jnp.nan))
     status = jnp.where(solvable, root.status, Status.OK)
     return Root(

@@ -17,6 +17,7 @@ on symmetric and antisymmetric matrices Y, with T = (C^{-1} + tau)^{-1} and
 G = (rho lambda + M)^{-1}. Derivation: docs/epochwise_descent.md.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +28,7 @@ from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import complex_levels, leverages
 from ci_theory.theory.dynamics.talbot import Contour, contour
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, trace
 
 __all__ = ["FlowShift", "Left", "StartShift", "flow_shift", "start_shift", "what_is_left"]
@@ -292,7 +293,7 @@ def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> _C
     """Solve the saddle point on the upper half of the contour at a time."""
     weights = jnp.asarray(groups.weights, float)
     groups = Groups(
-        counts=jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0),
+        counts=jnp.where(weights > 0, counted(groups.counts), 0.0),
         weights=jnp.where(weights > 0, weights, 1.0),
         noise=jnp.asarray(groups.noise, float),
     )
@@ -340,7 +341,7 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
         ridge: total ridge, > 0.
         p: random features.
 
-    Regime: as ``flow``.
+    Regime: as ``flow``. Source: derived here (docs/finite_size.md).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic
@@ -348,6 +349,7 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
     50.000000
     """
     p = jnp.asarray(p, float)
+    groups = dataclasses.replace(groups, counts=counted(groups.counts))
     at = complex_levels(spectrum, groups, p, ridge)
     kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
     x, y = fractions(spectrum.eigenvalues, kappa)

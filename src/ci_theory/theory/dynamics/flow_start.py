@@ -18,7 +18,7 @@ from ci_theory._errors import Status
 from ci_theory._types import Int, Scalar, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import complex_levels
 from ci_theory.theory.dynamics.talbot import contour
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, trace
 
 __all__ = ["StartLeft", "start_left"]
@@ -80,7 +80,7 @@ def start_left(
     0.1303133662 0.1303133662
     """
     weights = jnp.asarray(groups.weights, float)
-    counts = jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0)
+    counts = jnp.where(weights > 0, counted(groups.counts), 0.0)
     spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
     copies = jnp.sum(counts * weights)
     p = jnp.asarray(p, float)

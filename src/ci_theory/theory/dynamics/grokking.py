@@ -99,6 +99,8 @@ def loss_at_accuracy(share: Any, tolerance: Any, outputs: Any = 1) -> Root:
     Regime: exact; the bracket is P(a, x) Gamma(a + 1) <= x^a below, and the chi-square tail bound
     of Laurent and Massart (Ann. Statist. 2000) above.
 
+    Source: the inverse of ``accuracy``.
+
     >>> print(f"{float(loss_at_accuracy(0.95, 1e-3).value):.9e}")
     2.603177716e-04
     """
@@ -294,6 +296,8 @@ def largest_ratio(level: Any, signal: Any) -> Scalar:
         signal: ``|w*|^2`` [label^2]; at most L_c: every ratio will do, infinite.
 
     Regime: limit n, d -> infinity, small decay, no label noise.
+
+    Source: derived here (docs/dynamics.md).
 
     >>> float(largest_ratio(0.5, 1.0))
     2.0

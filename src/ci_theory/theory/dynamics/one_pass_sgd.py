@@ -16,12 +16,22 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from ci_theory._errors import BadInput
 from ci_theory._types import Array, Bool, Float, Scalar, needs_float64
-from ci_theory.theory.spectra.spectrum import Spectrum
+from ci_theory.theory.spectra.spectrum import Spectrum, from_features
 
-__all__ = ["Descent", "Stability", "largest_rate", "one_pass_risk", "recursion", "stability"]
+__all__ = [
+    "Descent",
+    "Stability",
+    "given_features",
+    "largest_rate",
+    "one_pass_risk",
+    "recursion",
+    "stability",
+]
 
 HALVINGS = 60
 
@@ -57,6 +67,45 @@ class Stability(NamedTuple):
     stable: Bool[Array, ""]
 
 
+@needs_float64
+def given_features(
+    features: Float[Any, "v d"], variances: Float[Any, " v"], target: Float[Any, " v"]
+) -> Spectrum:
+    r"""Spectrum of given linear features W'x of Gaussian inputs: that of the model of docs/sgd.md.
+
+    .. math:: W'DWu_i = s_i u_i, \qquad s_i t_i^2 = \frac{(u_i'W'D\beta)^2}{s_i}, \qquad
+        P_{floor} = \beta'D\beta - \sum_i s_i t_i^2
+
+    Args:
+        features: W, one column a feature, (v, d).
+        variances: of the v independent inputs, D, (v,), >= 0.
+        target: beta, weights of the inputs in the labels, (v,).
+
+    Returns:
+        modes of the features, with what no feature explains as ``tail_power``. On the host.
+
+    Raises:
+        BadInput: shapes that do not belong together, or a negative variance.
+
+    Regime: exact. Source: a change of basis.
+
+    >>> modes = given_features(np.eye(3)[:, :2], [1.0, 0.5, 0.25], [1.0, 2.0, 2.0])
+    >>> print(modes.eigenvalues, modes.power, f"{modes.tail_power:.3f}")
+    [1.  0.5] [1. 2.] 1.000
+    """
+    matrix, variances, target = (np.asarray(a, float) for a in (features, variances, target))
+    inputs = len(matrix) if matrix.ndim == 2 else -1
+    if variances.shape != (inputs,) or target.shape != (inputs,):
+        raise BadInput(
+            f"features {matrix.shape}, variances {variances.shape}, target {target.shape}: "
+            "expected (v, d), (v,) and (v,)"
+        )
+    if not np.all(variances >= 0):
+        raise BadInput("variances of inputs must be >= 0")
+    scale = np.sqrt(inputs * variances)  # v rows, each along an input, are the population
+    return from_features(scale[:, None] * matrix, scale * target)
+
+
 def _decay(rates: Any, at: Descent) -> tuple[Array, Array]:
     """Return 1 - q of each mode and the strength gamma^2 Q of the sampling noise."""
     rate, rows, squares = (jnp.asarray(v, float) for v in at)
@@ -85,7 +134,8 @@ def one_pass_risk(spectrum: Spectrum, descent: Descent, noise: Any, steps: Any) 
         steps: r >= 0.
 
     Returns:
-        P_r [label^2]; a risk on noisy labels is larger by ``noise``.
+        P_r [label^2]; a risk on noisy labels is larger by ``noise``. A bare number: nothing has to
+        converge; infinite where the risk has grown beyond every float.
 
     Regime: exact for Gaussian features, also beyond the edge of stability (``stability``).
     Relative error near 1e-13 times the condition of the modes.
@@ -156,7 +206,8 @@ def stability(spectrum: Spectrum, descent: Descent, noise: Any = 0.0) -> Stabili
 
     Arguments as ``one_pass_risk``. Infinitesimal modes count in |K|_1, with their total variance.
 
-    Source: arXiv:2405.15074 (distinct rows); copies and noise: docs/sgd.md.
+    Regime: exact for Gaussian features. Source: arXiv:2405.15074 (distinct rows); copies and noise:
+    docs/sgd.md.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> found = stability(isotropic(1), Descent(rate=0.5, rows=1.0, squares=1.0), 0.3)
@@ -185,6 +236,8 @@ def largest_rate(spectrum: Spectrum, rows: Any, squares: Any) -> Scalar:
     """Rate at the edge of stability: |K|_1 = 1. ``rows`` and ``squares`` as in ``Descent``.
 
     Below 2/(tr C) by the largest modes; copies lower it in the ratio of rows to squares.
+
+    Regime: exact for Gaussian features, by bisection. Source: as ``stability``.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> print(f"{float(largest_rate(isotropic(10), 4.0, 4.0)):.6f}")  # 2/(10 + 4 + 1)

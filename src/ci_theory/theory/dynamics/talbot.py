@@ -30,8 +30,9 @@ class Contour(NamedTuple):
 def contour(count: int) -> Contour:
     r"""Return the contour with ``count`` nodes, an even number.
 
-    The error of an inversion is near 3.9^-count of the transform's own size, until rounding,
-    amplified by exp(0.17 count) a variable, takes over: 24 nodes are best in double precision.
+    Regime: the error of an inversion is near 3.9^-count of the transform's own size, until
+    rounding, amplified by exp(0.17 count) a variable, takes over: 24 nodes are best in double
+    precision.
 
     Source: Weideman 2006 (SIAM Journal on Numerical Analysis 44); Trefethen, Weideman,
     Schmelzer 2006 (BIT 46).

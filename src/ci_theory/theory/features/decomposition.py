@@ -16,9 +16,10 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.features.random_features import balance
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, fractions
 
-__all__ = ["ErrorParts", "ensemble_error", "error_parts"]
+__all__ = ["EnsembleError", "ErrorParts", "ensemble_error", "error_parts"]
 
 
 class ErrorParts(NamedTuple):
@@ -94,11 +95,11 @@ def error_parts(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any) -> E
     ridge gamma: Jacot et al., arXiv:2002.08404. These sums of positive terms are derived here.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> parts = error_parts(power_law(1000, 1.5), 100, 100, 1e-4, 0.1)
+    >>> parts = error_parts(power_law(1000, 1.5, tail=True), 100, 100, 1e-4, 0.1)
     >>> print(f"{float(parts.ensemble(1)):.4f} {float(parts.ensemble(10)):.4f}")
     3.6338 0.4999
     """
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    n, noise = counted(n), jnp.asarray(noise, float)
     at = balance(spectrum, n, p, ridge)
     x, y = fractions(spectrum.eigenvalues, at.gamma)
     squared_bias = bias(spectrum, at.gamma)
@@ -132,10 +133,17 @@ def _times(power: Array, factor: Array) -> Array:
     return jnp.where(some, jnp.where(some, power, 1.0) * factor, power)
 
 
+class EnsembleError(NamedTuple):
+    """Test error of the mean of several models [label^2], and a ``Status`` code."""
+
+    test_error: Scalar
+    status: Int[Array, ""]
+
+
 @needs_float64
 def ensemble_error(
     spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any, members: Any
-) -> Scalar:
+) -> EnsembleError:
     r"""Test error of the mean of K models with p fresh features each, trained on the same rows.
 
     .. math:: E_K = E_\infty + \frac{E_1 - E_\infty}{K}, \qquad
@@ -155,7 +163,9 @@ def ensemble_error(
     arXiv:2201.13383.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> print(f"{float(ensemble_error(power_law(1000, 1.5), 100, 100, 1e-4, 0.1, 4)):.4f}")
+    >>> spectrum = power_law(1000, 1.5, tail=True)
+    >>> print(f"{float(ensemble_error(spectrum, 100, 100, 1e-4, 0.1, 4).test_error):.4f}")
     1.0223
     """
-    return error_parts(spectrum, n, p, ridge, noise).ensemble(jnp.asarray(members, float))
+    parts = error_parts(spectrum, n, p, ridge, noise)
+    return EnsembleError(parts.ensemble(jnp.asarray(members, float)), parts.status)

@@ -29,6 +29,7 @@ import jax.numpy as jnp
 
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.features.random_features import balance, random_feature_risk
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa
 
 __all__ = ["FeatureNextOrder", "feature_next_order"]
@@ -109,7 +110,7 @@ def feature_next_order(
     >>> print(f"{made.noise:.3f} {made.noise_shift:.3f} {50 / 49 - 1:.4f}")
     1.000 0.020 0.0204
     """
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    n, noise = counted(n), jnp.asarray(noise, float)
     risk = random_feature_risk(spectrum, n, p, ridge, noise)
     at = balance(spectrum, n, p, ridge)
     x, y = fractions(spectrum.eigenvalues, at.gamma)

@@ -16,6 +16,7 @@ import numpy as np
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import log_root
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum
 from ci_theory.theory.spectra.sphere import gaussian_rule
 
@@ -154,7 +155,8 @@ def mei_montanari_risk(
     >>> print(f"{float(mei_montanari_risk(m, 300, 200, 100, 0.1, 0.5).test_error):.6f}")
     0.800471
     """
-    n, p, d, ridge, noise = (jnp.asarray(v, float) for v in (n, p, d, ridge, noise))
+    n, p = counted(n), counted(p)
+    d, ridge, noise = (jnp.asarray(v, float) for v in (d, ridge, noise))
     rest, slope = jnp.asarray(moments.rest, float), jnp.asarray(moments.slope, float)
     inside = (n > 0) & (p > 0) & (d > 0) & (ridge > 0) & (rest > 0) & (slope != 0)
     n, p, d, ridge, rest = (jnp.where(inside, v, 1.0) for v in (n, p, d, ridge, rest))

@@ -22,6 +22,7 @@ from jax import lax
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import Root, log_root, solve_kappa
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, d12, df1, df2, fractions, rank, trace
 
 __all__ = ["Balance", "FeatureRisk", "balance", "random_feature_risk", "solve_gamma"]
@@ -123,8 +124,8 @@ def solve_gamma(spectrum: Spectrum, n: Any, p: Any, ridge: Any) -> Root:
 
     Args:
         spectrum: of the features' mean kernel.
-        n: training rows, > 0; need not be whole.
-        p: features, > 0; need not be whole.
+        n: training rows, > 0; need not be whole, and may be infinite.
+        p: features, > 0; likewise.
         ridge: total ridge [kernel], >= 0; at 0 gamma solves df1(gamma) = min(n, p), and is 0
             where the rank is no larger.
 
@@ -144,7 +145,7 @@ def solve_gamma(spectrum: Spectrum, n: Any, p: Any, ridge: Any) -> Root:
     >>> print(f"{float(root.value):.12f}", int(root.status))  # 100/(1 + gamma) = 50
     1.000000000000 0
     """
-    n, p, ridge = (jnp.asarray(v, float) for v in (n, p, ridge))
+    n, p, ridge = counted(n), counted(p), jnp.asarray(ridge, float)
     inside = (n > 0) & (p > 0) & (ridge >= 0)
     n, p, ridge = (jnp.where(inside, v, 1.0) for v in (n, p, ridge))
     fewer, more = jnp.minimum(n, p), jnp.maximum(n, p)
@@ -180,7 +181,9 @@ def balance(spectrum: Spectrum, n: Any, p: Any, ridge: Any) -> Balance:
         ridge: total ridge [kernel].
 
     Returns:
-        a ``Balance``. Source and regime: ``solve_gamma``.
+        a ``Balance``.
+
+    Regime: as ``solve_gamma``. Source: as ``solve_gamma``.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> left = balance(isotropic(100), 50, 60, 0.0)
@@ -188,7 +191,7 @@ def balance(spectrum: Spectrum, n: Any, p: Any, ridge: Any) -> Balance:
     0.0 10.0 25.0
     """
     gamma, status, _ = solve_gamma(spectrum, n, p, ridge)
-    n, p, ridge = (jnp.asarray(v, float) for v in (n, p, ridge))
+    n, p, ridge = counted(n), counted(p), jnp.asarray(ridge, float)
     positive = gamma > 0
     scale = jnp.where(positive, gamma, 1.0)
     power = p * ridge / scale
@@ -234,8 +237,8 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
 
     Args:
         spectrum: eigenvalues of the features' mean kernel and the target on them.
-        n: training rows, > 0.
-        p: features, > 0.
+        n: training rows, > 0; may be infinite.
+        p: features, > 0; may be infinite.
         ridge: total ridge on K = Phi Phi^T/p [kernel], >= 0; at 0 the minimum-norm interpolator
             or least squares.
         noise: label-noise variance [label^2].
@@ -256,11 +259,11 @@ def random_feature_risk(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: A
     arXiv:2405.15699; the cancellation-free form is derived here and equal to both.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> risk = random_feature_risk(power_law(1000, 1.5), 100, 100, 1e-6, 0.1)
+    >>> risk = random_feature_risk(power_law(1000, 1.5, tail=True), 100, 100, 1e-6, 0.1)
     >>> print(f"{float(risk.test_error):.6f} {float(risk.train_error):.3e}")
     35.556119 9.497e-05
     """
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    n, noise = counted(n), jnp.asarray(noise, float)
     at = balance(spectrum, n, p, ridge)
     x, y = fractions(spectrum.eigenvalues, at.gamma)
     approximation = bias(spectrum, at.gamma) + at.share * jnp.sum(spectrum.power * x * y)

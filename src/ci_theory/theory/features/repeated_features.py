@@ -20,7 +20,7 @@ from jax import lax
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import Root, log_root, solve_kappa
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, d12, df1, df2, fractions, rank, trace
 
 __all__ = ["RepeatedFeatureRisk", "repeated_feature_risk"]
@@ -171,15 +171,15 @@ def repeated_feature_risk(
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.features.random_features import random_feature_risk
     >>> from ci_theory.theory.spectra.spectrum import power_law
-    >>> spectrum = power_law(1000, 1.5)
+    >>> spectrum = power_law(1000, 1.5, tail=True)
     >>> weighted = repeated_feature_risk(spectrum, plain_rows(100, 0.1), 100, 1e-6)
     >>> plain = random_feature_risk(spectrum, 100, 100, 1e-6, 0.1)
     >>> bool(abs(weighted.excess_risk / plain.excess_risk - 1) < 1e-12)
     True
     """
     weights, noise = jnp.asarray(groups.weights, float), jnp.asarray(groups.noise, float)
-    counts = jnp.where(weights > 0, jnp.asarray(groups.counts, float), 0.0)
-    p, ridge = jnp.asarray(p, float), jnp.asarray(ridge, float)
+    counts = jnp.where(weights > 0, counted(groups.counts), 0.0)
+    p, ridge = counted(p), jnp.asarray(ridge, float)
     inside = (jnp.sum(counts) > 0) & (p > 0) & (ridge >= 0)
     counts = jnp.where(inside, counts, 1.0)
     weights = jnp.where(weights > 0, weights, 1.0)

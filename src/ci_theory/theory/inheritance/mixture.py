@@ -9,9 +9,13 @@ noise v_g. The groups interact through one resolvent and as many scalars e_g as 
     \omega_g = \frac{n_g c_g}{1 + c_g e_g}.
 
 Contamination, mixing clean data in, re-weighting and inheritance are cases; a single covariance
-and target are ``theory.repetition``, which is exact also at the interpolation peak.
+and target are ``theory.rows.repetition``, which is exact also at the interpolation peak. Rows of
+negative weight are unlearned: the fit moves away from their labels. It exists as long as the system
+stays positive definite, which is where :math:`1 + c_g e_g > 0`, G is positive and the map of e is
+a contraction at its fixed point; beyond, errors are unbounded.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -23,8 +27,16 @@ from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, needs_float64
 from ci_theory.theory.inheritance.operator import Weights
 from ci_theory.theory.spectra.fixed_point import GOOD
+from ci_theory.theory.spectra.groups import counted
 
-__all__ = ["Mixed", "Mixture", "fit_mixture"]
+__all__ = [
+    "BlockMixture",
+    "BlockWeights",
+    "Mixed",
+    "Mixture",
+    "fit_block_mixture",
+    "fit_mixture",
+]
 
 MOST_STEPS = 400
 
@@ -36,8 +48,8 @@ class Mixture:
     Attributes:
         covariances: of the inputs of each source, (g, p, p).
         targets: true weights of each source, (g, p).
-        counts: rows of each source, (g,).
-        weights: weight of their rows, (g,), >= 0.
+        counts: rows of each source, (g,); one may be infinite.
+        weights: weight of their rows, (g,); negative for rows that are unlearned.
         noise: label-noise variance, (g,).
         ridge: total ridge towards the inherited weights, >= 0; 0 needs more rows than p.
     """
@@ -50,20 +62,59 @@ class Mixture:
     ridge: Float[Any, ""]
 
 
+@record
+class BlockWeights:
+    """First two moments of random weights that have no direction inside blocks of coordinates.
+
+    Attributes:
+        mean: coordinates of the mean in each block, (m, q), in the span of what matters there.
+        spread: trace of the covariance about the mean in each block, (m,).
+    """
+
+    mean: Float[Any, "m q"]
+    spread: Float[Any, " m"]
+
+
+@record
+class BlockMixture:
+    """Training rows from sources that share a basis: blocks of coordinates of equal variance.
+
+    Isotropic sources are one block, m = 1; sources of which each has a spectrum of its own on
+    common eigenvectors a block an eigenvalue. Nothing is of the size of p.
+
+    Attributes:
+        variances: of the inputs of each source in each block, (g, m).
+        multiplicity: coordinates of each block, (m,); they add up to p.
+        targets: coordinates of the true weights of each source in the span of all targets, in
+            each block, (g, m, q).
+        counts, weights, noise, ridge: as in ``Mixture``.
+    """
+
+    variances: Float[Any, "g m"]
+    multiplicity: Float[Any, " m"]
+    targets: Float[Any, "g m q"]
+    counts: Float[Any, " g"]
+    weights: Float[Any, " g"]
+    noise: Float[Any, " g"]
+    ridge: Float[Any, ""]
+
+
 class Mixed(NamedTuple):
     """Outcome of a fit on a mixture.
 
     Attributes:
-        weights: moments of the fitted weights; ``inheritance.risk`` reads any test error off.
+        weights: moments of the fitted weights, of the kind of those inherited; ``operator.risk``
+            reads any test error off ``Weights``.
         held_out: mean squared error on a fresh noisy row of each source, (g,).
         leverage: response of a row's fit to its own label, (g,).
         share: weight omega_g of each source in the resolvent, (g,).
-        status: OK or NOT_CONVERGED; OUT_OF_SCOPE for a ridge < 0, NOT_FINITE without a fixed
-            point (no ridge and too few rows).
+        status: OK or NOT_CONVERGED; OUT_OF_SCOPE for a ridge or counts < 0 and for two infinite
+            counts (in which shares?); NOT_FINITE without a fixed point: no ridge and too few rows,
+            or a system that negative weights have made indefinite.
         residual: relative error left in e.
     """
 
-    weights: Weights
+    weights: Any
     held_out: Float[Array, " g"]
     leverage: Float[Array, " g"]
     share: Float[Array, " g"]
@@ -71,52 +122,80 @@ class Mixed(NamedTuple):
     residual: Array
 
 
-def _resolvent(mixture: Mixture, e: Array) -> tuple[Array, Array]:
-    """Return G (p, p) and omega (g,)."""
-    p = mixture.covariances.shape[-1]
-    omega = mixture.counts * mixture.weights / (1 + mixture.weights * e)
-    total = mixture.ridge * jnp.eye(p) + jnp.einsum("g,gij->ij", omega, mixture.covariances)
-    return jnp.linalg.inv(total), omega
+class _Rows(NamedTuple):
+    """What both kinds of mixtures say of their rows, in float64, with finite counts."""
+
+    counts: Array
+    weights: Array
+    noise: Array
+    ridge: Array
+    asked: Array  # whether there is an answer to be looked for
 
 
-def _coupling(mixture: Mixture, e: Array, resolvent: Array) -> Array:
+def _rows(mixture: Mixture | BlockMixture) -> _Rows:
+    counts, weights, noise, ridge = (
+        jnp.asarray(v, float)
+        for v in (mixture.counts, mixture.weights, mixture.noise, mixture.ridge)
+    )
+    asked = (ridge >= 0) & jnp.all(counts >= 0) & (jnp.sum(jnp.isinf(counts)) < 2)
+    return _Rows(counted(counts), weights, noise, ridge, asked)
+
+
+class _At(NamedTuple):
+    """What a trial resolvent gives.
+
+    Attributes:
+        traces: tr S_g G, (g,).
+        pairs: tr S_g G S_h G, (g, g).
+        least: above 0 where G is positive.
+    """
+
+    traces: Array
+    pairs: Array
+    least: Array
+
+
+_Resolve = Callable[[Array], _At]  # of omega (g,)
+
+
+def _pull(rows: _Rows, e: Array) -> Array:
+    """Return t_g = c_g / (1 + c_g e_g)."""
+    return rows.weights / (1 + rows.weights * e)
+
+
+def _coupling(rows: _Rows, e: Array, at: _At) -> Array:
     """Return n_h t_h^2 tr S_g G S_h G, (g, g): the derivative of the map in e, and of errors."""
-    loaded = mixture.covariances @ resolvent[None]
-    pairs = jnp.einsum("gij,hji->gh", loaded, loaded)
-    t = mixture.weights / (1 + mixture.weights * e)
-    return pairs * (mixture.counts * t**2)[None, :]
+    return at.pairs * (rows.counts * _pull(rows, e) ** 2)[None, :]
 
 
-def _map(mixture: Mixture, e: Array) -> tuple[Array, Array]:
-    """Return the image of e and the derivative of the map."""
-    resolvent, _ = _resolvent(mixture, e)
-    image = jnp.einsum("gij,ji->g", mixture.covariances, resolvent)
-    return image, _coupling(mixture, e, resolvent)
-
-
-def _fixed_point(mixture: Mixture) -> tuple[Array, Array]:
+def _fixed_point(rows: _Rows, resolve: _Resolve, start: Array) -> tuple[Array, Array]:
     """Newton in log e; where a step is too long or the residual grows, the map itself.
 
-    The map is positive, increasing and grows less than its argument, so it converges to its one
-    fixed point from anywhere; Newton makes that fast.
+    The map is positive and increasing. With weights >= 0 it grows less than its argument, so it
+    converges to its one fixed point from anywhere; with others, from below, to the least one, which
+    is that of the positive system. Newton makes that fast.
     """
-    p = mixture.covariances.shape[-1]
-    traces = jnp.einsum("gii->g", mixture.covariances)
-    mean = jnp.sum(mixture.counts * mixture.weights * traces) / p
-    start = jnp.log(traces / (mixture.ridge + mean))
+
+    def mapped(e: Array) -> _At:
+        return resolve(rows.counts * _pull(rows, e))
 
     def gap(log_e: Array) -> Array:
-        return jnp.log(_map(mixture, jnp.exp(log_e))[0]) - log_e
+        return jnp.log(mapped(jnp.exp(log_e)).traces) - log_e
+
+    def positive(log_e: Array) -> Array:
+        e = jnp.exp(log_e)
+        return (mapped(e).least > 0) & jnp.all(1 + rows.weights * e > 0)
 
     def advance(state: tuple) -> tuple:
         log_e, last, _, steps = state
         e = jnp.exp(log_e)
-        image, slope = _map(mixture, e)
-        short = jnp.log(image) - log_e
-        relative = slope * e[None, :] / image[:, None]
+        at = mapped(e)
+        short = jnp.log(at.traces) - log_e
+        relative = _coupling(rows, e, at) * e[None, :] / at.traces[:, None]
         newton = jnp.linalg.solve(jnp.eye(len(e)) - relative, short)
         size = jnp.max(jnp.abs(short))
         bold = (jnp.max(jnp.abs(newton)) < 2.0) & (size < 0.9 * last)
+        bold = bold & (jnp.all(rows.weights >= 0) | positive(log_e + newton))
         step = jnp.where(bold, newton, short)
         return log_e + step, size, jnp.max(jnp.abs(newton)), steps + 1
 
@@ -131,8 +210,44 @@ def _fixed_point(mixture: Mixture) -> tuple[Array, Array]:
     def tangent(linear: Any, y: Array) -> Array:
         return jnp.linalg.solve(jax.jacfwd(linear)(jnp.zeros_like(y)), y)
 
+    below = jnp.log(resolve(rows.counts * rows.weights).traces)  # the map at e = 0
+    start = jnp.where(jnp.all(rows.weights >= 0), start, below)
     log_e, off = lax.custom_root(gap, lax.stop_gradient(start), solve, tangent, has_aux=True)
     return jnp.exp(log_e), off
+
+
+class _Solved(NamedTuple):
+    """The fixed point: e, omega, the coupling, and what becomes of all that hangs on it."""
+
+    e: Array
+    omega: Array
+    coupling: Array
+    status: Array
+    number: Array  # 1, or NaN where there is no answer
+    off: Array
+
+
+def _solved(rows: _Rows, resolve: _Resolve, traces: Array, p: Array) -> _Solved:
+    mean = jnp.sum(rows.counts * rows.weights * traces) / p
+    e, off = _fixed_point(rows, resolve, jnp.log(traces / (rows.ridge + mean)))
+    omega = rows.counts * _pull(rows, e)
+    at = resolve(omega)
+    coupling = _coupling(rows, e, at)
+    # The coupling is similar to a symmetric matrix: its largest eigenvalue is real.
+    root = jnp.sqrt(rows.counts) * jnp.abs(_pull(rows, e))
+    alike = root[:, None] * at.pairs * root[None, :]
+    contracts = jnp.max(jnp.linalg.eigvalsh(jnp.where(jnp.isfinite(alike), alike, 2.0))) < 1
+    there = jnp.sum(jnp.where(rows.weights > 0, rows.counts, 0.0))
+    exists = (rows.ridge > 0) | (there > p)
+    signed = jnp.any(rows.weights < 0)
+    definite = (at.least > 0) & jnp.all(1 + rows.weights * e > 0) & contracts
+    definite = definite & (resolve(rows.counts * rows.weights).least > 0)
+    exists = exists & (~signed | definite)
+    good = jnp.where(off <= GOOD, Status.OK, Status.NOT_CONVERGED)
+    status = jnp.where(exists & jnp.isfinite(off), good, Status.NOT_FINITE)
+    status = jnp.where(rows.asked, status, Status.OUT_OF_SCOPE)
+    number = jnp.where((status == Status.OK) | (status == Status.NOT_CONVERGED), 1.0, jnp.nan)
+    return _Solved(e, omega, coupling, status, number, off)
 
 
 @needs_float64
@@ -171,44 +286,99 @@ def fit_mixture(mixture: Mixture, inherited: Weights) -> Mixed:
     >>> print(fit_mixture(two, from_scratch(2)).weights.mean)
     [0.75 0.25]
     """
-    mixture = Mixture(
-        covariances=jnp.asarray(mixture.covariances, float),
-        targets=jnp.asarray(mixture.targets, float),
-        counts=jnp.asarray(mixture.counts, float),
-        weights=jnp.asarray(mixture.weights, float),
-        noise=jnp.asarray(mixture.noise, float),
-        ridge=jnp.asarray(mixture.ridge, float),
-    )
-    p = mixture.covariances.shape[-1]
-    rows = jnp.sum(jnp.where(mixture.weights > 0, mixture.counts, 0.0))
-    asked = (mixture.ridge >= 0) & jnp.all(mixture.weights >= 0) & jnp.all(mixture.counts >= 0)
-    exists = (mixture.ridge > 0) | (rows > p)
-    e, off = _fixed_point(mixture)
-    resolvent, omega = _resolvent(mixture, e)
+    rows = _rows(mixture)
+    covariances = jnp.asarray(mixture.covariances, float)
+    targets = jnp.asarray(mixture.targets, float)
+    p = covariances.shape[-1]
 
-    pulled = jnp.einsum("g,gij,gj->i", omega, mixture.covariances, mixture.targets)
-    mean = resolvent @ (pulled + mixture.ridge * inherited.mean)
-    kept = mixture.ridge**2 * resolvent @ inherited.spread @ resolvent
-    gaps = mean[None, :] - mixture.targets
-    own = jnp.einsum("gi,gij,gj->g", gaps, mixture.covariances, gaps)
-    own = own + mixture.noise + jnp.einsum("gij,ji->g", mixture.covariances, kept)
-    coupling = _coupling(mixture, e, resolvent)
-    held_out = jnp.linalg.solve(jnp.eye(len(e)) - coupling, own)
+    def total(omega: Array) -> Array:
+        return rows.ridge * jnp.eye(p) + jnp.einsum("g,gij->ij", omega, covariances)
 
-    t = mixture.weights / (1 + mixture.weights * e)
-    loads = mixture.counts * t**2 * held_out
-    fluctuation = jnp.einsum("g,gij->ij", loads, mixture.covariances)
+    def resolve(omega: Array) -> _At:
+        system = total(omega)
+        loaded = covariances @ jnp.linalg.inv(system)[None]
+        traces = jnp.einsum("gii->g", loaded)
+        pairs = jnp.einsum("gij,hji->gh", loaded, loaded)
+        factor = jnp.linalg.cholesky(lax.stop_gradient(system))  # NaN where it is not positive
+        least = jnp.where(jnp.all(jnp.isfinite(factor)), 1.0, -1.0)
+        return _At(traces, pairs, least)
+
+    at = _solved(rows, resolve, jnp.einsum("gii->g", covariances), jnp.asarray(float(p)))
+    resolvent = jnp.linalg.inv(total(at.omega))
+    pulled = jnp.einsum("g,gij,gj->i", at.omega, covariances, targets)
+    mean = resolvent @ (pulled + rows.ridge * inherited.mean)
+    kept = rows.ridge**2 * resolvent @ inherited.spread @ resolvent
+    gaps = mean[None, :] - targets
+    own = jnp.einsum("gi,gij,gj->g", gaps, covariances, gaps)
+    own = own + rows.noise + jnp.einsum("gij,ji->g", covariances, kept)
+    held_out = jnp.linalg.solve(jnp.eye(len(own)) - at.coupling, own)
+    loads = rows.counts * _pull(rows, at.e) ** 2 * held_out
+    fluctuation = jnp.einsum("g,gij->ij", loads, covariances)
     spread = kept + resolvent @ fluctuation @ resolvent
-    good = jnp.where(off <= GOOD, Status.OK, Status.NOT_CONVERGED)
-    status = jnp.where(exists & jnp.isfinite(off), good, Status.NOT_FINITE)
-    status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
-    number = jnp.where(status <= Status.NOT_CONVERGED, 1.0, jnp.nan)
-    number = jnp.where(asked, number, jnp.nan)
+    return _mixed(rows, at, Weights(mean=mean * at.number, spread=spread * at.number), held_out)
+
+
+def _mixed(rows: _Rows, at: _Solved, weights: Any, held_out: Array) -> Mixed:
     return Mixed(
-        weights=Weights(mean=mean * number, spread=spread * number),
-        held_out=held_out * number,
-        leverage=t * e * number,
-        share=omega * number,
-        status=status,
-        residual=off,
+        weights=weights,
+        held_out=held_out * at.number,
+        leverage=_pull(rows, at.e) * at.e * at.number,
+        share=at.omega * at.number,
+        status=at.status,
+        residual=at.off,
     )
+
+
+@needs_float64
+@jax.jit
+def fit_block_mixture(mixture: BlockMixture, inherited: BlockWeights) -> Mixed:
+    r"""Moments and errors of a ridge fit on sources that share a basis: numbers, no matrices.
+
+    .. math:: e_g = \sum_m k_m s_{gm} G_m, \qquad
+        G_m = \Bigl(\delta + \sum_g \omega_g s_{gm}\Bigr)^{-1}
+
+    with s_gm the variance of source g in block m, of k_m coordinates; the rest is that of
+    ``fit_mixture``, block by block.
+
+    Args:
+        mixture: the rows.
+        inherited: of the weights that the ridge pulls to, independent of the rows.
+
+    Returns:
+        A ``Mixed`` whose weights are ``BlockWeights``.
+
+    Regime: as ``fit_mixture``. Limits: blocks of one coordinate are ``fit_mixture`` on diagonal
+    matrices; one source and one block are ``operator.inherit_isotropic``.
+
+    Source: as ``fit_mixture``.
+
+    >>> two = BlockMixture(  # isotropic inputs, two targets at a right angle, p = 2
+    ...     variances=jnp.ones((2, 1)), multiplicity=jnp.array([2.0]),
+    ...     targets=jnp.eye(2)[:, None, :], counts=jnp.array([300.0, 100.0]),
+    ...     weights=jnp.ones(2), noise=jnp.zeros(2), ridge=0.0)
+    >>> nothing = BlockWeights(mean=jnp.zeros((1, 2)), spread=jnp.zeros(1))
+    >>> print(fit_block_mixture(two, nothing).weights.mean)
+    [[0.75 0.25]]
+    """
+    rows = _rows(mixture)
+    variances, size, targets = (
+        jnp.asarray(v, float) for v in (mixture.variances, mixture.multiplicity, mixture.targets)
+    )
+
+    def resolve(omega: Array) -> _At:
+        system = rows.ridge + omega @ variances
+        loaded = variances / system[None, :]
+        return _At(loaded @ size, (loaded * size[None, :]) @ loaded.T, jnp.min(system))
+
+    at = _solved(rows, resolve, variances @ size, jnp.sum(size))
+    resolvent = 1 / (rows.ridge + at.omega @ variances)
+    pulled = jnp.einsum("g,gm,gmq->mq", at.omega, variances, targets)
+    mean = resolvent[:, None] * (pulled + rows.ridge * jnp.asarray(inherited.mean, float))
+    kept = (rows.ridge * resolvent) ** 2 * jnp.asarray(inherited.spread, float)
+    gaps = jnp.sum((mean[None] - targets) ** 2, axis=2) + kept[None, :]
+    own = jnp.sum(variances * gaps, axis=1) + rows.noise
+    held_out = jnp.linalg.solve(jnp.eye(len(own)) - at.coupling, own)
+    loads = rows.counts * _pull(rows, at.e) ** 2 * held_out
+    spread = kept + size * resolvent**2 * (loads @ variances)
+    made = BlockWeights(mean=mean * at.number, spread=spread * at.number)
+    return _mixed(rows, at, made, held_out)

@@ -170,7 +170,7 @@ def risk(weights: Weights, covariance: Any, target: Any) -> Scalar:
         covariance: of the test inputs, (p, p) [x^2].
         target: weights that make the test labels, (p,).
 
-    Regime: exact in the moments.
+    Regime: exact in the moments. Source: the mean of a quadratic form.
 
     >>> float(risk(Weights(mean=jnp.ones(2), spread=jnp.eye(2)), jnp.eye(2), jnp.zeros(2)))
     4.0
@@ -220,7 +220,7 @@ def inherit_isotropic(weights: IsotropicWeights, stage: IsotropicStage, p: Any) 
     Returns:
         As ``inherit``, with ``IsotropicWeights``.
 
-    Regime and source: as ``inherit``, of which it is the case Sigma = 1.
+    Regime: as ``inherit``, of which it is the case Sigma = 1. Source: as ``inherit``.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> start = IsotropicWeights(mean=jnp.zeros(1), spread=0.0)
@@ -249,6 +249,8 @@ def inherit_isotropic(weights: IsotropicWeights, stage: IsotropicStage, p: Any) 
 @needs_float64
 def isotropic_risk(weights: IsotropicWeights, target: Any) -> Scalar:
     """Excess risk of random weights on inputs of unit covariance: |m - beta|^2 + spread.
+
+    Regime: exact in the moments. Source: ``risk`` at unit covariance.
 
     >>> float(isotropic_risk(IsotropicWeights(mean=jnp.ones(1), spread=0.5), jnp.zeros(1)))
     1.5

@@ -41,7 +41,7 @@ def anchor_error(
         target_norm: |beta|.
         scale: a, factor on the weights before they are handed on.
 
-    Regime: exact in the moments.
+    Regime: exact in the moments. Source: derived here (docs/inheritance.md).
 
     >>> print(f"{float(anchor_error(1.0, 0.5, 0.6, 1.0)):.2f}")
     1.30
@@ -94,6 +94,8 @@ def harmless_noise(
 
     Regime: limit n, p -> infinity, isotropic inputs, no upstream ridge, n > p.
 
+    Source: derived here (docs/inheritance.md).
+
     >>> print(f"{float(harmless_noise(400, 100, 0.75)):.2f}")
     1.50
     """
@@ -108,7 +110,9 @@ def optimal_scale(mean_norm: Any, spread: Any, cosine: Any, target_norm: Any) ->
     .. math:: a^* = \frac{|m|\,|\beta| \cos}{|m|^2 + V}
 
     With it the anchor error is ``|beta|^2 (1 - cos^2 |m|^2/(|m|^2 + V))``: never negative
-    transfer. Arguments as ``anchor_error``. Regime: exact in the moments.
+    transfer. Arguments as ``anchor_error``.
+
+    Regime: exact in the moments. Source: the minimum of ``anchor_error``.
 
     >>> float(optimal_scale(1.0, 0.5, 0.75, 1.0))
     0.5
@@ -126,7 +130,7 @@ def optimal_ridge(p: Any, noise: Any, anchor: Any) -> Scalar:
         anchor: anchor error, > 0.
 
     Regime: limit n, p -> infinity, isotropic inputs; it is the posterior mean for a Gaussian
-    prior about the inherited weights.
+    prior about the inherited weights. Source: Bayes; derived here (docs/inheritance.md).
 
     >>> float(optimal_ridge(100, 0.5, 2.0))
     25.0
@@ -174,7 +178,7 @@ def clean_rows(p: Any, noise: Any, anchor: Any, residual: Any) -> Scalar:
         anchor: Delta^2, inherited error.
         residual: R, wanted excess risk, 0 < R <= Delta^2.
 
-    Regime and source: the inverse of ``tuned_excess``.
+    Regime: as ``tuned_excess``. Source: its inverse.
 
     >>> print(f"{float(clean_rows(100, 0.5, 1.0, tuned_excess(200, 100, 0.5, 1.0))):.6f}")
     200.000000

@@ -17,8 +17,9 @@ from jax.scipy.special import gamma
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.power_law import zeta
-from ci_theory.theory.spectra.spectrum import Spectrum, bias, df1, df2, trace
+from ci_theory.theory.spectra.spectrum import Spectrum, bias, df1, df2, fractions, trace
 
 __all__ = ["BestRidge", "TunedLaw", "best_ridge", "tuned_law"]
 
@@ -44,7 +45,7 @@ def best_ridge(spectrum: Spectrum, n: Any, noise: Any) -> BestRidge:
 
     Args:
         spectrum: of the inputs, with the target on it.
-        n: training rows.
+        n: training rows; may be infinite: the ridge then tends to a constant.
         noise: label-noise variance [label^2].
 
     Regime: that of ``ridge_risk``; the lowest of 200 values of kappa, refined by golden section,
@@ -56,15 +57,29 @@ def best_ridge(spectrum: Spectrum, n: Any, noise: Any) -> BestRidge:
     >>> print(f"{float(best_ridge(isotropic(100), 150, 0.3).ridge):.4f}")
     30.0000
     """
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    n, noise = counted(n), jnp.asarray(noise, float)
+    modes = jnp.sum(jnp.where(spectrum.eigenvalues > 0, spectrum.multiplicity, 0.0))
+    free = n - modes  # with many rows the risk is that of no ridge but for a relative 1/n
+    rich = free > 0
+
+    def excess(kappa: Scalar) -> Scalar:
+        used = df2(spectrum, kappa)
+        return (bias(spectrum, kappa) * n + noise * used) / (n - used)
 
     def risk(u: Scalar) -> Scalar:
+        """Return a measure of the risk, of full precision in what the ridge does."""
         kappa = jnp.exp(u)
-        left = 1 - df2(spectrum, kappa) / n
-        return (bias(spectrum, kappa) + noise) / left - noise
+        x, y = fractions(spectrum.eigenvalues, kappa)
+        spared = jnp.sum(spectrum.multiplicity * jnp.where(x > 0, y * (1 + x), 0.0))
+        floor = noise + spectrum.tail_power
+        left = jnp.sum(spectrum.power * y**2)
+        gained = jnp.log1p(spared / jnp.where(rich, free, 1.0))
+        many = jnp.log1p(left / jnp.where(floor > 0, floor, 1.0)) - gained
+        return jnp.where(rich & (floor > 0), many, jnp.log(excess(kappa)))
 
     whole = trace(spectrum)
-    lowest = jnp.maximum(solve_kappa(spectrum, n, 0.0).value, 1e-18 * whole)
+    lowest = jnp.minimum(1.0, modes / n) * 1e-18 * whole
+    lowest = jnp.maximum(solve_kappa(spectrum, n, 0.0).value, lowest)
     first, last = jnp.log(lowest), jnp.log(1e4 * whole)
     grid = first + (last - first) * jnp.linspace(0.0, 1.0, _GRID)
     values = jax.lax.map(risk, grid)
@@ -84,7 +99,7 @@ def best_ridge(spectrum: Spectrum, n: Any, noise: Any) -> BestRidge:
     kappa = jnp.exp(best)
     ridge = kappa * (n - df1(spectrum, kappa))
     status = jnp.where(inside, int(Status.OK), int(Status.OUT_OF_SCOPE))
-    return BestRidge(ridge, kappa, risk(best), status)
+    return BestRidge(ridge, kappa, excess(kappa), status)
 
 
 class TunedLaw(NamedTuple):

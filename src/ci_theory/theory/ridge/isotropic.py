@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory.theory.spectra.groups import counted
 
 __all__ = [
     "Minimum",
@@ -68,7 +69,7 @@ def ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
     >>> float(ridgeless(100, 50, 0.5).test_error), float(ridgeless(100, 200, 0.5).test_error)
     (1.0, 1.5)
     """
-    n, p = jnp.asarray(n, float), jnp.asarray(p, float)
+    n, p = counted(n), counted(p)
     noise = jnp.asarray(noise, float)
     over = p > n
     null = jnp.where(over, signal * ((p - n) / jnp.where(over, p, 1.0)), 0.0)
@@ -97,7 +98,7 @@ def exact_ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
     >>> float(exact_ridgeless(100, 49, 0.5).test_error)
     0.99
     """
-    n, p = jnp.asarray(n, float), jnp.asarray(p, float)
+    n, p = counted(n), counted(p)
     noise = jnp.asarray(noise, float)
     gap = jnp.abs(n - p) - 1
     known = gap > 0
@@ -126,7 +127,7 @@ def peak_height(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -> Scalar:
     Regime: limit n = p -> infinity at fixed ridge/n. Without noise it is
     ``signal kappa/(2 + kappa)``, which vanishes with the ridge: no peak.
 
-    Source: special case of ``theory.ridge.ridge_risk``; derived in docs/ridge.md.
+    Source: special case of ``theory.ridge.risk.ridge_risk``; derived in docs/ridge.md.
 
     >>> print(f"{float(peak_height(100, 1e-2, 0.3)):.4f}")
     15.1556

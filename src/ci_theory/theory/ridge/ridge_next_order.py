@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions
 
 __all__ = ["NextOrder", "next_order"]
@@ -71,7 +72,7 @@ def next_order(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> NextOrder:
     sums = [jnp.sum(spectrum.multiplicity * x**k) for k in (2, 3, 4)]
     kept = [jnp.sum(spectrum.power * x**k * y**2) for k in range(3)]
     kept[0] = kept[0] + spectrum.tail_power
-    n, noise = jnp.asarray(n, float), jnp.asarray(noise, float)
+    n, noise = counted(n), jnp.asarray(noise, float)
 
     # Derivatives at rho = 1, the sign and size of each as the saddle point gives them.
     p, p_r, p_rr = sums[0], -2 * sums[1], 6 * sums[2]

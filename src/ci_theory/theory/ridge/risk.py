@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, d12, df1, df2, fractions
 
 __all__ = ["Learned", "RidgeRisk", "gcv", "learned_weights", "ridge_risk", "risk_grid"]
@@ -63,7 +64,7 @@ def ridge_risk(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> RidgeRisk:
 
     Args:
         spectrum: covariance eigenvalues and target power.
-        n: training rows, > 0.
+        n: training rows, > 0; may be infinite.
         ridge: total ridge [x^2], >= 0; 0 is the minimum-norm interpolator or least squares.
         noise: label-noise variance [label^2], >= 0.
 
@@ -87,7 +88,7 @@ def ridge_risk(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> RidgeRisk:
     >>> float(risk.test_error), float(risk.train_error)
     (1.0, 0.25)
     """
-    n, ridge = jnp.asarray(n, float), jnp.asarray(ridge, float)
+    n, ridge = counted(n), jnp.asarray(ridge, float)
     noise = jnp.asarray(noise, float)
     root = solve_kappa(spectrum, n, ridge)
     kappa = root.value
@@ -192,7 +193,7 @@ def learned_weights(spectrum: Spectrum, risk: RidgeRisk, n: Any) -> Learned:
     x, _ = fractions(spectrum.eigenvalues, risk.kappa)
     total = spectrum.eigenvalues + risk.kappa
     inverse = 1.0 / jnp.where(total == 0, 1.0, total)
-    return Learned(x, x * inverse * (risk.test_error / n))
+    return Learned(x, x * inverse * (risk.test_error / counted(n)))
 
 
 @needs_float64
@@ -204,7 +205,7 @@ def gcv(train_error: Any, hat_trace: Any, n: Any) -> Scalar:
     Args:
         train_error: mean squared residual on the training labels [label^2].
         hat_trace: trace of the hat matrix ``X (X'X + ridge)^-1 X'``; df1(kappa) in the limit.
-        n: training rows; all distinct (with copies it misleads, see ``theory.repetition``).
+        n: training rows; all distinct (with copies it misleads, see ``theory.rows.repetition``).
 
     Regime: consistent as n, p -> infinity, ridge > 0; 0/0 for an interpolator. Estimates the
     error on the training law only.
@@ -214,4 +215,4 @@ def gcv(train_error: Any, hat_trace: Any, n: Any) -> Scalar:
     >>> float(gcv(0.25, 100, 200))
     1.0
     """
-    return jnp.asarray(train_error, float) / (1 - jnp.asarray(hat_trace, float) / n) ** 2
+    return jnp.asarray(train_error, float) / (1 - jnp.asarray(hat_trace, float) / counted(n)) ** 2

@@ -105,10 +105,12 @@ def shifted_risk(
         test_error = test_noise + (w_bar - w')' S' (w_bar - w') + tr[S' S (S + kappa)^-2] . E/n,
         w_bar = S (S + kappa)^-1 w
 
-    Arguments, returns, regime and source as in ``shifted_risk_modes``, with covariances (p, p)
-    in place of variances. Training directions of variance below ``p eps`` times the largest
+    Arguments and returns as in ``shifted_risk_modes``, with covariances (p, p) in place of
+    variances. Training directions of variance below ``p eps`` times the largest
     count as absent. Derivatives with respect to ``covariance`` need distinct eigenvalues; with
     respect to everything else they always exist.
+
+    Regime: as ``shifted_risk_modes``. Source: as ``shifted_risk_modes``.
 
     >>> import numpy as np
     >>> eye, w = np.eye(100), np.full(100, 0.1)

@@ -2,8 +2,8 @@ r"""A test set that holds training rows: what it shows, and what is true.
 
 A share phi of the test set consists of training rows that leaked, each seen c times in training;
 the rest is fresh. With the leverage h of a leaked row and the excess risk E_x of weighted ridge
-regression (``theory.repetition``), a leaked row shows ``(1-h)^2 (E_x + noise)`` on its training
-label, and ``(1-h)^2 E_x + (1 + h^2) noise`` if it is labelled afresh for the test.
+regression (``theory.rows.repetition``), a leaked row shows ``(1-h)^2 (E_x + noise)`` on its
+training label, and ``(1-h)^2 E_x + (1 + h^2) noise`` if it is labelled afresh for the test.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.rows.repetition import WeightedRisk, weighted_ridge_risk
-from ci_theory.theory.spectra.groups import repeated_rows
+from ci_theory.theory.spectra.groups import counted, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, df2
 
 __all__ = ["ContaminatedRisk", "apparent_peak", "contaminated_risk"]
@@ -94,7 +94,7 @@ def contaminated_risk(
     1.00 0.85
     """
     noise, phi = jnp.asarray(noise, float), jnp.asarray(contamination, float)
-    n, share = jnp.asarray(n, float), jnp.asarray(leaked, float)
+    n, share = counted(n), jnp.asarray(leaked, float)
     groups = repeated_rows((1 - share) * n, share * n, repeats, noise, True)
     risk = weighted_ridge_risk(spectrum, groups, ridge)
     h, kept = risk.fixed_point.leverage[1], risk.fixed_point.forgotten[1]

@@ -5,7 +5,7 @@ the N rows, n distinct rows drawn without replacement are fitted, with weights, 
 averaged over the N - n rows left out. The rows of the orthonormalised features are taken for
 those of a uniformly random frame (Haar); nothing is assumed about the eigenvalues or the target.
 
-For N -> infinity everything below is ``theory.repetition``. At finite N the remaining rows are
+For N -> infinity everything below is ``theory.rows.repetition``. At finite N the remaining rows are
 known to be the rest of the same population, which changes the effective ridge and the errors at
 relative order n/N: on 1797 digits that is most of the deviation from the usual formula.
 """

@@ -24,9 +24,11 @@ from jax.scipy.special import ndtr
 
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, d12, df1, df2, fractions, per_kappa, total
 
 __all__ = [
+    "LostMinority",
     "MixtureRisk",
     "lost_minority",
     "mixture_risk",
@@ -77,6 +79,8 @@ def separation(spectrum: Spectrum, kappa: Any) -> Scalar:
     Limits: kappa = 0 gives the squared Mahalanobis distance of the means; it is infinite if
     the means differ where there is no variance.
 
+    Regime: exact. Source: derived here (docs/imbalance.md).
+
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> float(separation(isotropic(10, signal=1.0), 1.0))
     2.0
@@ -105,7 +109,8 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     Args:
         spectrum: within-class covariance; ``power`` is mu^2 on each node [x^2].
         majority: rows labelled +1, > 0. Nothing requires it to be the larger count.
-        minority: rows labelled -1, > 0.
+        minority: rows labelled -1, > 0. One of the two may be infinite: both leave their shares
+            unknown, which is NOT_FINITE.
         ridge: total ridge [x^2], >= 0; the intercept is free.
 
     Returns:
@@ -126,7 +131,8 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     >>> print(f"{float(risk.error_majority):.4f} {float(risk.error_minority):.4f}")
     0.0168 0.7873
     """
-    majority, minority = jnp.asarray(majority, float), jnp.asarray(minority, float)
+    both = jnp.isinf(jnp.asarray(majority, float)) & jnp.isinf(jnp.asarray(minority, float))
+    majority, minority = counted(majority), jnp.where(both, jnp.nan, counted(minority))
     n = majority + minority
     rows = n - 2
     pairs = majority * minority / n
@@ -177,7 +183,7 @@ def post_hoc_shift(risk: MixtureRisk, prior_majority: Any = 0.5) -> Scalar:
         risk: from ``mixture_risk``.
         prior_majority: share of the majority in the target population, in (0, 1).
 
-    Regime: exact for Gaussian scores of equal spread. Limit: for prior 1/2 the errors of the two
+    Regime: exact for Gaussian scores of equal spread. Limits: for prior 1/2 the errors of the two
     classes become equal.
 
     Source: the likelihood ratio of two Gaussians; as a correction of a trained score compare
@@ -198,6 +204,8 @@ def post_hoc_shift(risk: MixtureRisk, prior_majority: Any = 0.5) -> Scalar:
 def shifted_errors(risk: MixtureRisk, shift: Any) -> tuple[Scalar, Scalar]:
     """Return the errors of majority and minority when ``shift`` is added to the score.
 
+    Regime: as ``mixture_risk``. Source: as ``mixture_risk``.
+
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = mixture_risk(isotropic(50), 180.0, 20.0, 0.0)
     >>> both = shifted_errors(risk, post_hoc_shift(risk))
@@ -210,8 +218,15 @@ def shifted_errors(risk: MixtureRisk, shift: Any) -> tuple[Scalar, Scalar]:
     )
 
 
+class LostMinority(NamedTuple):
+    """Share of the minority at which its error is 1/2, and a ``Status`` code."""
+
+    share: Scalar
+    status: Int[Array, ""]
+
+
 @needs_float64
-def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> Scalar:
+def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> LostMinority:
     r"""Share of the minority below which it is lost: its error passes 1/2.
 
     .. math::
@@ -229,16 +244,17 @@ def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> Scalar:
         ridge: total ridge [x^2], >= 0.
 
     Returns:
-        The share, in (0, 1/2]; NaN where the fixed point has no solution.
+        The share, in (0, 1/2], and the status of the fixed point behind it.
 
     Regime: as ``mixture_risk``. Limits: 1/2 for A -> 0, 1/(a + 2) for A -> infinity.
 
     Source: derived here (docs/imbalance.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
-    >>> print(f"{float(lost_minority(isotropic(50), 200, 0.0)):.4f}")
+    >>> print(f"{float(lost_minority(isotropic(50), 200, 0.0).share):.4f}")
     0.1896
     """
-    n = jnp.asarray(n, float)
-    a = n / (n - 2) * separation(spectrum, solve_kappa(spectrum, n - 2, ridge).value)
-    return 2 / (a + 2 + jnp.hypot(a, 2.0))
+    n = counted(n)
+    root = solve_kappa(spectrum, n - 2, ridge)
+    a = n / (n - 2) * separation(spectrum, root.value)
+    return LostMinority(2 / (a + 2 + jnp.hypot(a, 2.0)), root.status)

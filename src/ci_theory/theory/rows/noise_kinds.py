@@ -184,7 +184,7 @@ def input_noise_risk(
     law with ridge n eta^2 (Bishop 1995), but fitted to labels of the larger noise sigma~^2.
 
     Source: derived here from ``corrupted_law`` and the out-of-distribution formula of
-    ``theory.shift``; Bishop 1995, Neural Computation 7, for the limit.
+    ``theory.ridge.shift``; Bishop 1995, Neural Computation 7, for the limit.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = input_noise_risk(isotropic(100), 300, 0.0, 0.5, 1.0)
@@ -382,7 +382,7 @@ def mean_noise(noise: Any, corrupted: Any, corrupted_noise: Any) -> Scalar:
 
     Only the mean over rows of the noise variance enters the fit, as long as the variance is
     independent of x and all rows have one weight; the test keeps its own noise. For rows of
-    unequal weight see ``theory.repetition``.
+    unequal weight see ``theory.rows.repetition``.
 
     Args:
         noise: variance of a good label [label^2].

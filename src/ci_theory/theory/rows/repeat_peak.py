@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import log_root
+from ci_theory.theory.spectra.groups import counted
 
 __all__ = [
     "WorstRepeats",
@@ -108,7 +109,7 @@ def two_group_excess(budget: Any, fraction: Any, repeats: Any, p: Any) -> Scalar
     >>> print(f"{float(two_group_excess(2000, 0.3, 20, 100)):.6f}")
     0.166919
     """
-    budget, f, r, p = (jnp.asarray(v, float) for v in (budget, fraction, repeats, p))
+    budget, f, r, p = (counted(v) for v in (budget, fraction, repeats, p))
     g, rho = p / budget, r * p / budget
     b, c = g + rho - 1, (1 - f - g) * rho + f * g
     known = c > 0
@@ -125,7 +126,7 @@ def repeats_at_interpolation(budget: Any, fraction: Any, p: Any) -> Scalar:
     """Repeat count at which the distinct rows fall to p: f N / (p - (1-f) N).
 
     There the least-squares error has the classical interpolation peak; infinite if the fresh
-    rows alone exceed p. Exact.
+    rows alone exceed p. Regime: exact. Source: counting rows.
 
     >>> float(repeats_at_interpolation(120, 0.5, 80))
     3.0
@@ -158,7 +159,8 @@ def worst_repeats(budget: Any, fraction: Any, p: Any) -> WorstRepeats:
         fraction: f, share of the budget on repeated rows, in [0, 1].
         p: parameters.
 
-    Regime and source: as ``two_group_excess``; the expansion is derived here.
+    Regime: as ``two_group_excess``. Source: as ``two_group_excess``; the expansion is derived
+    here (docs/repetition.md).
 
     >>> worst = worst_repeats(2000.0, 0.3, 100.0)
     >>> print(f"{float(worst.repeats):.4f} {float(worst.excess):.6f} {int(worst.status)}")
@@ -189,8 +191,9 @@ def worst_repeats(budget: Any, fraction: Any, p: Any) -> WorstRepeats:
     status = jnp.where(some, status, Status.NO_BREAK)
     status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
     none = (status == Status.NO_BREAK) | (status == Status.OUT_OF_SCOPE)
+    endless = ~none & jnp.isinf(budget)  # r* = N/p
     return WorstRepeats(
-        repeats=jnp.where(none, jnp.nan, repeats),
-        excess=jnp.where(none, jnp.nan, excess),
-        status=status,
+        repeats=jnp.where(none, jnp.nan, jnp.where(endless, jnp.inf, repeats)),
+        excess=jnp.where(none, jnp.nan, jnp.where(endless, data_rich_excess(f, 1.0), excess)),
+        status=jnp.where(endless, Status.OK, status),
     )

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.shares import Shares, solve_shares
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, d12, df2
 
@@ -97,7 +97,7 @@ def weighted_ridge_risk(spectrum: Spectrum, groups: Groups, ridge: Any) -> Weigh
     0.166919
     """
     at = solve_shares(spectrum, groups, ridge)
-    counts = jnp.where(jnp.asarray(groups.weights) > 0, groups.counts, 0.0)
+    counts = jnp.where(jnp.asarray(groups.weights) > 0, counted(groups.counts), 0.0)
     noise = jnp.asarray(groups.noise, float)
     left = bias(spectrum, at.kappa)
     second = df2(spectrum, at.kappa)
@@ -146,13 +146,13 @@ def copy_errors(risk: WeightedRisk, groups: Groups, noise: Any) -> CopyErrors:
     >>> print(f"{float(seen.test_error):.4f} {float(seen.gcv_naive):.4f}")
     1.1669 0.8763
     """
-    noise = jnp.asarray(noise, float)
-    copies = jnp.asarray(groups.counts, float) * jnp.asarray(groups.weights, float)
+    noise, counts = jnp.asarray(noise, float), counted(groups.counts)
+    copies = counts * jnp.asarray(groups.weights, float)
     total = jnp.sum(copies)
     train = jnp.sum(copies * (risk.residual + (noise - groups.noise))) / total
     test = risk.excess_risk + noise
     # rows less df1, as a sum of what the extra copies and the rows themselves leave
-    spare = jnp.sum(groups.counts * (groups.weights - 1 + risk.fixed_point.forgotten)) / total
+    spare = jnp.sum(counts * (groups.weights - 1 + risk.fixed_point.forgotten)) / total
     return CopyErrors(
         test_error=test,
         train_error=train,

@@ -1,10 +1,10 @@
 r"""Ridge regression on a random part of a finite population, every row with its own leverage.
 
-``theory.finite_population`` takes the rows for those of a uniformly random frame, which all have
-nearly the same leverage. Rows of real data do not: odd ones are memorised, common ones are
-predicted from their like. Here nothing is assumed about the rows but that what is random, the
-draw, averages out: with K the kernel between all N rows and ``c_i`` the random weight of a row (0
-for one left out), the leverage of each is an unknown of its own.
+``theory.rows.finite_population`` takes the rows for those of a uniformly random frame, which all
+have nearly the same leverage. Rows of real data do not: odd ones are memorised, common ones are
+predicted from their like. Here nothing is assumed about the rows but that what is random, the draw,
+averages out: with K the kernel between all N rows and ``c_i`` the random weight of a row (0 for one
+left out), the leverage of each is an unknown of its own.
 
 Everything is a numpy function of a kernel of N rows and costs some N^3 operations a step: one to
 two seconds for 1797 rows.
@@ -187,6 +187,12 @@ def row_risk(
     Limits: rows of equal leverage give ``population_risk``, exactly (a circulant kernel, a test).
 
     Source: derived here (docs/real_data.md), leaving out a row at a time.
+
+    >>> features = np.random.default_rng(0).normal(size=(60, 20))
+    >>> rows, one = np.array([30.0]), np.ones(1)
+    >>> found = row_risk(features @ features.T, features[:, 0], rows, one, 0.1 * one, 2.0)
+    >>> print(f"{found.signal:.4f} {found.noise:.4f}", found.status)
+    0.0402 0.0982 0
     """
     size = len(target)
     counts, weights, noise = (np.asarray(a, float) for a in (counts, weights, noise))

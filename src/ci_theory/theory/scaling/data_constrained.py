@@ -70,6 +70,8 @@ def effective_data(epochs: Any, half: Any = MUENNIGHOFF.data) -> Scalar:
         epochs: times that every row is read, >= 1.
         half: R* [epochs].
 
+    Regime: a fit to language models, not a closed form.
+
     Source: Muennighoff et al. 2023, arXiv:2305.16264.
 
     >>> print([round(float(effective_data(e)), 5) for e in (1, 4, 16, 100)])
@@ -91,6 +93,8 @@ def fitted_loss(parameters: Any, unique: Any, epochs: Any) -> Scalar:
         parameters: N.
         unique: U, unique tokens.
         epochs: times that every token is read, >= 1.
+
+    Regime: a fit to language models, not a closed form.
 
     Source: Muennighoff et al. 2023, arXiv:2305.16264.
 
@@ -117,7 +121,7 @@ def endless_data_risk(spectrum: Spectrum, time: Any) -> Scalar:
         spectrum: of the inputs, with the target on it.
         time: rate times rows read.
 
-    Exact for gradient flow on the population.
+    Regime: exact for gradient flow on the population. Source: standard; solve mode by mode.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> print(f"{float(endless_data_risk(isotropic(10), 1.0)):.6f}")  # e^-2

@@ -44,8 +44,8 @@ def exact_match(error: Any, length: Any) -> Scalar:
         error: eps, chance that one token is wrong, in [0, 1].
         length: L, tokens, >= 0.
 
-    Exact for independent errors of one chance; written with log1p, so that eps = 1e-12 keeps its
-    digits. Limits: eps = 0 or L = 0: 1. Below exp(-L eps), by L eps^2 / 2 relatively.
+    Regime: exact for independent errors of one chance; written with log1p, so that eps = 1e-12
+    keeps its digits. Limits: eps = 0 or L = 0: 1. Below exp(-L eps), by L eps^2 / 2 relatively.
 
     Source: Schaeffer, Miranda, Koyejo 2023, arXiv:2304.15004.
 
@@ -65,7 +65,9 @@ def error_of_entropy(entropy: Any) -> Scalar:
         entropy: ce, cross-entropy of the token [nat], >= 0; its smallest value, the entropy of
             the language, is no part of it.
 
-    Exact for one token; the mean over tokens is below it (Jensen). Limit: ce -> 0: ce.
+    Regime: exact for one token; the mean over tokens is below it (Jensen). Limits: ce -> 0: ce.
+
+    Source: the definition of the cross-entropy.
 
     >>> print(f"{float(error_of_entropy(1e-9)):.6e}")
     1.000000e-09
@@ -82,7 +84,9 @@ def error_at(level: Any, length: Any) -> Scalar:
         level: q, in (0, 1].
         length: L, tokens, > 0.
 
-    The inverse of ``exact_match``. Limit: L -> infinity: log(1/q)/L.
+    Regime: as ``exact_match``. Limits: L -> infinity: log(1/q)/L.
+
+    Source: the inverse of ``exact_match``.
 
     >>> print(f"{float(exact_match(error_at(0.5, 20), 20)):.6f}")
     0.500000
@@ -103,7 +107,7 @@ def half_point(scale: Any, exponent: Any, length: Any, level: Any = 0.5) -> Scal
         length: L, tokens.
         level: q, in (0, 1); one half by default.
 
-    Exact for ce = (c/N)^b. If it is the error that falls as (c/N)^b, the place is
+    Regime: exact for ce = (c/N)^b. If it is the error that falls as (c/N)^b, the place is
     ``scale * error_at(level, length)**(-1/exponent)``, farther out by the factor
     1 + log(1/q)/(2 b L) to leading order.
 
@@ -120,7 +124,9 @@ def half_point(scale: Any, exponent: Any, length: Any, level: Any = 0.5) -> Scal
 @needs_float64
 @jax.jit
 def edit_distance(error: Any, length: Any) -> Scalar:
-    """Mean number of wrong tokens, L eps: exact whatever their dependence.
+    """Mean number of wrong tokens, L eps.
+
+    Regime: exact, whatever the dependence of the tokens. Source: means add.
 
     >>> float(edit_distance(0.05, 10))
     0.5
@@ -140,7 +146,7 @@ def exact_match_mixed(wrong: Any, right: Any, length: int) -> Scalar:
         right: b, > 0.
         length: L, a whole number of tokens, 0 to ``LONGEST``.
 
-    Exact; the product keeps all digits where Beta functions cancel. Always at least
+    Regime: exact; the product keeps all digits where Beta functions cancel. Always at least
     ``exact_match`` of the mean error, which is the limit a + b -> infinity. For L -> infinity it
     falls as the power Gamma(a+b)/Gamma(b) L^-a, no longer exponentially.
 
@@ -168,7 +174,9 @@ def brier(error: Any, choices: Any) -> Scalar:
     .. math:: \sum_k (q_k - y_k)^2 = \varepsilon^2\,\frac{K}{K-1}
 
     Smooth in eps, where the accuracy of the largest chance jumps from 0 to 1 at
-    eps = 1 - 1/K. Exact.
+    eps = 1 - 1/K.
+
+    Regime: exact. Source: Brier 1950 (Monthly Weather Review 78).
 
     Args:
         error: eps, chance given to wrong answers, in [0, 1].
@@ -191,7 +199,7 @@ def leaked_share(share: Any, rate: Any, draws: Any) -> Scalar:
         rate: lambda, chance that one draw brings a given test sequence with it.
         draws: n, distinct draws.
 
-    Exact. Limit: rate = 0: the share itself.
+    Regime: exact. Limits: rate = 0: the share itself. Source: independent draws.
 
     >>> print(f"{float(leaked_share(0.1, 1e-3, 1000.0)):.6f}")
     0.669074

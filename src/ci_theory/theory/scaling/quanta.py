@@ -55,7 +55,7 @@ def data_limited(p: Float[Array, " V"], examples: Any, sightings: int) -> Scalar
         examples: D.
         sightings: tau, >= 1; 1 is the learner of ``zipf``.
 
-    Exact.
+    Regime: exact. Source: derived here; the model of Michaud et al., arXiv:2303.13506.
 
     >>> from ci_theory.theory.discrete.zipf import frequencies
     >>> print(f"{float(data_limited(frequencies(100_000, 1.5), 10_000.0, 5)):.5f}")
@@ -93,8 +93,8 @@ def threshold_law(examples: Any, sightings: Any, exponent: Any) -> Scalar:
 
         C^(1/alpha)/a . (D/tau)^-b
 
-    Arguments as ``data_limited_law``, to which it tends for large tau: at tau = 1 it is too
-    high by 1/Gamma(1 + b). Source: Michaud et al., arXiv:2303.13506.
+    Arguments as ``data_limited_law``. Regime: large tau, where it tends to that law; at tau = 1 it
+    is too high by 1/Gamma(1 + b). Source: Michaud et al., arXiv:2303.13506.
 
     >>> print(f"{float(threshold_law(10_000.0, 5, 1.5)):.5f}")
     0.08369

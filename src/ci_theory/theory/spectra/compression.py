@@ -54,7 +54,7 @@ def compress(
         pad_to: pad to a multiple of this length, for few compiled shapes; None leaves it.
 
     >>> from ci_theory.theory.spectra.spectrum import power_law, rank
-    >>> small = compress(power_law(100_000, 1.5))
+    >>> small = compress(power_law(100_000, 1.5, tail=True))
     >>> len(small.eigenvalues), float(rank(compress(power_law(100_000, 1.5, tail=False))))
     (140, 100000.0)
     """

@@ -14,6 +14,7 @@ from jax import lax
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, total
 
 __all__ = ["Root", "log_root", "solve_kappa"]
@@ -44,7 +45,7 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
 
     Args:
         spectrum: eigenvalues of the covariance [x^2].
-        n: training rows, > 0; need not be whole.
+        n: training rows, > 0; need not be whole, and may be infinite.
         ridge: total ridge [x^2], >= 0. At 0 kappa is 0 when n >= rank, and solves
             df1(kappa) = n otherwise.
 
@@ -55,7 +56,7 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
     Regime: exact solution of the equation (relative error near 1e-15, also at n = p with a ridge
     of 1e-12); the equation itself is the limit n, p -> infinity.
 
-    Method (derived in docs/ridge.md). At the current kappa each mode's
+    Method. At the current kappa each mode's
     ``lambda/(lambda + kappa')`` is replaced by the ``A - s kappa' + b/kappa'`` that meets it to
     second order; the difference is ``s (kappa' - kappa)^3 / (kappa' (lambda + kappa'))``, of one
     sign on either side, so the root of the replaced equation (a quadratic) is never beyond the
@@ -69,15 +70,15 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
     with N the number of modes above kappa: what is subtracted is never larger than what kappa
     can be seen by, d12. One node is solved at once.
 
-    Source of the equation: e.g. Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al.,
-    arXiv:2110.03922; Hastie et al., arXiv:1903.08560.
+    Source: of the equation e.g. Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al.,
+    arXiv:2110.03922; Hastie et al., arXiv:1903.08560; the method is derived in docs/ridge.md.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> root = solve_kappa(isotropic(100), 200, 1e-3)
     >>> print(f"{float(root.value):.6e}", int(root.status))
     9.999900e-06 0
     """
-    n, ridge = jnp.asarray(n, float), jnp.asarray(ridge, float)
+    n, ridge = counted(n), jnp.asarray(ridge, float)
     kappa, residual = _kappa(
         spectrum.eigenvalues, spectrum.multiplicity, spectrum.tail_trace + ridge, n
     )

@@ -9,9 +9,24 @@ from typing import Any
 import jax.numpy as jnp
 
 from ci_theory._record import record
-from ci_theory._types import Float, needs_float64
+from ci_theory._types import Array, Float, needs_float64
 
-__all__ = ["Groups", "plain_rows", "repeated_rows"]
+__all__ = ["MANY", "Groups", "counted", "plain_rows", "repeated_rows"]
+
+MANY = 1e60
+"""Rows or features beyond it count as it: no number differs, and nothing overflows."""
+
+
+def counted(n: Any) -> Array:
+    """Return a number of rows or features, any shape, with which arithmetic is possible.
+
+    What falls as 1/n is then 1e-60 for infinitely many, far below every rounding error, and what
+    grows with n is not infinite but 1e60. Modes have variances far above 1e-60.
+
+    >>> print(counted([100.0, jnp.inf]))
+    [1.e+02 1.e+60]
+    """
+    return jnp.minimum(jnp.asarray(n, float), MANY)
 
 
 @record
@@ -19,7 +34,7 @@ class Groups:
     """Training rows in groups; a group may be empty, and a row of weight 0 is not there.
 
     Attributes:
-        counts: distinct rows of each group, >= 0; need not be whole.
+        counts: distinct rows of each group, >= 0; need not be whole, and may be infinite.
         weights: weight of each row, the copies seen of it, >= 0.
         noise: variance of a row's mean label about the target [label^2].
     """

@@ -17,7 +17,14 @@ from jax.scipy.special import i1e
 
 from ci_theory._types import Array, Float, Scalar, needs_float64
 
-__all__ = ["EigenvalueLaw", "eigenvalue_law", "survival", "survival_slope"]
+__all__ = [
+    "EigenvalueLaw",
+    "bessel_ratio",
+    "eigenvalue_law",
+    "lower_edge",
+    "survival",
+    "survival_slope",
+]
 
 STEP = 0.25
 """Step in v. exp(-s t) is bounded for |Im v| < pi/2, so the error is near exp(-pi^2/STEP)."""
@@ -102,6 +109,8 @@ def survival(gamma: Any, time: Any) -> Scalar:
     Limits: M(0) = 1; t -> infinity (1 - 1/gamma)_+; gamma = 1: exp(-2t) (I_0(2t) + I_1(2t)).
 
     Regime: exact for the law; relative error near 1e-14, also where M is tiny.
+
+    Source: as ``survival_slope``.
 
     >>> from scipy.special import ive
     >>> print(f"{float(survival(1.0, 5.0)):.12f} {ive(0, 10) + ive(1, 10):.12f}")

@@ -16,6 +16,7 @@ from ci_theory._errors import BadInput
 from ci_theory._types import Array, Scalar, needs_float64
 from ci_theory.theory.spectra import spectrum as spectra
 from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.groups import counted
 
 __all__ = [
     "Exponents",
@@ -30,6 +31,7 @@ __all__ = [
     "ridgeless",
     "ridgeless_kappa",
     "tuned",
+    "zeta",
 ]
 
 
@@ -170,7 +172,7 @@ def ridgeless(n: Any, alpha: Any, source: Any, noise: Any) -> Ridgeless:
     >>> print(f"{float(curve.gamma):.5f} {float(curve.test_error):.4f}")
     0.33222 1.4982
     """
-    n = jnp.asarray(n, float)
+    n = counted(n)
     kappa = ridgeless_kappa(n, alpha)
     left = (n + 0.5) / (alpha * n)
     squared = bias(kappa, alpha, source)

@@ -19,7 +19,7 @@ from jax import lax
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import GOOD, Root
-from ci_theory.theory.spectra.groups import Groups
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, df1, fractions, per_kappa, rank, trace
 
 __all__ = ["Shares", "solve_shares"]
@@ -202,7 +202,7 @@ def solve_shares(spectrum: Spectrum, groups: Groups, ridge: Any) -> Shares:
     """
     ridge = jnp.asarray(ridge, float)
     groups = Groups(
-        counts=jnp.asarray(groups.counts, float),
+        counts=counted(groups.counts),
         weights=jnp.asarray(groups.weights, float),
         noise=jnp.asarray(groups.noise, float),
     )

@@ -31,13 +31,16 @@ __all__ = [
     "df1",
     "df2",
     "explicit",
+    "fractions",
     "from_covariance",
     "from_features",
     "isotropic",
+    "per_kappa",
     "power_law",
     "rank",
     "scale_target",
     "tail_as_modes",
+    "total",
     "trace",
     "two_block",
 ]
@@ -150,7 +153,7 @@ def rank(spectrum: Spectrum) -> Scalar:
     Whole and fractional parts are added apart, so that the nodes of ``compress`` add up to a
     whole number exactly.
 
-    >>> float(rank(isotropic(100))), float(rank(power_law(10, 1.5)))
+    >>> float(rank(isotropic(100))), float(rank(power_law(10, 1.5, tail=True)))
     (100.0, inf)
     """
     kept = jnp.where(spectrum.eigenvalues > 0, spectrum.multiplicity, 0.0)
@@ -242,26 +245,27 @@ def power_law(
     alpha: float,
     source: float = 0.5,
     signal: float | None = None,
-    tail: bool = True,
+    *,
+    tail: bool = False,
 ) -> Spectrum:
     """Eigenvalues ``k^-alpha``, k = 1..p, with target power ``v_k^2 ~ k^-(1 + 2 alpha source)``.
 
-    The tail is what k > p holds: ``sum_{k>p} k^-alpha`` as a Hurwitz zeta function, and the
-    target power likewise. As infinitely many infinitesimal modes it stands in for the missing
-    ones where ``p^-alpha`` is far below kappa.
+    These p modes are all, unless ``tail`` adds what k > p would hold: ``sum_{k>p} k^-alpha`` as a
+    Hurwitz zeta function, and the target power likewise. As infinitely many infinitesimal modes
+    it stands in for the missing ones where ``p^-alpha`` is far below kappa.
 
     Args:
         p: explicit modes.
-        alpha: capacity exponent; with a tail it must exceed 1.
+        alpha: capacity exponent, > 0; with a tail it must exceed 1.
         source: source exponent r > 0.
         signal: ``|w|^2`` over all modes that the spectrum stands for (with a tail that needs
             source > 1/2). None leaves ``v_1^2 = 1``, which always exists.
-        tail: whether modes beyond p exist.
+        tail: whether modes beyond p exist, too small to be told apart.
 
     Raises:
         BadInput: an exponent for which a sum diverges.
 
-    >>> spectrum = power_law(1000, 2.0)
+    >>> spectrum = power_law(1000, 2.0, tail=True)
     >>> print(f"{float(trace(spectrum)):.12f}")  # pi^2 / 6
     1.644934066848
     """

@@ -34,7 +34,8 @@ def levels(d: int, degree: int) -> int:
         d: dimension of the space, >= 3.
         degree: l.
 
-    Source: exact; standard (e.g. Mei & Montanari 2019, arXiv:1908.05355, appendix on harmonics).
+    Regime: exact. Source: standard (e.g. Mei & Montanari 2019, arXiv:1908.05355, appendix on
+    harmonics).
 
     >>> [levels(3, l) for l in range(4)]  # 2 l + 1
     [1, 3, 5, 7]

@@ -87,6 +87,8 @@ class Statement:
         source: authors and arXiv id, or "derived here".
         implementation: dotted name of the numerical function below ``ci_theory.theory``.
         phenomena: names of the phenomena that rest on it.
+        predictions: the predictions that it states, or a step of which it is, as
+            "phenomenon.prediction".
         limits: limits that must hold; a test checks each.
         closed: whether the right-hand side can be evaluated as it stands.
     """
@@ -98,6 +100,7 @@ class Statement:
     source: str
     implementation: str
     phenomena: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     closed: bool = True
 

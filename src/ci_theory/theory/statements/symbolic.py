@@ -46,7 +46,7 @@ from ci_theory.theory.statements.statement import (
     w,
 )
 
-__all__ = ["STATEMENTS", "Limit", "Statement", "concerning", "find"]
+__all__ = ["STATEMENTS", "Limit", "Statement", "concerning", "find", "stating"]
 
 _RIDGE = ("ridge_peak",)
 _HASTIE = "Hastie, Montanari, Rosset, Tibshirani, arXiv:1903.08560"
@@ -67,6 +67,7 @@ def _general() -> tuple[Statement, ...]:
             source="Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al., arXiv:2110.03922",
             implementation="spectra.fixed_point.solve_kappa",
             phenomena=_RIDGE,
+            predictions=("ridge_peak.test_error", "ridge_peak.train_error"),
             closed=False,
         ),
         Statement(
@@ -77,6 +78,7 @@ def _general() -> tuple[Statement, ...]:
             source="Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al., arXiv:2110.03922",
             implementation="ridge.risk.ridge_risk",
             phenomena=_RIDGE,
+            predictions=("ridge_peak.test_error",),
             limits=(
                 Limit(words="many rows", symbol=gamma, point=0, value=B + sigma**2),
                 Limit(
@@ -96,6 +98,7 @@ def _general() -> tuple[Statement, ...]:
             source="Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al., arXiv:2110.03922",
             implementation="ridge.risk.ridge_risk",
             phenomena=_RIDGE,
+            predictions=("ridge_peak.train_error",),
         ),
     )
 
@@ -174,6 +177,7 @@ def _isotropic() -> tuple[Statement, ...]:
             source="Belkin, Hsu, Xu, arXiv:1903.07571",
             implementation="ridge.isotropic.exact_ridgeless",
             phenomena=_RIDGE,
+            predictions=("ridge_peak.finite_size_excess",),
             limits=(
                 Limit(
                     words="large n and p",
@@ -192,6 +196,7 @@ def _isotropic() -> tuple[Statement, ...]:
             source="Belkin, Hsu, Xu, arXiv:1903.07571",
             implementation="ridge.isotropic.exact_ridgeless",
             phenomena=_RIDGE,
+            predictions=("ridge_peak.finite_size_excess",),
             limits=(
                 Limit(
                     words="large n and p",
@@ -275,7 +280,8 @@ def _power_law() -> tuple[Statement, ...]:
             regime="n -> infinity, relative error O(n^-(1 + α))",
             source="derived here; leading order Bordelon et al., arXiv:2002.02561",
             implementation="spectra.power_law.ridgeless_kappa",
-            phenomena=_RIDGE,
+            phenomena=("ridge_peak", "power_law_break"),
+            predictions=("power_law_break.closed_form",),
             limits=(Limit(words="many rows", symbol=n, point=sp.oo, value=0, given={alpha: 2}),),
         ),
         Statement(
@@ -285,7 +291,8 @@ def _power_law() -> tuple[Statement, ...]:
             regime="n -> infinity, relative error O(n^-(1 + α))",
             source=f"{_MALLINAR}; the shift by 1/2 is derived here",
             implementation="spectra.power_law.ridgeless",
-            phenomena=_RIDGE,
+            phenomena=("ridge_peak", "power_law_break"),
+            predictions=("power_law_break.closed_form",),
             limits=(Limit(words="many rows", symbol=n, point=sp.oo, value=1 - 1 / alpha),),
         ),
         Statement(
@@ -295,7 +302,8 @@ def _power_law() -> tuple[Statement, ...]:
             regime="κ -> 0, absolute error O(κ³)",
             source="derived here (Mellin transform)",
             implementation="spectra.power_law.bias",
-            phenomena=_RIDGE,
+            phenomena=("ridge_peak", "power_law_break"),
+            predictions=("power_law_break.closed_form",),
         ),
         Statement(
             name="power_law.plateau",
@@ -304,7 +312,7 @@ def _power_law() -> tuple[Statement, ...]:
             regime="n -> infinity, relative error O(1/n)",
             source=_MALLINAR,
             implementation="spectra.power_law.plateau",
-            phenomena=_RIDGE,
+            phenomena=("ridge_peak", "power_law_break"),
         ),
         Statement(
             name="power_law.ridge_crossover",
@@ -313,7 +321,7 @@ def _power_law() -> tuple[Statement, ...]:
             regime="a crossover; the factor is a convention",
             source="derived here",
             implementation="spectra.power_law.ridge_crossover",
-            phenomena=_RIDGE,
+            phenomena=("ridge_peak", "power_law_break"),
         ),
         Statement(
             name="power_law.tuned_slope",
@@ -398,3 +406,12 @@ def concerning(phenomenon: str) -> tuple[Statement, ...]:
     'repetition.pressure'
     """
     return tuple(s for s in STATEMENTS if phenomenon in s.phenomena)
+
+
+def stating(phenomenon: str, prediction: str) -> tuple[Statement, ...]:
+    """Return the statements of a prediction, those of its steps included.
+
+    >>> [s.name for s in stating("ridge_peak", "train_error")]
+    ['ridge.kappa', 'ridge.train_error']
+    """
+    return tuple(s for s in STATEMENTS if f"{phenomenon}.{prediction}" in s.predictions)

@@ -1,8 +1,8 @@
 """Who works on what: advisory locks by which processes on one store share its chunks.
 
-A claim is a lock on one byte of the store's ``lock`` file. The system releases it when its
+A lock is on one byte of the store's ``lock`` file. The system releases it when its
 process ends, however it ends, so nothing is left behind. Where the file system has no locks,
-every claim succeeds: two processes may then compute a chunk twice, to the same file.
+every lock is granted: two processes may then compute a chunk twice, to the same file.
 """
 
 import os
@@ -18,13 +18,13 @@ except ImportError:  # not a Unix
 
 from ci_theory._errors import BadInput
 
-_LOOK = 0.1  # seconds between two looks at a claim that another process has
+_LOOK = 0.1  # seconds between two looks at a lock that another process has
 _PER_PLAN = 2**32
-PLAN = (0, _PER_PLAN - 1)  # the claim under which plans and sessions are noted
+PLAN = (0, _PER_PLAN - 1)  # the lock under which plans and sessions are noted
 
 
-class Claims:
-    """Claims on the chunks (plan, chunk) of one store, by this process."""
+class Locks:
+    """Locks on the chunks (plan, chunk) of one store, by this process."""
 
     def __init__(self, file: Path):
         """Open the lock file, creating it."""
@@ -40,10 +40,10 @@ class Claims:
         os.close(self._handle)
 
     @contextmanager
-    def claim(
+    def hold(
         self, plan: int, chunk: int, *, wait: Callable[[float], None] | None = None
     ) -> Iterator[bool]:
-        """Claim a chunk for the time of a ``with``; False if another process has it.
+        """Lock a chunk for the time of a ``with``; False if another process has it.
 
         With ``wait``, wait for that process to finish or die: ``wait(seconds)`` is called between
         two looks with the time waited so far, and may raise to give up.
@@ -70,5 +70,5 @@ class Claims:
 
     def free(self, plan: int, chunk: int) -> bool:
         """Say whether nobody works on a chunk; False where the file system cannot tell."""
-        with self.claim(plan, chunk) as mine:
+        with self.hold(plan, chunk) as mine:
             return mine and self.real

@@ -1,0 +1,125 @@
+"""The catalogue of formulas: complete, and what it reads is what the functions say."""
+
+import ast
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+from ci_theory import theory
+from ci_theory.theory.statements.catalogue import _formulas, _section, catalogue
+
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(theory.__path__, "ci_theory.theory.") if not m.ispkg
+)
+
+
+def functions():
+    """Every public function as Python finds it: what is defined in a module of theory."""
+    for name in MODULES:
+        module = import_module(name)
+        for key, value in vars(module).items():
+            mine = callable(value) and getattr(value, "__module__", "") == name
+            if mine and not inspect.isclass(value) and not key.startswith("_"):
+                yield f"{name.removeprefix('ci_theory.theory.')}.{key}", value
+
+
+def test_every_public_function_is_in_it_and_exported():
+    found = dict(functions())
+    assert len(found) >= 180
+    assert {f.path for f in catalogue()} == set(found)
+    for path in found:
+        where, name = path.rsplit(".", 1)
+        assert name in import_module(f"ci_theory.theory.{where}").__all__, path
+
+
+def test_it_reads_what_python_reads():
+    for path, function in functions():
+        (formula,) = [f for f in catalogue() if f.path == path]
+        assert formula.doc == inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("formula", catalogue(), ids=lambda f: f.path)
+def test_a_closed_form_says_where_it_holds_where_it_is_from_and_how_it_is_called(formula):
+    assert formula.title.endswith(".")
+    assert bool(formula.scope) == bool(formula.source)  # a building block has neither
+    assert formula.example or not formula.closed
+
+
+def test_most_are_closed_forms_with_a_formula():
+    closed = [f for f in catalogue() if f.closed]
+    assert len(closed) >= 130
+    assert len([f for f in closed if f.statement]) >= 100
+
+
+SOLVERS = {"solve_kappa", "log_root", "solve_shares", "solve_gamma", "complex_levels", "while_loop"}
+
+
+def calls():
+    """(module, function) -> what it calls of theory, likewise; solvers as (None, name)."""
+    found = {}
+    for name in MODULES:
+        tree = ast.parse(inspect.getsource(import_module(name)))
+        tops = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+        places = {top: (name, top) for top in tops}
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+                places |= {a.asname or a.name: (node.module, a.name) for a in node.names}
+        for top, node in tops.items():
+            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} & SOLVERS
+            found[name, top] = {
+                (None, n) if n in SOLVERS else places[n]
+                for n in names
+                if n in places or n in SOLVERS
+            }
+    return found
+
+
+def test_a_bare_number_is_arithmetic_that_cannot_fail():
+    """What solves something returns a record with a status."""
+    graph = calls()
+
+    def solves(place, seen):
+        if place[0] is None:
+            return True
+        seen.add(place)
+        return any(solves(p, seen) for p in graph.get(place, ()) if p not in seen)
+
+    bare = ("Scalar", "Array", "float", "Any", "Float")
+    checked = [f for f in catalogue() if f.closed and f.returns.startswith(bare)]
+    assert len(checked) >= 50
+    for formula in checked:
+        assert not solves((f"ci_theory.theory.{formula.where}", formula.name), set()), formula.path
+    assert solves(("ci_theory.theory.rows.imbalance", "lost_minority"), set())
+
+
+def test_sections_and_formulas_of_a_docstring():
+    doc = """One line.
+
+    a = b
+      + c
+
+Words between.
+
+.. math:: x
+    = y
+
+Args:
+    n: rows.
+
+    Not a formula, but of the arguments.
+
+Arguments as elsewhere. Regime: small n;
+two lines. Limits: n -> 0: 1.
+
+Source: the source: a book.
+
+Words after it.
+"""
+    assert _formulas(doc) == "a = b\n  + c\nx\n= y"
+    assert _section(doc, "Regime") == "small n; two lines."
+    assert _section(doc, "Limits") == "n -> 0: 1."
+    assert _section(doc, "Source") == "the source: a book."
+    assert _section(doc, "Raises") == ""
