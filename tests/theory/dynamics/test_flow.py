@@ -385,7 +385,7 @@ def test_statuses_are_honest_and_spoil_nothing():
 
 
 def test_contours_that_disagree_are_not_converged(monkeypatch):
-    monkeypatch.setattr("ci_theory.theory.flow.CHECK", 6)
+    monkeypatch.setattr("ci_theory.theory.dynamics.flow.CHECK", 6)
     fresh = jax.jit(weighted_flow_risk.__wrapped__.__wrapped__)  # beneath the compiled one
     found = fresh(HALVES, plain_rows(100, 0.25), 3.0, 0.1, INF)
     assert int(found.status) == Status.NOT_CONVERGED

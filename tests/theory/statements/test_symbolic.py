@@ -39,7 +39,7 @@ def rhs(name):
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
 def test_a_statement_is_complete(statement):
-    module, function = statement.implementation.split(".")
+    module, _, function = statement.implementation.rpartition(".")
     assert callable(getattr(import_module(f"ci_theory.theory.{module}"), function))
     plain = {str(s) for s in statement.equation.free_symbols if s.is_Symbol}
     assert plain - {"lambda", "m"} == set(statement.symbols)  # those two are summed over

@@ -1,7 +1,7 @@
 """Closed forms for isotropic inputs: the peak of double descent, the minimum beyond it, the cure.
 
 p inputs of unit variance, a target with ``|w|^2 = signal``, label noise of variance ``noise``,
-n rows, total ridge ``ridge``; g = p/n. The forms of any spectrum are in ``theory.ridge``.
+n rows, total ridge ``ridge``; g = p/n. The forms of any spectrum are in ``theory.ridge.risk``.
 """
 
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
 """Ridge regression tested elsewhere: covariate shift, concept shift, other label noise.
 
-Train as in ``theory.ridge`` on rows of covariance S with target w; test on rows of second moment
+Train as in ``theory.ridge.risk`` on rows of covariance S with target w; test on rows of second moment
 S' (any basis) with labels ``x.w'`` plus noise of variance ``test_noise``. Biased or poisoned
 upstream labels are the case w' != w.
 """

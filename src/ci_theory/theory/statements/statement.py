@@ -1,6 +1,6 @@
 """What a statement is: an equation with its symbols, regime, source and limits.
 
-The statements themselves are in ``theory.symbolic``; this module holds their symbols and how
+The statements themselves are in ``theory.statements.symbolic``; this module holds their symbols and how
 they are rendered, evaluated and checked.
 """
 

@@ -65,7 +65,7 @@ def _general() -> tuple[Statement, ...]:
             equation=sp.Eq(n, degrees + delta / kappa),
             regime="limit n, p -> infinity",
             source="Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al., arXiv:2110.03922",
-            implementation="fixed_point.solve_kappa",
+            implementation="spectra.fixed_point.solve_kappa",
             phenomena=_RIDGE,
             closed=False,
         ),
@@ -75,7 +75,7 @@ def _general() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, (B + sigma**2) / (1 - gamma)),
             regime="limit n, p -> infinity, relative error O(1/n)",
             source="Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al., arXiv:2110.03922",
-            implementation="ridge.ridge_risk",
+            implementation="ridge.risk.ridge_risk",
             phenomena=_RIDGE,
             limits=(
                 Limit(words="many rows", symbol=gamma, point=0, value=B + sigma**2),
@@ -94,7 +94,7 @@ def _general() -> tuple[Statement, ...]:
             equation=sp.Eq(E_tr, (delta / (n * kappa)) ** 2 * E_te),
             regime="limit n, p -> infinity, relative error O(1/n)",
             source="Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al., arXiv:2110.03922",
-            implementation="ridge.ridge_risk",
+            implementation="ridge.risk.ridge_risk",
             phenomena=_RIDGE,
         ),
     )
@@ -112,7 +112,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(kappa, (root - middle) / (2 * n)),
             regime="limit n, p -> infinity",
             source=_HASTIE,
-            implementation="fixed_point.solve_kappa",
+            implementation="spectra.fixed_point.solve_kappa",
             phenomena=_RIDGE,
             limits=(
                 Limit(words="no ridge, p < n", symbol=delta, point=0, value=0, given={n: p + q}),
@@ -127,7 +127,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, sigma**2 / (1 - g)),
             regime="limit n, p -> infinity, relative error O(1/|n - p|)",
             source=_HASTIE,
-            implementation="isotropic.ridgeless",
+            implementation="ridge.isotropic.ridgeless",
             phenomena=_RIDGE,
             limits=(
                 Limit(words="many rows: the noise", symbol=g, point=0, value=sigma**2),
@@ -147,7 +147,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, w**2 * (1 - 1 / g) + sigma**2 * g / (g - 1)),
             regime="limit n, p -> infinity, relative error O(1/|n - p|)",
             source=_HASTIE,
-            implementation="isotropic.ridgeless",
+            implementation="ridge.isotropic.ridgeless",
             phenomena=_RIDGE,
             limits=(
                 Limit(
@@ -172,7 +172,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, sigma**2 + sigma**2 * p / (n - p - 1)),
             regime="exact, any covariance",
             source="Belkin, Hsu, Xu, arXiv:1903.07571",
-            implementation="isotropic.exact_ridgeless",
+            implementation="ridge.isotropic.exact_ridgeless",
             phenomena=_RIDGE,
             limits=(
                 Limit(
@@ -190,7 +190,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, sigma**2 + w**2 * (1 - n / p) + sigma**2 * n / (p - n - 1)),
             regime="exact, isotropic",
             source="Belkin, Hsu, Xu, arXiv:1903.07571",
-            implementation="isotropic.exact_ridgeless",
+            implementation="ridge.isotropic.exact_ridgeless",
             phenomena=_RIDGE,
             limits=(
                 Limit(
@@ -208,7 +208,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, height),
             regime="limit n = p -> infinity",
             source="derived here",
-            implementation="isotropic.peak_height",
+            implementation="ridge.isotropic.peak_height",
             phenomena=_RIDGE,
             limits=(
                 Limit(words="grows without a ridge", symbol=level, point=0, value=sp.oo),
@@ -229,7 +229,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_te, (sigma**2 + w**2 * level) / (2 * sp.sqrt(level))),
             regime="ridge per row -> 0, relative error O(sqrt(ridge/n))",
             source="derived here",
-            implementation="isotropic.peak_height_small_ridge",
+            implementation="ridge.isotropic.peak_height_small_ridge",
             phenomena=_RIDGE,
         ),
         Statement(
@@ -238,7 +238,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(p / n, 1 / (1 - sigma / w)),
             regime="limit n, p -> infinity",
             source=_HASTIE,
-            implementation="isotropic.local_minimum",
+            implementation="ridge.isotropic.local_minimum",
             phenomena=_RIDGE,
             limits=(Limit(words="at the threshold without noise", symbol=sigma, point=0, value=1),),
         ),
@@ -248,7 +248,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(E_x, 2 * w * sigma - sigma**2),
             regime="limit n, p -> infinity",
             source=_HASTIE,
-            implementation="isotropic.local_minimum",
+            implementation="ridge.isotropic.local_minimum",
             phenomena=_RIDGE,
             limits=(Limit(words="no noise, no error", symbol=sigma, point=0, value=0),),
         ),
@@ -258,7 +258,7 @@ def _isotropic() -> tuple[Statement, ...]:
             equation=sp.Eq(delta, p * sigma**2 / w**2),
             regime="exact (Bayes)",
             source="Dobriban and Wager, arXiv:1507.03003",
-            implementation="isotropic.optimal_ridge",
+            implementation="ridge.isotropic.optimal_ridge",
             phenomena=_RIDGE,
         ),
     )
@@ -274,7 +274,7 @@ def _power_law() -> tuple[Statement, ...]:
             equation=sp.Eq(kappa, (scale / (n + sp.Rational(1, 2))) ** alpha),
             regime="n -> infinity, relative error O(n^-(1 + α))",
             source="derived here; leading order Bordelon et al., arXiv:2002.02561",
-            implementation="power_law.ridgeless_kappa",
+            implementation="spectra.power_law.ridgeless_kappa",
             phenomena=_RIDGE,
             limits=(Limit(words="many rows", symbol=n, point=sp.oo, value=0, given={alpha: 2}),),
         ),
@@ -284,7 +284,7 @@ def _power_law() -> tuple[Statement, ...]:
             equation=sp.Eq(gamma, 1 - (n + sp.Rational(1, 2)) / (alpha * n)),
             regime="n -> infinity, relative error O(n^-(1 + α))",
             source=f"{_MALLINAR}; the shift by 1/2 is derived here",
-            implementation="power_law.ridgeless",
+            implementation="spectra.power_law.ridgeless",
             phenomena=_RIDGE,
             limits=(Limit(words="many rows", symbol=n, point=sp.oo, value=1 - 1 / alpha),),
         ),
@@ -294,7 +294,7 @@ def _power_law() -> tuple[Statement, ...]:
             equation=sp.Eq(B, bias + kappa**2 * sp.zeta(1 + 2 * alpha * (r - 1))),
             regime="κ -> 0, absolute error O(κ³)",
             source="derived here (Mellin transform)",
-            implementation="power_law.bias",
+            implementation="spectra.power_law.bias",
             phenomena=_RIDGE,
         ),
         Statement(
@@ -303,7 +303,7 @@ def _power_law() -> tuple[Statement, ...]:
             equation=sp.Eq(E_x, (alpha - 1) * sigma**2),
             regime="n -> infinity, relative error O(1/n)",
             source=_MALLINAR,
-            implementation="power_law.plateau",
+            implementation="spectra.power_law.plateau",
             phenomena=_RIDGE,
         ),
         Statement(
@@ -312,7 +312,7 @@ def _power_law() -> tuple[Statement, ...]:
             equation=sp.Eq(n, scale * level ** (-1 / alpha) - sp.Rational(1, 2)),
             regime="a crossover; the factor is a convention",
             source="derived here",
-            implementation="power_law.ridge_crossover",
+            implementation="spectra.power_law.ridge_crossover",
             phenomena=_RIDGE,
         ),
         Statement(
@@ -321,7 +321,7 @@ def _power_law() -> tuple[Statement, ...]:
             equation=sp.Eq(slope, -2 * alpha * r / (1 + 2 * alpha * r)),
             regime="n -> infinity, with noise",
             source=_CUI,
-            implementation="power_law.tuned",
+            implementation="spectra.power_law.tuned",
             phenomena=_RIDGE,
         ),
     )
@@ -338,7 +338,7 @@ def _repetition() -> tuple[Statement, ...]:
             equation=sp.Eq(t**2 + (rho - 1) * t, (1 - f) * rho),
             regime="N/p -> infinity, no ridge, shared label noise",
             source=source,
-            implementation="repeat_peak.data_rich_excess",
+            implementation="rows.repeat_peak.data_rich_excess",
             phenomena=("repeated_data",),
             closed=False,
         ),
@@ -348,7 +348,7 @@ def _repetition() -> tuple[Statement, ...]:
             equation=sp.Eq(E_x / sigma**2, (1 / sp.sqrt(1 - share) - 1) / 2),
             regime="N/p -> infinity, no ridge, shared label noise",
             source=source,
-            implementation="repeat_peak.data_rich_excess",
+            implementation="rows.repeat_peak.data_rich_excess",
             phenomena=("repeated_data",),
             limits=(
                 Limit(words="few repeats do no harm", symbol=rho, point=0, value=0),
@@ -368,7 +368,7 @@ def _repetition() -> tuple[Statement, ...]:
             equation=sp.Eq(E_x / sigma**2, worst),
             regime="N/p -> infinity, no ridge, shared label noise",
             source=source,
-            implementation="repeat_peak.data_rich_excess",
+            implementation="rows.repeat_peak.data_rich_excess",
             phenomena=("repeated_data",),
             limits=(Limit(words="nothing repeated", symbol=f, point=0, value=0),),
         ),
