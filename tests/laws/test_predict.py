@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from declared_toy import TOY, changed, made
 
-from ci_theory.phenomena import _predict, predict
+from ci_theory._errors import Status
+from ci_theory.phenomena import Estimate, _predict, predict
 
 
 @pytest.fixture
@@ -87,3 +88,17 @@ def test_no_claim_is_made_without_a_bound(slack):
         )
     )
     assert not predict(toy, {})["error"].estimate.valid[0]
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.OK])
+@pytest.mark.parametrize("value", [1.0, jnp.nan])
+def test_no_claim_is_made_where_a_solver_failed(status, value):
+    toy = made(evaluate=lambda params, world: Estimate(value, 0.0, True, status))
+    found = predict(toy, {})["error"].estimate
+    assert (bool(found.valid[0]), int(found.status[0])) == (False, status)
+
+
+def test_a_value_that_is_no_number_is_told():
+    toy = made(evaluate=lambda params, world: Estimate(jnp.nan, 0.0, True, Status.OK))
+    found = predict(toy, {})["error"].estimate
+    assert (bool(found.valid[0]), int(found.status[0])) == (False, Status.NOT_FINITE)

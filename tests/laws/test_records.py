@@ -57,6 +57,9 @@ def test_static_fields_are_not_leaves():
         ("kind", "c", "unknown value of kind 'c'"),
         ("up.noise", -1.0, "up.noise = -1.0: must be >= 0"),
         ("up.noise", float("nan"), "up.noise = nan: must be finite"),
+        ("up.noise", float("inf"), "up.noise = inf: must be finite"),
+        ("up.noise", "0.5", "up.noise = '0.5': must be a number"),
+        ("n", float("inf"), "n = inf: must be"),
     ],
 )
 def test_bad_values_are_told_in_one_line(name, value, says):
