@@ -105,8 +105,8 @@ def test_claims_without_results_are_planned_or_not_run(capsys):
 
 def test_every_claim_of_every_phenomenon_is_in_the_table():
     for name in phenomena.names():
-        for number in phenomena.load(name).claims:
-            assert 1 <= number <= len(CLAIMS)
+        for claim in phenomena.load(name).claims:
+            assert 1 <= claim <= len(CLAIMS)
 
 
 def test_values_that_json_lacks_become_null_or_names():
