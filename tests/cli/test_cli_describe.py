@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import said
 
 from ci_theory import phenomena
 from ci_theory._record import Axis, Kind
@@ -164,3 +165,16 @@ def test_what_was_measured_without_a_prediction_is_no_verdict():
     verdicts = {"a": ["AGREES", "DISAGREES", "AGREES"], "b": []}
     told = [page._verdict(name, ["a", "b", "c"], verdicts) for name in "abcd"]
     assert told == ["AGREES 2, DISAGREES 1", page.MEASURED, page.NOT_RUN, page.PLANNED]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "show toys.mean",
+        "predict toys.mean n=40 shift=0.5 biased=true",
+        "predict toys.mean n=1,4,9,16,25,400 noise=1",
+        "predict toys.mean noise=1,2 n=2,4",
+    ],
+)
+def test_what_is_printed_for_people(words, capsys, monkeypatch):
+    said.hold(capsys, monkeypatch, *words.split())
