@@ -2,6 +2,7 @@
 
 import json
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray
@@ -187,7 +188,16 @@ def test_a_map_shows_means_and_breaks_where_they_are(peaked, axes):
     assert line.get_ydata().tolist() == [0, 10]
 
 
+def test_of_what_is_not_shown_the_middle_is_held(peaked):
+    several = peaked.expand_dims(p=[3, 5, 8, 13, 21, 34, 55, 89, 144])
+    assert curves.choose(several).held == {"p": 21}
+    assert curves.choose(several, held={"p": 5}).held == {"p": 5}
+
+
 def test_scales_and_words():
+    ends = style.colours([5.0, 7.0, 6.0])
+    assert ends[0] == tuple(mpl.colormaps["viridis"](0.0))
+    assert ends[1] == tuple(mpl.colormaps["viridis"](0.76))  # no yellow on white
     assert (style.spread(1, 21), style.spread(1, 19), style.spread(0, 100)) == (
         "log",
         "linear",

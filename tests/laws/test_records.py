@@ -104,3 +104,12 @@ def test_keys_are_a_function_of_their_address():
         for s in ("design", "noise", "features")
     }
     assert len(streams) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "made"),
+    [("n", 3.0, 3), ("up.noise", 2, 2.0), ("n", np.float64(4), 4), ("kind", "b", "b")],
+)
+def test_a_value_gets_the_type_of_its_field(name, value, made):
+    found = axes_of(Whole)[name].convert(value)
+    assert (found, type(found)) == (made, type(made))

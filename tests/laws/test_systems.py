@@ -66,3 +66,10 @@ def test_population_moments_are_those_of_very_many_rows(activation):
         assert np.all(np.abs(found - mean) < 5 * error + 1e-9)
     if activation == "relu":  # half of the mean square of an input, exactly
         np.testing.assert_allclose(np.diag(metric.T @ metric), 0.5 / p, rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", random_features.ACTIVATIONS)
+def test_an_activation_is_the_same_on_the_device_and_on_the_host(activation):
+    t = np.linspace(-6.0, 6.0, 101)
+    one = random_features.ACTIVATIONS[activation]
+    np.testing.assert_allclose(one.device(jnp.asarray(t)), one.host(t), rtol=1e-10, atol=1e-14)

@@ -365,3 +365,29 @@ def test_neighbours_are_those_of_one_run():
     assert ladder.correlation(rest, first) == pytest.approx(2 * pairs / np.sum(rest**2))
     assert ladder.correlation(rest + 5, first) == pytest.approx(2 * pairs / np.sum(rest**2))
     assert ladder.correlation(np.zeros(6), first) == 0.0
+
+
+def test_the_level_of_a_profile_is_what_one_curve_in_twenty_exceeds():
+    """Fits that a held parameter costs more, in a tenth of the resamples, widen the interval."""
+    search, again, y = straight(3)
+    plain = profile(search, y, again, 1)
+    few = again.losses.copy()
+    few[::10] /= 2
+    wide = profile(search, y, again._replace(losses=few), 1)
+    rare = again.losses.copy()
+    rare[::30] /= 2
+    assert wide.high - wide.low > 1.5 * (plain.high - plain.low)
+    same = profile(search, y, again._replace(losses=rare), 1)
+    assert same.high - same.low == pytest.approx(plain.high - plain.low, rel=0.3)
+
+
+def test_scatter_is_that_of_a_row_of_average_weight():
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(0.01, 0.2, 24)
+    y = 2 * X**-0.4 * np.exp(sizes * rng.standard_normal(24))
+    weights = 1 / sizes**2
+    found = [fit(X, y, 0, weights=factor * weights, resamples=60) for factor in (1.0, 1e-6)]
+    rest = np.log(y) - np.log(found[0](X))
+    relative = weights / weights.mean()
+    assert found[0].scatter == pytest.approx(np.sqrt(np.sum(relative * rest**2) / 22), rel=1e-9)
+    assert found[1].scatter == pytest.approx(found[0].scatter, rel=1e-9)
