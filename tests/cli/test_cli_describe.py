@@ -3,11 +3,14 @@
 import json
 
 import pytest
+import said
 
 from ci_theory import phenomena
+from ci_theory._record import Axis, Kind
 from ci_theory.claims import CLAIMS
-from ci_theory.cli import main
-from ci_theory.cli.output import plain
+from ci_theory.cli import claims as page
+from ci_theory.cli import describe, main
+from ci_theory.cli.output import number, plain
 
 
 def strict(text):
@@ -104,8 +107,8 @@ def test_claims_without_results_are_planned_or_not_run(capsys):
 
 def test_every_claim_of_every_phenomenon_is_in_the_table():
     for name in phenomena.names():
-        for number in phenomena.load(name).claims:
-            assert 1 <= number <= len(CLAIMS)
+        for claim in phenomena.load(name).claims:
+            assert 1 <= claim <= len(CLAIMS)
 
 
 def test_values_that_json_lacks_become_null_or_names():
@@ -116,3 +119,63 @@ def test_values_that_json_lacks_become_null_or_names():
     given = {"a": np.array([[1.0, np.nan], [np.inf, -np.inf]]), "b": np.float64(2), "c": Status.OK}
     assert plain(given) == {"a": [[1.0, None], [None, None]], "b": 2.0, "c": "OK"}
     assert plain({1: np.bool_(True), "x": (np.int64(3), "s")}) == {"1": True, "x": [3, "s"]}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        (3.0, "3"),
+        (123456, "123456"),
+        (1e6, "1e+06"),
+        (0.123456789, "0.12346"),
+        (-2.5, "-2.5"),
+        (float("nan"), "-"),
+        (None, "-"),
+        (float("inf"), "inf"),
+        (float("-inf"), "-inf"),
+        (True, "true"),
+        ("word", "word"),
+    ],
+)
+def test_numbers_for_people(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds", "text"),
+    [
+        (float, {}, "any"),
+        (int, {"low": 2}, ">= 2"),
+        (float, {"above": 0}, "> 0"),
+        (float, {"high": 9}, "<= 9"),
+        (float, {"low": 0, "high": 1}, "0 .. 1"),
+        (float, {"above": 0, "high": 1}, "0 <.. 1"),
+        (str, {"choices": ("3", "b")}, "3 | b"),
+        (str, {}, "text"),
+        (bool, {}, "true | false"),
+    ],
+)
+def test_the_values_that_an_axis_takes(kind, bounds, text):
+    default = {str: "3", bool: True}.get(kind, kind(bounds.get("low", 1)))
+    about = {"name": "a", "kind": Kind.STATIC, "unit": "", "doc": "one"}
+    assert describe.bounds(Axis(type=kind, default=default, **about, **bounds)) == text
+
+
+def test_what_was_measured_without_a_prediction_is_no_verdict():
+    verdicts = {"a": ["AGREES", "DISAGREES", "AGREES"], "b": []}
+    told = [page._verdict(name, ["a", "b", "c"], verdicts) for name in "abcd"]
+    assert told == ["AGREES 2, DISAGREES 1", page.MEASURED, page.NOT_RUN, page.PLANNED]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "show toys.mean",
+        "predict toys.mean n=40 shift=0.5 biased=true",
+        "predict toys.mean n=1,4,9,16,25,400 noise=1",
+        "predict toys.mean noise=1,2 n=2,4",
+    ],
+)
+def test_what_is_printed_for_people(words, capsys, monkeypatch):
+    said.hold(capsys, monkeypatch, *words.split())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import said
 
 from ci_theory import BadInput
 from ci_theory.cli import fit_breaks, main
@@ -395,3 +396,15 @@ def test_a_folder_is_no_file(here, capsys):
     (here / "curves").mkdir()
     assert main(["fit-breaks", "curves"]) == 2
     assert capsys.readouterr().err == "ci-theory: curves: a folder, expected a file\n"
+
+
+def test_what_is_printed_of_a_fit(capsys, monkeypatch):
+    """Of exact curves: a break, a floor reached, and a limit below a ceiling."""
+    curves = {"a": Y, "b": 2 * (X / 1e6) ** -0.5 + 0.03, "c": 0.9 - 0.5 * (X / 1e6) ** -0.4}
+    rows = [",".join(f"{v:.6g}" for v in row) for row in zip(X, *curves.values(), strict=True)]
+    Path("curve.csv").write_text("\n".join(["tokens,loss,floor,share", *rows]) + "\n")
+    for words in (["--y", "loss"], ["--y", "floor"], ["--y", "share", "--ceiling", "1"]):
+        said.hold(capsys, monkeypatch, "fit-breaks", "curve.csv", "--no-figure", *words)
+    said.hold(
+        capsys, monkeypatch, "fit-breaks", "curve.csv", "--no-figure", "--y", "2", "--breaks", "0"
+    )

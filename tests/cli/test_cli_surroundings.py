@@ -79,6 +79,17 @@ def test_devices_that_jax_cannot_start_are_one_line_that_names_the_variable(fold
     assert "cpu" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("JAX_DEFAULT_MATMUL_PRECISION", "nonsense"), ("JAX_ENABLE_X64", "maybe")],
+)
+def test_a_variable_that_jax_refuses_is_named_in_one_line(name, value, folder):
+    done = python("-c", PROGRAM, "predict", "toys.mean", **{name: value})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ci-theory: {name}={value}: JAX does not start (")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("missing", [None, "cpu"], ids=["what is named", "the processor"])
 def test_both_the_devices_named_and_the_processor_are_needed(missing, monkeypatch, capsys):
     def devices(kind=None):

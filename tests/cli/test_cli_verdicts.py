@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import said
 import toys.mean
 import toys.wrong  # noqa: F401 - files may name what has been imported
 
@@ -247,3 +248,9 @@ def test_the_packaged_demonstration_is_sound(tmp_path, monkeypatch):
     assert {"noise", "repeats", "budget"} <= swept["repeated_data"]
     assert {"noise", "n"} <= swept["ridge_peak"]
     assert {"noise", "n"} <= swept["random_feature_peak"]
+
+
+@pytest.mark.parametrize(("case", "code"), [("good", 0), ("bad", 1), ("few", 3)])
+def test_what_is_printed_of_a_verdict(case, code, capsys, monkeypatch):
+    for command in ("check", "locate"):
+        said.hold(capsys, monkeypatch, command, f"{case}.toml", code=code)

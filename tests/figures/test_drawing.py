@@ -43,6 +43,9 @@ def test_the_share_of_runs_left_is_drawn_with_those_given_up():
     ends = [line.get_ydata()[-1] for line in right.lines if line.get_marker() != "|"]
     assert ends[0] == pytest.approx(1 - late.mean())
     assert ends[1::2] == [0.0] * 3  # training answers are always learnt
+    last = [line.get_xdata()[-1] for line in right.lines if line.get_marker() != "|"]
+    assert all(place < 1000 for place in last[1::2])  # nothing is left to tell of
+    assert last[0] == 1000
     given_up = [line for line in right.lines if line.get_marker() == "|"]
     assert len(given_up) == np.sum(data.test_accuracy.to_numpy()[:, -1].min(axis=-1) == 0)
     assert len(left.lines) == 3 * 2 * 8 + 1

@@ -120,7 +120,7 @@ def test_unknown_names_are_one_line(tmp_path):
 def test_a_kept_result_is_read_as_it_was_written_or_refused(tmp_path):
     """Rows out of place would be values of other cells."""
     file = tmp_path / "kept.csv"
-    values = np.arange(12.0).reshape(2, 3, 2)
+    values = np.arange(12.0).reshape(2, 3, 2) / 7
     data = xarray.Dataset(
         {"loss": (("noise", "step", "replicate"), values)},
         {"noise": [0.1, 0.2], "step": [1, 5, 9], "replicate": [0, 1]},
@@ -128,7 +128,7 @@ def test_a_kept_result_is_read_as_it_was_written_or_refused(tmp_path):
     )
     kept.write(data, file, ["loss"], "step")
     found = kept.read(file)
-    np.testing.assert_array_equal(found["loss"], values[:, -1])
+    np.testing.assert_allclose(found["loss"], values[:, -1], rtol=5e-6)
     assert found.attrs["step"] == "9"
     *head, a, b, c, d = file.read_text().splitlines()
     for rows in ([a, b, d, c], [b, a, c, d], [a, b, c], [a, b, c, c], [a, b, c, "x,0,1"], [a[:3]]):

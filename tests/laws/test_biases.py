@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput
-from ci_theory._keys import key_for
+from ci_theory._keys import key_for, stream
 from ci_theory._record import axes_of, record, sized
 from ci_theory.biases import (
     class_noise,
@@ -79,6 +79,7 @@ def test_copies_share_their_error_or_average_it():
     assert noise.row_noise(weights, True).tolist() == [1, 1, 0, 1]
     np.testing.assert_allclose(noise.row_noise(weights, False), [1 / 4, 1, 0, 1 / 9])
     drawn = noise.draw(KEY, DRAWS, jnp.dtype("float64"))
+    np.testing.assert_array_equal(drawn, jax.random.normal(stream(KEY, "noise"), (DRAWS,)))
     assert float(drawn.std()) == pytest.approx(1, abs=5 / (2 * DRAWS) ** 0.5)
 
 

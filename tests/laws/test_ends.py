@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+import recorded
 
 from ci_theory._errors import BadInput, Status
 from ci_theory._record import Axis, Kind, build
@@ -52,7 +53,7 @@ def moving(name: str) -> list[dict]:
         {k: rng.choice(values).item() for k, values in fields.items() if rng.random() < 0.6}
         for _ in range(CORNERS)
     ]
-    return [{}, *single, *corners]
+    return [{}, *recorded.points(phenomenon), *single, *corners]
 
 
 def groups(name: str) -> list[dict]:
@@ -108,7 +109,23 @@ def test_the_ends_of_the_declared_ranges(name):
         if points and statics == SMALL.get(name, {}):
             assert len(points) > len(moving(name)) / 3  # most of what is declared is allowed
             assert not found or any(p.estimate.valid[0] for p in found.values())  # the defaults
+            recorded.hold(name, "predicted", told(phenomenon, points, found))
     assert not alike(said)
+
+
+def told(phenomenon, points, found):
+    """Return all that is said of the defaults and of the usual points, by name."""
+    first = slice(1 + recorded.POINTS)
+    made = {}
+    for label, predicted in found.items():
+        for part, values in predicted.estimate._asdict().items():
+            made[f"{label}: {part}"] = np.asarray(values, float)[first]
+        made |= {f"{label}, {decoy}": v[first] for decoy, v in predicted.decoys.items()}
+    for sought in phenomenon.breaks:
+        if sought.closed_form:
+            full = [build(phenomenon.params, phenomenon.point(point)) for point in points[first]]
+            made[f"{sought.name}: closed form"] = [sought.closed_form(params) for params in full]
+    return made
 
 
 def alike(said):

@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from declared_toy import TOY, changed
+from declared_toy import TOY, Forecast, changed
 
+from ci_theory._errors import Status
 from ci_theory.phenomena import Bound, _predict, predict
 
 
@@ -84,3 +85,17 @@ def test_no_claim_is_made_without_a_bound(slack):
     """An overflow in the slack must not read as a judgement."""
     toy = changed(bounds=lambda params, made: {"error": Bound(slack, True)})
     assert not predict(toy, {})["error"].estimate.valid[0]
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.OK])
+@pytest.mark.parametrize("value", [1.0, jnp.nan])
+def test_no_claim_is_made_where_a_solver_failed(status, value):
+    toy = changed(forecast=lambda params, world: Forecast(value, int(status)))
+    found = predict(toy, {})["error"].estimate
+    assert (bool(found.valid[0]), int(found.status[0])) == (False, status)
+
+
+def test_a_value_that_is_no_number_is_told():
+    toy = changed(forecast=lambda params, world: Forecast(jnp.nan))
+    found = predict(toy, {})["error"].estimate
+    assert (bool(found.valid[0]), int(found.status[0])) == (False, Status.NOT_FINITE)

@@ -57,6 +57,9 @@ def test_static_fields_are_not_leaves():
         ("kind", "c", "unknown value of kind 'c'"),
         ("up.noise", -1.0, "up.noise = -1.0: must be >= 0"),
         ("up.noise", float("nan"), "up.noise = nan: must be finite"),
+        ("up.noise", float("inf"), "up.noise = inf: must be finite"),
+        ("up.noise", "0.5", "up.noise = '0.5': must be a number"),
+        ("n", float("inf"), "n = inf: must be"),
     ],
 )
 def test_bad_values_are_told_in_one_line(name, value, says):
@@ -101,3 +104,12 @@ def test_keys_are_a_function_of_their_address():
         for s in ("design", "noise", "features")
     }
     assert len(streams) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "made"),
+    [("n", 3.0, 3), ("up.noise", 2, 2.0), ("n", np.float64(4), 4), ("kind", "b", "b")],
+)
+def test_a_value_gets_the_type_of_its_field(name, value, made):
+    found = axes_of(Whole)[name].convert(value)
+    assert (found, type(found)) == (made, type(made))

@@ -7,6 +7,7 @@ import pytest
 
 from ci_theory._keys import key_for
 from ci_theory.systems import gaussian_features, quadratic, random_features, transformer
+from ci_theory.tasks import sphere
 
 KEY = key_for(3, 2, 1, 0)
 
@@ -58,3 +59,34 @@ def test_features_have_unit_norm_on_average():
     theta = random_features.init(KEY, 150, 80)
     np.testing.assert_allclose(jnp.sum(theta**2, axis=1), 80.0, rtol=1e-12)
     assert np.abs(np.asarray(theta).mean()) < 5 / (150 * 80) ** 0.5
+
+
+@pytest.mark.parametrize("activation", random_features.ACTIVATIONS)
+def test_population_moments_are_those_of_very_many_rows(activation):
+    """Lengths, products and overlaps with the target, by drawing rows."""
+    d, p, draws = 5, 6, 40_000
+    theta = random_features.init(KEY, p, d)
+    x = sphere.rows(KEY, draws, d)
+    phi = np.asarray(random_features.apply(theta, x, activation))
+    target = np.asarray(1.2 * sphere.linear(x) + 0.7 * sphere.quadratic(x))
+    law = random_features.population(
+        theta, activation, signal=jnp.asarray(1.44), quadratic=jnp.asarray(0.49)
+    )
+    metric, on_target = np.asarray(law.metric), np.asarray(law.target)
+    for found, left, right in (
+        (metric.T @ metric, phi, phi),
+        (metric.T @ on_target[:, None], phi, target[:, None]),
+        (np.array([[on_target @ on_target]]), target[:, None], target[:, None]),
+    ):
+        mean = left.T @ right / draws
+        error = np.sqrt(np.maximum((left**2).T @ right**2 / draws - mean**2, 0) / draws)
+        assert np.all(np.abs(found - mean) < 5 * error + 1e-9)
+    if activation == "relu":  # half of the mean square of an input, exactly
+        np.testing.assert_allclose(np.diag(metric.T @ metric), 0.5 / p, rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", random_features.ACTIVATIONS)
+def test_an_activation_is_the_same_on_the_device_and_on_the_host(activation):
+    t = np.linspace(-6.0, 6.0, 101)
+    one = random_features.ACTIVATIONS[activation]
+    np.testing.assert_allclose(one.device(jnp.asarray(t)), one.host(t), rtol=1e-10, atol=1e-14)

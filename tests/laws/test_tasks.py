@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import eval_gegenbauer
+from scipy.special import eval_gegenbauer, gammaln
 
 from ci_theory._keys import key_for
-from ci_theory.tasks import gaussian, mixture, scales, sphere, zipf
+from ci_theory.tasks import gaussian, mixture, modular, scales, sphere, zipf
 
 KEY = key_for(1, 1, 2, 3)
 DRAWS = 20_000
@@ -75,3 +75,32 @@ def test_items_are_drawn_at_their_frequencies():
     drawn = np.asarray(zipf.draws(jax.random.key(4), jnp.asarray(p), DRAWS))
     counts = np.bincount(drawn, minlength=6)
     assert np.all(np.abs(counts - DRAWS * p) < 5 * np.sqrt(DRAWS * p))
+
+
+@pytest.mark.parametrize("d", [3, 8, 1000])
+def test_averages_over_the_sphere_are_the_moments_of_a_coordinate(d):
+    """Of t = <x, theta>/sqrt(d) on the sphere of radius sqrt(d)."""
+
+    def functions(t):
+        return [1.0, t * t, t**4, abs(t), t, float(t > 0)]
+
+    size = np.sqrt(d / np.pi) * np.exp(gammaln(d / 2) - gammaln((d + 1) / 2))
+    wanted = [1.0, 1.0, 3 * d / (d + 2), size, 0.0, 0.5]
+    np.testing.assert_allclose(sphere.average(d, functions), wanted, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("p", [5, 11])
+@pytest.mark.parametrize("operation", modular.OPERATIONS)
+def test_on_the_circle_of_an_operation_only_the_right_answer_is_at_0(operation, p):
+    questions, answers = modular.table(operation, p)
+    place, size = modular.places(operation, p)
+    assert place.shape == (len(questions), p)
+    if size == 1:  # no cyclic group
+        assert operation == "quadratic"
+        assert not place.any()
+        return
+    for row, answer in zip(place, answers, strict=True):
+        known = row[row >= 0]
+        assert sorted(known) in ([], list(range(size)))  # every other place once
+        assert len(known) == 0 or row[answer] == 0
+    assert (place >= 0).any(axis=1).sum() >= (p - 1) ** 2

@@ -10,9 +10,10 @@ from check_toy import BUMP, TOY, exact, sweep
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict
 from ci_theory.check.breaks import locate_breaks
+from ci_theory.check.located import Slice, locate_slice
 from ci_theory.check.room import surely_found
 from ci_theory.locate import Peak, Survival
-from ci_theory.phenomena import Break
+from ci_theory.phenomena import Break, Estimate
 from forms import form, formed
 
 PLACES = np.linspace(-1.0, 5.0, 19).tolist()
@@ -132,6 +133,23 @@ def test_delicate_where_the_mean_has_no_normal_error_bar(tops):
 
     assert locate_breaks(tops, with_bump(masked)).found[1].delicate
     assert not locate_breaks(tops, TOY).found[1].delicate
+
+
+def test_delicate_wherever_the_interval_reaches():
+    """The place itself is sound; an end of its interval is not, or only what lies beyond it."""
+    x = np.arange(11.0)
+    curve = 3.0 - 0.05 * (x - 5) ** 2
+    y = curve + 0.9 * np.random.default_rng(0).standard_normal((30, 11))
+    kind = Break(name="top", axis="n", measure="error", locator=Peak(log_axis=False))
+    found = Peak(log_axis=False).locate(x, y)
+    assert found.value - found.low > 2
+    told = []
+    for bad in range(11):
+        estimate = Estimate(curve, 0 * x, x != bad, np.zeros(11, int))
+        one = locate_slice(Slice(kind, {}, x, y, estimate, "form", np.nan), 0.05)
+        told.append(one.delicate)
+    ends = int(np.floor(found.low)), int(np.ceil(found.high))
+    assert told == [ends[0] <= bad <= ends[1] for bad in range(11)]
 
 
 def test_without_a_prediction_the_break_is_still_measured(tops):

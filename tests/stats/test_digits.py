@@ -13,7 +13,7 @@ from ci_theory._keys import key_for, stream
 from ci_theory.phenomena import digits_ridge, load, predict
 from ci_theory.tasks import digits
 
-pytest.importorskip("sklearn")
+datasets = pytest.importorskip("sklearn.datasets")
 
 
 @partial(jax.jit, static_argnames="capacity")
@@ -33,6 +33,25 @@ def test_images_and_labels():
     assert np.sum(digits.labels("zero") > 0) == 178
     with pytest.raises(BadInput, match="parity"):
         digits.labels("party")
+
+
+def test_labels_and_kernels_are_those_of_their_names():
+    digit = datasets.load_digits().target
+    for name, positive in (
+        ("parity", digit % 2 == 0),
+        ("zero", digit == 0),
+        ("at_least_five", digit > 4),
+    ):
+        np.testing.assert_array_equal(digits.labels(name), np.where(positive, 1, -1))
+    x = digits.images()[:30]
+    far = np.sum((x[:, None] - x[None]) ** 2, axis=-1)
+    seen = np.maximum(x @ digits._weights(), 0)
+    wanted = {"pixels": x @ x.T, "gaussian": np.exp(-far / 2), "relu": seen @ seen.T}
+    assert set(wanted) == set(digits.FEATURES)
+    for name, gram in wanted.items():
+        np.testing.assert_allclose(digits.kernel(name, x, x[:20]), gram[:, :20], atol=1e-12)
+    norm = np.mean(np.sum(digits._weights() ** 2, axis=1))  # N(0, 1/features) each
+    assert norm == pytest.approx(1, rel=5 * (2 / 64 / 300) ** 0.5)
 
 
 def test_missing_scikit_learn_is_one_line(monkeypatch):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from ci_theory.locate import fit, ladder
 from ci_theory.locate.broken import Form
@@ -308,3 +308,86 @@ def test_independent_scatter_is_not_taken_for_a_chain():
     assert law.correlation == 0
     assert law.effective == 400
     assert law.interpretable
+
+
+def test_how_high_a_floor_may_be_is_what_the_rows_allow():
+    """Against the F test of rows, one floor after the other: repeats count one by one."""
+    rng = np.random.default_rng(4)
+    u = np.repeat(np.log([1.0, 4.0, 16.0, 64.0, 256.0]), 8)
+    y = 0.7 - 0.4 * u + 0.1 * rng.standard_normal(40)
+    law = fit(np.exp(u), np.exp(y), 0, resamples=60)
+    assert law.form == NONE
+    line = np.polynomial.polynomial.polyfit(u, y, 1)
+    least = np.sum((y - np.polynomial.polynomial.polyval(u, line)) ** 2)
+    means = y.reshape(5, 8).mean(axis=1)
+    allowed = []
+    for share in np.linspace(0, 1, 101)[1:]:
+        floor = means.min() + np.log(share)
+        found = optimize.least_squares(
+            lambda theta, floor=floor: y - np.logaddexp(theta[0] + theta[1] * u, floor), line
+        )
+        if 2 * found.cost <= least * (1 + stats.f.ppf(0.95, 1, 37) / 37):
+            allowed.append(np.exp(floor))
+    assert 3 < len(allowed) < 97
+    assert law.floor == (0.0, 0.0, pytest.approx(max(allowed), rel=1e-9))
+
+
+@pytest.mark.parametrize("breaks", [0, 1, 2])
+def test_an_interval_holds_its_value(breaks):
+    """Whatever a fit says, its lower end is below and its upper end above."""
+    rng = np.random.default_rng(breaks)
+    curve = {
+        0: X**-0.8 + 0.05,
+        1: X**-0.4 * (1 + (X / 30) ** 3) ** -0.2,
+        2: X**-0.4 * (1 + (X / 8) ** 4) ** -0.2 * (1 + (X / 120) ** 4) ** 0.15,
+    }[breaks]
+    law = fit(X, curve * np.exp(0.01 * rng.standard_normal(24)), breaks, resamples=60)
+    told = [law.slope_first, law.floor]
+    for one in law.breaks:
+        told += [one.place, one.width, one.before, one.after]
+    assert len(told) == 2 + 4 * max(breaks, 1)
+    for value, low, high in told:
+        assert low <= value <= high
+    assert law.slope_first == law.breaks[0].before
+    for one, other in zip(law.breaks, law.breaks[1:], strict=False):
+        assert one.after == other.before
+        assert one.place.value < other.place.value
+    x = np.array([0.5, 7.0, 5e3])
+    low, high = law.band(x)
+    assert np.all(low < law(x))
+    assert np.all(law(x) < high)
+
+
+def test_neighbours_are_those_of_one_run():
+    rest = np.array([1.0, 2.0, 3.0, -1.0, -2.0, -3.0])
+    first = np.array([True, False, False, True, False, False])
+    pairs = 1 * 2 + 2 * 3
+    assert ladder.correlation(rest, first) == pytest.approx(2 * pairs / np.sum(rest**2))
+    assert ladder.correlation(rest + 5, first) == pytest.approx(2 * pairs / np.sum(rest**2))
+    assert ladder.correlation(np.zeros(6), first) == 0.0
+
+
+def test_the_level_of_a_profile_is_what_one_curve_in_twenty_exceeds():
+    """Fits that a held parameter costs more, in a tenth of the resamples, widen the interval."""
+    search, again, y = straight(3)
+    plain = profile(search, y, again, 1)
+    few = again.losses.copy()
+    few[::10] /= 2
+    wide = profile(search, y, again._replace(losses=few), 1)
+    rare = again.losses.copy()
+    rare[::30] /= 2
+    assert wide.high - wide.low > 1.5 * (plain.high - plain.low)
+    same = profile(search, y, again._replace(losses=rare), 1)
+    assert same.high - same.low == pytest.approx(plain.high - plain.low, rel=0.3)
+
+
+def test_scatter_is_that_of_a_row_of_average_weight():
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(0.01, 0.2, 24)
+    y = 2 * X**-0.4 * np.exp(sizes * rng.standard_normal(24))
+    weights = 1 / sizes**2
+    found = [fit(X, y, 0, weights=factor * weights, resamples=60) for factor in (1.0, 1e-6)]
+    rest = np.log(y) - np.log(found[0](X))
+    relative = weights / weights.mean()
+    assert found[0].scatter == pytest.approx(np.sqrt(np.sum(relative * rest**2) / 22), rel=1e-9)
+    assert found[1].scatter == pytest.approx(found[0].scatter, rel=1e-9)

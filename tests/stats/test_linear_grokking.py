@@ -1,5 +1,7 @@
 """linear_grokking: simulation against prediction, decoys, grokking times, and weights as copies."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory._keys import key_for
-from ci_theory.phenomena import linear_grokking, load, predict
+from ci_theory.phenomena import Estimate, linear_grokking, load, predict
 from ci_theory.theory.dynamics.grokking import (
     asymptotic_delay,
     grok_times,
@@ -188,3 +190,13 @@ def test_weights_are_literal_copies_and_the_dual_is_the_primal():
         train += noise * np.sum(share * gone**2)
         assert float(found.excess[i]) == pytest.approx(float(excess), rel=1e-11)
         assert float(found.train[i]) == pytest.approx(float(train), rel=1e-11)
+
+
+def test_the_slack_of_an_accuracy_reaches_whatever_the_slack_of_the_loss_allows():
+    params = linear_grokking.Params(tolerance=0.01)
+    for value, slack in itertools.product(np.geomspace(1e-4, 10, 21), (0.0, 1e-3, 0.1, 5.0)):
+        loss = Estimate(jnp.asarray(value), jnp.asarray(slack), True, 0)
+        found = linear_grokking._accurate(params, loss)
+        for moved in (value - slack, value, value + slack):
+            there = linear_grokking._accuracy(jnp.maximum(moved, 0.0), params.tolerance)
+            assert abs(float(there) - float(found.value)) <= float(found.slack) + 1e-15

@@ -143,3 +143,11 @@ def test_where_the_exact_curve_breaks_and_where_the_power_laws_say():
 def test_bad_values_are_told(values, words):
     with pytest.raises(BadInput, match=words):
         PHENOMENON.point(values)
+
+
+def test_a_part_of_a_row_is_no_row():
+    found = predict(PHENOMENON, {"n": [100, 101, 102], "repeats": 3, "modes": 150, "noise": 0.1})
+    for label, one in found.items():
+        value = one.estimate.value
+        assert value[0] == value[1], label  # 33 rows three times
+        assert value[2] != value[1], label

@@ -37,6 +37,21 @@ def test_one_run_is_literal_counting():
     assert float(found.known) == float(2 in counts)
 
 
+def test_forms_of_one_draw_are_known_by_heart():
+    p = np.asarray(zipf.frequencies(7, 1.3))
+    point = {"vocabulary": 7, "exponent": 1.3, "n": 1, "noise": 0.2, "rank": list(range(1, 8))}
+    found = predict(PHENOMENON, point)
+    values = {name: one.estimate.value for name, one in found.items()}
+    missing = 1 - np.sum(p**2)
+    np.testing.assert_allclose(values["known"], p, rtol=1e-12)
+    np.testing.assert_allclose(values["error"], missing + 0.2 * (1 - missing), rtol=1e-12)
+    np.testing.assert_allclose(values["singles"], 1, rtol=1e-12)
+    np.testing.assert_allclose(values["price"], np.sum(p**2), rtol=1e-12)
+    # the price of an item: error times draws that counting puts it at
+    decoy = found["price"].decoys["frequency as counted"]
+    np.testing.assert_allclose(decoy, 1, rtol=1e-12)
+
+
 def test_draws_have_their_frequencies():
     p = zipf.frequencies(6, 1.2)
     items = np.asarray(zipf.draws(key_for(0, 0, 0, 0), p, 60_000))

@@ -13,7 +13,7 @@ from ci_theory.sweeps import Plan, Sweep, make_plan
 from ci_theory.sweeps.cost import cost_of
 from ci_theory.sweeps.groups import lengths_of
 from ci_theory.sweeps.plan import chunks_of_shard
-from ci_theory.sweeps.program import Programs, devices_of
+from ci_theory.sweeps.program import Programs, Shape, devices_of
 
 SWEEP = Sweep(
     phenomenon="sweep_toys.line",
@@ -45,6 +45,23 @@ def test_every_run_is_in_exactly_one_chunk(plan):
     cells = math.prod(len(v) for v in plan.outer.values())
     assert len(seen) == plan.runs == cells * 3
     assert set(seen) == set(itertools.product(range(cells), range(3)))
+
+
+def test_a_replicate_of_every_cell_comes_before_the_next(plan):
+    """The order is that of stored parts: another one would read them wrongly."""
+    seen = {}
+    for index in range(plan.chunks):
+        chunk = plan.chunk(index)
+        runs = zip(chunk.replicates[: chunk.valid], chunk.cells[: chunk.valid], strict=True)
+        seen.setdefault(id(chunk.group), []).extend(runs)
+    for group in plan.groups:
+        assert seen[id(group)] == [(r, cell) for r in range(3) for cell in group.cells]
+
+
+def test_what_goes_at_a_time_divides_the_chunk():
+    programs = Programs(load("sweep_toys.line"), devices_of("cpu"), {})
+    for chunk, most, batch in ((12, 5, 4), (12, 12, 12), (12, 100, 12), (7, 6, 1), (9, 1, 1)):
+        assert programs.fitted(Shape((), (), chunk, 0), most).batch == batch
 
 
 def test_groups_are_the_static_combinations(plan):

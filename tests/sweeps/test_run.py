@@ -1,5 +1,6 @@
 import concurrent.futures
 import dataclasses
+import fcntl
 import itertools
 import json
 import math
@@ -10,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sweep_driver
+from ci_theory.sweeps.claims import PLAN, Claims
 
 from ci_theory import BadInput, Status
 from ci_theory._keys import key_for, point_hash
 from ci_theory._record import build
 from ci_theory.phenomena import load
-from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run
+from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run, runner
 from ci_theory.sweeps.engines import Job, LocalEngine, Worker, compute_job
 from ci_theory.sweeps.program import Programs
 
@@ -139,6 +141,9 @@ def test_replicates_are_appended(tmp_path):
     assert [(p.start, p.stop) for p in grown.plans] == [(0, 2), (2, 4)]
     for name, data in kept.items():
         assert (tmp_path / "grown" / "parts" / name).read_bytes() == data
+    assert [plan.runs for plan in grown.plans] == [6, 6]
+    counts = grown.counts()
+    assert (counts.chunks, counts.runs) == (counts.all_chunks, counts.all_runs)
     at_once = run(GRAM, tmp_path / "at_once").dataset()
     np.testing.assert_allclose(grown.dataset()["size"], at_once["size"], rtol=1e-12)
     fewer = run(small, tmp_path / "grown")
@@ -324,3 +329,26 @@ def test_several_devices_share_a_chunk(resumed, tmp_path):
     for name in ("mean", "spread"):
         np.testing.assert_allclose(many.dataset()[name], one.dataset()[name], rtol=1e-12)
     assert 3 in [session["devices"] for session in many.sessions()]
+
+
+def test_amounts_for_people():
+    seconds = (0.5, 59, 119, 120, 7199, 7200, 172799, 172800, 864000)
+    told = ["0.5 s", "59 s", "1.2e+02 s", "2 min", "1.2e+02 min", "2 h", "48 h", "2 d", "10 d"]
+    assert [runner._duration(v) for v in seconds] == told
+    count = (0, 999, 1000, 1.5e6, 2e9, 3e12, 4e15)
+    told = ["0 B", "999 B", "1 kB", "1.5 MB", "2 GB", "3 TB", "4e+03 TB"]
+    assert [runner._bytes(v) for v in count] == told
+
+
+def test_every_chunk_has_a_claim_of_its_own(tmp_path, monkeypatch):
+    held = []
+    monkeypatch.setattr(fcntl, "lockf", lambda handle, how, size, place: held.append((size, place)))
+    claims = Claims(tmp_path / "lock")
+    places = [(0, 0), (0, 1), (1, 0), (1, 1), (7, 2**31), PLAN]
+    for place in places:
+        with claims.claim(*place) as mine:
+            assert mine
+    claims.close()
+    assert held[::2] == held[1::2]  # what is taken is given back
+    assert len(set(held)) == len(places)
+    assert {size for size, _ in held} == {1}

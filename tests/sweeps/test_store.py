@@ -525,6 +525,7 @@ def test_a_part_repaired_by_another_process_in_between_is_not_set_aside(folder):
     worker, job = Worker(store), Job(str(folder), 0, 0)
     path.write_bytes(good)
     assert worker.compute(job).state == "found"
+    assert worker.compute(job._replace(wait=True)).state == "found"  # made by who held it before
     path.unlink()
     assert worker.compute(job).state == "done"
     path.write_bytes(b"")

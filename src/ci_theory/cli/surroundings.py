@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 _PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
@@ -18,7 +19,7 @@ def start_jax(*, exits: bool) -> None:
     """
     if exits and "jax" not in sys.modules:
         _check_flags()
-    import jax
+    jax = _imported()
 
     from ci_theory._types import enable_float64
 
@@ -26,6 +27,19 @@ def start_jax(*, exits: bool) -> None:
     for stop_at in ("jax_debug_nans", "jax_debug_infs"):
         jax.config.update(stop_at, False)
     _check_platforms()
+
+
+def _imported() -> Any:
+    """Import JAX, which reads its variables then."""
+    from ci_theory._errors import BadInput
+
+    try:
+        import jax
+    except ValueError as problem:
+        given = [f"{k}={v}" for k, v in os.environ.items() if k.startswith("JAX_")]
+        named = " ".join(one for one in given if one.partition("=")[2] in str(problem))
+        raise BadInput(f"{named or 'JAX'}: JAX does not start ({problem})") from problem
+    return jax
 
 
 def _check_flags() -> None:

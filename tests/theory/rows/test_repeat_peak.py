@@ -208,3 +208,12 @@ def test_worst_count_says_where_there_is_none():
         - float(worst_repeats(2000.0, 0.3 - step, 100.0).repeats)
     ) / (2 * step)
     assert float(slope) == pytest.approx(measured, rel=1e-6)
+
+
+def test_no_row_is_repeated_more_often_than_its_share_has_copies():
+    """Where interpolation would need more copies than there are, the most there can be is worst."""
+    for budget, share, p in ((400.0, 0.6, 160.5), (120.0, 0.5, 80.0)):
+        found = worst_repeats(budget, share, p)
+        crossing = float(repeats_at_interpolation(budget, share, p))
+        assert float(found.repeats) == pytest.approx(min(crossing, share * budget))
+        assert bool(jnp.isinf(found.excess)) == (crossing <= share * budget)

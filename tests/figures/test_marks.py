@@ -1,0 +1,214 @@
+"""What is drawn is what is known: places and ends of bars, marks and lines, number by number."""
+
+import json
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray
+from matplotlib.figure import Figure
+
+from ci_theory._errors import Status
+from ci_theory.figures import curves, marks, phase, series, style
+from ci_theory.locate import Peak
+from ci_theory.locate.point import BreakPoint
+from ci_theory.phenomena import Break, Estimate, Phenomenon, Prediction, load
+from ci_theory.phenomena.ridge_peak import Measures, Params
+
+
+def point(value, low, high, status=Status.OK):
+    return BreakPoint(value, low, high, 1.0, status)
+
+
+FOUND = [
+    point(10.0, 9.0, 14.0),
+    point(20.0, -np.inf, 23.0),
+    point(30.0, 22.0, np.inf),
+    point(np.nan, 50.0, np.inf, Status.CENSORED),
+    point(40.0, -np.inf, 50.0, Status.AT_EDGE),
+    point(np.nan, np.nan, np.nan, Status.NO_BREAK),
+]
+
+
+@pytest.fixture
+def axes():
+    with style.applied():
+        yield Figure().subplots()
+
+
+def bars(container):
+    """Ends of the error bars (k, 2), along the axis on which they lie."""
+    ends = np.array(container.lines[2][0].get_segments())
+    return ends[:, :, 1] if np.ptp(ends[:, :, 1]) else ends[:, :, 0]
+
+
+def test_places_reach_from_the_lower_to_the_upper_end_and_open_ones_have_an_arrow(axes):
+    marks.places(axes, [1, 2, 3, 4, 5, 6], FOUND, "C0", "o", "found")
+    (container,) = axes.containers
+    assert container.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert container.lines[0].get_ydata().tolist() == [10, 20, 30]
+    assert bars(container).tolist() == [[9, 14], [20, 23], [22, 30]]
+    arrows = [(text.xy[0], text.xy[1]) for text in axes.texts]
+    assert arrows == [(3, 30.0), (4, 50.0)]  # open above, and not by the end
+
+
+def test_a_strip_shows_intervals_up_to_the_ends_of_the_axis(axes):
+    axes.set_xlim(12.0, 45.0)
+    marks.strip_of(axes, [("C0", one, 15.0 + row) for row, one in enumerate(FOUND)])
+    drawn = [line.get_xydata().tolist() for line in axes.lines]
+    spans = [xy for xy in drawn if len(xy) == 2]
+    wanted = [(12, 14), (12, 23), (22, 45), (12, 45)]
+    assert spans == [[[a, row], [b, row]] for (a, b), row in zip(wanted, (0, 1, 2, 4), strict=True)]
+    by_marker = {}
+    for line in axes.lines:
+        by_marker.setdefault(line.get_marker(), []).append(line.get_xydata().tolist()[0])
+    assert by_marker["o"] == [[10, 0], [20, 1], [30, 2], [40, 4]]
+    assert by_marker["|"] == [[15 + row, row] for row in range(6)]
+    assert by_marker[">"] == [[50, 3]]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row is on top
+
+
+def test_points_are_means_with_their_intervals(axes):
+    rng = np.random.default_rng(0)
+    y = xarray.DataArray(rng.normal(size=(3, 7)), dims=("n", "replicate"))
+    found = marks.points(axes, np.array([1.0, 2.0, 4.0]), y, "C1", "s")
+    (container,) = axes.containers
+    np.testing.assert_allclose(container.lines[0].get_ydata(), y.mean("replicate"))
+    half = 2.446912 * y.std("replicate", ddof=1) / 7**0.5  # Student, 6 degrees of freedom
+    np.testing.assert_allclose(found.half, half, rtol=1e-6)
+    ends = np.stack([found.mean - found.half, found.mean + found.half], axis=1)
+    np.testing.assert_allclose(bars(container), ends)
+    assert not marks.small_bars(axes, [found])
+    assert marks.small_bars(axes, [found._replace(half=1e-6 * found.half)])
+
+
+def test_what_is_not_drawn_is_not_in_the_legend():
+    whole = [line.get_label() for line in marks.keys(replicates=9, breaks=True, decoys=("wrong",))]
+    assert whole[0] == "simulation: mean of 9 runs\n95 % interval"
+    assert whole[1:] == [
+        "theory",
+        "decoy: wrong",
+        "located break, 95 % interval",
+        "predicted break",
+    ]
+    assert [line.get_label() for line in marks.keys(line=False)] == []
+    (thin,) = marks.keys(thin=True)
+    assert "outside its stated scope" in thin.get_label()
+
+
+def toy(value, status=Status.OK, slack=0.0):
+    """A phenomenon with one form of the error, and a peak in n."""
+
+    def evaluate(params, world):
+        return Estimate(value(params), slack, True, status)
+
+    return Phenomenon(
+        name="toy",
+        title="toy",
+        claims=(),
+        question="?",
+        model="?",
+        params=Params,
+        measures=Measures,
+        simulate=lambda key, params, capacity: None,
+        predictions=(
+            Prediction(
+                name="form",
+                measure="test_error",
+                evaluate=evaluate,
+                statement="?",
+                scope="?",
+                order="?",
+                source="?",
+            ),
+        ),
+        breaks=(Break(name="peak", axis="n", measure="test_error", locator=Peak(log_axis=False)),),
+    )
+
+
+def test_what_a_solver_failed_to_find_is_not_drawn():
+    for status in Status:
+        made = toy(lambda params: params.noise * params.n, status)
+        line = series.line(made, made.predictions[0], "n", np.arange(1.0, 6), {"noise": 2.0})
+        if status == Status.OK:
+            np.testing.assert_allclose(line.value[0], 2 * np.arange(1, 6))
+        else:
+            assert np.isnan(line.value).all(), status
+            assert not line.valid.any()
+
+
+@pytest.fixture
+def peaked(monkeypatch):
+    """Replicates of -(n - peak)^2 at two ridges, and a form whose peak is elsewhere."""
+    made = toy(lambda params: 900 - (params.n - 12.0 - params.ridge) ** 2, slack=1.0)
+    monkeypatch.setattr(series, "load", lambda name, trusted: made)
+    n, ridge = np.arange(1, 31), np.array([0.0, 10.0])
+    place = 10 + ridge[:, None, None] + 0.5 * np.linspace(-1, 1, 5)
+    y = 800 - (n[None, :, None] - place) ** 2
+    fixed = {name: axis.default for name, axis in made.axes.items() if name not in ("n", "ridge")}
+    return xarray.Dataset(
+        {"test_error": (("ridge", "n", "replicate"), y, {"unit": "1"})},
+        {"n": n, "ridge": ridge},
+        {"phenomenon": "toy", "fixed": json.dumps(fixed)},
+    )
+
+
+def test_a_panel_holds_what_was_measured_and_what_is_predicted(peaked):
+    panel = curves.contents(peaked, "test_error", "n", "ridge")
+    assert [curve.measured.value for curve in panel.curves] == pytest.approx([10, 20])
+    assert [curve.predicted for curve in panel.curves] == pytest.approx([12, 22])
+    place = np.searchsorted(panel.line.x, 7.0)
+    assert panel.line.value[:, place] == pytest.approx([900 - 25, 900 - 225])
+    assert panel.line.slack[:, place] == pytest.approx([1, 1])
+    mean = peaked.test_error.mean("replicate")
+    for curve, (_, wanted) in zip(panel.curves, mean.groupby("ridge"), strict=True):
+        np.testing.assert_allclose(curve.values.mean("replicate"), wanted.squeeze())
+    shown = curves.choose(peaked)
+    assert (shown.measure, shown.x, shown.colour) == ("test_error", "n", "ridge")
+    assert curves.choose(peaked, x="ridge").x == "ridge"
+    assert curves.choose(peaked, colour="ridge", held={"n": 3}, x="ridge").held == {"n": 3}
+
+
+def test_a_map_shows_means_and_breaks_where_they_are(peaked, axes):
+    found = phase.contents(peaked, "test_error", "n", "ridge", {})
+    np.testing.assert_allclose(found.image, peaked.test_error.mean("replicate"))
+    form = 900 - (peaked.n.values - 12.0 - peaked.ridge.values[:, None]) ** 2
+    np.testing.assert_allclose(found.theory, form)
+    mesh = phase.paint(axes, found.x, found.y, found.image, phase._norm([found.image]))
+    np.testing.assert_allclose(mesh.get_array(), found.image)
+    np.testing.assert_allclose(mesh.get_coordinates()[0, :3, 0], [0.5, 1.5, 2.5])
+    (container,) = phase.located(axes, found.break_, found.x, found.y, found.values)
+    np.testing.assert_allclose(container.lines[0].get_xdata(), [10, 20])
+    assert container.lines[0].get_ydata().tolist() == [0, 10]
+    ends = np.array(container.lines[2][0].get_segments())[:, :, 0]
+    wanted = [Peak(log_axis=False).locate(found.x, c.T) for c in found.values.to_numpy()]
+    np.testing.assert_allclose(ends, [(one.low, one.high) for one in wanted])
+    (line,) = phase.predicted(axes, found.break_, found.y, found.line)
+    np.testing.assert_allclose(line.get_xdata(), [12, 22])
+    assert line.get_ydata().tolist() == [0, 10]
+
+
+def test_of_what_is_not_shown_the_middle_is_held(peaked):
+    several = peaked.expand_dims(p=[3, 5, 8, 13, 21, 34, 55, 89, 144])
+    assert curves.choose(several).held == {"p": 21}
+    assert curves.choose(several, held={"p": 5}).held == {"p": 5}
+
+
+def test_scales_and_words():
+    ends = style.colours([5.0, 7.0, 6.0])
+    assert ends[0] == tuple(mpl.colormaps["viridis"](0.0))
+    assert ends[1] == tuple(mpl.colormaps["viridis"](0.76))  # no yellow on white
+    assert (style.spread(1, 21), style.spread(1, 19), style.spread(0, 100)) == (
+        "log",
+        "linear",
+        "linear",
+    )
+    assert style.grid_scale(np.array([1.0, 2.0, 4.0, 8.0])) == "log"
+    assert style.grid_scale(np.array([1.0, 2.0, 3.0, 30 / 7])) == "linear"
+    assert style.grid_scale(np.array([0.0, 1.0, 10.0, 100.0])) == "linear"
+    texts = [style.value_text(v) for v in (True, False, "a_b", 3.0, 100000.0, 0.123456)]
+    assert texts == ["yes", "no", "a b", "3", "1e+05", "0.123"]
+    about = {"long_name": "a thing; more", "unit": "m"}
+    assert style.label("x", about) == "a thing, x [m]"
+    assert style.label("x", {}) == "x [1]"
+    assert load("ridge_peak").axes["n"].doc in style.label("n", {"long_name": "training rows"})
