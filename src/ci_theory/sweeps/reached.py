@@ -249,7 +249,7 @@ class _Bare(ast.NodeTransformer):
         self.generic_visit(node)
         node.body = _undocumented(node.body)
         for field in (s.value for s in node.body if isinstance(s, ast.AnnAssign)):
-            if isinstance(field, ast.Call) and getattr(field.func, "id", "") in _FIELDS:
+            if isinstance(field, ast.Call) and ast.unparse(field.func).split(".")[-1] in _FIELDS:
                 field.keywords = []
         return node
 
