@@ -89,18 +89,17 @@ def ranges(case: Case) -> str | None:
 
 def decoys(case: Case) -> str | None:
     """Compare decoys with their prediction and with each other, wherever both speak."""
-    same: dict[tuple[str, str, str], bool] = {}
+    same: dict[tuple[str, str, str], set[bool]] = {}
     for _, found in everywhere(case):
         for label, one in found.items():
             value = np.where(one.estimate.status == Status.OK, one.estimate.value, np.nan)
             told = {"": value, **one.decoys}
             for a, b in itertools.combinations(told, 2):
-                both = np.isclose(told[a], told[b], rtol=1e-6, atol=0, equal_nan=True)
-                if a == "":
-                    both |= ~np.isfinite(told[a]) | ~np.isfinite(told[b])
-                same[label, a, b] = same.get((label, a, b), True) and bool(np.all(both))
-    for (label, a, b), always in same.items():
-        if always:
+                both = np.isfinite(told[a]) & np.isfinite(told[b])
+                alike = np.isclose(told[a][both], told[b][both], rtol=1e-6, atol=0)
+                same.setdefault((label, a, b), set()).update(alike.tolist())
+    for (label, a, b), seen in same.items():
+        if seen == {True}:
             other = f"as decoy {a}" if a else "as the prediction"
             return f"decoy {b} of prediction {label} says the same {other} at every point tried"
     return None
@@ -133,7 +132,11 @@ def moving(case: Case) -> list[Point]:
         {k: rng.choice(values).item() for k, values in fields.items() if rng.random() < 0.6}
         for _ in range(CORNERS)
     ]
-    inside = [{k: _inside(phenomenon.axes[k], rng) for k in names} for _ in range(INSIDE)]
+    axes = phenomenon.axes
+    inside = [
+        {k: _inside(axes[k], rng) for k in names if i % 2 or rng.random() < 0.5}
+        for i in range(INSIDE)
+    ]
     return [{}, *single, *corners, *inside]
 
 
@@ -141,16 +144,21 @@ def _inside(axis: Axis, rng: np.random.Generator) -> Any:
     """Return a value that is not far from the default."""
     if axis.type is bool:
         return bool(rng.random() < 0.5)
-    value = axis.default * rng.uniform(0.5, 2.0) if axis.default else rng.uniform(0.1, 0.9)
-    value = axis.type(round(value) + rng.integers(2) if axis.type is int else value)
+    if axis.type is int:
+        low, high = (axis.default // 2, 2 * axis.default + 2) if axis.default else (1, 64)
+        value = int(rng.integers(low, high))
+    else:
+        value = axis.default * rng.uniform(0.5, 2.0) if axis.default else rng.uniform(0.1, 0.9)
     return axis.default if axis.problem(value) else value
 
 
 def groups(case: Case) -> list[Point]:
-    """Return static values: the case's, each number at each end, each word, the steepest law."""
+    """Return static values: the case's, others inside, each at its ends, the steepest law."""
     axes = case.phenomenon.axes
     static = {k: axes[k] for k in case.phenomenon.names(Kind.STATIC)}
-    found: list[Point] = [{}]
+    rng = np.random.default_rng(1)
+    inside = {k: _inside(a, rng) for k, a in static.items() if a.type is not str}
+    found: list[Point] = [{}, {k: v for k, v in inside.items() if k not in case.at}]
     found += [{k: v} for k, a in static.items() if a.type is not str for v in ends(case, a)]
     if "power_law" in (static["spectrum"].choices or () if "spectrum" in static else ()):
         steep = {k: axes[k].high for k in ("alpha", "beta") if k in axes}
