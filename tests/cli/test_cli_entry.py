@@ -23,7 +23,8 @@ HEAVY = {
     "ci_theory.phenomena",
 }
 COMMANDS = [
-    "list", "show", "formulas", "predict", "run", "check", "locate", "figure", "claims", "demo",
+    "list", "show", "formulas", "predict", "lint", "run", "check", "locate", "figure", "claims",
+    "demo",
     "fit-breaks",
 ]  # fmt: skip
 HERE = Path(__file__).parent
@@ -88,7 +89,8 @@ def test_help_is_instant():
         (["show"], "Missing argument"),
         (["show", "rigde_peak"], "did you mean 'ridge_peak'?"),
         (["show", "no.such_module"], "there is no module no.such_module"),
-        (["show", "toys"], "unknown phenomenon 'toys'"),
+        (["show", "toys"], "module toys defines no PHENOMENON"),
+        (["show", "tosy"], "unknown phenomenon 'tosy'"),
         (["show", "toys..mean"], "expected a name or a module path"),
         (["show", ".mean"], "expected a name or a module path"),
         (["show", "os.path"], "defines no PHENOMENON"),

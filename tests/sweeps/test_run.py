@@ -237,7 +237,7 @@ def test_a_wrong_shape_from_a_simulation_is_named(tmp_path, monkeypatch):
     programs = Programs(
         wrong, jax.devices("cpu"), {"ridge": np.zeros(2), "degree": np.ones(2, int)}
     )
-    with pytest.raises(TypeError, match=r"measure mean has shape \(\), not \(2,\)"):
+    with pytest.raises(BadInput, match=r"measure mean has shape \(\), not \(2,\)"):
         programs.cost({"p": 3, "shape": "flat"}, {"n": 4, "up.rows": 4})
 
 

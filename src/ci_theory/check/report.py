@@ -10,6 +10,7 @@ import xarray
 
 from ci_theory.check.compare import FEWEST, compare
 from ci_theory.check.reading import swept
+from ci_theory.check.remedy import Remedy, remedy
 from ci_theory.check.verdict import (
     EXIT_CODES,
     Evidence,
@@ -20,6 +21,9 @@ from ci_theory.check.verdict import (
     together,
 )
 from ci_theory.phenomena._base import Phenomenon
+
+COLUMNS = ("prediction", "verdict", "cells", "bias", "finds", "reason")
+"""What a report shows of its table."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,11 +49,21 @@ class Report:
         """Return one row a prediction, all cells as text, in the order of the columns."""
         return [_row(outcome) for outcome in self.outcomes]
 
+    @property
+    def remedies(self) -> dict[str, Remedy]:
+        """What would decide about each prediction that is UNDERPOWERED, by name."""
+        found = {o.name: remedy(o, self.effect) for o in self.outcomes}
+        return {name: one for name, one in found.items() if one is not None}
+
+    @property
+    def head(self) -> str:
+        """The verdict in a line."""
+        return f"{self.phenomenon}: {self.verdict.value} at a family-wise level of {self.level:g}"
+
     def __str__(self) -> str:
-        """Lay out the verdicts as a table, with the reason beside each."""
-        head = f"{self.phenomenon}: {self.verdict.value} at a family-wise level of {self.level:g}"
-        columns = ("prediction", "verdict", "cells", "bias", "finds", "reason")
-        return "\n".join([head, *text_table(self.table(), columns)])
+        """Lay out the verdicts as a table, the reason beside each, and what would decide."""
+        advice = [f"{name}: {one.line}" for name, one in self.remedies.items()]
+        return "\n".join([self.head, *text_table(self.table(), COLUMNS), *advice])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; what is not finite becomes null."""
@@ -58,7 +72,7 @@ class Report:
             "verdict": self.verdict.value,
             "level": self.level,
             "effect": self.effect,
-            "predictions": [_json(outcome) for outcome in self.outcomes],
+            "predictions": [_json(o, self.remedies.get(o.name)) for o in self.outcomes],
         }
         return plain_json(body)
 
@@ -103,7 +117,7 @@ def _withheld(outcome: Outcome) -> Outcome:
     if outcome.verdict is Verdict.OUT_OF_SCOPE:
         return outcome
     reason = "simulated in float32, of unknown rounding near interpolation: run it in float64"
-    return dataclasses.replace(outcome, verdict=Verdict.UNDERPOWERED, reason=reason)
+    return dataclasses.replace(outcome, verdict=Verdict.UNDERPOWERED, reason=reason, withheld=True)
 
 
 def text_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[str]:
@@ -140,7 +154,7 @@ def _row(o: Outcome) -> dict[str, str]:
     }
 
 
-def _json(o: Outcome) -> dict[str, Any]:
+def _json(o: Outcome, advice: Remedy | None) -> dict[str, Any]:
     c = o.comparison
     return {
         "name": o.name,
@@ -156,6 +170,7 @@ def _json(o: Outcome) -> dict[str, Any]:
         "too_skewed": o.skewed,
         "replicates": int(np.max(c.count, initial=0)),
         "detectable": o.detectable,
+        "remedy": None if advice is None else advice._asdict(),
         "own": _evidence_json(o.own),
         "worst_cell": o.worst_cell,
         "decoys": {name: _evidence_json(e) for name, e in o.decoys.items()},

@@ -26,7 +26,7 @@ from scipy.special import stdtr
 from ci_theory.locate.student import corrected, quantile, skewness, t_statistic
 
 _PRIOR = 4.0  # degrees of freedom with which a cell's variance is drawn to the typical one
-_WORST_SKEW = 5.0  # replicates needed in a cell, in units of its skewness squared
+WORST_SKEW = 5.0  # replicates needed in a cell, in units of its skewness squared
 
 
 def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def too_skewed(
 
 def few_for_skew(count: np.ndarray, skew: np.ndarray) -> np.ndarray:
     """Say whether replicates are too few for a t test of their mean, by their skewness (N,)."""
-    return np.asarray(count) < _WORST_SKEW * np.asarray(skew) ** 2
+    return np.asarray(count) < WORST_SKEW * np.asarray(skew) ** 2
 
 
 def cell_scores(
@@ -116,6 +116,7 @@ class Pooled(NamedTuple):
         score: corrected t score of what is beyond the slack.
         replicates: how many went in.
         skewed: replicates are too few for their skewness: no test, and no agreement either.
+        skew: the skewness of the replicates.
     """
 
     value: float
@@ -124,6 +125,7 @@ class Pooled(NamedTuple):
     score: float
     replicates: int
     skewed: bool = False
+    skew: float = 0.0
 
     @property
     def probability(self) -> float:
@@ -178,7 +180,8 @@ def pooled(
     skew = skewness(each[:, None])[0]
     t = t_statistic(beyond(np.array(value), np.array(room)), np.array(error))
     score = corrected(t, skew, np.array(r))
-    return Pooled(value, error, room, float(score), r, bool(few_for_skew(np.array(r), skew)))
+    few = bool(few_for_skew(np.array(r), skew))
+    return Pooled(value, error, room, float(score), r, few, float(skew))
 
 
 def _precisions(values: np.ndarray, unit: np.ndarray) -> np.ndarray:

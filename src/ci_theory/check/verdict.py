@@ -103,6 +103,7 @@ class Outcome:
             the prediction is zero.
         level: share of the family-wise level given to this prediction.
         skewed: judged cells whose replicates are too few for their skewness: pooled only.
+        withheld: the arithmetic of the simulation is not good enough for any verdict.
     """
 
     comparison: Comparison
@@ -113,6 +114,7 @@ class Outcome:
     detectable: float
     level: float
     skewed: int
+    withheld: bool = False
 
     @property
     def name(self) -> str:

@@ -33,7 +33,8 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="phenomenon: see `ci-theory list`; or the path of a module, whose code is run",
+        help="phenomenon: see `ci-theory list`; or a module, my_pkg.my_mod or mine.py, WHOSE CODE "
+        "IS RUN",
     ),
 ]
 Values = Annotated[
@@ -55,7 +56,8 @@ Allow = Annotated[
         "--allow",
         metavar="MODULE",
         show_default=False,
-        help="import MODULE, which RUNS ITS CODE, so that a file may name it as its phenomenon",
+        help="import MODULE (my_pkg.my_mod or mine.py, installed or here), which RUNS ITS CODE, so "
+        "that a file may name it as its phenomenon",
     ),
 ]
 Level = Annotated[
@@ -74,11 +76,11 @@ def _command(function: _F) -> _F:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             if function not in (fit_breaks, formulas):  # no use for JAX, a third of their time
-                surroundings.start_jax(exits=function.__name__ in ("check", "locate"))
+                surroundings.start_jax(exits=function.__name__ in ("check", "locate", "lint"))
             for module in kwargs.get("allow") or ():
-                from ci_theory.phenomena import load
+                from ci_theory.cli import modules
 
-                load(module)
+                modules.named(module)
             return function(*args, **kwargs)
         except (KeyboardInterrupt, BrokenPipeError, SystemExit) as stop:
             raise Stopped from stop
@@ -158,10 +160,10 @@ def list_(as_json: Json = False) -> None:
 @_command
 def show(name: Name, as_json: Json = False) -> None:
     """Show a phenomenon: model, formulas, scope, sources, axes."""
-    from ci_theory.cli import describe, output
+    from ci_theory.cli import describe, modules, output
     from ci_theory.cli import formulas as page
 
-    entry = describe.document(describe.load(name))
+    entry = describe.document(modules.named(name)[1])
     page.attach(entry)
     if as_json:
         output.print_json(entry)
@@ -199,16 +201,43 @@ def predict(name: Name, values: Values = None, as_json: Json = False) -> None:
 
     A value may be a list, n=10,20,30, or a range, n=geom(10,1000,50), lin(a,b,k), log(x,y,k).
     """
-    from ci_theory.cli import describe, output
+    from ci_theory.cli import modules, output
     from ci_theory.cli import predict as prediction
     from ci_theory.cli.assignments import split
 
-    phenomenon = describe.load(name)
+    _, phenomenon = modules.named(name)
     made = prediction.document(phenomenon, split(values))
     if as_json:
         output.print_json(made)
     else:
         prediction.print_prediction(made, phenomenon)
+
+
+@_command
+def lint(
+    name: Name,
+    values: Values = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="also the laws that compile the simulation")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Check a phenomenon of your own: declarations, and the laws that all of them obey.
+
+    It imports the module, which RUNS ITS CODE. key=value chooses the point that is looked at.
+    Exit code 0: the laws hold; 1: one is broken.
+    """
+    from ci_theory.cli import lint as linting
+    from ci_theory.cli import modules, output
+    from ci_theory.cli.assignments import split
+
+    _, phenomenon = modules.named(name)
+    made = linting.document(phenomenon, split(values), every)
+    if as_json:
+        output.print_json(made)
+    else:
+        linting.print_lint(made, every)
+    return 0 if made["good"] else 1
 
 
 @_command

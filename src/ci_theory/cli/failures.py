@@ -35,7 +35,11 @@ class Failure(NamedTuple):
 
 
 def explain(error: BaseException) -> Failure | None:
-    """Tell a user's mistake or a full machine in one line; None means a bug of ours."""
+    """Tell a user's mistake or a full machine in one line; None means a bug of ours.
+
+    What comes out of the code of a phenomenon that is not ours is its author's: a mistake of the
+    user's too, so the code is the same.
+    """
     from ci_theory._errors import BadInput, NumericalError  # not on the way to --help
 
     if isinstance(error, Stopped) and error.__cause__:
@@ -58,6 +62,11 @@ def explain(error: BaseException) -> Failure | None:
             "estimate) or another device",
             BAD_INPUT,
         )
+    if "ci_theory.phenomena" in sys.modules:
+        from ci_theory.cli import authors
+
+        line = authors.told(error)
+        return Failure(f"{line}; --debug shows the traceback", BAD_INPUT) if line else None
     return None
 
 

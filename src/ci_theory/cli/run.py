@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ci_theory._errors import BadInput, unknown
-from ci_theory.cli import experiments
+from ci_theory.cli import experiments, modules
 from ci_theory.cli.output import print_lines, say
 from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run
 
@@ -22,6 +22,8 @@ def declared(experiment: str, words: Mapping[str, str], replicates: str | None) 
         if "replicates" in changes:
             raise BadInput("replicates is given twice: as a key and as --replicates")
         changes["replicates"] = replicates
+    if "phenomenon" in changes:
+        changes["phenomenon"], _ = modules.named(changes["phenomenon"])
     return read_sweep(experiments.find(experiment), changes)
 
 

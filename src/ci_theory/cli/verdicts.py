@@ -182,3 +182,5 @@ def print_report(report: Report) -> None:
         print_lines([(row["prediction"], row["reason"])], width=18)
         if row["verdict"] != Verdict.OUT_OF_SCOPE.value:
             print_lines([("  decoys", row["decoys"])], width=18)
+        if row["prediction"] in report.remedies:
+            print_lines([("  to decide", report.remedies[row["prediction"]].line)], width=18)

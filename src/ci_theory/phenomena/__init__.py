@@ -1,8 +1,8 @@
 """The phenomena: each file holds one, with its simulation, predictions, decoys and locator.
 
 The directory listing is the registry: ``load("ridge_peak")`` imports ``ridge_peak.py`` here and
-returns its ``PHENOMENON``. A third party names a module path (``my_pkg.my_mod``) or declares an
-entry point in the group ``ci_theory.phenomena``.
+returns its ``PHENOMENON``. A third party names a module (``mine``, ``my_pkg.my_mod``) or declares
+an entry point in the group ``ci_theory.phenomena``.
 
 To load a module is to run its code. Whoever writes its path in a program or on a command line
 wants that; whoever opens a file that somebody else wrote does not. So a path that comes from a
@@ -11,9 +11,12 @@ file is followed only within ci_theory, or if the program has imported that modu
 
 import pkgutil
 import sys
+import traceback
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from ci_theory._errors import BadInput, unknown
@@ -63,7 +66,7 @@ def _outside() -> dict[str, str]:
 
 
 def load(name: str, *, trusted: bool = True) -> Phenomenon:
-    """Return the phenomenon of a registry name, an entry point or a dotted module path.
+    """Return the phenomenon of a registry name, an entry point or a module.
 
     Args:
         name: the name or the path.
@@ -89,12 +92,30 @@ def load(name: str, *, trusted: bool = True) -> Phenomenon:
         path = _outside()[name]
     elif name in names():
         path = f"{__name__}.{name}"
-    else:
+    elif _imported_already(name) or (trusted and _importable(name)):
+        path = name
+    elif trusted:
         raise unknown("phenomenon", name, names())
+    else:
+        problem = unknown("phenomenon", name, names())
+        raise BadInput(f"{problem}; if it is a module that you trust, add --allow {name}")
     found = getattr(_imported(name, path), "PHENOMENON", None)
     if not isinstance(found, Phenomenon):
         raise BadInput(f"phenomenon '{name}': module {path} defines no PHENOMENON")
     return found
+
+
+def _imported_already(name: str) -> bool:
+    """Say whether a word is a module that is loaded and defines a phenomenon."""
+    return isinstance(getattr(sys.modules.get(name), "PHENOMENON", None), Phenomenon)
+
+
+def _importable(name: str) -> bool:
+    """Say whether a word is the name of a module; nothing is imported."""
+    try:
+        return name.isidentifier() and find_spec(name) is not None
+    except ValueError:  # a module that does not know where it is from, like __main__
+        return False
 
 
 def _imported(name: str, path: str) -> ModuleType:
@@ -105,5 +126,12 @@ def _imported(name: str, path: str) -> ModuleType:
         missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
         if missing and f"{path}.".startswith(f"{missing}."):
             raise BadInput(f"phenomenon '{name}': there is no module {path}") from problem
-        reason = f"{type(problem).__name__}: {problem}"
+        reason = f"{type(problem).__name__}: {problem}{_place(problem, path)}"
         raise BadInput(f"phenomenon '{name}' cannot be imported: {reason}") from problem
+
+
+def _place(problem: BaseException, path: str) -> str:
+    """Say in which line of a module its import failed."""
+    frames = traceback.walk_tb(problem.__traceback__)
+    inside = [(f.f_code.co_filename, n) for f, n in frames if f.f_globals.get("__name__") == path]
+    return f" ({Path(inside[-1][0]).name}:{inside[-1][1]})" if inside else ""

@@ -75,10 +75,11 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
     known = (first < size) & ~lies[jnp.minimum(first, size - 1)]
 
-    asked = world_of_items.draws(stream(key, "tests"), p, params.tests * tokens)
+    # Token by token, so that longer sequences of others in a sweep change nothing here.
+    asked = world_of_items.draws(stream(key, "tests"), p, tokens * params.tests)
     counted = jnp.arange(tokens) < params.length
-    wrong = (~known[asked]).reshape(params.tests, tokens) & counted[None, :]
-    edits = jnp.sum(wrong, axis=1).astype(p.dtype)
+    wrong = (~known[asked]).reshape(tokens, params.tests) & counted[:, None]
+    edits = jnp.sum(wrong, axis=0).astype(p.dtype)
     missing = jnp.sum(jnp.where(first < size, 0.0, p))
     error = missing + params.noise * (1 - missing)
 

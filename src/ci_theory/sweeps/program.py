@@ -144,6 +144,8 @@ class Programs:
                 most = [max(pair) for pair in zip(begun[1:], step[1:], strict=True)]
                 return Cost(begun.work + self.steps * step.work, *most)
             return cost_of(one, like, run)
+        except BadInput:
+            raise
         except (MemoryError, OverflowError, ValueError, TypeError) as problem:
             sizes = [v for v in (*statics.values(), *capacity.values()) if isinstance(v, int)]
             if isinstance(problem, (ValueError, TypeError)) and max(sizes, default=0) < 10**8:
@@ -244,10 +246,13 @@ class Programs:
             return key, build(phenomenon.params, values)
 
         def told(measures: Any) -> dict[str, Any]:
+            if not isinstance(measures, phenomenon.measures):
+                kind, wanted_kind = type(measures).__name__, phenomenon.measures.__name__
+                raise BadInput(f"{phenomenon.name}: simulate returns {kind}, not {wanted_kind}")
             made = {name: jnp.asarray(getattr(measures, name), float) for name in names}
             for name, value in made.items():
                 if value.shape != wanted:
-                    raise TypeError(
+                    raise BadInput(
                         f"{phenomenon.name}: measure {name} has shape {value.shape}, not {wanted}"
                     )
             return {name: value.reshape(self.inner_points) for name, value in made.items()}

@@ -252,7 +252,7 @@ class _Bare(ast.NodeTransformer):
         ]  # refuses, never counts
         node.body = _undocumented(told)
         for field in (s.value for s in node.body if isinstance(s, ast.AnnAssign)):
-            if isinstance(field, ast.Call) and getattr(field.func, "id", "") in _FIELDS:
+            if isinstance(field, ast.Call) and ast.unparse(field.func).split(".")[-1] in _FIELDS:
                 field.keywords = []
         return node
 

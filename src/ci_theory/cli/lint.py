@@ -1,0 +1,86 @@
+"""`ci-theory lint`: what a phenomenon declares, and whether the laws hold of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ci_theory._errors import BadInput, unknown
+from ci_theory.cli.output import print_table, say
+from ci_theory.phenomena import Phenomenon
+from ci_theory.sweeps.grid import parse_value, values_for
+from ci_theory.testing import LAWS, Broken, laws
+
+HOLDS, BROKEN, NOTE = "holds", "BROKEN", "note"
+
+
+def document(phenomenon: Phenomenon, words: Mapping[str, str], every: bool) -> dict[str, Any]:
+    """Hold a phenomenon to its laws, and note what its reader will miss.
+
+    Args:
+        phenomenon: anybody's; that its declarations hold together was checked when it was made.
+        words: dotted name -> a value, as text: the point at which it is looked at.
+        every: also the laws for which its simulation has to be compiled.
+
+    Returns:
+        {"phenomenon", "good", "rows"}; entries of "rows" are {"what", "verdict", "seen"}. Notes
+        do not count against it.
+
+    Raises:
+        BadInput: an unknown name or a bad value.
+    """
+    at = {key: _value(phenomenon, key, text) for key, text in words.items()}
+    phenomenon.point(at)
+    rows = [{"what": what, "verdict": NOTE, "seen": seen} for what, seen in _notes(phenomenon)]
+    for name, law in LAWS.items():
+        if law.compiles and not every:
+            continue
+        try:
+            laws(phenomenon, at=at, only=[name])
+            rows.append({"what": name, "verdict": HOLDS, "seen": law.statement})
+        except Broken as broken:
+            rows.append({"what": name, "verdict": BROKEN, "seen": broken.seen})
+    good = all(row["verdict"] != BROKEN for row in rows)
+    return {"phenomenon": phenomenon.name, "good": good, "rows": rows}
+
+
+def _value(phenomenon: Phenomenon, name: str, text: str) -> Any:
+    """Read one value of a field."""
+    if name not in phenomenon.axes:
+        raise unknown("axis", name, phenomenon.axes, where=phenomenon.name)
+    value = parse_value(text, phenomenon.axes[name])
+    if isinstance(value, tuple):
+        raise BadInput(f"lint {name}={text}: expected one value")
+    return values_for(phenomenon.axes[name], (value,))[0]
+
+
+def _notes(phenomenon: Phenomenon) -> list[tuple[str, str]]:
+    """Return what is declared and could say more: (where, what)."""
+    notes = []
+    for name, axis in phenomenon.axes.items():
+        if axis.type not in (int, float):
+            continue
+        if not axis.unit:
+            notes.append((name, "no unit: write unit='1' if it has none"))
+        if axis.low is None and axis.above is None and axis.high is None:
+            notes.append((name, "no bounds: any number is accepted"))
+    measures = {p.measure for p in phenomenon.predictions} | {b.measure for b in phenomenon.breaks}
+    for name in phenomenon.measure_info:
+        if name not in measures:
+            notes.append((name, "measured, but nothing predicts it and no break is in it"))
+    for sought in phenomenon.breaks:
+        if sought.closed_form is not None and not sought.statement.strip():
+            notes.append((f"break {sought.name}", "its closed form has no statement in words"))
+    if not phenomenon.breaks:
+        notes.append(("breaks", "none: `ci-theory locate` will find nothing"))
+    return notes
+
+
+def print_lint(made: Mapping[str, Any], every: bool) -> None:
+    """Print the rows as a table, and what was not looked at."""
+    broken = sum(row["verdict"] == BROKEN for row in made["rows"])
+    held = sum(row["verdict"] == HOLDS for row in made["rows"])
+    say(f"{made['phenomenon']}: {held} of {held + broken} laws hold")
+    columns = ["what", "verdict", "seen"]
+    print_table(columns, [[row[c] for c in columns] for row in made["rows"]])
+    if not every:
+        left = [name for name, law in LAWS.items() if law.compiles]
+        say(f"not looked at: {', '.join(left)}: --all compiles the simulation for them")

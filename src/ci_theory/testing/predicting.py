@@ -1,0 +1,232 @@
+"""Laws of predictions and decoys. Each says in a line what contradicts it, or returns None."""
+
+import functools
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from ci_theory._errors import BadInput, Status
+from ci_theory._keys import key_for
+from ci_theory._record import Axis, Kind, build
+from ci_theory._types import cpu
+from ci_theory.phenomena import predict
+from ci_theory.phenomena._forecast import told
+from ci_theory.testing.case import KEYS, Case
+
+FAR = {int: [10**9], float: [1e9, 1e300]}
+"""Values taken for the end of a range that has none."""
+
+CORNERS = 16
+"""Points with many fields at an end at once."""
+
+INSIDE = 8
+"""Points well inside the ranges, where wrong forms differ that meet again at the ends."""
+
+Point = dict[str, Any]
+
+
+def pure(case: Case) -> str | None:
+    """Trace twice what is compiled once: whatever else it read would be frozen in."""
+    phenomenon = case.phenomenon
+    run, key = case.simulate(case.capacity), key_for(*KEYS[0])
+    if _traced(run, key, case.moving) != _traced(run, key, case.moving):
+        return "simulate is another program the second time: it reads or changes something outside"
+    point = phenomenon.point(case.at)
+    text = {k: v for k, v in point.items() if isinstance(v, str)}
+    numbers = {k: np.asarray(v, float) for k, v in point.items() if k not in text}
+
+    def said(numbers: Point, world: Any) -> Any:
+        params = build(phenomenon.params, {**numbers, **text})
+        return told(phenomenon, params, world)
+
+    with cpu():
+        world = phenomenon.prepared(point)
+        if _traced(said, numbers, world) != _traced(said, numbers, world):
+            return "the predictions are another program the second time: they read what changes"
+    return None
+
+
+def _traced(function: Any, *given: Any) -> tuple[str, list[Any]]:
+    """Return the program of a function, and the arrays that it holds, without addresses."""
+    made = jax.make_jaxpr(lambda *args: function(*args))(*given)
+    return re.sub(r"0x[0-9a-f]+", "", str(made)), [np.asarray(c).tolist() for c in made.consts]
+
+
+def defaults(case: Case) -> str | None:
+    """Look at what the predictions say at the case's own point."""
+    _, found = everywhere(case)[0]
+    if found and not any(one.estimate.valid[0] for one in found.values()):
+        states = (f"{k} {Status(v.estimate.status[0]).name}" for k, v in found.items())
+        return f"no prediction is valid ({', '.join(states)})"
+    return None
+
+
+def ranges(case: Case) -> str | None:
+    """Evaluate everything at the ends of the declared ranges, alone and many at once."""
+    few = (len(moving(case)) - INSIDE) / 3
+    for index, (points, found) in enumerate(everywhere(case)):
+        if index == 0 and len(points) <= few:
+            return f"only {len(points)} of {len(moving(case))} points at ends are not refused"
+        for label, predicted in found.items():
+            line = _ill(predicted.estimate, points)
+            if line:
+                return f"prediction {label} {line}"
+        line = _ill_places(case, points)
+        if line:
+            return line
+    return None
+
+
+def decoys(case: Case) -> str | None:
+    """Compare decoys with their prediction and with each other, wherever both speak."""
+    same: dict[tuple[str, str, str], set[bool]] = {}
+    for _, found in everywhere(case):
+        for label, one in found.items():
+            value = np.where(one.estimate.status == Status.OK, one.estimate.value, np.nan)
+            told = {"": value, **one.decoys}
+            for a, b in itertools.combinations(told, 2):
+                both = np.isfinite(told[a]) & np.isfinite(told[b])
+                alike = np.isclose(told[a][both], told[b][both], rtol=1e-6, atol=0)
+                same.setdefault((label, a, b), set()).update(alike.tolist())
+    for (label, a, b), seen in same.items():
+        if seen == {True}:
+            other = f"as decoy {a}" if a else "as the prediction"
+            return f"decoy {b} of prediction {label} says the same {other} at every point tried"
+    return None
+
+
+def ends(case: Case, axis: Axis) -> list[Any]:
+    """Return values at the lower and at the upper end of a field."""
+    if axis.type is bool:
+        return [False, True]
+    if axis.low is not None:
+        low = [axis.low]
+    elif axis.above is not None:
+        low = [axis.above + (1 if axis.type is int else 1e-12)]
+    else:
+        low = [-far for far in FAR[axis.type]]
+    high = FAR[axis.type] if axis.high is None else [axis.high]
+    if axis.kind is Kind.STATIC:
+        unbounded = [8 * max(axis.default, 1)] if axis.high is None else high
+        high = [case.high[axis.name]] if axis.name in case.high else unbounded
+    return [axis.type(value) for value in low + high]
+
+
+def moving(case: Case) -> list[Point]:
+    """Return points that differ from the case's in fields that need no compilation."""
+    phenomenon, rng = case.phenomenon, np.random.default_rng(0)
+    names = phenomenon.names(*(kind for kind in Kind if kind is not Kind.STATIC))
+    fields = {k: ends(case, phenomenon.axes[k]) for k in names}
+    single = [{k: v} for k, values in fields.items() for v in values]
+    corners = [
+        {k: rng.choice(values).item() for k, values in fields.items() if rng.random() < 0.6}
+        for _ in range(CORNERS)
+    ]
+    axes = phenomenon.axes
+    inside = [
+        {k: _inside(axes[k], rng) for k in names if i % 2 or rng.random() < 0.5}
+        for i in range(INSIDE)
+    ]
+    return [{}, *single, *corners, *inside]
+
+
+def _inside(axis: Axis, rng: np.random.Generator) -> Any:
+    """Return a value that is not far from the default."""
+    if axis.type is bool:
+        return bool(rng.random() < 0.5)
+    if axis.type is int:
+        low, high = (axis.default // 2, 2 * axis.default + 2) if axis.default else (1, 64)
+        value = int(rng.integers(low, high))
+    else:
+        value = axis.default * rng.uniform(0.5, 2.0) if axis.default else rng.uniform(0.1, 0.9)
+    return axis.default if axis.problem(value) else value
+
+
+def groups(case: Case) -> list[Point]:
+    """Return static values: the case's, others inside, each at its ends, the steepest law."""
+    axes = case.phenomenon.axes
+    static = {k: axes[k] for k in case.phenomenon.names(Kind.STATIC)}
+    rng = np.random.default_rng(1)
+    inside = {k: _inside(a, rng) for k, a in static.items() if a.type is not str}
+    found: list[Point] = [{}, {k: v for k, v in inside.items() if k not in case.at}]
+    found += [{k: v} for k, a in static.items() if a.type is not str for v in ends(case, a)]
+    if "power_law" in (static["spectrum"].choices or () if "spectrum" in static else ()):
+        steep = {k: axes[k].high for k in ("alpha", "beta") if k in axes}
+        found.append({"spectrum": "power_law", **steep})
+    return [one for i, one in enumerate(found) if one not in found[:i]]
+
+
+@functools.lru_cache(maxsize=2)
+def _everywhere(case: Case) -> list[tuple[list[Point], dict[str, Any]]]:
+    made = []
+    for statics in groups(case):
+        points = list(_allowed(case, [{**case.at, **p, **statics} for p in moving(case)]))
+        made.append((points, _predicted(case, points) if points else {}))
+    return made
+
+
+def everywhere(case: Case) -> list[tuple[list[Point], dict[str, Any]]]:
+    """Return, per static values, the points at ends and all that is said there."""
+    return _everywhere(case)
+
+
+def _allowed(case: Case, points: list[Point]) -> Iterator[Point]:
+    """Yield the points that the phenomenon does not refuse: ``point`` raises nothing else."""
+    for point in points:
+        try:
+            case.phenomenon.point(point)
+        except BadInput:
+            continue
+        yield point
+
+
+def _predicted(case: Case, points: list[Point]) -> dict[str, Any]:
+    """Evaluate predictions and decoys at points with the same static values."""
+    size = 1 << (len(points) - 1).bit_length()  # few batch shapes for all groups
+    padded = [*points, *[points[-1]] * (size - len(points))]
+    axes = case.phenomenon.axes
+    return predict(
+        case.phenomenon, {k: [p.get(k, a.default) for p in padded] for k, a in axes.items()}
+    )
+
+
+def _ill(estimate: Any, points: list[Point]) -> str | None:
+    """Say what is wrong with estimates, and where."""
+    value, slack, valid, status = estimate
+    known = np.isin(status, [int(s) for s in Status])
+    lost = (status == Status.OK) & ~np.isfinite(value)
+    loose = valid & ~(np.isfinite(slack) & (slack >= 0) & (status == Status.OK))
+    for bad, what in (
+        (~known, "has the status {2}, which is none"),
+        (lost, "is {0} with the status OK"),
+        (loose, "claims to be valid with the slack {1} and the status {2}"),
+    ):
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            where = _words(points[min(i, len(points) - 1)])
+            return f"{what.format(value[i], slack[i], status[i])}, where {where}"
+    return None
+
+
+def _ill_places(case: Case, points: list[Point]) -> str | None:
+    """Say which closed form of a break gives no number, and where."""
+    phenomenon = case.phenomenon
+    for sought in phenomenon.breaks:
+        for point in points if sought.closed_form else ():
+            full = build(phenomenon.params, phenomenon.point(point))
+            try:
+                place = sought.closed_form(full)  # type: ignore[misc]
+            except ArithmeticError as problem:
+                place = problem
+            if not isinstance(place, float):
+                said = f"gives {place!r}, expected a float, NaN where it says nothing,"
+                return f"the closed form of break {sought.name} {said} where {_words(point)}"
+    return None
+
+
+def _words(point: Point) -> str:
+    return ", ".join(f"{k} = {v}" for k, v in point.items()) or "all is at its default"

@@ -1,0 +1,182 @@
+"""Laws of a simulation. Each says in a line what contradicts it, or returns None."""
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ci_theory import _keys
+from ci_theory._keys import key_for
+from ci_theory.testing.case import KEYS, Case, differs, plain
+
+CLOSE = 1e-8
+"""Differences that the order of additions makes, as a share of a measure's largest value."""
+
+COMPILED = 1e-6
+"""The same between programs that the compiler arranges differently."""
+
+_NEAR = 2  # callers that tell two uses apart: who asks for the stream, and who calls that
+
+
+def shapes(case: Case) -> str | None:
+    """Trace a run and look at what it returns."""
+    record = case.phenomenon.measures
+    found = jax.eval_shape(case.simulate(case.capacity), key_for(*KEYS[0]), case.moving)
+    if not isinstance(found, record):
+        return f"simulate returns {type(found).__name__}, expected {record.__name__}"
+    wanted = (2,) if case.inner else ()
+    for field in dataclasses.fields(record):
+        value = getattr(found, field.name)
+        shape, dtype = np.shape(value), getattr(value, "dtype", np.dtype(type(value)))
+        if shape != wanted:
+            inside = f"{wanted}, a number for each inner value" if wanted else "(), one number"
+            return f"measure {field.name} has shape {shape}, expected {inside}"
+        if not jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.complexfloating):
+            return f"measure {field.name} is {dtype}, expected real numbers"
+    return None
+
+
+def streams(case: Case) -> str | None:
+    """Trace a run and watch which streams it asks for, and where."""
+    uses: dict[tuple[int, str], set[tuple]] = {}
+    kept = []
+
+    def watched(key: Any, label: str) -> Any:
+        frame, place = sys._getframe(1), []
+        for _ in range(_NEAR):
+            place.append((frame.f_code.co_filename, frame.f_lineno, frame.f_lasti))
+            frame = frame.f_back or frame
+        kept.append(key)  # so that no other key gets its id
+        uses.setdefault((id(key), label), set()).add(tuple(place))
+        return _keys.stream(key, label)
+
+    with _in_place_of_stream(watched):
+        jax.eval_shape(case.simulate(case.capacity), key_for(*KEYS[0]), case.moving)
+    for (_, label), places in uses.items():
+        if len(places) > 1:
+            lines = sorted(f"{place[0][0].rpartition('/')[2]}:{place[0][1]}" for place in places)
+            return f"stream '{label}' is used {len(places)} times, at {', '.join(lines)}"
+    return None
+
+
+@contextmanager
+def _in_place_of_stream(watched: Any) -> Iterator[None]:
+    """Give another function to every module that has imported ``stream``."""
+    named = [
+        (module, name)
+        for module in list(sys.modules.values())
+        if module is not _keys
+        for name, value in list(getattr(module, "__dict__", {}).items())
+        if value is _keys.stream
+    ]
+    try:
+        for module, name in named:
+            setattr(module, name, watched)
+        yield
+    finally:
+        for module, name in named:
+            setattr(module, name, _keys.stream)
+
+
+def finite(case: Case) -> str | None:
+    """Run once."""
+    for name, value in case.run().items():
+        if not np.all(np.isfinite(value)):
+            return f"measure {name} is {value}"
+    return None
+
+
+def keys(case: Case) -> str | None:
+    """Run twice with one key, and once with another."""
+    first, other = case.run(), case.run(1)
+    again = plain(case.program()(key_for(*KEYS[0]), case.moving))
+    for name, value in first.items():
+        if not np.array_equal(value, again[name], equal_nan=True):
+            return f"measure {name} is {value}, and {again[name]} the second time"
+    if all(np.array_equal(first[name], other[name]) for name in first):
+        return "another key gives the same numbers"
+    return None
+
+
+def compiled(case: Case) -> str | None:
+    """Run without compiling."""
+    loose = plain(case.simulate(case.capacity)(key_for(*KEYS[0]), case.moving))
+    return differs(case.run(), loose, within=COMPILED, what="without jit")
+
+
+def side_by_side(case: Case) -> str | None:
+    """Run two keys under vmap."""
+    both = jnp.stack([key_for(*key) for key in KEYS])
+    found = plain(jax.vmap(case.program(), in_axes=(0, None))(both, case.moving))
+    for i in range(len(KEYS)):
+        each = {name: value[i] for name, value in found.items()}
+        line = differs(case.run(i), each, within=CLOSE, what=f"under vmap (run {i})")
+        if line:
+            return line
+    return None
+
+
+def padding(case: Case) -> str | None:
+    """Run with longer arrays: all of them first, each one by itself to say which it was."""
+    longer = {k: v + v // 3 + 1 for k, v in case.capacity.items()}
+    if not longer:
+        return None
+    alone = [{k: v} for k, v in longer.items()] if len(longer) > 1 else []
+    said = None
+    for some in [longer, *alone]:
+        found = plain(case.program(**some)(key_for(*KEYS[0]), case.moving))
+        words = ", ".join(f"{k} of {case.capacity[k]} in an array of {v}" for k, v in some.items())
+        line = differs(case.run(), found, within=CLOSE, what=f"with {words}")
+        if line is None and some is longer:
+            return None
+        said = line or said
+    return said
+
+
+def inner(case: Case) -> str | None:
+    """Run with the two inner values exchanged, and with each of them twice."""
+    if not case.inner:
+        return None
+    alone = [case.run(**{k: case.point[k][jnp.array([i, i])] for k in case.inner}) for i in (0, 1)]
+    for place in (0, 1):
+        found = {name: np.stack([one[name][place] for one in alone]) for name in alone[0]}
+        line = differs(case.run(), found, within=CLOSE, what="each beside a copy of itself")
+        if line:
+            return line
+    return None
+
+
+def stages(case: Case) -> str | None:
+    """Run in one stage and in two, and as a whole."""
+    parts = case.phenomenon.stages
+    if parts is None:
+        return None
+    key, last = key_for(*KEYS[0]), int(np.max(np.asarray(case.point[parts.axis])))
+
+    @jax.jit
+    def begin(numbers: Any) -> Any:
+        return parts.begin(key, case.params(numbers), case.capacity)
+
+    @jax.jit
+    def advance(numbers: Any, state: Any, since: Any, until: Any) -> Any:
+        return parts.advance(key, case.params(numbers), case.capacity, state, since, until)
+
+    @jax.jit
+    def finish(numbers: Any, state: Any) -> Any:
+        return parts.finish(key, case.params(numbers), case.capacity, state)
+
+    def measured(*stops: int) -> dict[str, np.ndarray]:
+        state, since = begin(case.moving), 0
+        for until in stops:
+            state = advance(case.moving, state, jnp.int32(since), jnp.int32(until))
+            since = until
+        return plain(finish(case.moving, state))
+
+    whole, halves = measured(last), measured(last // 2, last)
+    line = differs(whole, halves, within=0.0, what=f"left at step {last // 2} of {last}")
+    return line or differs(case.run(), whole, within=COMPILED, what="in stages")

@@ -1,0 +1,272 @@
+"""Somebody's own phenomenon: the one of docs/extending.md, from a folder of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ci_theory.cli import main
+from ci_theory.sweeps import runner
+from ci_theory.testing import LAWS, Broken, laws
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "extending.md").read_text()
+MODULE, LAWS_TEST = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+(SWEEP,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = re.findall(r"^ci-theory (.*?)  +#", PAGE, re.MULTILINE)
+
+WALK = """
+import sys
+from ci_theory.cli import main
+for words in {commands!r}:
+    print(words, main(words.split()), flush=True)
+sys.path.append(".")  # as pytest has it
+import test_laws
+for law in test_laws.LAWS:
+    test_laws.test_law(law)
+print("laws", len(test_laws.LAWS))
+"""
+
+
+def test_the_page_tells_every_law():
+    assert re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE) == [
+        (name, law.statement) for name, law in LAWS.items()
+    ]
+
+
+def test_the_example_works_by_the_words_of_the_page(tmp_path):
+    """Runs, is checked, located, drawn, linted and put through the laws, in one process."""
+    assert len(MODULE.splitlines()) < 80
+    assert {words.split()[0] for words in COMMANDS} == {
+        "lint", "predict", "run", "check", "locate", "figure"
+    }  # fmt: skip
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "mine.toml").write_text(SWEEP)
+    (tmp_path / "test_laws.py").write_text(LAWS_TEST)
+    for trap in ("numpy", "jax", "typer", "matplotlib", "ridge_peak", "cupy"):
+        (tmp_path / f"{trap}.py").write_text("open('TRAPPED', 'w')")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", WALK.format(commands=COMMANDS)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "JAX_PLATFORMS": "cpu"},
+    )
+    assert done.stderr == ""
+    said = done.stdout
+    for words in COMMANDS:
+        assert f"{words} 0\n" in said
+    assert f"laws {len(LAWS)}" in said
+    assert "predictions: AGREES" in said
+    assert "breaks: AGREES" in said
+    assert (tmp_path / "results" / "figures" / "mine.png").is_file()
+    assert not (tmp_path / "TRAPPED").exists()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The example in the current folder; the module is forgotten afterwards."""
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "mine.toml").write_text(SWEEP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runner, "_measure", lambda *_: (0.0, 0.0))
+    yield tmp_path
+    for name in ("mine", "beside", "pack", "pack.mine", "numpy_"):
+        sys.modules.pop(name, None)
+
+
+def change(folder, old, new):
+    text = (folder / "mine.py").read_text()
+    assert text.count(old) == 1
+    (folder / "mine.py").write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("word", ["mine", "mine.py", "./mine.py"])
+def test_a_module_here_can_be_named(word, folder, capsys):
+    before = list(sys.path)
+    assert main(["show", word]) == 0
+    assert "mine: Copies of one row spoil a mean" in capsys.readouterr().out
+    assert sys.path == before
+    assert main(["run", "mine.toml", "--dry-run"]) == 0  # it is imported now
+
+
+def test_a_package_here_and_a_file_beside_a_module(folder, capsys):
+    (folder / "pack").mkdir()
+    (folder / "pack" / "mine.py").write_text(MODULE)
+    assert main(["show", "pack.mine"]) == 0
+    (folder / "beside.py").write_text("LEVEL = 0.05\n")
+    change(folder, "LEVEL = 0.05 ", "from beside import LEVEL ")
+    assert main(["show", "mine"]) == 0
+
+
+def test_a_file_names_nothing_here_unless_it_is_allowed(folder, capsys):
+    change(folder, "import jax\n", "import jax\nfrom pathlib import Path\nPath('ran').touch()\n")
+    for words in (["run", "mine.toml", "--dry-run"], ["run", "mine.toml"]):
+        assert main(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert "add --allow mine" in err
+    assert not (folder / "ran").exists()
+    assert main(["run", "mine.toml", "--dry-run", "--allow", "mine.py"]) == 0
+    assert (folder / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("ridge_peak.py", "'ridge_peak' comes with ci_theory or a plug-in: rename the file"),
+        ("./numpy.py", "is called like another module"),
+        ("numpy", "is called like another module"),
+        ("sys.py", "is called like another module"),
+        ("no-name.py", "cannot be the name of a module"),
+        ("absent.py", "no such file"),
+        ("folder/", "no such file"),
+    ],
+)
+def test_a_file_that_shadows_something_is_not_run(word, says, folder, capsys):
+    for name in ("ridge_peak", "numpy", "sys", "no-name"):
+        (folder / f"{name}.py").write_text("open('ran', 'w')")
+    assert main(["show", word]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert says in err
+    assert main(["show", "ridge_peak"]) == 0  # what comes with the package
+    assert not (folder / "ran").exists()
+
+
+WRONG = {
+    "simulate": ("mean = weights @", "mean = 1 / 0 * weights @", "run"),
+    "a tracer in a condition": ("return jnp.maximum(", "return 1 if params.n > 2 else (", "run"),
+    "what simulate calls": ("return jnp.maximum(", "raise KeyError('copies')\n    return (", "run"),
+    "evaluate": ("Estimate(variance(params, copies(params))", "Estimate(params.mu", "predict"),
+    "decoy": ("variance(params, 1),", "params.mu,", "predict"),
+    "world": ("    params=Params,", "    world=lambda p: {}[0],\n    params=Params,", "predict"),
+    "rule": (
+        "    params=Params,",
+        "    rule=lambda params: None if params.n == 40 else 1 / 0,\n    params=Params,",
+        "predict",
+    ),
+    "closed form": (
+        "locator=Crossing(level=LEVEL)",
+        "locator=Crossing(level=LEVEL), closed_form=lambda params: 1 / 0",
+        "predict",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "command"), WRONG.values(), ids=WRONG)
+def test_what_the_authors_code_raises_is_the_authors(old, new, command, folder, capsys):
+    change(folder, old, new)
+    words = {
+        "predict": ["predict", "mine", "n=10"],
+        "run": ["run", "mine.toml", "n=10", "--allow", "mine", "--replicates", "3"],
+    }
+    assert main(words[command]) == 2
+    err = capsys.readouterr().err
+    at = (folder / "mine.py").read_text().partition(new)[0].count("\n") + 1
+    said = rf"ci-theory: phenomenon 'mine', mine\.py:({at}|{at + 1}), in \S+: \w+"
+    assert re.match(said, err)
+    assert err.count("\n") == 1
+    assert "internal error" not in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    return Measures(error=", "    return dict(error=", "simulate returns dict, not Meas"),
+        ("jnp.mean(mean**2))", "mean**2)", "measure error has shape"),
+        ("    return Measures(error=", "    Measures(error=", "simulate returns NoneType"),
+    ],
+)  # fmt: skip
+def test_what_a_run_returns_is_looked_at(old, new, says, folder, capsys):
+    change(folder, old, new)
+    assert main(["run", "mine.toml", "n=10", "noise=1", "--allow", "mine"]) == 2
+    err = capsys.readouterr().err
+    assert says in err or "incompatible shapes" in err
+    assert err.count("\n") == 1
+
+
+def test_a_fault_of_the_package_stays_one(folder, monkeypatch, capsys):
+    """Though somebody's phenomenon is loaded, and asked for it."""
+    from ci_theory.cli import predict
+
+    assert main(["show", "mine"]) == 0
+    monkeypatch.setattr(predict, "document", lambda *_: 1 / 0)
+    assert main(["predict", "mine"]) == 70
+    assert "internal error (ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_import_that_fails_says_where(folder, capsys):
+    change(folder, "import jax\n", "import jax\n1 / 0\n")
+    assert main(["show", "mine"]) == 2
+    assert "ZeroDivisionError: division by zero (mine.py:4)" in capsys.readouterr().err
+
+
+def test_lint_of_a_good_module(folder, capsys):
+    assert main(["lint", "mine.py", "n=12", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["good"]
+    cheap = [name for name, law in LAWS.items() if not law.compiles]
+    assert [row["what"] for row in made["rows"]] == cheap  # and no notes
+
+
+def test_lint_of_a_bad_one(folder, capsys):
+    change(folder, "variance(params, 1),", "variance(params, copies(params)),")
+    change(folder, 'unit="rows", ', "")
+    assert main(["lint", "mine"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "mine: 8 of 9 laws hold" in out
+    assert "n note no unit" in out
+    assert "decoys BROKEN decoy copies are fresh of prediction error says the same as" in out
+    assert "not looked at: finite, keys, jit" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nosuch"], "unknown phenomenon 'nosuch'"),
+        (["mine", "m=3"], "unknown axis 'm' in mine"),
+        (["mine", "n=1"], "n = 1: must be >= 2"),
+        (["mine", "n=2,3"], "expected one value"),
+    ],
+)
+def test_mistakes_of_lint(words, says, folder, capsys):
+    assert main(["lint", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert says in err
+
+
+def test_a_broken_law_is_one_line(folder):
+    from ci_theory.cli import modules
+
+    change(folder, "params.n - count, 1.0, 0.0))", "params.n - count, 1.0, 0.1))")
+    _, phenomenon = modules.named("mine")
+    with pytest.raises(Broken) as caught:
+        laws(phenomenon, at={"n": 8}, only=["padding"])
+    said = str(caught.value)
+    assert said.startswith("phenomenon 'mine' breaks the law 'padding' at n = 8: measure error is")
+    assert "with n of 8 in an array of 11" in said
+    assert "\n" not in said
+
+
+def test_the_module_is_the_command(tmp_path):
+    """And what lies in the folder is not imported, which `python -m` would otherwise do."""
+    for trap in ("numpy", "jax", "typer", "difflib"):
+        (tmp_path / f"{trap}.py").write_text("open('TRAPPED', 'w')")
+    done = subprocess.run(
+        [sys.executable, "-m", "ci_theory", "show", "rigde_peak"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ci-theory: unknown phenomenon 'rigde_peak': did you mean")
+    assert not (tmp_path / "TRAPPED").exists()
