@@ -296,7 +296,7 @@ def problem(params: Any) -> str | None:
 def asked(cls: type) -> tuple[tuple[tuple[str, ...], Callable[[Any], str | None]], ...]:
     """Return every method ``problem`` of a record's classes and parts, and whose part it is."""
     own = [((), base.__dict__["problem"]) for base in cls.__mro__ if "problem" in base.__dict__]
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     inside = [
         ((f.name, *prefix), ask)
         for f in dataclasses.fields(cls)

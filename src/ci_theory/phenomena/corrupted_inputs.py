@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -176,7 +176,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: Bound(slack, valid) for name, slack in slacks.items()}
 
 
-def _seen_once(params: Params) -> Array:
+def _seen_once(params: Params) -> Any:
     return (params.repeats == 1) | (params.repeated_fraction == 0)
 
 
@@ -194,7 +194,7 @@ def _harms_add_up(params: Params, made: Forecast) -> Forecast:
     rows = repeated_rows(*params.split(), params.noise, params.shared_noise)
     once = plain_rows(params.n, params.noise)
 
-    def excess(groups: Groups, input_noise: Scalar) -> Scalar:
+    def excess(groups: Groups, input_noise: Any) -> Scalar:
         return weighted_input_noise_risk(made.clean, groups, params.ridge, input_noise).excess_risk
 
     none = jnp.zeros(())
@@ -202,7 +202,7 @@ def _harms_add_up(params: Params, made: Forecast) -> Forecast:
     return made._replace(test_error=params.noise + alone)
 
 
-def _exactly(params: Params) -> Array:
+def _exactly(params: Params) -> Any:
     apart = jnp.abs(params.n - params.p) >= 20
     isotropic_rows = (params.spectrum == "isotropic") & _seen_once(params)
     return (params.ridge == 0) & isotropic_rows & apart
@@ -217,7 +217,7 @@ def _best(params: Params) -> float:
     return place if 0 < place < math.inf else math.nan
 
 
-def _ridgeless(place: Callable[[Params], float]) -> Callable[[Params], float]:
+def _ridgeless(place: Callable[[Params], Any]) -> Callable[[Params], float]:
     """Return the place of the peak without ridge; clean noiseless labels have none."""
 
     def at(params: Params) -> float:
