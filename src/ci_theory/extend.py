@@ -34,6 +34,13 @@ from ci_theory.phenomena import (
     measured,
     predict,
 )
+from ci_theory.phenomena._mistakes import (
+    copies_are_fresh,
+    labels_swapped,
+    noise_halved,
+    noise_ignored,
+    time_doubled,
+)
 
 __all__ = [
     "Array",
@@ -58,14 +65,19 @@ __all__ = [
     "Survival",
     "Valley",
     "again",
+    "copies_are_fresh",
     "enable_float64",
     "inner",
+    "labels_swapped",
     "measured",
+    "noise_halved",
+    "noise_ignored",
     "part",
     "predict",
     "record",
     "sized",
     "static",
     "stream",
+    "time_doubled",
     "traced",
 ]

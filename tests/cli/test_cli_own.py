@@ -143,8 +143,8 @@ WRONG = {
     "simulate": ("mean = weights @", "mean = 1 / 0 * weights @", "run"),
     "a tracer in a condition": ("return jnp.maximum(", "return 1 if params.n > 2 else (", "run"),
     "what simulate calls": ("return jnp.maximum(", "raise KeyError('copies')\n    return (", "run"),
-    "evaluate": ("Estimate(variance(params, copies(params))", "Estimate(params.mu", "predict"),
-    "decoy": ("variance(params, 1),", "params.mu,", "predict"),
+    "forecast": ("Forecast(error=params.noise", "Forecast(error=params.mu", "predict"),
+    "mistake": ('{"share": 0.0}', '{"share": params.mu}', "predict"),
     "world": ("    params=Params,", "    world=lambda p: {}[0],\n    params=Params,", "predict"),
     "rule": (
         "    params=Params,",
@@ -204,7 +204,7 @@ def test_a_fault_of_the_package_stays_one(folder, monkeypatch, capsys):
 def test_an_import_that_fails_says_where(folder, capsys):
     change(folder, "import jax\n", "import jax\n1 / 0\n")
     assert main(["show", "mine"]) == 2
-    assert "ZeroDivisionError: division by zero (mine.py:4)" in capsys.readouterr().err
+    assert "ZeroDivisionError: division by zero (mine.py:6)" in capsys.readouterr().err
 
 
 def test_lint_of_a_good_module(folder, capsys):
@@ -216,7 +216,7 @@ def test_lint_of_a_good_module(folder, capsys):
 
 
 def test_lint_of_a_bad_one(folder, capsys):
-    change(folder, "variance(params, 1),", "variance(params, copies(params)),")
+    change(folder, '{"share": 0.0}', '{"share": params.share}')
     change(folder, 'unit="rows", ', "")
     assert main(["lint", "mine"]) == 1
     out = " ".join(capsys.readouterr().out.split())
