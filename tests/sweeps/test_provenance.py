@@ -171,7 +171,7 @@ def test_theory_decoys_and_verdicts_are_outside_a_phenomenon(monkeypatch, name):
     phenomenon = load(name)
     before = formula_hash(phenomenon)
     outside = ("check", "figures", "cli", "locate", "sweeps", "theory")
-    reads = {"power_law_break": ["theory.spectrum"]}.get(name, [])  # its simulation's own spectrum
+    reads = {"power_law_break": ["theory.spectra.spectrum"]}.get(name, [])  # its simulation's own spectrum
 
     def change(module, source):
         short = module.removeprefix("ci_theory.")
