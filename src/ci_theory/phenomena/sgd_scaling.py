@@ -1,6 +1,5 @@
 """Scaling of one-pass SGD on random features: power laws, their floor, and what moves the break."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
@@ -19,11 +18,10 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Predict
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
 from ci_theory.theory.dynamics.averaged_sgd import RareDraw, averaged_risk, rare_draw
 from ci_theory.theory.dynamics.one_pass_sgd import Descent, Stability, one_pass_risk, stability
-from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.compression import binned, compress
 from ci_theory.theory.spectra.spectrum import Spectrum, explicit, from_features
 
 NODES = 64  # the spectrum of the inputs is padded to a multiple of this: few compiled shapes
-LISTED = 256  # inputs up to which the recursion on the inputs takes every one by itself
 KEPT = 0.5  # |K|_1 and the fastest mode up to which sample paths are judged
 NARROWEST = 10  # widths below which the average over features is not judged
 FEATURES = 3.0  # c in the bound c/width on the average over features: docs/sgd.md
@@ -140,23 +138,7 @@ def world(params: Params) -> World:
     if params.draw:
         root = np.sqrt(params.inputs)
         modes = from_features(root * scale[:, None] * _drawn(params), root * along)
-    return World(compress(listed, pad_to=NODES), _binned(listed), modes)
-
-
-def _binned(listed: Spectrum) -> Spectrum:
-    """Join small inputs that differ by some percent: a few hundred nodes, same trace and power."""
-    v = len(listed.eigenvalues)
-    if v <= LISTED:
-        return listed
-    edges = np.unique(np.geomspace(LISTED // 2, v, LISTED // 2 + 1).astype(int))
-    starts = np.concatenate([np.arange(edges[0]), edges[:-1]])
-    count = np.diff(np.append(starts, v)).astype(float)
-    return dataclasses.replace(
-        listed,
-        eigenvalues=np.add.reduceat(listed.eigenvalues, starts) / count,
-        multiplicity=count,
-        power=np.add.reduceat(listed.power, starts),
-    )
+    return World(compress(listed, pad_to=NODES), binned(listed), modes)
 
 
 class Forecast(NamedTuple):

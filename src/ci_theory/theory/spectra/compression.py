@@ -1,12 +1,14 @@
 """Many modes as few quadrature nodes: a spectrum of 10^6 modes at the cost of 200."""
 
+import dataclasses
+
 import numpy as np
 
 from ci_theory._types import needs_float64
 from ci_theory.theory.spectra.quadrature import exact_total, lagrange
 from ci_theory.theory.spectra.spectrum import Spectrum
 
-__all__ = ["compress", "merge"]
+__all__ = ["binned", "compress", "merge"]
 
 
 @needs_float64
@@ -29,6 +31,37 @@ def merge(spectrum: Spectrum) -> Spectrum:
         power=np.bincount(group, power[used], len(values)),
         tail_trace=np.asarray(float(spectrum.tail_trace)),
         tail_power=np.asarray(float(spectrum.tail_power)),
+    )
+
+
+@needs_float64
+def binned(listed: Spectrum, most: int = 256) -> Spectrum:
+    """Join small modes that differ by some percent; trace, rank and power stay what they are.
+
+    For what takes no quadrature nodes, whose multiplicities may be negative: a recursion, say. The
+    first ``most``/2 modes stay as they are, the others are joined from rank to rank in the same
+    ratio; up to ``most`` of them nothing is joined.
+
+    Args:
+        listed: single modes, largest first.
+        most: of the nodes, about.
+
+    >>> from ci_theory.theory.spectra.spectrum import explicit
+    >>> made = binned(explicit(np.arange(1.0, 1001) ** -2, np.ones(1000)))
+    >>> print(len(made.eigenvalues), made.multiplicity.sum(), f"{made.power.sum():.6f}")
+    256 1000.0 1.643935
+    """
+    count = len(listed.eigenvalues)
+    if count <= most:
+        return listed
+    edges = np.unique(np.geomspace(most // 2, count, most // 2 + 1).astype(int))
+    starts = np.concatenate([np.arange(edges[0]), edges[:-1]])
+    joined = np.diff(np.append(starts, count)).astype(float)
+    return dataclasses.replace(
+        listed,
+        eigenvalues=np.add.reduceat(listed.eigenvalues, starts) / joined,
+        multiplicity=joined,
+        power=np.add.reduceat(listed.power, starts),
     )
 
 
