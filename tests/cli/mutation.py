@@ -51,7 +51,7 @@ COMMANDS = [
     ["predict", "toys.mean", "n=geom(1,9,3)", "noise=0.5", "--json"],
     ["predict", "toys.mean", "law=normal,uniform", "shift=2", "biased=true"],
     ["run", "sweep.toml", "n=4,8", "noise=lin(0,1,3)", "--replicates", "2", "--store", "there"],
-    ["run", "sweep.toml", "--device", "cpu", "--engine", "local", "--shard", "0/3"],
+    ["run", "sweep.toml", "--device", "cpu", "--shard", "0/3"],
     ["check", "there", "--level", "0.01"],
     ["locate", "there"],
     ["claims", "--json"],
@@ -111,7 +111,7 @@ def small() -> Iterator[None]:
 
     with (
         mock.patch.object(runner, "_measure", return_value=(0.0, 0.0)),
-        mock.patch.object(run, "run_and_print", run.print_forecast),
+        mock.patch.object(run, "run_and_print", run.print_dry_run),
         mock.patch.object(predict, "MOST_POINTS", 64),
         mock.patch.object(figure.figures, "make", unless_known),
         mock.patch.object(fit_breaks, "picture", side_effect=lambda *_: ([], [])),

@@ -31,6 +31,12 @@ class Bare:
         return None
 
 
+class Half(Bare):
+    """One with a level, and nothing else that the checks ask for."""
+
+    confidence = 0.95
+
+
 def broken(**change):
     return changed(breaks=(dataclasses.replace(BREAK, **change),))
 
@@ -105,6 +111,7 @@ WRONG = [
     (lambda: broken(last="time"), "break peak: last = 'time': must be a tuple"),
     (lambda: broken(locator=Params), "break peak: locate: must be a function"),
     (lambda: broken(locator=Bare()), "break peak: its locator has no field confidence"),
+    (lambda: broken(locator=Half()), "break peak: its locator does not say whether runs break"),
     (lambda: broken(closed_form=lambda: 0.0), "break peak: closed_form() is called with (params)"),
     (lambda: changed(simulate=lambda key, params: None), "simulate(key, params) is called with"),
     (lambda: changed(world=lambda: None), "world() is called with (params)"),

@@ -94,3 +94,17 @@ def test_lost_runs_are_counted(locator, curve):
     assert (found.replicates, found.excluded) == (24, 1)
     gone = locator.locate(x, np.full_like(y, np.nan))
     assert gone.status == Status.NOT_FINITE
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_locator_has_what_the_checks_ask_of_one(name):
+    """Nobody asks what class a locator is."""
+    made = getattr(ci_theory.locate, name)(
+        **({"level": 0.5} if name in ("Crossing", "Survival") else {})
+    )
+    assert made.singly == (name in SINGLY)
+    x = np.arange(1.0, 7.0)
+    y = np.array([3.0, 1.0, 2.0, 5.0, 2.0, 1.0])
+    assert made.undivided(x, y) is False
+    found = made.locate(x, y)
+    assert isinstance(made.matching(found), type(made))

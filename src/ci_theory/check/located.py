@@ -11,7 +11,6 @@ from ci_theory.check.room import FOUND, Room, room, surely_found
 from ci_theory.check.statistic import few_for_skew
 from ci_theory.locate.point import BreakPoint
 from ci_theory.locate.student import skewness
-from ci_theory.locate.survival import Survival
 from ci_theory.phenomena import Estimate
 from ci_theory.phenomena._base import Break, Locator
 
@@ -47,7 +46,7 @@ class Slice(NamedTuple):
     @property
     def singly(self) -> bool:
         """Whether each run has its own break; one that diverges then never breaks."""
-        return isinstance(self.kind.locator, Survival)
+        return self.kind.locator.singly
 
     def usable(self) -> "Slice":
         """Return the slice at the places that count, for both curves or for neither.
@@ -240,7 +239,7 @@ def locate_slice(curve: Slice, level: float) -> Located:
             rule = _matching(kind.locator, judged)
             judged_by = room(rule, x, estimate.value, estimate.slack)
         if judged.status in FOUND:
-            astray = _undivided(strict, x, y) and not _undivided(rule, x, estimate.value)
+            astray = strict.undivided(x, y) and not rule.undivided(x, estimate.value)
         if judged.status == Status.NO_BREAK and not judged_by.may_vanish:
             sure = surely_found(strict, x, estimate.value, y, level)
         for point in (measured, judged):
@@ -272,15 +271,8 @@ def _at_confidence(locator: Locator, confidence: float) -> Locator:
 
 
 def _matching(locator: Locator, found: BreakPoint) -> Locator:
-    """Return the locator at the resolution that the measured curve was given, if it has one."""
-    matching = getattr(locator, "matching", None)
-    return matching(found) if matching and found.status in FOUND else locator
-
-
-def _undivided(locator: Locator, x: np.ndarray, y: np.ndarray) -> bool:
-    """Say whether a locator that looks on one side of a peak found none; False for all others."""
-    undivided = getattr(locator, "undivided", None)
-    return bool(undivided and undivided(x, y))
+    """Return the locator at the resolution that the measured curve was given, if it was found."""
+    return locator.matching(found) if found.status in FOUND else locator
 
 
 def _too_skewed(x: np.ndarray, y: np.ndarray, judged: BreakPoint, by: Room) -> bool:

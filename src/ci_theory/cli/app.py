@@ -254,9 +254,6 @@ def run(
     device: Annotated[
         str | None, typer.Option("--device", metavar="cpu|gpu|tpu", help="where to simulate")
     ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="local|dask", help="who computes the chunks")
-    ] = "local",
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="i/n", help="only this share of the chunks")
     ] = None,
@@ -274,11 +271,10 @@ def run(
     from ci_theory.cli.assignments import split
     from ci_theory.sweeps import parse_shard
 
-    sweeping.check_engine(engine)
     sweep = sweeping.declared(experiment, split(values), replicates)
     folder = store or experiments.store_of(experiment)
     share = None if shard is None else parse_shard(shard)
-    answer = sweeping.print_forecast if dry_run else sweeping.run_and_print
+    answer = sweeping.print_dry_run if dry_run else sweeping.run_and_print
     answer(sweep, folder, device, share)
 
 

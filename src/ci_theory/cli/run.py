@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ci_theory._errors import BadInput, unknown
+from ci_theory._errors import BadInput
 from ci_theory.cli import experiments, modules
 from ci_theory.cli.output import print_lines, say
 from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run
-
-ENGINES = ("local", "dask")
 
 
 def declared(experiment: str, words: Mapping[str, str], replicates: str | None) -> Sweep:
@@ -27,15 +25,7 @@ def declared(experiment: str, words: Mapping[str, str], replicates: str | None) 
     return read_sweep(experiments.find(experiment), changes)
 
 
-def check_engine(engine: str) -> None:
-    """Refuse an engine that does not exist, or not yet."""
-    if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
-    if engine == "dask":
-        raise BadInput("engine 'dask' is not in this version: use --engine local, or --shard i/n")
-
-
-def print_forecast(
+def print_dry_run(
     sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None
 ) -> None:
     """Print what running a sweep would take; write nothing."""

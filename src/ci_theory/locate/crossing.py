@@ -1,7 +1,7 @@
 """Where a curve crosses a level: the place, and its interval from replicates."""
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Crossing:
     <Status.NO_BREAK: 4>
     """
 
+    singly: ClassVar[bool] = False  # breaks are those of the mean curve
+
     level: float = 0.0
     direction: Literal["up", "down"] | None = None
     log_axis: bool | None = False
@@ -56,6 +58,14 @@ class Crossing:
         if curve.formula:
             return self._answer(curve, place, place, place, Status.OK)
         return self._replicates(curve, gap * sign, place)
+
+    def matching(self, found: BreakPoint) -> "Crossing":
+        """Return this locator: it has no resolution that a measured curve could set."""
+        return self
+
+    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Return False: no side of a peak is asked for."""
+        return False
 
     def _replicates(self, curve: Curve, gap: np.ndarray, place: float) -> BreakPoint:
         """Find the interval; ``gap`` is negative before the crossing and positive after it."""

@@ -1,6 +1,7 @@
 """Where a falling power law meets its floor: the crossover of b x^-c + a, with an interval."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class Floor:
     >>> Floor().locate(x, 5 / x).status
     <Status.NO_BREAK: 4>
     """
+
+    singly: ClassVar[bool] = False  # breaks are those of the mean curve
 
     confidence: float = 0.95
     log_axis: bool | None = True
@@ -68,6 +71,14 @@ class Floor:
         numbers = np.stack([again[:, 2], _height(again)])
         spread = (r - 1) * numbers.std(axis=1) / np.sqrt(r - 1)
         return self._answer(curve, theta, spread, quantile(0.5 + self.confidence / 2, r - 1))
+
+    def matching(self, found: BreakPoint) -> "Floor":
+        """Return this locator: it has no resolution that a measured curve could set."""
+        return self
+
+    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Return False: no side of a peak is asked for."""
+        return False
 
     def _answer(
         self, curve: Curve, theta: np.ndarray, spread: np.ndarray, factor: float

@@ -1,7 +1,7 @@
 """The peak of a curve: its place and height, with intervals from replicates."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -58,6 +58,8 @@ class Peak:
     <Status.NO_BREAK: 4>
     """
 
+    singly: ClassVar[bool] = False  # breaks are those of the mean curve
+
     log_axis: bool | None = None
     reach: int | None = None
     confidence: float = 0.95
@@ -86,6 +88,10 @@ class Peak:
     def matching(self, found: BreakPoint) -> "Peak":
         """Return this locator at the reach that a measured curve was given: for its formula."""
         return dataclasses.replace(self, reach=found.reach)
+
+    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Return False: no side of a peak is asked for."""
+        return False
 
     def _formula(self, curve: Curve, top: "Summit") -> BreakPoint:
         reach = self._reaches(curve.u, top)[0]

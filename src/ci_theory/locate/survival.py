@@ -6,7 +6,7 @@ is kept as such, never averaged away or left out.
 
 import dataclasses
 import warnings
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import CensoredData, binom, ecdf
@@ -130,6 +130,8 @@ class Survival:
     1.5
     """
 
+    singly: ClassVar[bool] = True  # each run has its own break
+
     level: float
     direction: Literal["up", "down"] = "up"
     confidence: float = 0.95
@@ -161,6 +163,14 @@ class Survival:
             return self._answer(middle, *sides, Status.OK, r, reached)
         low = min(low, float(np.max(x))) if rank else -np.inf
         return self._answer(np.nan, low, np.inf, Status.CENSORED, r, reached)
+
+    def matching(self, found: BreakPoint) -> "Survival":
+        """Return this locator: it has no resolution that a measured curve could set."""
+        return self
+
+    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Return False: no side of a peak is asked for."""
+        return False
 
     def _answer(
         self, value: float, low: float, high: float, status: Status, r: int, reached: int | None

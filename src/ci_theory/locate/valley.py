@@ -1,7 +1,7 @@
 """The valley of a curve, its interior minimum: where something is best."""
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Valley:
     1.2500
     4.7000
     """
+
+    singly: ClassVar[bool] = False  # breaks are those of the mean curve
 
     side: Literal["before", "after"] | None = None
     log_axis: bool | None = None

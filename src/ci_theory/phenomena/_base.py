@@ -109,8 +109,18 @@ class Locator(Protocol):
     def confidence(self) -> float:
         """Coverage of the intervals."""
 
+    @property
+    def singly(self) -> bool:
+        """Whether each run has a break of its own; one that diverges then never breaks."""
+
     def locate(self, x: np.ndarray, y: np.ndarray) -> Any:
         """Locate in y (t,) or, with an interval over replicates, y (r, t)."""
+
+    def matching(self, found: Any) -> "Locator":
+        """Return the locator for a formula, at the resolution that a measured curve was given."""
+
+    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Say whether it looks on one side of a peak and none divides this curve."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -114,6 +114,10 @@ def _breaks(phenomenon: Any) -> None:
         _called(f"{where}: locate", getattr(sought.locator, "locate", None), "x, y")
         if not isinstance(getattr(sought.locator, "confidence", None), float):
             raise BadInput(f"{where}: its locator has no field confidence, the level of intervals")
+        if not isinstance(getattr(sought.locator, "singly", None), bool):
+            raise BadInput(f"{where}: its locator does not say whether runs break singly")
+        _called(f"{where}: matching", getattr(sought.locator, "matching", None), "found")
+        _called(f"{where}: undivided", getattr(sought.locator, "undivided", None), "x, y")
         if sought.closed_form is not None:
             _called(f"{where}: closed_form", sought.closed_form.form, "params")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 # public name -> module that defines it (PEP 562: imported on first use)
 _HOMES = {
-    "Forecast": "ci_theory.sweeps.runner",
+    "DryRun": "ci_theory.sweeps.runner",
     "Interrupted": "ci_theory.sweeps.runner",
     "Plan": "ci_theory.sweeps.plan",
     "Range": "ci_theory.sweeps.grid",
@@ -29,7 +29,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Forecast",
+    "DryRun",
     "Interrupted",
     "Plan",
     "Range",
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ci_theory.sweeps.engines import parse_shard
     from ci_theory.sweeps.grid import Range, Sweep, parse_value, read_sweep, values_for
     from ci_theory.sweeps.plan import Plan, make_plan
-    from ci_theory.sweeps.runner import Forecast, Interrupted, dry_run, run
+    from ci_theory.sweeps.runner import DryRun, Interrupted, dry_run, run
     from ci_theory.sweeps.store import Store
 
 

@@ -248,7 +248,7 @@ def _drain(engine: Engine, jobs: Sequence[Job], worker: Worker, bar: Progress) -
     return not_finite + (_drain(engine, held, worker, bar) if held else 0)
 
 
-class Forecast(NamedTuple):
+class DryRun(NamedTuple):
     """What a sweep would take.
 
     Attributes:
@@ -291,7 +291,7 @@ def dry_run(
     memory: float | None = None,
     most_runs: int | None = None,
     precision: str = "float64",
-) -> Forecast:
+) -> DryRun:
     """Say what ``run`` with these arguments would take; write nothing.
 
     One or two programs are compiled and a few runs of the costliest group are timed; the rest is
@@ -317,7 +317,7 @@ def dry_run(
     with one_lapack_thread(programs.devices):
         needed, seconds = _measure(programs, plans[0], todo)
     values = sweep.cells * sweep.replicates
-    return Forecast(
+    return DryRun(
         cells=sweep.cells,
         runs=sum(chunk.valid for chunk in chunks),
         chunks=len(chunks),
