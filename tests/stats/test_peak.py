@@ -15,7 +15,7 @@ from benchmarks.coverage import (
 from scipy import stats
 
 from ci_theory import BadInput, Status
-from ci_theory.locate import Peak
+from ci_theory.locate import Peak, peak
 from ci_theory.locate.peak import certain, slopes, summit
 
 U = np.linspace(-1.0, 1.0, 17)
@@ -202,3 +202,26 @@ def test_a_long_curve_takes_little_memory():
     tracemalloc.stop()
     assert found.value == pytest.approx(0.5, abs=1e-9)
     assert most < 1e8
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+def test_both_doubts_about_a_place_make_up_what_the_confidence_leaves(confidence, monkeypatch):
+    """The slopes may be wrong, and so may the stretch that the heights allow."""
+    seen = {}
+
+    def watched(name):
+        inside = getattr(peak, name)
+
+        def call(*given):
+            seen[name] = given[-1]
+            return inside(*given)
+
+        monkeypatch.setattr(peak, name, call)
+
+    watched("accepted")
+    watched("plausible")
+    x = np.arange(9.0)
+    y = -((x - 4) ** 2) + np.random.default_rng(0).standard_normal((12, 9))
+    assert Peak(confidence=confidence, log_axis=False).locate(x, y).status == Status.OK
+    assert (1 - seen["accepted"]) + seen["plausible"] == pytest.approx(1 - confidence)
+    assert 0 < seen["plausible"] < 1 - confidence

@@ -217,3 +217,6 @@ def test_no_row_is_repeated_more_often_than_its_share_has_copies():
         crossing = float(repeats_at_interpolation(budget, share, p))
         assert float(found.repeats) == pytest.approx(min(crossing, share * budget))
         assert bool(jnp.isinf(found.excess)) == (crossing <= share * budget)
+    # 160 fresh rows and 10 distinct repeated ones are as many as the 170 parameters
+    assert float(repeats_at_interpolation(400, 0.6, 170)) == 24.0
+    assert jnp.isinf(repeats_at_interpolation(400, 0.6, 159))
