@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sweep_driver
-from ci_theory.sweeps.claims import PLAN, Claims
+from ci_theory.sweeps.locks import PLAN, Locks
 
 from ci_theory import BadInput, Status
 from ci_theory._keys import key_for, point_hash
@@ -343,7 +343,7 @@ def test_amounts_for_people():
 def test_every_chunk_has_a_claim_of_its_own(tmp_path, monkeypatch):
     held = []
     monkeypatch.setattr(fcntl, "lockf", lambda handle, how, size, place: held.append((size, place)))
-    claims = Claims(tmp_path / "lock")
+    claims = Locks(tmp_path / "lock")
     places = [(0, 0), (0, 1), (1, 0), (1, 1), (7, 2**31), PLAN]
     for place in places:
         with claims.claim(*place) as mine:
