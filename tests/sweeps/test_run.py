@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sweep_driver
-from ci_theory.sweeps.locks import PLAN, Locks
 
 from ci_theory import BadInput, Status
 from ci_theory._keys import key_for, point_hash
@@ -19,6 +18,7 @@ from ci_theory._record import build
 from ci_theory.phenomena import load
 from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run, runner
 from ci_theory.sweeps.engines import Job, LocalEngine, Worker, compute_job
+from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.program import Programs
 
 HERE = Path(__file__).parent
