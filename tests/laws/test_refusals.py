@@ -8,16 +8,19 @@ import textwrap
 import pytest
 
 from ci_theory._errors import BadInput
-from ci_theory.phenomena import Phenomenon, load, names
+from ci_theory._record import asked
+from ci_theory.phenomena import load, names
 
 COPIES = "cannot fill more"
 REPEATED = {"repeated_fraction": 0.5, "repeats": 11}
-RULED = [name for name in names() if load(name).rule is not Phenomenon.rule]
+RULED = [name for name in names() if load(name).ruled]
 
 # Every clause of every rule: a point that it refuses, a word of what it says, and what has to be
 # changed for the point to be let in.
 REFUSED = {
     "repeated_data": [({**REPEATED, "budget": 10}, COPIES, {"budget": 11})],
+    "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "linear_grokking": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "metric_mirage": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
@@ -57,8 +60,11 @@ def test_every_rule_is_listed():
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_every_clause_of_a_rule_is_listed(name):
-    tree = ast.parse(textwrap.dedent(inspect.getsource(load(name).rule)))
-    told = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
+    phenomenon = load(name)
+    told = []
+    for rule in (phenomenon.rule, *(ask for _, ask in asked(phenomenon.params))):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(rule)))
+        told += [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
     clauses = [v for v in told if not (isinstance(v, ast.Constant) and v.value is None)]
     assert len(REFUSED[name]) == len(clauses)
 
