@@ -284,7 +284,7 @@ def problem(params: Any) -> str | None:
     >>> problem(Params(up=Rows(n=4)))
     'up.n = 4: must be odd'
     """
-    for prefix, ask in asked(type(params)):
+    for prefix, ask in asked(type(params)):  # type: ignore[arg-type]
         value = functools.reduce(getattr, prefix, params)
         told = ask(value)
         if told:
@@ -296,7 +296,7 @@ def problem(params: Any) -> str | None:
 def asked(cls: type) -> tuple[tuple[tuple[str, ...], Callable[[Any], str | None]], ...]:
     """Return every method ``problem`` of a record's classes and parts, and whose part it is."""
     own = [((), base.__dict__["problem"]) for base in cls.__mro__ if "problem" in base.__dict__]
-    hints = _hints(cls)  # type: ignore[arg-type]
+    hints = _hints(cls)
     inside = [
         ((f.name, *prefix), ask)
         for f in dataclasses.fields(cls)

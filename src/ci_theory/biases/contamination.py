@@ -5,7 +5,8 @@
 Array([3., 3., 1., 1., 1., 1., 1., 1., 1., 1., 0., 0.], dtype=float...)
 """
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
@@ -61,6 +62,10 @@ class Contamination:
 
     ROWS: ClassVar[str] = "n"
     """The field that counts the distinct training rows."""
+
+    OFF: ClassVar[Mapping[str, Any]] = {"contamination": 0.0, "repeats": 1}
+    IDLE: ClassVar[tuple[str, ...]] = ("leaked", "fresh_labels")
+    """Where nothing leaks into the test, and what then does not matter."""
 
     contamination: float = inner(
         0.0, low=0, high=1, unit="", doc="share of the test set that is leaked training rows"

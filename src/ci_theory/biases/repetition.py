@@ -7,7 +7,8 @@ A copied row is a row of weight c: literal copies and weights give the same esti
 (700.0, 30.0)
 """
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
@@ -55,6 +56,10 @@ class Repetition:
 
     ROWS: ClassVar[str] = "n"
     """The field that counts the rows, copies included."""
+
+    OFF: ClassVar[Mapping[str, Any]] = {"repeated_fraction": 0.0}
+    IDLE: ClassVar[tuple[str, ...]] = ("repeats",)
+    """Where nothing is repeated, and what then does not matter."""
 
     repeated_fraction: float = traced(
         0.0, low=0, high=1, unit="", doc="share of the rows spent on repeated ones"

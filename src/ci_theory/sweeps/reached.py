@@ -21,6 +21,7 @@ from ci_theory._errors import BadInput
 
 # No number comes from what declares, names and refuses.
 _DECLARING = ("ci_theory._record", "ci_theory._types", "ci_theory._errors")
+_TOLD = {"problem", "OFF", "IDLE"}  # of a record: what it refuses, and where it does nothing
 _MEASURED = ("ci_theory.phenomena._base", "measured")
 _FIELDS = ("static", "traced", "sized", "inner", "part", "measured")
 _LOOSE = ""  # stands for the statements of a module that bind no name
@@ -247,10 +248,7 @@ class _Bare(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self.generic_visit(node)
-        told = [
-            s for s in node.body if getattr(s, "name", "") != "problem"
-        ]  # refuses, never counts
-        node.body = _undocumented(told)
+        node.body = _undocumented([s for s in node.body if not _bound(s) & _TOLD])
         for field in (s.value for s in node.body if isinstance(s, ast.AnnAssign)):
             if isinstance(field, ast.Call) and ast.unparse(field.func).split(".")[-1] in _FIELDS:
                 field.keywords = []

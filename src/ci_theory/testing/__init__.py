@@ -97,6 +97,11 @@ LAWS: Mapping[str, Law] = {
         seen=simulating.side_by_side,
         compiles=True,
     ),
+    "biases": Law(
+        statement="a bias of strength 0 changes nothing, whatever its other fields say",
+        seen=simulating.biases,
+        compiles=True,
+    ),
     "padding": Law(
         statement="a longer array for a count changes nothing that is measured",
         seen=simulating.padding,

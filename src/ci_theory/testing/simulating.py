@@ -121,6 +121,39 @@ def side_by_side(case: Case) -> str | None:
     return None
 
 
+def biases(case: Case) -> str | None:
+    """Run with every bias at strength 0, its other fields at two values each."""
+    for prefix, bias in _biases(case.phenomenon.params):
+        off = {prefix + k: v for k, v in bias.OFF.items()}
+        off = {k: jnp.full(2, v) if k in case.inner else v for k, v in off.items()}
+        idle = {prefix + k: _another(case, prefix + k) for k in bias.IDLE}
+        found = case.run(**off, **idle)
+        words = ", ".join(f"{k} = {v}" for k, v in idle.items())
+        line = differs(case.run(**off), found, within=CLOSE, what=f"with {words} and no such bias")
+        if line:
+            return f"{bias.__name__}: {line}"
+    return None
+
+
+def _biases(params: type) -> Iterator[tuple[str, Any]]:
+    """Yield the biases that a record of parameters and its parts are made of."""
+    for bias in params.__mro__:
+        if "OFF" in bias.__dict__:
+            yield "", bias
+    for field in dataclasses.fields(params):
+        if field.default_factory is not dataclasses.MISSING:
+            for prefix, bias in _biases(type(field.default_factory())):
+                yield f"{field.name}.{prefix}", bias
+
+
+def _another(case: Case, name: str) -> Any:
+    """Return another value of a field; a count of copies is one that fits the rows."""
+    value, axis = case.point[name], case.phenomenon.axes[name]
+    if axis.type is bool:
+        return not value
+    return value + 1 if axis.type is int else 0.5 * (value + (axis.high or 2 * value))
+
+
 def padding(case: Case) -> str | None:
     """Run with longer arrays: all of them first, each one by itself to say which it was."""
     longer = {k: v + v // 3 + 1 for k, v in case.capacity.items()}
