@@ -114,9 +114,9 @@ def _line(outcome: Outcome, replicates: int, size: float, skewed: bool) -> str:
     least = "at least " if skewed else ""
     if size == 1.0:
         return f"{least}{replicates} replicates would do"
-    order = outcome.comparison.prediction.order
+    order = outcome.comparison.prediction.order or "not stated"
     return (
         "no number of replicates would do, the slack is too large: "
-        f"sizes {math.ceil(10 * size - 1e-3) / 10:g} times as large would, with {least}{replicates} "
-        f"replicates, if it falls as 1/size (its order: {order or 'not stated'})"
+        f"sizes {math.ceil(10 * size - 1e-3) / 10:g} times as large would, with "
+        f"{least}{replicates} replicates, if it falls as 1/size (its order: {order})"
     )

@@ -25,6 +25,9 @@ CORNERS = 16
 INSIDE = 8
 """Points well inside the ranges, where wrong forms differ that meet again at the ends."""
 
+ROUNDS = 6
+"""Times that points inside are drawn for decoys which have not differed yet."""
+
 Point = dict[str, Any]
 
 
@@ -88,21 +91,43 @@ def ranges(case: Case) -> str | None:
 
 
 def decoys(case: Case) -> str | None:
-    """Compare decoys with their prediction and with each other, wherever both speak."""
-    same: dict[tuple[str, str, str], set[bool]] = {}
+    """Compare decoys with their prediction and with each other, wherever both speak.
+
+    Those that were the same at all ends are looked for well inside the ranges, until they differ.
+    """
+    seen: dict[tuple[str, str, str], set[bool]] = {}
     for _, found in everywhere(case):
-        for label, one in found.items():
-            value = np.where(one.estimate.status == Status.OK, one.estimate.value, np.nan)
-            told = {"": value, **one.decoys}
-            for a, b in itertools.combinations(told, 2):
-                both = np.isfinite(told[a]) & np.isfinite(told[b])
-                alike = np.isclose(told[a][both], told[b][both], rtol=1e-6, atol=0)
-                same.setdefault((label, a, b), set()).update(alike.tolist())
-    for (label, a, b), seen in same.items():
-        if seen == {True}:
+        _compared(found, seen)
+    rng, names = np.random.default_rng(2), case.phenomenon.names(*Kind)
+    axes = {k: case.phenomenon.axes[k] for k in names if k not in case.at}
+    for round_ in range(ROUNDS):
+        if {True} not in seen.values():
+            return None
+        static = {k: _inside(a, rng) for k, a in axes.items() if a.kind is Kind.STATIC}
+        static = {k: v for k, v in static.items() if axes[k].type is not str and round_ % 2}
+        loose = [k for k, a in axes.items() if a.kind is not Kind.STATIC]
+        tried = [
+            {**case.at, **static, **{k: _inside(axes[k], rng) for k in loose if rng.random() < 0.5}}
+            for _ in range(len(moving(case)))
+        ]
+        points = list(_allowed(case, tried))
+        _compared(_predicted(case, points) if points else {}, seen)
+    for (label, a, b), same in seen.items():
+        if same == {True}:
             other = f"as decoy {a}" if a else "as the prediction"
             return f"decoy {b} of prediction {label} says the same {other} at every point tried"
     return None
+
+
+def _compared(found: dict[str, Any], seen: dict[tuple[str, str, str], set[bool]]) -> None:
+    """Note whether a decoy says what the prediction (""), or another decoy, says at some points."""
+    for label, one in found.items():
+        value = np.where(one.estimate.status == Status.OK, one.estimate.value, np.nan)
+        told = {"": value, **one.decoys}
+        for a, b in itertools.combinations(told, 2):
+            both = np.isfinite(told[a]) & np.isfinite(told[b])
+            alike = np.isclose(told[a][both], told[b][both], rtol=1e-6, atol=0)
+            seen.setdefault((label, a, b), set()).update(alike.tolist())
 
 
 def ends(case: Case, axis: Axis) -> list[Any]:
