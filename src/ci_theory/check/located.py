@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ci_theory._errors import Status
+from ci_theory._shown import kept
 from ci_theory.check.room import FOUND, Room, room, surely_found
 from ci_theory.check.statistic import few_for_skew
 from ci_theory.locate.point import BreakPoint
@@ -117,6 +118,10 @@ class Located:
     delicate: bool
     skewed: bool
     axis: tuple[float, float]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the numbers, without the functions of the break."""
+        return {**self.__dict__, "kind": kept(self.kind)}
 
     @property
     def predicted(self) -> BreakPoint:
