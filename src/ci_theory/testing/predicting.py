@@ -81,7 +81,7 @@ def ranges(case: Case) -> str | None:
         if index == 0 and len(points) <= few:
             return f"only {len(points)} of {len(moving(case))} points at ends are not refused"
         for label, predicted in found.items():
-            line = _ill(predicted.estimate, points)
+            line = _ill(predicted.estimate.status, points)
             if line:
                 return f"prediction {label} {line}"
         line = _ill_places(case, points)
@@ -225,21 +225,11 @@ def _predicted(case: Case, points: list[Point]) -> dict[str, Any]:
     )
 
 
-def _ill(estimate: Any, points: list[Point]) -> str | None:
-    """Say what is wrong with estimates, and where."""
-    value, slack, valid, status = estimate
-    known = np.isin(status, [int(s) for s in Status])
-    lost = (status == Status.OK) & ~np.isfinite(value)
-    loose = valid & ~(np.isfinite(slack) & (slack >= 0) & (status == Status.OK))
-    for bad, what in (
-        (~known, "has the status {2}, which is none"),
-        (lost, "is {0} with the status OK"),
-        (loose, "claims to be valid with the slack {1} and the status {2}"),
-    ):
-        if bad.any():
-            i = int(np.flatnonzero(bad)[0])
-            where = _words(points[min(i, len(points) - 1)])
-            return f"{what.format(value[i], slack[i], status[i])}, where {where}"
+def _ill(status: np.ndarray, points: list[Point]) -> str | None:
+    """Say which status is none, and where; ``predict`` sees to values, slack and validity."""
+    for i in np.flatnonzero(~np.isin(status, [int(s) for s in Status]))[:1]:
+        where = _words(points[min(int(i), len(points) - 1)])
+        return f"has the status {status[i]}, which is none, where {where}"
     return None
 
 
