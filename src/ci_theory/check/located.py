@@ -183,6 +183,8 @@ class Located:
         low, high, expected = self.judged.low, self.judged.high, self.judged_by
         if np.isinf(low) and np.isinf(high):
             return Said(None, False, "too few runs: the interval is open")
+        if not expected.somewhere and (np.isinf(low) or np.isinf(high)):
+            return Said(None, False, "it may lie beyond the axis, on which none is predicted")
         if not expected.somewhere:
             return self._against("found, and none is predicted")
         if not (low <= expected.high and expected.low <= high):

@@ -16,7 +16,7 @@ from ci_theory._types import cpu
 from ci_theory.phenomena import predict
 from ci_theory.testing.case import KEYS, Case
 
-FAR = {int: [10**9], float: [1e9, 1e300]}
+FAR: dict[type, list[Any]] = {int: [10**9], float: [1e9, 1e300]}
 """Values taken for the end of a range that has none."""
 
 CORNERS = 16
@@ -42,7 +42,7 @@ def pure(case: Case) -> str | None:
     numbers = {k: np.asarray(v, float) for k, v in point.items() if k not in text}
 
     def said(numbers: Point, world: Any) -> Any:
-        params = build(phenomenon.params, {**numbers, **text})
+        params: Any = build(phenomenon.params, {**numbers, **text})
         common = phenomenon.shared(params, world)
         return [
             (
@@ -134,13 +134,14 @@ def ends(case: Case, axis: Axis) -> list[Any]:
     """Return values at the lower and at the upper end of a field."""
     if axis.type is bool:
         return [False, True]
+    low: list[Any]
     if axis.low is not None:
         low = [axis.low]
     elif axis.above is not None:
         low = [axis.above + (1 if axis.type is int else 1e-12)]
     else:
         low = [-far for far in FAR[axis.type]]
-    high = FAR[axis.type] if axis.high is None else [axis.high]
+    high: list[Any] = FAR[axis.type] if axis.high is None else [axis.high]
     if axis.kind is Kind.STATIC:
         unbounded = [8 * max(axis.default, 1)] if axis.high is None else high
         high = [case.high[axis.name]] if axis.name in case.high else unbounded
@@ -167,6 +168,7 @@ def moving(case: Case) -> list[Point]:
 
 def _inside(axis: Axis, rng: np.random.Generator) -> Any:
     """Return a value that is not far from the default."""
+    value: Any
     if axis.type is bool:
         return bool(rng.random() < 0.5)
     if axis.type is int:
@@ -238,7 +240,7 @@ def _ill_places(case: Case, points: list[Point]) -> str | None:
     phenomenon = case.phenomenon
     for sought in phenomenon.breaks:
         for point in points if sought.closed_form else ():
-            full = build(phenomenon.params, phenomenon.point(point))
+            full: Any = build(phenomenon.params, phenomenon.point(point))
             try:
                 place = sought.closed_form(full)  # type: ignore[misc]
             except ArithmeticError as problem:
