@@ -1,4 +1,4 @@
-"""Closed forms and worlds at ends of their ranges where they once broke; the law is `ranges`."""
+"""Closed forms at ends of ranges where they once broke; all other ends: ``testing``, "ranges"."""
 
 import numpy as np
 import pytest

@@ -379,3 +379,16 @@ def test_the_predicted_column_says_what_the_slack_leaves_open():
     assert rows[2]["why"] == "none found, which the slack allows"
     room_for_one = one(runs(1.0 + 0.01 * X), said(1.0 + 0.01 * X, 0.2))
     assert "the curve has no break, or one in [" in together(room_for_one).table()[0]["predicted"]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_break_that_may_lie_beyond_the_axis_contradicts_no_prediction_of_none(side):
+    """A level just missed at an end of the axis is crossed by no curve, and by half of the runs."""
+    curve = CROSSING.level - 1e-9 - 0.2 * np.abs(X - X[::side][0])
+    for seed in range(10):
+        y = np.random.default_rng(seed).normal(curve, 0.05, (20, len(X)))
+        found = one(y, said(curve), locator=CROSSING)
+        assert found.predicted.status == Status.NO_BREAK
+        assert found.agrees is not False, found.said
+    away = one(runs(curve + 0.5, r=20, scatter=0.01), said(curve), locator=CROSSING)
+    assert away.said == (False, True, "found, and none is predicted")

@@ -8,6 +8,7 @@ import numpy as np
 import xarray
 
 from ci_theory._record import build
+from ci_theory._shown import table
 from ci_theory.check import break_table
 from ci_theory.check.compare import predicted
 from ci_theory.check.located import FEWEST_PLACES, Located, Slice, locate_slice
@@ -20,6 +21,9 @@ from ci_theory.phenomena._speaking import speaking, spoken
 
 TOLD_SHARE = 0.5
 """Of the slices in which a break must show, the share that must tell its place for AGREES."""
+
+COLUMNS = ("break", "at", "measured", "predicted", "closed form", "agree", "why")
+"""What is shown of the table of breaks."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,13 +149,22 @@ class Breaks:
         """Return one row a break and slice, all cells as text, in the order of the columns."""
         return [break_table.row(one) for one in self.found]
 
+    @property
+    def head(self) -> str:
+        """The verdict in a line."""
+        said = f"{self.phenomenon}: breaks {self.verdict.value}"
+        return f"{said} at a family-wise level of {self.level:g}"
+
     def __str__(self) -> str:
         """Lay out the verdicts and the breaks as tables, with what misses below."""
-        head = f"{self.phenomenon}: breaks {self.verdict.value} at a family-wise level of "
         kinds = [f"{k.kind.name}: {k.verdict.value}: {k.reason}" for k in self.kinds]
-        columns = ("break", "at", "measured", "predicted", "closed form", "agree", "why")
-        table = text_table(self.table(), columns)
-        return "\n".join([f"{head}{self.level:g}", *kinds, *table, self.note])
+        return "\n".join([self.head, *kinds, *text_table(self.table(), COLUMNS), self.note])
+
+    def _repr_html_(self) -> str:
+        """Lay it out as a notebook shows it."""
+        kinds = [f"{k.kind.name}: {k.verdict.value}: {k.reason}" for k in self.kinds]
+        rows = ([row[c] for c in COLUMNS] for row in self.table())
+        return table(self.head, COLUMNS, rows, [*kinds, self.note])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; what is not finite becomes null."""

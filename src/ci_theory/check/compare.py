@@ -9,6 +9,7 @@ import xarray
 
 from ci_theory._errors import BadInput
 from ci_theory._record import Kind
+from ci_theory._shown import kept
 from ci_theory.check.reading import (
     axis_names,
     cells,
@@ -59,6 +60,10 @@ class Comparison:
         names = ("mean", "spread", "skew", "count")
         for name, array in zip(names, moments(self.values), strict=True):
             object.__setattr__(self, name, array)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the numbers, without the functions of the prediction."""
+        return {**self.__dict__, "prediction": kept(self.prediction)}
 
     @property
     def error(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ci_theory._errors import Status
+from ci_theory._shown import kept
 from ci_theory.check.room import FOUND, Room, room, surely_found
 from ci_theory.check.statistic import few_for_skew
 from ci_theory.locate.point import BreakPoint
@@ -117,6 +118,10 @@ class Located:
     skewed: bool
     axis: tuple[float, float]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the numbers, without the functions of the break."""
+        return {**self.__dict__, "kind": kept(self.kind)}
+
     @property
     def predicted(self) -> BreakPoint:
         """The break of the predicted curve."""
@@ -177,6 +182,8 @@ class Located:
         low, high, expected = self.judged.low, self.judged.high, self.judged_by
         if np.isinf(low) and np.isinf(high):
             return Said(None, False, "too few runs: the interval is open")
+        if not expected.somewhere and (np.isinf(low) or np.isinf(high)):
+            return Said(None, False, "it may lie beyond the axis, on which none is predicted")
         if not expected.somewhere:
             return self._against("found, and none is predicted")
         if not (low <= expected.high and expected.low <= high):

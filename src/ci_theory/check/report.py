@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray
 
+from ci_theory._shown import table
 from ci_theory.check.compare import FEWEST, compare
 from ci_theory.check.reading import swept
 from ci_theory.check.remedy import Remedy, remedy
@@ -64,6 +65,12 @@ class Report:
         """Lay out the verdicts as a table, the reason beside each, and what would decide."""
         advice = [f"{name}: {one.line}" for name, one in self.remedies.items()]
         return "\n".join([self.head, *text_table(self.table(), COLUMNS), *advice])
+
+    def _repr_html_(self) -> str:
+        """Lay it out as a notebook shows it."""
+        advice = [f"{name}: {one.line}" for name, one in self.remedies.items()]
+        rows = ([row[c] for c in COLUMNS] for row in self.table())
+        return table(self.head, COLUMNS, rows, advice)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; what is not finite becomes null."""

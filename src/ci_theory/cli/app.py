@@ -406,9 +406,10 @@ def figure(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="[NAME|EXPERIMENT|STORE]",
             show_default=False,
-            help="a figure that comes with ci_theory, or the path of a script, whose code is run",
+            help="a figure that comes with ci_theory; results to draw, by their experiment or "
+            "folder; or the path of a script, whose code is run",
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="every figure")] = False,
@@ -420,7 +421,7 @@ def figure(
     ] = Path("results/stores"),
     allow: Allow = None,
 ) -> None:
-    """Make figures from stores, running what is missing."""
+    """Make the figures that come with ci_theory, running what is missing; or draw any sweep."""
     from ci_theory.cli import figure as drawing
     from ci_theory.cli import output
 

@@ -1,6 +1,6 @@
-"""`ci-theory figure`: figures from stores.
+"""`ci-theory figure`: the published figures, or a picture of whatever was swept.
 
-The work is done by ``ci_theory.figures``, which offers
+The first are made by ``ci_theory.figures``, which offers
 
 - ``names() -> list[str]``: the figures that there are;
 - ``make(name, out, stores) -> list[Path]``: write one of these, or that of a script given by its
@@ -8,10 +8,13 @@ The work is done by ``ci_theory.figures``, which offers
   ``stores/EXPERIMENT`` and running what is missing there.
 """
 
+import sys
 from pathlib import Path
 
-from ci_theory import figures
+from ci_theory import _shipped, figures
 from ci_theory._errors import BadInput
+from ci_theory._shipped import EXPERIMENT
+from ci_theory.cli.output import say
 
 
 def make(name: str | None, every: bool, out: Path, stores: Path) -> list[Path]:
@@ -21,6 +24,8 @@ def make(name: str | None, every: bool, out: Path, stores: Path) -> list[Path]:
         BadInput: neither or both of a name and ``--all``, an unknown name, or what ``figures``
             finds wrong.
     """
+    if name is not None and not every and _is_of_a_sweep(name):
+        return picture(name, out)
     known = figures.names()
     if every == (name is not None):
         raise BadInput(f"figure: give one name or --all (known: {', '.join(known) or 'none'})")
@@ -28,3 +33,33 @@ def make(name: str | None, every: bool, out: Path, stores: Path) -> list[Path]:
     for one in known if name is None else [name]:
         made += figures.make(one, out, stores)
     return made
+
+
+def _is_of_a_sweep(name: str) -> bool:
+    """Say whether a word means a folder of results or an experiment, and no published figure."""
+    if name in figures.names():
+        return False
+    experiment = name.endswith(EXPERIMENT.ending) or name in _shipped.names(EXPERIMENT)
+    return Path(name).is_dir() or experiment
+
+
+def picture(place: str, out: Path) -> list[Path]:
+    """Draw the results of a sweep and return the files written; say what is not shown.
+
+    Args:
+        place: a store, or an experiment that was run.
+        out: folder for the files.
+
+    Raises:
+        BadInput: no results there, or nothing was swept.
+    """
+    from ci_theory.cli import verdicts
+    from ci_theory.figures import overview, style
+
+    folder = verdicts.open_store(place).folder
+    data = verdicts.complete_dataset(verdicts.readable(folder))
+    for line in overview.choose(data).left_out:
+        say(f"ci-theory: not shown: {line}", file=sys.stderr)
+    with style.applied():
+        made = overview.draw(data, title=data.attrs.get("title") or None)
+        return style.save(made, out, folder.resolve().name)

@@ -52,7 +52,7 @@ def _check_flags() -> None:
     flags = os.environ.get("XLA_FLAGS")
     if not flags:
         return
-    command = [sys.executable, "-c", "import jax; jax.devices()"]
+    command = [sys.executable, "-P", "-c", "import jax; jax.devices()"]  # not ./jax.py
     here = {**os.environ, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(
         command, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -175,6 +175,7 @@ def curve_keys(
 ) -> list[Line2D]:
     """Return one legend entry per curve, with the unit of what tells them apart."""
     unit = attributes.get("unit", "")
+    unit = "" if unit == "1" else unit  # a pure number
     return [
         Line2D(
             [],

@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ci_theory._errors import BadInput, Status
+from ci_theory._errors import MESSAGES, BadInput, Status
 from ci_theory._record import build
+from ci_theory._shown import kept, table
 from ci_theory._types import cpu, needs_float64
 from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, statics
 from ci_theory.phenomena._forecast import told
 
 _MOST_POINTS = 256  # at a time; up to half a megabyte each at the defaults
 _MOST_NUMBERS = 2**22  # of the world, once for every point at a time
+
+MOST_ROWS = 100
+"""Points that a notebook shows."""
 
 
 class Predicted(NamedTuple):
@@ -24,9 +28,33 @@ class Predicted(NamedTuple):
     estimate: Estimate
     decoys: dict[str, np.ndarray]
 
+    def __reduce__(self) -> Any:
+        """Pickle the numbers, without the functions of the prediction."""
+        return Predicted, (kept(self.prediction), self.estimate, self.decoys)
+
+
+class Predictions(dict[str, Predicted]):
+    """Predictions by name, on N points; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        """Lay out values, and why there is none: at most ``MOST_ROWS`` points."""
+        names = list(self)
+        columns = [np.asarray(one.estimate.value) for one in self.values()]
+        states = [one.estimate.status for one in self.values()]
+        points = len(columns[0]) if columns else 0
+        rows = [
+            [
+                f"{v[i]:.5g}" if s[i] == Status.OK else MESSAGES[Status(int(s[i]))]
+                for v, s in zip(columns, states, strict=True)
+            ]
+            for i in range(min(points, MOST_ROWS))
+        ]
+        left = [f"and {points - MOST_ROWS} more points"] if points > MOST_ROWS else []
+        return table(f"predictions at {points} points", names, rows, left)
+
 
 @needs_float64
-def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Predicted]:
+def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> Predictions:
     """Evaluate every prediction and decoy of a phenomenon.
 
     Args:
@@ -54,7 +82,7 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> dict[str, Pred
     for index, row in enumerate(rows):
         groups.setdefault(tuple(statics(phenomenon, row).items()), []).append(index)
 
-    results = {}
+    results = Predictions()
     for prediction in phenomenon.predictions:
         estimate = Estimate(
             value=np.full(total, np.nan),

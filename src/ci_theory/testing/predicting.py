@@ -17,7 +17,7 @@ from ci_theory.phenomena import predict
 from ci_theory.phenomena._forecast import told
 from ci_theory.testing.case import KEYS, Case
 
-FAR = {int: [10**9], float: [1e9, 1e300]}
+FAR: dict[type, list[Any]] = {int: [10**9], float: [1e9, 1e300]}
 """Values taken for the end of a range that has none."""
 
 CORNERS = 16
@@ -25,6 +25,9 @@ CORNERS = 16
 
 INSIDE = 8
 """Points well inside the ranges, where wrong forms differ that meet again at the ends."""
+
+ROUNDS = 6
+"""Times that points inside are drawn for decoys which have not differed yet."""
 
 Point = dict[str, Any]
 
@@ -40,7 +43,7 @@ def pure(case: Case) -> str | None:
     numbers = {k: np.asarray(v, float) for k, v in point.items() if k not in text}
 
     def said(numbers: Point, world: Any) -> Any:
-        params = build(phenomenon.params, {**numbers, **text})
+        params: Any = build(phenomenon.params, {**numbers, **text})
         return told(phenomenon, params, world)
 
     with cpu():
@@ -72,7 +75,7 @@ def ranges(case: Case) -> str | None:
         if index == 0 and len(points) <= few:
             return f"only {len(points)} of {len(moving(case))} points at ends are not refused"
         for label, predicted in found.items():
-            line = _ill(predicted.estimate, points)
+            line = _ill(predicted.estimate.status, points)
             if line:
                 return f"prediction {label} {line}"
         line = _ill_places(case, points)
@@ -82,34 +85,57 @@ def ranges(case: Case) -> str | None:
 
 
 def decoys(case: Case) -> str | None:
-    """Compare decoys with their prediction and with each other, wherever both speak."""
-    same: dict[tuple[str, str, str], set[bool]] = {}
+    """Compare decoys with their prediction and with each other, wherever both speak.
+
+    Those that were the same at all ends are looked for well inside the ranges, until they differ.
+    """
+    seen: dict[tuple[str, str, str], set[bool]] = {}
     for _, found in everywhere(case):
-        for label, one in found.items():
-            value = np.where(one.estimate.status == Status.OK, one.estimate.value, np.nan)
-            told = {"": value, **one.decoys}
-            for a, b in itertools.combinations(told, 2):
-                both = np.isfinite(told[a]) & np.isfinite(told[b])
-                alike = np.isclose(told[a][both], told[b][both], rtol=1e-6, atol=0)
-                same.setdefault((label, a, b), set()).update(alike.tolist())
-    for (label, a, b), seen in same.items():
-        if seen == {True}:
+        _compared(found, seen)
+    rng, names = np.random.default_rng(2), case.phenomenon.names(*Kind)
+    axes = {k: case.phenomenon.axes[k] for k in names if k not in case.at}
+    for round_ in range(ROUNDS):
+        if {True} not in seen.values():
+            return None
+        static = {k: _inside(a, rng) for k, a in axes.items() if a.kind is Kind.STATIC}
+        static = {k: v for k, v in static.items() if axes[k].type is not str and round_ % 2}
+        loose = [k for k, a in axes.items() if a.kind is not Kind.STATIC]
+        tried = [
+            {**case.at, **static, **{k: _inside(axes[k], rng) for k in loose if rng.random() < 0.5}}
+            for _ in range(len(moving(case)))
+        ]
+        points = list(_allowed(case, tried))
+        _compared(_predicted(case, points) if points else {}, seen)
+    for (label, a, b), same in seen.items():
+        if same == {True}:
             other = f"as decoy {a}" if a else "as the prediction"
             return f"decoy {b} of prediction {label} says the same {other} at every point tried"
     return None
+
+
+def _compared(found: dict[str, Any], seen: dict[tuple[str, str, str], set[bool]]) -> None:
+    """Note whether a decoy says what the prediction (""), or another decoy, says at some points."""
+    for label, one in found.items():
+        value = np.where(one.estimate.status == Status.OK, one.estimate.value, np.nan)
+        told = {"": value, **one.decoys}
+        for a, b in itertools.combinations(told, 2):
+            both = np.isfinite(told[a]) & np.isfinite(told[b])
+            alike = np.isclose(told[a][both], told[b][both], rtol=1e-6, atol=0)
+            seen.setdefault((label, a, b), set()).update(alike.tolist())
 
 
 def ends(case: Case, axis: Axis) -> list[Any]:
     """Return values at the lower and at the upper end of a field."""
     if axis.type is bool:
         return [False, True]
+    low: list[Any]
     if axis.low is not None:
         low = [axis.low]
     elif axis.above is not None:
         low = [axis.above + (1 if axis.type is int else 1e-12)]
     else:
         low = [-far for far in FAR[axis.type]]
-    high = FAR[axis.type] if axis.high is None else [axis.high]
+    high: list[Any] = FAR[axis.type] if axis.high is None else [axis.high]
     if axis.kind is Kind.STATIC:
         unbounded = [8 * max(axis.default, 1)] if axis.high is None else high
         high = [case.high[axis.name]] if axis.name in case.high else unbounded
@@ -136,6 +162,7 @@ def moving(case: Case) -> list[Point]:
 
 def _inside(axis: Axis, rng: np.random.Generator) -> Any:
     """Return a value that is not far from the default."""
+    value: Any
     if axis.type is bool:
         return bool(rng.random() < 0.5)
     if axis.type is int:
@@ -194,21 +221,11 @@ def _predicted(case: Case, points: list[Point]) -> dict[str, Any]:
     )
 
 
-def _ill(estimate: Any, points: list[Point]) -> str | None:
-    """Say what is wrong with estimates, and where."""
-    value, slack, valid, status = estimate
-    known = np.isin(status, [int(s) for s in Status])
-    lost = (status == Status.OK) & ~np.isfinite(value)
-    loose = valid & ~(np.isfinite(slack) & (slack >= 0) & (status == Status.OK))
-    for bad, what in (
-        (~known, "has the status {2}, which is none"),
-        (lost, "is {0} with the status OK"),
-        (loose, "claims to be valid with the slack {1} and the status {2}"),
-    ):
-        if bad.any():
-            i = int(np.flatnonzero(bad)[0])
-            where = _words(points[min(i, len(points) - 1)])
-            return f"{what.format(value[i], slack[i], status[i])}, where {where}"
+def _ill(status: np.ndarray, points: list[Point]) -> str | None:
+    """Say which status is none, and where; ``predict`` sees to values, slack and validity."""
+    for i in np.flatnonzero(~np.isin(status, [int(s) for s in Status]))[:1]:
+        where = _words(points[min(int(i), len(points) - 1)])
+        return f"has the status {status[i]}, which is none, where {where}"
     return None
 
 
@@ -217,7 +234,7 @@ def _ill_places(case: Case, points: list[Point]) -> str | None:
     phenomenon = case.phenomenon
     for sought in phenomenon.breaks:
         for point in points if sought.closed_form else ():
-            full = build(phenomenon.params, phenomenon.point(point))
+            full: Any = build(phenomenon.params, phenomenon.point(point))
             try:
                 place = sought.closed_form(full)  # type: ignore[misc]
             except ArithmeticError as problem:

@@ -1,0 +1,236 @@
+"""Every law can be broken: a toy that keeps them all, and one that breaks each."""
+
+import dataclasses
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory.extend import (
+    Break,
+    Crossing,
+    Decoy,
+    Estimate,
+    Phenomenon,
+    Prediction,
+    Stages,
+    inner,
+    measured,
+    record,
+    sized,
+    static,
+    stream,
+    traced,
+)
+from ci_theory.testing import LAWS, Broken, laws
+
+
+@record
+class Params:
+    n: int = sized(6, low=1, unit="rows", doc="rows")
+    d: int = static(3, low=1, high=8, unit="1", doc="coordinates")
+    noise: float = traced(1.0, low=0, high=9, unit="1", doc="variance")
+    step: int = inner(4, low=0, high=50, unit="steps", doc="times that it is halved")
+
+
+@record
+class Measures:
+    error: Any = measured(unit="1", doc="squared mean")
+
+
+def mean_square(key, params, capacity, rows="rows"):
+    there = jnp.arange(capacity["n"]) < params.n
+    drawn = jax.random.normal(stream(key, rows), (capacity["n"], params.d))
+    return params.noise * jnp.mean((there @ drawn / params.n) ** 2)
+
+
+def simulate(key, params, capacity):
+    return Measures(error=mean_square(key, params, capacity) * 0.5**params.step)
+
+
+def advance(key, params, capacity, state, since, until):
+    def one(step, state):
+        now, at = state
+        now = 0.5 * now
+        return now, jnp.where(step + 1 == params.step, now, at)
+
+    return jax.lax.fori_loop(since, until, one, state)
+
+
+STAGES = Stages(
+    axis="step",
+    begin=lambda key, params, capacity: (
+        mean_square(key, params, capacity),
+        mean_square(key, params, capacity) * jnp.ones_like(params.step, dtype=float),
+    ),
+    advance=advance,
+    finish=lambda key, params, capacity, state: Measures(error=state[1]),
+)
+PREDICTION = Prediction(
+    name="error",
+    measure="error",
+    evaluate=lambda p, world: Estimate(p.noise / p.n * 0.5**p.step, 0.0, True, 0),
+    statement="noise / n / 2^step",
+    scope="everywhere",
+    order="exact",
+    source="here",
+    decoys=(Decoy(name="half", why="halved", evaluate=lambda p, world: 0.5 * p.noise / p.n),),
+)
+BREAK = Break(name="low", axis="n", measure="error", locator=Crossing(level=0.5))
+TOY = Phenomenon(
+    name="toy",
+    title="A toy",
+    claims=(),
+    question="Is it lawful?",
+    model="a mean",
+    params=Params,
+    measures=Measures,
+    simulate=simulate,
+    predictions=(PREDICTION,),
+    breaks=(BREAK,),
+    stages=STAGES,
+)
+
+
+def run(change):
+    """Return the toy with another simulation, made of the error and of what it is given."""
+
+    def changed(key, params, capacity):
+        error = simulate(key, params, capacity).error
+        return Measures(error=change(error, key, params, capacity))
+
+    return dataclasses.replace(TOY, simulate=changed, stages=None)
+
+
+def predicting(**change):
+    return dataclasses.replace(TOY, predictions=(dataclasses.replace(PREDICTION, **change),))
+
+
+def same_as_prediction(p, world):
+    return PREDICTION.evaluate(p, world).value
+
+
+@dataclasses.dataclass(frozen=True)
+class Nowhere:
+    confidence: float = 0.95
+
+    def locate(self, x, y):
+        return 3.0
+
+
+COUNT = itertools.count()
+
+
+def noise(shape=()):
+    return float(np.random.default_rng(next(COUNT)).random())
+
+
+def traced_apart(error, *_):
+    return error * (2.0 if isinstance(error, jax.core.Tracer) else 1.0)
+
+
+def estimate(**change):
+    return predicting(evaluate=lambda p, w: PREDICTION.evaluate(p, w)._replace(**change))
+
+
+@jax.custom_batching.custom_vmap
+def tainted(x):
+    return x
+
+
+@tainted.def_vmap
+def _doubled(size, batched, x):
+    return 2 * x, batched[0]
+
+
+BROKEN = {
+    "words": (lambda: predicting(decoys=()), "prediction error has no decoy"),
+    "world": (
+        lambda: dataclasses.replace(TOY, world=lambda p: np.full(p.d, noise())),
+        "world makes something else the second time",
+    ),
+    "world reads": (
+        lambda: dataclasses.replace(TOY, world=lambda p: np.full(p.d, p.noise)),
+        "world reads noise, which is not static",
+    ),
+    "locators": (
+        lambda: dataclasses.replace(TOY, breaks=(dataclasses.replace(BREAK, locator=Nowhere()),)),
+        "the locator of break low answers a curve with float, expected a BreakPoint",
+    ),
+    "shapes": (lambda: run(lambda e, *_: e[:1]), r"has shape \(1,\), expected \(2,\)"),
+    "streams": (
+        lambda: run(lambda e, key, p, c: e + mean_square(key, p, c)),
+        "stream 'rows' is used 2 times, at test_testing.py",
+    ),
+    "pure": (lambda: run(lambda e, *_: e + noise()), "simulate is another program the second"),
+    "pure predictions": (
+        lambda: predicting(evaluate=lambda p, w: Estimate(p.noise + noise(), 0.0, True, 0)),
+        "the predictions are another program the second time",
+    ),
+    "defaults": (lambda: estimate(valid=False), r"no prediction is valid \(error OK\)"),
+    "ranges": (lambda: estimate(status=jnp.float64(9)), "has the status 9"),
+    "ranges place": (
+        lambda: dataclasses.replace(
+            TOY, breaks=(dataclasses.replace(BREAK, closed_form=lambda p: 1 / p.noise),)
+        ),
+        "the closed form of break low gives ZeroDivisionError",
+    ),
+    "decoys": (
+        lambda: predicting(
+            decoys=(Decoy(name="same", why="none", evaluate=same_as_prediction),)
+        ),
+        "decoy same of prediction error says the same as the prediction",
+    ),
+    "finite": (lambda: run(lambda e, *_: e / 0.0), "measure error is"),
+    "keys": (lambda: run(lambda e, *_: jnp.ones_like(e)), "another key gives the same numbers"),
+    "jit": (lambda: run(traced_apart), "without jit"),
+    "vmap": (lambda: run(lambda e, *_: tainted(e)), r"under vmap \(run 0\)"),
+    "padding": (lambda: run(lambda e, k, p, capacity: e * capacity["n"]), "in an array of 9"),
+    "inner": (lambda: run(lambda e, *_: e / jnp.sum(e)), "each beside a copy of itself"),
+    "stages": (
+        lambda: dataclasses.replace(
+            TOY,
+            stages=dataclasses.replace(
+                STAGES, advance=lambda *a: jax.tree.map(lambda x: x + 1.0, advance(*a))
+            ),
+        ),
+        "left at step 2 of 4",
+    ),
+    "stages whole": (lambda: dataclasses.replace(TOY, simulate=run(lambda e, *_: 2 * e).simulate),
+                     "in stages"),
+}  # fmt: skip
+
+
+def test_the_toy_keeps_all_laws():
+    laws(TOY)
+
+
+def test_every_law_is_broken_here():
+    assert {name.partition(" ")[0] for name in BROKEN} == set(LAWS)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_law_that_is_broken_is_told(name):
+    make, says = BROKEN[name]
+    law = name.partition(" ")[0]
+    with pytest.raises(Broken, match=says) as caught:
+        laws(make(), only=[law])
+    told = str(caught.value)
+    assert told.startswith(f"phenomenon 'toy' breaks the law '{law}' at the defaults: ")
+    assert "\n" not in told
+
+
+def test_what_a_law_runs_may_raise():
+    with pytest.raises(Broken, match=r"'shapes' .*: ZeroDivisionError: .* \(test_testing.py:\d+\)"):
+        laws(run(lambda *_: 1 / 0), only=["shapes"])
+
+
+def test_unknown_laws_and_points_are_refused():
+    with pytest.raises(BadInput, match="unknown law 'jti': did you mean 'jit'"):
+        laws(TOY, only=["jti"])
+    with pytest.raises(BadInput, match="n = 0: must be >= 1"):
+        laws(TOY, at={"n": 0})

@@ -1,0 +1,98 @@
+"""Results show themselves in a notebook and survive a pickle; no word of theirs is markup."""
+
+import dataclasses
+import pickle
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from check_toy import TOY, Params, sweep
+
+from ci_theory._errors import BadInput
+from ci_theory._record import build
+from ci_theory.check import check, locate_breaks
+from ci_theory.locate import Peak
+from ci_theory.phenomena import load, names, predict
+
+SCRIPT = "<script>alert('&')</script>"
+CLEAN = dataclasses.replace(
+    TOY,
+    name=SCRIPT,
+    predictions=(dataclasses.replace(TOY.predictions[0], name=f"power {SCRIPT}"),),
+    breaks=(dataclasses.replace(TOY.breaks[0], name=f"top {SCRIPT}"),),
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return sweep({"noise": [0.5, 1.0], "place": [0.0, 1.0, 2.0, 3.0]}, replicates=8)
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.opened, self.words = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.opened.append(tag)
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def results(data):
+    return {
+        "report": check(data, CLEAN),
+        "breaks": locate_breaks(data, CLEAN),
+        "predictions": predict(CLEAN, {"noise": np.linspace(1, 90, 150)}),
+    }
+
+
+@pytest.mark.parametrize("kind", ["report", "breaks", "predictions"])
+def test_a_notebook_shows_a_table_of_plain_words(kind, data):
+    shown = results(data)[kind]
+    page = Tags(shown._repr_html_())
+    assert set(page.opened) == {"p", "table", "thead", "tbody", "tr", "th", "td"}
+    assert SCRIPT in "".join(page.words)
+    rows = {"report": 1, "breaks": len(shown.found) if kind == "breaks" else 0, "predictions": 100}
+    assert page.opened.count("tr") == 1 + rows[kind]
+    if kind == "report":
+        assert shown.remedies[f"power {SCRIPT}"].line in "".join(page.words)
+    if kind == "predictions":
+        assert "and 50 more points" in page.words
+
+
+def test_reports_and_breaks_survive_a_pickle(data):
+    for one in (check(data, CLEAN), locate_breaks(data, CLEAN)):
+        again = pickle.loads(pickle.dumps(one))
+        assert str(again) == str(one)
+        assert again.to_json() == one.to_json()
+        assert again._repr_html_() == one._repr_html_()
+
+
+def test_predictions_survive_a_pickle_without_their_functions():
+    found = predict(TOY, {"noise": [1.0, 60.0]})
+    again = pickle.loads(pickle.dumps(found))
+    assert again._repr_html_() == found._repr_html_()
+    for name, one in found.items():
+        for part, other in zip(one.estimate, again[name].estimate, strict=True):
+            np.testing.assert_array_equal(part, other)
+        assert again[name].prediction.statement == one.prediction.statement
+    assert again["power"].prediction.evaluate is TOY.predictions[0].evaluate  # it has a name
+    with pytest.raises(BadInput, match="was pickled, which keeps its numbers"):
+        again["power"].prediction.decoys[0].evaluate(None, None)
+
+
+def test_points_and_parameters_survive_a_pickle():
+    point = Peak(log_axis=False).locate(np.arange(5.0), np.array([[0, 1, 3, 1, 0.0]] * 3))
+    assert pickle.loads(pickle.dumps(point)) == point
+    params = Params(noise=2.0)
+    assert pickle.loads(pickle.dumps(params)) == params
+
+
+@pytest.mark.parametrize("name", names())
+def test_parameters_of_every_phenomenon_survive_a_pickle(name):
+    phenomenon = load(name)
+    params = build(phenomenon.params, phenomenon.point({}))
+    assert pickle.loads(pickle.dumps(params)) == params
