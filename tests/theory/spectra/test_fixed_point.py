@@ -158,8 +158,8 @@ def test_steps_are_monotone():
 
 def test_one_bad_point_spoils_nothing():
     spectrum = power_law(50, 1.5, tail=False)
-    n = np.array([20.0, -1.0, 20.0, np.nan, 50.0, 0.0, 20.0, np.inf, 30.0])
-    ridge = np.array([0.1, 0.1, -1.0, 0.1, 1e-12, 0.1, np.nan, 0.1, 0.0])
+    n = np.array([20.0, -1.0, 20.0, np.nan, 50.0, 0.0, 20.0, 20.0, 30.0])
+    ridge = np.array([0.1, 0.1, -1.0, 0.1, 1e-12, 0.1, np.nan, np.inf, 0.0])
     found = batched(spectrum, n, ridge)
     out, lost = Status.OUT_OF_SCOPE, Status.NOT_FINITE
     assert found.status.tolist() == [0, out, out, lost, 0, out, lost, lost, 0]

@@ -22,7 +22,7 @@ from scipy.special import zeta
 
 from ci_theory._errors import BadInput
 from ci_theory._record import record
-from ci_theory._types import Array, Float, Scalar, needs_float64
+from ci_theory._types import Array, Float, Number, Numbers, Scalar, needs_float64
 
 __all__ = [
     "Spectrum",
@@ -68,7 +68,7 @@ class Spectrum:
     tail_power: Float[Any, ""]
 
 
-def fractions(eigenvalues: Any, kappa: Any) -> tuple[Array, Array]:
+def fractions(eigenvalues: Any, kappa: Numbers) -> tuple[Array, Array]:
     """Return the learned and the unlearned fraction of each mode, ``(x, y)``, shape (m,).
 
     A mode of variance 0 is never learned, also at kappa = 0.
@@ -94,7 +94,7 @@ def total(weights: Any, values: Any) -> Array:
     return jnp.sum(weights * values)
 
 
-def per_kappa(amount: Any, kappa: Any) -> Array:
+def per_kappa(amount: Numbers, kappa: Numbers) -> Array:
     """Return ``amount / kappa``, and its limit 0 (amount = 0) or inf at kappa = 0."""
     zero = kappa == 0
     at_zero = jnp.where(amount > 0, jnp.inf, 0.0)
@@ -102,7 +102,7 @@ def per_kappa(amount: Any, kappa: Any) -> Array:
 
 
 @needs_float64
-def df1(spectrum: Spectrum, kappa: Any) -> Scalar:
+def df1(spectrum: Spectrum, kappa: Number) -> Scalar:
     """First degrees of freedom, ``tr S (S + kappa)^-1``: modes learned at kappa.
 
     >>> float(df1(isotropic(100), 1.0))
@@ -113,7 +113,7 @@ def df1(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 
 @needs_float64
-def df2(spectrum: Spectrum, kappa: Any) -> Scalar:
+def df2(spectrum: Spectrum, kappa: Number) -> Scalar:
     """Second degrees of freedom, ``tr S^2 (S + kappa)^-2``; the tail adds nothing.
 
     >>> float(df2(isotropic(100), 1.0))
@@ -124,7 +124,7 @@ def df2(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 
 @needs_float64
-def d12(spectrum: Spectrum, kappa: Any) -> Scalar:
+def d12(spectrum: Spectrum, kappa: Number) -> Scalar:
     """``df1 - df2`` as a sum of positive terms: no digit is lost as kappa goes to 0.
 
     >>> print(f"{float(d12(isotropic(100), 1e-30)):.6e}")
@@ -135,7 +135,7 @@ def d12(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 
 @needs_float64
-def bias(spectrum: Spectrum, kappa: Any) -> Scalar:
+def bias(spectrum: Spectrum, kappa: Number) -> Scalar:
     """Target power left by the mean estimator, ``kappa^2 sum power/(lambda+kappa)^2``, plus tail.
 
     >>> float(bias(isotropic(100, signal=4.0), 1.0))
@@ -171,7 +171,7 @@ def trace(spectrum: Spectrum) -> Scalar:
     return total(spectrum.multiplicity, spectrum.eigenvalues) + spectrum.tail_trace
 
 
-def scale_target(spectrum: Spectrum, factor: Any) -> Spectrum:
+def scale_target(spectrum: Spectrum, factor: Number) -> Spectrum:
     """Multiply the target's power by a factor, which may be traced.
 
     >>> float(bias(scale_target(isotropic(100), 4.0), 1.0))
@@ -183,7 +183,7 @@ def scale_target(spectrum: Spectrum, factor: Any) -> Spectrum:
 
 
 @needs_float64
-def isotropic(p: Any, signal: Any = 1.0, variance: Any = 1.0) -> Spectrum:
+def isotropic(p: Number, signal: Number = 1.0, variance: Number = 1.0) -> Spectrum:
     """One node: p modes of equal variance, ``|w|^2 = signal``. Arguments may be traced.
 
     >>> isotropic(10).multiplicity
@@ -201,7 +201,7 @@ def isotropic(p: Any, signal: Any = 1.0, variance: Any = 1.0) -> Spectrum:
 
 @needs_float64
 def two_block(
-    p1: Any, p2: Any, variance1: Any, variance2: Any, signal1: Any, signal2: Any
+    p1: Number, p2: Number, variance1: Number, variance2: Number, signal1: Number, signal2: Number
 ) -> Spectrum:
     """Two nodes: p1 modes of variance1 with ``|w_1|^2 = signal1``, and p2 likewise. Traceable.
 
