@@ -161,7 +161,7 @@ def peak_height_small_ridge(
     >>> print(f"{float(peak_height_small_ridge(100, 1e-2, 0.3)):.3f}")
     15.005
     """
-    level = jnp.asarray(ridge, float) / n
+    level, noise = jnp.asarray(ridge, float) / n, jnp.asarray(noise, float)
     return (noise + signal * level) / (2 * jnp.sqrt(level))
 
 

@@ -154,4 +154,4 @@ def _fit(
 
 def _assemble(inside: RidgeRisk, bias: Array, variance: Array, test_noise: Number) -> ShiftedRisk:
     excess = bias + variance
-    return ShiftedRisk(test_noise + excess, excess, bias, variance, inside, inside.status)
+    return ShiftedRisk(excess + test_noise, excess, bias, variance, inside, inside.status)

@@ -145,6 +145,7 @@ def survival_slope(gamma: Number, time: Number) -> Scalar:
 
 def lower_edge(gamma: Numbers) -> Array:
     """Return (1 - sqrt(gamma))^2 without cancellation near gamma = 1."""
+    gamma = jnp.asarray(gamma, float)
     return ((1 - gamma) / (1 + jnp.sqrt(gamma))) ** 2
 
 

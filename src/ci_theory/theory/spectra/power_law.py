@@ -239,7 +239,8 @@ def tuned(alpha: Numbers, source: Numbers) -> Tuned:
     >>> print(f"{float(best.decay):.4f} {float(best.slope):.4f}")
     0.6818 -0.5455
     """
-    power = 2 * jnp.asarray(alpha, float) * jnp.minimum(source, 1.0)
+    alpha = jnp.asarray(alpha, float)
+    power = 2 * alpha * jnp.minimum(source, 1.0)
     return Tuned(alpha / (1 + power), -power / (1 + power))
 
 

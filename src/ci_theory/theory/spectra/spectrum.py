@@ -18,6 +18,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import ArrayLike, Num
 from scipy.special import zeta
 
 from ci_theory._errors import BadInput
@@ -68,7 +69,7 @@ class Spectrum:
     tail_power: Float[Any, ""]
 
 
-def fractions(eigenvalues: Any, kappa: Numbers) -> tuple[Array, Array]:
+def fractions(eigenvalues: Any, kappa: Num[ArrayLike, "..."]) -> tuple[Array, Array]:
     """Return the learned and the unlearned fraction of each mode, ``(x, y)``, shape (m,).
 
     A mode of variance 0 is never learned, also at kappa = 0.
@@ -94,10 +95,10 @@ def total(weights: Any, values: Any) -> Array:
     return jnp.sum(weights * values)
 
 
-def per_kappa(amount: Numbers, kappa: Numbers) -> Array:
+def per_kappa(amount: Numbers, kappa: Num[ArrayLike, "..."]) -> Array:
     """Return ``amount / kappa``, and its limit 0 (amount = 0) or inf at kappa = 0."""
     zero = kappa == 0
-    at_zero = jnp.where(amount > 0, jnp.inf, 0.0)
+    at_zero = jnp.where(jnp.asarray(amount) > 0, jnp.inf, 0.0)
     return jnp.where(zero, at_zero, amount / jnp.where(zero, 1.0, kappa))
 
 
