@@ -4,7 +4,7 @@ A row that appears c times is a row of weight c, with the mean of its copies' la
 of variance sigma^2 if the copies share one, sigma^2/c if every copy is labelled afresh.
 """
 
-from typing import Any
+from typing import Any, no_type_check
 
 import jax.numpy as jnp
 
@@ -30,6 +30,7 @@ def counted(n: Numbers) -> Array:
 
 
 @record
+@no_type_check  # JAX rebuilds it of batches too, and of marks that are no arrays
 class Groups:
     """Training rows in groups; a group may be empty, and a row of weight 0 is not there.
 

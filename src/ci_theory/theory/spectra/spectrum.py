@@ -14,7 +14,7 @@ replaces many modes by few nodes.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, no_type_check
 
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +50,7 @@ SHORT = 4096
 
 
 @record
+@no_type_check  # JAX rebuilds it of batches too, and of marks that are no arrays
 class Spectrum:
     """Covariance eigenvalues in nodes and the target's power on them; see the module.
 
