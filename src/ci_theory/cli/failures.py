@@ -36,7 +36,7 @@ class Failure(NamedTuple):
 
 def explain(error: BaseException) -> Failure | None:
     """Tell a user's mistake or a full machine in one line; None means a bug of ours."""
-    from ci_theory._errors import BadInput, NumericalError  # not on the way to --help
+    from ci_theory._errors import BadInput  # not on the way to --help
 
     if isinstance(error, Stopped) and error.__cause__:
         return explain(error.__cause__)
@@ -48,7 +48,7 @@ def explain(error: BaseException) -> Failure | None:
         return Failure(f"code of the phenomenon or figure wants to exit ({error.code!r})", BUG)
     if isinstance(error, _UsageError):
         return Failure(_one_line(error.format_message()), BAD_INPUT)
-    if isinstance(error, BadInput | NumericalError):
+    if isinstance(error, BadInput):
         return Failure(_one_line(error), BAD_INPUT)
     if isinstance(error, OSError):
         return Failure(_system(error), BAD_INPUT)
