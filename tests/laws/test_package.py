@@ -8,9 +8,7 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
-from jaxtyping import TypeCheckError
 
 import ci_theory
 
@@ -33,14 +31,6 @@ def test_public_names_exist():
         assert getattr(ci_theory, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         ci_theory.nonsense  # noqa: B018
-
-
-def test_shapes_are_checked_while_tests_run():
-    """The import hook of conftest.py: without it a vector would be broadcast without a word."""
-    from ci_theory.theory.spectra.spectrum import df1, isotropic
-
-    with pytest.raises(TypeCheckError, match="kappa"):
-        df1(isotropic(5), np.ones(3))
 
 
 def test_only_public_jax_api():

@@ -199,6 +199,22 @@ class TestUnlearning:
             assert np.isnan(lost.held_out).all()
         assert int(self.fit(-2.0, ridge=300.0).status) == Status.OK  # a ridge holds it
 
+    def test_a_root_of_an_indefinite_system_is_no_answer(self):
+        """Newton finds one here, though sampled systems have eigenvalues far below 0."""
+        made = fit_block_mixture(
+            BlockMixture(
+                variances=np.ones((2, 1)),
+                multiplicity=np.array([50.0]),
+                targets=np.zeros((2, 1, 1)),
+                counts=np.array([31.88933109761015, 7.089095941707177]),
+                weights=np.array([1.0, -1.956742011011144]),
+                noise=np.ones(2),
+                ridge=4.057492624817705,
+            ),
+            BlockWeights(mean=np.zeros((1, 1)), spread=np.zeros(1)),
+        )
+        assert int(made.status) == Status.NOT_FINITE
+
     def test_the_edge_is_where_the_smallest_eigenvalue_vanishes(self):
         """Largest |c| that is answered: below it the sample system is definite, above it is not."""
         p, counts = 150, (600.0, 300.0)
