@@ -22,7 +22,8 @@ demo: $(STAMP)
 
 # Most of the tests' time is compilation: they compile without the expensive optimisations, with
 # XLA's older and much quicker generator of loops (the pinned jaxlib still has it), in one part.
-# `make test-optimised` repeats the accuracy of the theory on the programs that users run.
+# `make test-optimised` repeats the accuracy of the theory on the programs that users run, and checks
+# the shapes that functions are annotated with.
 QUICKLY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 	XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
@@ -34,7 +35,7 @@ ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_rid
 	rows/test_contamination.py rows/test_imbalance.py dynamics/test_flow.py)
 
 test-optimised: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY)
+	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY)
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -13,6 +13,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import pytest
+from jaxtyping import install_import_hook
+
+# What functions say of shapes is checked as they are called or traced, in the rooms where it is
+# true, by `make test-optimised`; an int is a float.
+if os.environ.get("CI_THEORY_SHAPES"):
+    install_import_hook(
+        ("ci_theory.theory.spectra", "ci_theory.theory.ridge"),
+        "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+    )
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -7,7 +7,6 @@
 import difflib
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any
 
 
 class Status(IntEnum):
@@ -40,10 +39,6 @@ class BadInput(ValueError):  # noqa: N818 - the user reads it, not a traceback
     """
 
 
-class NumericalError(ArithmeticError):
-    """A solver failed at a point that its caller had to have."""
-
-
 def printable(text: object) -> str:
     r"""Return a text as a terminal may be given it: a line, with nothing that acts on it.
 
@@ -59,28 +54,6 @@ def printable(text: object) -> str:
 def worst(statuses: Iterable[int]) -> Status:
     """Return the worst status of a collection; an empty one is OK."""
     return Status(max((int(s) for s in statuses), default=0))
-
-
-def raise_if_bad(status: Any, where: str) -> None:
-    """Raise NumericalError naming the first bad entry of a status array.
-
-    Call it once, on the host, after a batch is done.
-
-    >>> raise_if_bad([0, 2, 0], "kappa")
-    Traceback (most recent call last):
-        ...
-    ci_theory._errors.NumericalError: kappa: 1 of 3 points failed; first at index (1,): ...
-    """
-    import numpy as np  # here: the command line's help imports this module
-
-    flat = np.asarray(status)
-    bad = np.argwhere(flat != Status.OK)
-    if len(bad):
-        first = tuple(int(i) for i in bad[0])
-        reason = MESSAGES[Status(int(flat[first]))]
-        raise NumericalError(
-            f"{where}: {len(bad)} of {flat.size} points failed; first at index {first}: {reason}"
-        )
 
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> BadInput:

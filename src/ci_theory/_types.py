@@ -11,12 +11,18 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import jax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, PRNGKeyArray, Real
 
 from ci_theory._errors import BadInput
 
 Key = PRNGKeyArray
 Scalar = Float[Array, ""]
+
+Number = Real[ArrayLike, ""]
+"""A number, or an array of shape () that may be traced."""
+
+Numbers = Real[ArrayLike, "..."]
+"""Numbers of any shape, which a function takes one by one."""
 
 __all__ = [
     "Array",
@@ -24,6 +30,8 @@ __all__ = [
     "Float",
     "Int",
     "Key",
+    "Number",
+    "Numbers",
     "Scalar",
     "enable_float64",
     "needs_float64",

@@ -15,7 +15,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import predict
 from ci_theory.phenomena.two_stage_ridge import PHENOMENON, Params, simulate
 from ci_theory.theory.inheritance.mixture import Mixture, fit_mixture
-from ci_theory.theory.inheritance.operator import Stage, Weights, from_scratch, inherit, risk
+from ci_theory.theory.inheritance.operator import RidgeStage, Weights, from_scratch, inherit, risk
 from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
 
 INNER = ("up.ridge", "up.noise", "down.ridge", "down.noise", "alignment", "ood_variance")
@@ -224,10 +224,10 @@ def test_two_stages_with_any_covariances_out_of_distribution():
     up, down, test = _covariance(1), _covariance(2), _covariance(3)
     rng = np.random.default_rng(4)
     beta_up, beta_down = rng.normal(size=(2, P)) / np.sqrt(P)
-    first = Stage(
+    first = RidgeStage(
         covariance=up, target=beta_up, groups=repeated_rows(60, 12, 5, 0.36, True), ridge=2.0
     )
-    second = Stage(covariance=down, target=beta_down, groups=plain_rows(50, 0.16), ridge=6.0)
+    second = RidgeStage(covariance=down, target=beta_down, groups=plain_rows(50, 0.16), ridge=6.0)
     made = inherit(inherit(from_scratch(P), first).weights, second).weights
     roots = [np.linalg.cholesky(s).T for s in (up, down)]
     keys = jax.random.split(jax.random.key(0), 1500)

@@ -40,7 +40,7 @@ def explain(error: BaseException) -> Failure | None:
     What comes out of the code of a phenomenon that is not ours is its author's: a mistake of the
     user's too, so the code is the same.
     """
-    from ci_theory._errors import BadInput, NumericalError  # not on the way to --help
+    from ci_theory._errors import BadInput  # not on the way to --help
 
     if isinstance(error, Stopped) and error.__cause__:
         return explain(error.__cause__)
@@ -52,7 +52,7 @@ def explain(error: BaseException) -> Failure | None:
         return Failure(f"code of the phenomenon or figure wants to exit ({error.code!r})", BUG)
     if isinstance(error, _UsageError):
         return Failure(_one_line(error.format_message()), BAD_INPUT)
-    if isinstance(error, BadInput | NumericalError):
+    if isinstance(error, BadInput):
         return Failure(_one_line(error), BAD_INPUT)
     if isinstance(error, OSError):
         return Failure(_system(error), BAD_INPUT)

@@ -7,15 +7,15 @@ import pytest
 from ci_theory.theory.inheritance.combination import (
     combined,
     combined_isotropic,
+    fine_tuned,
+    fine_tuned_isotropic,
     independent,
     independent_isotropic,
-    tuned,
-    tuned_isotropic,
 )
 from ci_theory.theory.inheritance.operator import (
     IsotropicStage,
     IsotropicWeights,
-    Stage,
+    RidgeStage,
     Weights,
     inherit,
     isotropic_risk,
@@ -34,7 +34,7 @@ BASE = Weights(mean=np.full(P, 0.1), spread=np.diag(np.linspace(0.2, 0.6, P)) / 
 
 
 def stage(i):
-    return Stage(
+    return RidgeStage(
         covariance=jnp.asarray(LAWS[i]),
         target=jnp.asarray(TARGETS[i]),
         groups=plain_rows(ROWS[i], NOISE),
@@ -44,8 +44,8 @@ def stage(i):
 
 def both():
     """Base, and two tasks trained from it: the joint moments."""
-    first = tuned(independent(BASE), jnp.array([1.0]), stage(0)).joint
-    return tuned(first, jnp.array([1.0, 0.0]), stage(1)).joint
+    first = fine_tuned(independent(BASE), jnp.array([1.0]), stage(0)).joint
+    return fine_tuned(first, jnp.array([1.0, 0.0]), stage(1)).joint
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,8 @@ def test_risks_of_combinations_are_those_of_drawn_weights(coefficients, law, dra
 
 def test_the_new_weights_are_those_of_the_operator():
     anchor = jnp.array([0.7, 0.2])
-    first = tuned(independent(BASE), jnp.array([1.0]), stage(0)).joint
-    found = tuned(first, anchor, stage(1))
+    first = fine_tuned(independent(BASE), jnp.array([1.0]), stage(0)).joint
+    found = fine_tuned(first, anchor, stage(1))
     alone = inherit(combined(first, anchor), stage(1))
     last = combined(found.joint, [0.0, 0.0, 1.0])
     assert np.allclose(last.mean, alone.weights.mean, rtol=1e-12)
@@ -110,10 +110,10 @@ def test_isotropic_stages_are_the_same_with_numbers():
     matrices = independent(Weights(mean=mean, spread=spread))
     numbers = independent_isotropic(IsotropicWeights(mean=mean[:2], spread=0.3))
     for anchor in ([1.0], [0.5, -0.2]):
-        one = Stage(covariance=jnp.eye(P), target=jnp.asarray(target), groups=rows, ridge=5.0)
+        one = RidgeStage(covariance=jnp.eye(P), target=jnp.asarray(target), groups=rows, ridge=5.0)
         two = IsotropicStage(target=jnp.asarray(target[:2]), groups=rows, ridge=5.0)
-        matrices = tuned(matrices, jnp.array(anchor), one).joint
-        numbers = tuned_isotropic(numbers, jnp.array(anchor), two, p).joint
+        matrices = fine_tuned(matrices, jnp.array(anchor), one).joint
+        numbers = fine_tuned_isotropic(numbers, jnp.array(anchor), two, p).joint
     assert np.allclose(matrices.means[:, :2], numbers.means, rtol=1e-11)
     traces = np.einsum("ijpp->ij", matrices.covariance)
     assert np.allclose(traces, numbers.covariance, rtol=1e-10)

@@ -10,7 +10,7 @@ from ci_theory._errors import Status
 from ci_theory.theory.inheritance.operator import (
     IsotropicStage,
     IsotropicWeights,
-    Stage,
+    RidgeStage,
     Weights,
     from_scratch,
     inherit,
@@ -95,7 +95,7 @@ def _oracle(design, ridge, test, target, scale):
 def test_operator_matches_resolvent_calculus(design, ridge):
     start = Weights(mean=MEAN, spread=SPREAD)
     out = inherit(
-        start, Stage(covariance=COVARIANCE, target=TARGET, groups=_rows(design), ridge=ridge)
+        start, RidgeStage(covariance=COVARIANCE, target=TARGET, groups=_rows(design), ridge=ridge)
     )
     assert int(out.status) == Status.OK
     scale = out.risk.fixed_point.scale
@@ -111,7 +111,7 @@ def test_operator_matches_resolvent_calculus(design, ridge):
 def test_from_scratch_is_weighted_ridge():
     for design in DESIGNS:
         rows = _rows(design)
-        stage = Stage(covariance=COVARIANCE, target=TARGET, groups=rows, ridge=0.3)
+        stage = RidgeStage(covariance=COVARIANCE, target=TARGET, groups=rows, ridge=0.3)
         ours = inherit(from_scratch(P), stage).risk
         theirs = weighted_ridge_risk(from_covariance(COVARIANCE, TARGET), rows, 0.3)
         assert float(ours.excess_risk) == pytest.approx(float(theirs.excess_risk), rel=1e-12)
@@ -131,7 +131,7 @@ def test_isotropic_scalars_are_the_matrix_operator():
     full, reduced = from_scratch(p), IsotropicWeights(mean=jnp.zeros(2), spread=0.0)
     for target, group, ridge in zip(targets, rows, ridges, strict=True):
         big = inherit(
-            full, Stage(covariance=np.eye(p), target=target @ axes, groups=group, ridge=ridge)
+            full, RidgeStage(covariance=np.eye(p), target=target @ axes, groups=group, ridge=ridge)
         )
         small = inherit_isotropic(
             reduced, IsotropicStage(target=target, groups=group, ridge=ridge), p
@@ -161,7 +161,7 @@ def test_least_squares_forgets_and_interpolation_keeps():
 
 def test_strong_ridge_returns_what_came_in():
     start = Weights(mean=MEAN, spread=SPREAD)
-    stage = Stage(covariance=COVARIANCE, target=TARGET, groups=plain_rows(8, 0.4), ridge=1e10)
+    stage = RidgeStage(covariance=COVARIANCE, target=TARGET, groups=plain_rows(8, 0.4), ridge=1e10)
     out = inherit(start, stage).weights
     assert np.allclose(out.mean, MEAN, atol=1e-8)
     assert np.allclose(out.spread, SPREAD, atol=1e-8)
@@ -172,7 +172,8 @@ def test_directions_without_variance_keep_what_they_inherited():
     start = Weights(mean=MEAN, spread=np.diag(np.diag(SPREAD)))
     for ridge in (0.0, 0.4):
         out = inherit(
-            start, Stage(covariance=flat, target=TARGET, groups=plain_rows(8, 0.4), ridge=ridge)
+            start,
+            RidgeStage(covariance=flat, target=TARGET, groups=plain_rows(8, 0.4), ridge=ridge),
         )
         assert int(out.status) == Status.OK
         assert np.allclose(out.weights.mean[3:], MEAN[3:])
@@ -196,8 +197,8 @@ def test_same_stage_again_and_again_reaches_the_fixed_point():
 def test_gradients_flow_through_two_stages():
     def final(v):
         rows = Groups(counts=v[:2], weights=jnp.array([1.0, 5.0]), noise=jnp.array([0.3, 0.3]))
-        up = Stage(covariance=COVARIANCE, target=OTHER, groups=rows, ridge=v[2])
-        down = Stage(covariance=TEST, target=TARGET, groups=plain_rows(v[3], 0.2), ridge=v[4])
+        up = RidgeStage(covariance=COVARIANCE, target=OTHER, groups=rows, ridge=v[2])
+        down = RidgeStage(covariance=TEST, target=TARGET, groups=plain_rows(v[3], 0.2), ridge=v[4])
         middle = inherit(from_scratch(P), up).weights
         return risk(inherit(middle, down).weights, COVARIANCE, TARGET)
 
@@ -210,7 +211,7 @@ def test_gradients_flow_through_two_stages():
 
 
 def test_a_bad_stage_says_so():
-    stage = Stage(covariance=np.eye(P), target=TARGET, groups=plain_rows(P, 0.4), ridge=0.0)
+    stage = RidgeStage(covariance=np.eye(P), target=TARGET, groups=plain_rows(P, 0.4), ridge=0.0)
     out = inherit(from_scratch(P), stage)
     assert int(out.status) == Status.NOT_FINITE
     assert np.isnan(float(out.risk.excess_risk))

@@ -14,7 +14,7 @@ from ci_theory.theory.inheritance.mixture import (
     fit_block_mixture,
     fit_mixture,
 )
-from ci_theory.theory.inheritance.operator import Stage, Weights, from_scratch, inherit, risk
+from ci_theory.theory.inheritance.operator import RidgeStage, Weights, from_scratch, inherit, risk
 from ci_theory.theory.spectra.groups import Groups
 
 P = 6
@@ -49,7 +49,7 @@ def test_one_law_in_two_groups_is_the_operator(ridge):
     rows = Groups(
         counts=jnp.array([7.0, 3.0]), weights=jnp.array([1.0, 6.0]), noise=jnp.array([0.4, 0.1])
     )
-    out = inherit(START, Stage(covariance=law, target=TARGET, groups=rows, ridge=ridge))
+    out = inherit(START, RidgeStage(covariance=law, target=TARGET, groups=rows, ridge=ridge))
     assert int(mixed.status) == Status.OK
     assert np.allclose(mixed.weights.mean, out.weights.mean, rtol=1e-10, atol=1e-12)
     assert np.allclose(mixed.weights.spread, out.weights.spread, rtol=1e-9, atol=1e-12)
@@ -96,7 +96,7 @@ def test_groups_of_weight_zero_are_not_there():
     laws = [_covariance(1), _covariance(2)]
     mixed = fit_mixture(_mixture(laws, [TARGET, -TARGET], weights=(2.0, 0.0)), START)
     rows = Groups(counts=jnp.array([7.0]), weights=jnp.array([2.0]), noise=jnp.array([0.4]))
-    out = inherit(START, Stage(covariance=laws[0], target=TARGET, groups=rows, ridge=0.5))
+    out = inherit(START, RidgeStage(covariance=laws[0], target=TARGET, groups=rows, ridge=0.5))
     assert np.allclose(mixed.weights.mean, out.weights.mean, rtol=1e-10, atol=1e-12)
     assert float(mixed.leverage[1]) == 0
 
@@ -198,6 +198,22 @@ class TestUnlearning:
             assert int(lost.status) == Status.NOT_FINITE
             assert np.isnan(lost.held_out).all()
         assert int(self.fit(-2.0, ridge=300.0).status) == Status.OK  # a ridge holds it
+
+    def test_a_root_of_an_indefinite_system_is_no_answer(self):
+        """Newton finds one here, though sampled systems have eigenvalues far below 0."""
+        made = fit_block_mixture(
+            BlockMixture(
+                variances=np.ones((2, 1)),
+                multiplicity=np.array([50.0]),
+                targets=np.zeros((2, 1, 1)),
+                counts=np.array([31.88933109761015, 7.089095941707177]),
+                weights=np.array([1.0, -1.956742011011144]),
+                noise=np.ones(2),
+                ridge=4.057492624817705,
+            ),
+            BlockWeights(mean=np.zeros((1, 1)), spread=np.zeros(1)),
+        )
+        assert int(made.status) == Status.NOT_FINITE
 
     def test_the_edge_is_where_the_smallest_eigenvalue_vanishes(self):
         """Largest |c| that is answered: below it the sample system is definite, above it is not."""

@@ -1,10 +1,13 @@
 """Kappa and the general root: against 40 digits, in batches, differentiated, and when it fails."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 from mp_ridge import LongPowerLaw, Modes
 
 from ci_theory._errors import Status
@@ -158,8 +161,8 @@ def test_steps_are_monotone():
 
 def test_one_bad_point_spoils_nothing():
     spectrum = power_law(50, 1.5, tail=False)
-    n = np.array([20.0, -1.0, 20.0, np.nan, 50.0, 0.0, 20.0, np.inf, 30.0])
-    ridge = np.array([0.1, 0.1, -1.0, 0.1, 1e-12, 0.1, np.nan, 0.1, 0.0])
+    n = np.array([20.0, -1.0, 20.0, np.nan, 50.0, 0.0, 20.0, 20.0, 30.0])
+    ridge = np.array([0.1, 0.1, -1.0, 0.1, 1e-12, 0.1, np.nan, np.inf, 0.0])
     found = batched(spectrum, n, ridge)
     out, lost = Status.OUT_OF_SCOPE, Status.NOT_FINITE
     assert found.status.tolist() == [0, out, out, lost, 0, out, lost, lost, 0]
@@ -277,3 +280,12 @@ class TestLogRoot:
             assert float(jax.grad(function)(8.0)) == pytest.approx(1 / 12, rel=1e-14)
             second = jax.jit(jax.jacfwd(jax.grad(function)))(8.0)
             assert float(second) == pytest.approx(-2 / 9 * 8 ** (-5 / 3), rel=1e-13)
+
+
+@pytest.mark.skipif(
+    "CI_THEORY_SHAPES" not in os.environ, reason="make test-optimised checks shapes"
+)
+def test_shapes_are_checked():
+    """The import hook of conftest.py: without it a vector would be broadcast without a word."""
+    with pytest.raises(TypeCheckError, match="ridge"):
+        solve_kappa(power_law(5, 1.5), 3, np.ones(3))

@@ -189,10 +189,10 @@ def test_the_tail_is_the_limit_of_many_small_modes():
         eigenvalues=np.append(base.eigenvalues, 0.3 / modes),
         multiplicity=np.append(base.multiplicity, float(modes)),
         power=np.append(base.power, 0.2),
-        tail_trace=0.0,
-        tail_power=0.0,
+        tail_trace=np.zeros(()),
+        tail_power=np.zeros(()),
     )
-    tailed = type(base)(**{**vars(base), "tail_trace": 0.3, "tail_power": 0.2})
+    tailed = type(base)(**{**vars(base), "tail_trace": np.array(0.3), "tail_power": np.array(0.2)})
     np.testing.assert_allclose(sums(fine, 0.05), sums(tailed, 0.05), rtol=1e-6)
 
 

@@ -23,22 +23,22 @@ from ci_theory.theory.inheritance.operator import (
     Inherited,
     IsotropicStage,
     IsotropicWeights,
-    Stage,
+    RidgeStage,
     Weights,
     inherit,
     inherit_isotropic,
 )
 
 __all__ = [
+    "FineTuned",
     "IsotropicJoint",
     "Joint",
-    "Tuned",
     "combined",
     "combined_isotropic",
+    "fine_tuned",
+    "fine_tuned_isotropic",
     "independent",
     "independent_isotropic",
-    "tuned",
-    "tuned_isotropic",
 ]
 
 
@@ -68,7 +68,7 @@ class IsotropicJoint:
     covariance: Float[Any, "k k"]
 
 
-class Tuned(NamedTuple):
+class FineTuned(NamedTuple):
     """What a stage adds.
 
     Attributes:
@@ -152,7 +152,7 @@ def combined_isotropic(joint: IsotropicJoint, coefficients: Float[Any, " k"]) ->
 
 @needs_float64
 @jax.jit
-def tuned(joint: Joint, anchor: Float[Any, " k"], stage: Stage) -> Tuned:
+def fine_tuned(joint: Joint, anchor: Float[Any, " k"], stage: RidgeStage) -> FineTuned:
     r"""Train a stage from a combination of the weights so far, and keep all moments.
 
     .. math:: w_0 = \sum_i a_i w_i, \qquad \mathrm{Cov}(w', w_j) = K \sum_i a_i C_{ij}, \qquad
@@ -173,9 +173,9 @@ def tuned(joint: Joint, anchor: Float[Any, " k"], stage: Stage) -> Tuned:
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> base = Weights(mean=jnp.zeros(2), spread=jnp.eye(2))
-    >>> task = Stage(
+    >>> task = RidgeStage(
     ...     covariance=jnp.eye(2), target=jnp.ones(2), groups=plain_rows(50, 0.1), ridge=20.0)
-    >>> found = tuned(independent(base), [1.0], task)
+    >>> found = fine_tuned(independent(base), [1.0], task)
     >>> vector = combined(found.joint, [-1.0, 1.0])  # a task vector: tuned weights less base
     >>> print(vector.mean.round(3), f"{vector.spread[0, 0]:.3f}")
     [0.708 0.708] 0.506
@@ -189,7 +189,7 @@ def tuned(joint: Joint, anchor: Float[Any, " k"], stage: Stage) -> Tuned:
     kept = jnp.where(total > 0, 1 - values / jnp.where(total > 0, total, 1.0), 1.0)
     keep = (vectors * kept[None, :]) @ vectors.T
     shared = jnp.einsum("pq,i,ijqr->jpr", keep, a, joint.covariance)  # Cov(w', w_j)
-    return Tuned(
+    return FineTuned(
         Joint(
             means=jnp.concatenate([joint.means, found.weights.mean[None]]),
             covariance=_bordered(
@@ -202,10 +202,11 @@ def tuned(joint: Joint, anchor: Float[Any, " k"], stage: Stage) -> Tuned:
 
 @needs_float64
 @jax.jit
-def tuned_isotropic(
+def fine_tuned_isotropic(
     joint: IsotropicJoint, anchor: Float[Any, " k"], stage: IsotropicStage, p: Any
-) -> Tuned:
-    """Train a stage on isotropic inputs from a combination of the weights so far; see ``tuned``.
+) -> FineTuned:
+    """Train a stage on isotropic inputs from a combination of the weights so far; see
+    ``fine_tuned``.
 
     Args:
         joint: the weights so far.
@@ -213,12 +214,12 @@ def tuned_isotropic(
         stage: the stage.
         p: dimension of the inputs; may be traced.
 
-    Regime: as ``tuned``. Source: as ``tuned``, at unit covariance.
+    Regime: as ``fine_tuned``. Source: as ``fine_tuned``, at unit covariance.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> base = IsotropicWeights(mean=jnp.zeros(1), spread=1.0)
     >>> task = IsotropicStage(target=jnp.ones(1), groups=plain_rows(50, 0.1), ridge=1e9)
-    >>> found = tuned_isotropic(independent_isotropic(base), [1.0], task, 2.0)
+    >>> found = fine_tuned_isotropic(independent_isotropic(base), [1.0], task, 2.0)
     >>> print(found.joint.covariance.round(3))  # it stays where it was
     [[1. 1.]
      [1. 1.]]
@@ -227,7 +228,7 @@ def tuned_isotropic(
     found = inherit_isotropic(combined_isotropic(joint, a), stage, p)
     kappa = found.risk.fixed_point.kappa
     shared = kappa / (1 + kappa) * (a @ joint.covariance)
-    return Tuned(
+    return FineTuned(
         IsotropicJoint(
             means=jnp.concatenate([joint.means, found.weights.mean[None]]),
             covariance=_bordered(joint.covariance, shared, shared, found.weights.spread),

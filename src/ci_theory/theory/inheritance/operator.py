@@ -33,7 +33,7 @@ __all__ = [
     "Inherited",
     "IsotropicStage",
     "IsotropicWeights",
-    "Stage",
+    "RidgeStage",
     "Weights",
     "from_scratch",
     "inherit",
@@ -58,7 +58,7 @@ class Weights:
 
 
 @record
-class Stage:
+class RidgeStage:
     """One ridge stage.
 
     Attributes:
@@ -100,7 +100,7 @@ def from_scratch(p: int) -> Weights:
 
 @needs_float64
 @jax.jit
-def inherit(weights: Weights, stage: Stage) -> Inherited:
+def inherit(weights: Weights, stage: RidgeStage) -> Inherited:
     """Apply the inheritance operator of one stage.
 
     Args:
@@ -123,7 +123,7 @@ def inherit(weights: Weights, stage: Stage) -> Inherited:
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> rows = plain_rows(400, 0.5)
-    >>> stage = Stage(covariance=jnp.eye(2), target=jnp.ones(2), groups=rows, ridge=1.0)
+    >>> stage = RidgeStage(covariance=jnp.eye(2), target=jnp.ones(2), groups=rows, ridge=1.0)
     >>> out = inherit(from_scratch(2), stage)
     >>> print(out.weights.mean.round(4), f"{float(out.risk.excess_risk):.6f}")
     [0.9975 0.9975] 0.002513

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.scipy.special import gamma
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory._types import Array, Int, Number, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.power_law import zeta
@@ -40,7 +40,7 @@ class BestRidge(NamedTuple):
 
 @needs_float64
 @jax.jit
-def best_ridge(spectrum: Spectrum, n: Any, noise: Any) -> BestRidge:
+def best_ridge(spectrum: Spectrum, n: Number, noise: Number) -> BestRidge:
     """Minimise the excess risk of ridge regression over the ridge.
 
     Args:
@@ -111,7 +111,7 @@ class TunedLaw(NamedTuple):
 
 @needs_float64
 @jax.jit
-def tuned_law(n: Any, alpha: Any, source: Any, noise: Any) -> TunedLaw:
+def tuned_law(n: Number, alpha: Number, source: Number, noise: Number) -> TunedLaw:
     """Law of the best ridge on an endless power law, with its prefactors.
 
         kappa = [noise (1 - 1/alpha) c / (2 s alpha g n)]^(1/(2s + 1/alpha))

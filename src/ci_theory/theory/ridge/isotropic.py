@@ -4,12 +4,12 @@ p inputs of unit variance, a target with ``|w|^2 = signal``, label noise of vari
 n rows, total ridge ``ridge``; g = p/n. The forms of any spectrum are in ``theory.ridge.risk``.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory._types import Array, Float, Int, Numbers, Scalar, needs_float64
 from ci_theory.theory.spectra.groups import counted
 
 __all__ = [
@@ -39,14 +39,14 @@ class Minimum(NamedTuple):
     status: Int[Array, ""]
 
 
-def _ratio(top: Any, bottom: Any) -> Array:
+def _ratio(top: Numbers, bottom: Numbers) -> Array:
     """Return top/bottom, with 0/0 = 0: no noise, no peak."""
     empty = top == 0
     return jnp.where(empty, 0.0, top / jnp.where(empty, 1.0, bottom))
 
 
 @needs_float64
-def ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
+def ridgeless(n: Numbers, p: Numbers, noise: Numbers, signal: Numbers = 1.0) -> Risk:
     """Test error of least squares and of the minimum-norm interpolator, isotropic inputs.
 
         p < n:  noise / (1 - g)          p > n:  signal (1 - 1/g) + noise g / (g - 1)
@@ -78,7 +78,7 @@ def ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
 
 
 @needs_float64
-def exact_ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
+def exact_ridgeless(n: Numbers, p: Numbers, noise: Numbers, signal: Numbers = 1.0) -> Risk:
     """Mean test error of least squares or the minimum-norm fit on Gaussian rows, at finite n, p.
 
         n > p + 1:  noise + noise p / (n - p - 1)
@@ -112,7 +112,9 @@ def exact_ridgeless(n: Any, p: Any, noise: Any, signal: Any = 1.0) -> Risk:
 
 
 @needs_float64
-def peak_height(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -> Scalar:
+def peak_height(
+    n: Numbers, ridge: Numbers, noise: Numbers, signal: Numbers = 1.0
+) -> Float[Array, "..."]:
     """Test error at the interpolation peak n = p with a ridge, isotropic inputs.
 
         kappa^2 = (ridge/n) (1 + kappa),   test_error = (signal kappa^2 + noise (1+kappa)^2)
@@ -139,7 +141,9 @@ def peak_height(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -> Scalar:
 
 
 @needs_float64
-def peak_height_small_ridge(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -> Scalar:
+def peak_height_small_ridge(
+    n: Numbers, ridge: Numbers, noise: Numbers, signal: Numbers = 1.0
+) -> Float[Array, "..."]:
     """Leading order of ``peak_height``: the peak grows as the root of n over the ridge.
 
         (noise + signal l) / (2 sqrt(l)),    l = ridge/n
@@ -157,12 +161,12 @@ def peak_height_small_ridge(n: Any, ridge: Any, noise: Any, signal: Any = 1.0) -
     >>> print(f"{float(peak_height_small_ridge(100, 1e-2, 0.3)):.3f}")
     15.005
     """
-    level = jnp.asarray(ridge, float) / n
+    level, noise = jnp.asarray(ridge, float) / n, jnp.asarray(noise, float)
     return (noise + signal * level) / (2 * jnp.sqrt(level))
 
 
 @needs_float64
-def local_minimum(noise: Any, signal: Any = 1.0) -> Minimum:
+def local_minimum(noise: Numbers, signal: Numbers = 1.0) -> Minimum:
     """Minimum of the excess risk over p > n of the minimum-norm interpolator.
 
         p/n = sqrt(SNR) / (sqrt(SNR) - 1),     excess_risk = noise (2 sqrt(SNR) - 1)
@@ -196,7 +200,7 @@ def local_minimum(noise: Any, signal: Any = 1.0) -> Minimum:
 
 
 @needs_float64
-def optimal_ridge(p: Any, noise: Any, signal: Any = 1.0) -> Scalar:
+def optimal_ridge(p: Numbers, noise: Numbers, signal: Numbers = 1.0) -> Float[Array, "..."]:
     """Total ridge that minimises the test error, isotropic inputs.
 
         ridge = p noise / signal

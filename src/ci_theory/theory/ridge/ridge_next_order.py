@@ -14,13 +14,13 @@ In units of rho = 1 everything is a sum over modes of powers of x = s/(s + kappa
 a ridge.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory._types import Array, Int, Number, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions
@@ -48,7 +48,7 @@ class NextOrder(NamedTuple):
 
 @needs_float64
 @jax.jit
-def next_order(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> NextOrder:
+def next_order(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> NextOrder:
     """Evaluate the limit and the next order of the excess risk.
 
     Args:

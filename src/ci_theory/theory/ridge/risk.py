@@ -7,13 +7,14 @@ Rows x with covariance S, labels ``y = x.w + e`` with ``var e = noise``, estimat
 Everything follows from kappa (``fixed_point.solve_kappa``) and three sums over the spectrum.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import ArrayLike, Real
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Float, Int, Scalar, needs_float64
+from ci_theory._types import Array, Float, Int, Number, Numbers, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, d12, df1, df2, fractions
@@ -53,7 +54,7 @@ class RidgeRisk(NamedTuple):
 
 @needs_float64
 @jax.jit
-def ridge_risk(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> RidgeRisk:
+def ridge_risk(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> RidgeRisk:
     """Average errors of ridge regression on n rows.
 
         test_error = (B + noise) / (1 - gamma),    1 - gamma = (ridge/kappa + d12) / n
@@ -132,16 +133,17 @@ def ridge_risk(spectrum: Spectrum, n: Any, ridge: Any, noise: Any) -> RidgeRisk:
 @jax.jit
 def risk_grid(
     spectrum: Spectrum,
-    n: Float[Any, " t"],
-    ridge: Float[Any, " m"],
-    noise: Float[Any, " s"],
+    n: Real[ArrayLike, " t"],
+    ridge: Real[ArrayLike, " m"],
+    noise: Real[ArrayLike, " s"],
 ) -> RidgeRisk:
     """Evaluate ``ridge_risk`` on a full grid; every field has shape (t, m, s).
 
     One kappa serves all noise levels, because the noise enters affinely.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
-    >>> grid = risk_grid(isotropic(100), [50.0, 200.0], [0.1, 1.0], [0.0, 0.5, 1.0])
+    >>> rows, ridges, levels = jnp.array([50.0, 200.0]), jnp.array([0.1, 1.0]), jnp.arange(3.0)
+    >>> grid = risk_grid(isotropic(100), rows, ridges, levels)
     >>> grid.test_error.shape
     (2, 2, 3)
     """
@@ -169,7 +171,7 @@ class Learned(NamedTuple):
 
 @needs_float64
 @jax.jit
-def learned_weights(spectrum: Spectrum, risk: RidgeRisk, n: Any) -> Learned:
+def learned_weights(spectrum: Spectrum, risk: RidgeRisk, n: Number) -> Learned:
     """Mean and variance of the estimated weights, mode by mode.
 
         E w_hat = S (S + kappa)^-1 w,      Cov w_hat -> S (S + kappa)^-2 test_error / n
@@ -197,7 +199,7 @@ def learned_weights(spectrum: Spectrum, risk: RidgeRisk, n: Any) -> Learned:
 
 
 @needs_float64
-def gcv(train_error: Any, hat_trace: Any, n: Any) -> Scalar:
+def gcv(train_error: Numbers, hat_trace: Numbers, n: Numbers) -> Float[Array, "..."]:
     """Generalised cross-validation: estimate the test error from the training error.
 
         train_error / (1 - hat_trace/n)^2

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Int, Scalar, needs_float64
+from ci_theory._types import Array, Float, Int, Number, Scalar, needs_float64
 from ci_theory.theory.ridge.risk import RidgeRisk, learned_weights, ridge_risk
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions
 
@@ -44,10 +44,10 @@ def shifted_risk_modes(
     target: Float[Any, " p"],
     test_eigenvalues: Float[Any, " p"],
     test_target: Float[Any, " p"],
-    n: Any,
-    ridge: Any,
-    noise: Any,
-    test_noise: Any,
+    n: Number,
+    ridge: Number,
+    noise: Number,
+    test_noise: Number,
 ) -> ShiftedRisk:
     """Out-of-distribution error when both covariances are diagonal in one basis.
 
@@ -95,10 +95,10 @@ def shifted_risk(
     target: Float[Any, " p"],
     test_covariance: Float[Any, "p p"],
     test_target: Float[Any, " p"],
-    n: Any,
-    ridge: Any,
-    noise: Any,
-    test_noise: Any,
+    n: Number,
+    ridge: Number,
+    noise: Number,
+    test_noise: Number,
 ) -> ShiftedRisk:
     """Out-of-distribution error for any two covariances.
 
@@ -135,7 +135,7 @@ def shifted_risk(
 
 
 def _fit(
-    modes: Array, weights: Array, test_weights: Array, n: Any, ridge: Any, noise: Any
+    modes: Array, weights: Array, test_weights: Array, n: Number, ridge: Number, noise: Number
 ) -> tuple[RidgeRisk, Array, Array]:
     """Risk inside; mean estimator minus test target; variance of each weight."""
     zero = jnp.zeros((), float)
@@ -152,6 +152,6 @@ def _fit(
     return inside, gap, learned_weights(spectrum, inside, n).variance
 
 
-def _assemble(inside: RidgeRisk, bias: Array, variance: Array, test_noise: Any) -> ShiftedRisk:
+def _assemble(inside: RidgeRisk, bias: Array, variance: Array, test_noise: Number) -> ShiftedRisk:
     excess = bias + variance
-    return ShiftedRisk(test_noise + excess, excess, bias, variance, inside, inside.status)
+    return ShiftedRisk(excess + test_noise, excess, bias, variance, inside, inside.status)

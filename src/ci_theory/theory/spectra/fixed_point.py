@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory._types import Array, Int, Number, Scalar, needs_float64
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, total
 
@@ -38,7 +38,7 @@ class Root(NamedTuple):
 
 
 @needs_float64
-def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
+def solve_kappa(spectrum: Spectrum, n: Number, ridge: Number) -> Root:
     """Solve for the effective ridge that n rows leave of a total ridge.
 
         n = df1(kappa) + ridge / kappa
@@ -50,8 +50,8 @@ def solve_kappa(spectrum: Spectrum, n: Any, ridge: Any) -> Root:
             df1(kappa) = n otherwise.
 
     Returns:
-        kappa [x^2]; NaN with OUT_OF_SCOPE for n <= 0 or ridge < 0, with NOT_FINITE for an
-        argument that is not finite.
+        kappa [x^2]; NaN with OUT_OF_SCOPE for n <= 0 or ridge < 0, with NOT_FINITE for a ridge
+        that is not finite or an n that is no number.
 
     Regime: exact solution of the equation (relative error near 1e-15, also at n = p with a ridge
     of 1e-12); the equation itself is the limit n, p -> infinity.
@@ -169,7 +169,7 @@ def _kappa_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 
 @needs_float64
-def log_root(residual: Callable[..., Array], low: Any, high: Any, *args: Any) -> Root:
+def log_root(residual: Callable[..., Array], low: Number, high: Number, *args: Any) -> Root:
     """Find the one root of a monotone function of a positive scalar between two bounds.
 
     Newton in log x with a bracket; a step that leaves the bracket or does not halve is replaced

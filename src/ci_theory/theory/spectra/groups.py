@@ -4,12 +4,12 @@ A row that appears c times is a row of weight c, with the mean of its copies' la
 of variance sigma^2 if the copies share one, sigma^2/c if every copy is labelled afresh.
 """
 
-from typing import Any
+from typing import Any, no_type_check
 
 import jax.numpy as jnp
 
 from ci_theory._record import record
-from ci_theory._types import Array, Float, needs_float64
+from ci_theory._types import Array, Float, Number, Numbers, needs_float64
 
 __all__ = ["MANY", "Groups", "counted", "plain_rows", "repeated_rows"]
 
@@ -17,19 +17,20 @@ MANY = 1e60
 """Rows or features beyond it count as it: no number differs, and nothing overflows."""
 
 
-def counted(n: Any) -> Array:
+def counted(n: Numbers) -> Array:
     """Return a number of rows or features, any shape, with which arithmetic is possible.
 
     What falls as 1/n is then 1e-60 for infinitely many, far below every rounding error, and what
     grows with n is not infinite but 1e60. Modes have variances far above 1e-60.
 
-    >>> print(counted([100.0, jnp.inf]))
+    >>> print(counted(jnp.array([100.0, jnp.inf])))
     [1.e+02 1.e+60]
     """
     return jnp.minimum(jnp.asarray(n, float), MANY)
 
 
 @record
+@no_type_check  # JAX rebuilds it of batches too, and of marks that are no arrays
 class Groups:
     """Training rows in groups; a group may be empty, and a row of weight 0 is not there.
 
@@ -45,7 +46,7 @@ class Groups:
 
 
 @needs_float64
-def plain_rows(n: Any, noise: Any) -> Groups:
+def plain_rows(n: Number, noise: Number) -> Groups:
     """One group: n rows seen once.
 
     >>> plain_rows(100, 0.25).counts
@@ -56,7 +57,9 @@ def plain_rows(n: Any, noise: Any) -> Groups:
 
 
 @needs_float64
-def repeated_rows(fresh: Any, repeated: Any, repeats: Any, noise: Any, shared: Any) -> Groups:
+def repeated_rows(
+    fresh: Number, repeated: Number, repeats: Number, noise: Number, shared: Any
+) -> Groups:
     """Two groups: ``fresh`` rows seen once and ``repeated`` distinct rows seen ``repeats`` times.
 
     Args:

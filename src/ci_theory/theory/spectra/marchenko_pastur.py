@@ -9,13 +9,13 @@ of s, at every gamma: gamma = 1, where the density is singular at 0, is no speci
 factor exp(-s t) may have any t (docs/dynamics.md).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import i1e
 
-from ci_theory._types import Array, Float, Scalar, needs_float64
+from ci_theory._types import Array, Float, Number, Numbers, Scalar, needs_float64
 
 __all__ = [
     "EigenvalueLaw",
@@ -60,7 +60,7 @@ def _positions() -> tuple[np.ndarray, np.ndarray]:
 
 
 @needs_float64
-def eigenvalue_law(gamma: Any) -> EigenvalueLaw:
+def eigenvalue_law(gamma: Number) -> EigenvalueLaw:
     """Quadrature of the Marchenko-Pastur law.
 
     Args:
@@ -94,7 +94,7 @@ def eigenvalue_law(gamma: Any) -> EigenvalueLaw:
 
 
 @needs_float64
-def survival(gamma: Any, time: Any) -> Scalar:
+def survival(gamma: Number, time: Number) -> Scalar:
     r"""Mean of exp(-s t) over the modes, the atom included.
 
     .. math:: M(t) = \int e^{-st}\,dF(s) = 1 - \int_0^t A(u)\,du
@@ -121,7 +121,7 @@ def survival(gamma: Any, time: Any) -> Scalar:
 
 
 @needs_float64
-def survival_slope(gamma: Any, time: Any) -> Scalar:
+def survival_slope(gamma: Number, time: Number) -> Scalar:
     r"""Mean of s exp(-s t) over the modes: what is still being learned.
 
     .. math:: A(t) = -M'(t) = \frac{e^{-(1+\gamma)t}\,I_1(2\sqrt\gamma\,t)}{\sqrt\gamma\,t},
@@ -143,12 +143,13 @@ def survival_slope(gamma: Any, time: Any) -> Scalar:
     return jnp.exp(-lower_edge(gamma) * time) * bessel_ratio(2 * root * time)
 
 
-def lower_edge(gamma: Any) -> Array:
+def lower_edge(gamma: Numbers) -> Array:
     """Return (1 - sqrt(gamma))^2 without cancellation near gamma = 1."""
+    gamma = jnp.asarray(gamma, float)
     return ((1 - gamma) / (1 + jnp.sqrt(gamma))) ** 2
 
 
-def bessel_ratio(x: Any) -> Array:
+def bessel_ratio(x: Numbers) -> Array:
     """Return 2 exp(-x) I_1(x) / x, and its series where the quotient is 0/0."""
     x = jnp.asarray(x, float)
     small = x < 1e-3

@@ -5,7 +5,7 @@ Eigenvalues ``k^-alpha`` (capacity alpha > 1) and target power ``v_k^2 = k^-(1 +
 finite version, ``endless`` one without an end.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import numpy as np
 from jax.scipy.special import gamma
 
 from ci_theory._errors import BadInput
-from ci_theory._types import Array, Scalar, needs_float64
+from ci_theory._types import Array, Float, Numbers, Scalar, needs_float64
 from ci_theory.theory.spectra import spectrum as spectra
 from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.groups import counted
@@ -60,7 +60,7 @@ class Tuned(NamedTuple):
 
 @needs_float64
 @jax.jit
-def ridgeless_kappa(n: Any, alpha: Any) -> Scalar:
+def ridgeless_kappa(n: Numbers, alpha: Numbers) -> Float[Array, "..."]:
     """Effective ridge of the interpolator on an endless power law.
 
         kappa = [ (pi/alpha) / ((n + 1/2) sin(pi/alpha)) ]^alpha
@@ -82,7 +82,7 @@ def ridgeless_kappa(n: Any, alpha: Any) -> Scalar:
     return (_df1_scale(alpha) / (jnp.asarray(n, float) + 0.5)) ** alpha
 
 
-def _df1_scale(alpha: Any) -> Array:
+def _df1_scale(alpha: Numbers) -> Array:
     """C in ``df1 = C kappa^(-1/alpha) - 1/2 + O(kappa)``."""
     angle = jnp.pi / jnp.asarray(alpha, float)
     return angle / jnp.sin(angle)
@@ -90,7 +90,7 @@ def _df1_scale(alpha: Any) -> Array:
 
 @needs_float64
 @jax.jit
-def bias(kappa: Any, alpha: Any, source: Any) -> Scalar:
+def bias(kappa: Numbers, alpha: Numbers, source: Numbers) -> Float[Array, "..."]:
     """Squared bias left at kappa.
 
         B = kappa^(2r) Gamma(2 - 2r) Gamma(2r)/alpha + kappa^2 zeta(1 + 2 alpha (r - 1))
@@ -117,7 +117,7 @@ def bias(kappa: Any, alpha: Any, source: Any) -> Scalar:
     return both / 2
 
 
-def _bias_terms(kappa: Array, alpha: Any, source: Array) -> Array:
+def _bias_terms(kappa: Array, alpha: Numbers, source: Array) -> Array:
     rough = source < 1.499  # the next pole of Gamma(2 - 2r) belongs to a term left out
     double = jnp.where(rough, 2 * source, 1.0)
     smooth = kappa**double * gamma(2 - double) * gamma(double) / alpha
@@ -126,7 +126,7 @@ def _bias_terms(kappa: Array, alpha: Any, source: Array) -> Array:
 
 @needs_float64
 @jax.jit
-def zeta(s: Any) -> Scalar:
+def zeta(s: Numbers) -> Float[Array, "..."]:
     """Riemann zeta function at any real s but 1, by Euler-Maclaurin and, below 0, reflection.
 
     >>> bool(abs(zeta(2.0) - jnp.pi**2 / 6) < 1e-14), bool(abs(zeta(-1.0) + 1 / 12) < 1e-14)
@@ -149,7 +149,7 @@ def zeta(s: Any) -> Scalar:
 
 @needs_float64
 @jax.jit
-def ridgeless(n: Any, alpha: Any, source: Any, noise: Any) -> Ridgeless:
+def ridgeless(n: Numbers, alpha: Numbers, source: Numbers, noise: Numbers) -> Ridgeless:
     """Learning curve of the interpolator on an endless power law, in closed form.
 
         test_error = (B(kappa) + noise) / (1 - gamma),     1 - gamma = (n + 1/2) / (alpha n)
@@ -180,7 +180,7 @@ def ridgeless(n: Any, alpha: Any, source: Any, noise: Any) -> Ridgeless:
 
 
 @needs_float64
-def plateau(alpha: Any, noise: Any) -> Scalar:
+def plateau(alpha: Numbers, noise: Numbers) -> Float[Array, "..."]:
     """Excess risk at which the noisy interpolator's learning curve ends.
 
         (alpha - 1) noise
@@ -198,7 +198,7 @@ def plateau(alpha: Any, noise: Any) -> Scalar:
 
 
 @needs_float64
-def exponents(alpha: Any, source: Any, decay: Any) -> Exponents:
+def exponents(alpha: Numbers, source: Numbers, decay: Numbers) -> Exponents:
     """Slopes of the excess risk in n when ridge/n = n^-decay.
 
         decay >= alpha:  bias -2 alpha rho, noise 0        (effectively ridgeless)
@@ -223,7 +223,7 @@ def exponents(alpha: Any, source: Any, decay: Any) -> Exponents:
 
 
 @needs_float64
-def tuned(alpha: Any, source: Any) -> Tuned:
+def tuned(alpha: Numbers, source: Numbers) -> Tuned:
     """Best decay of the ridge per row under noise, where bias and noise fall alike.
 
         decay = alpha / (1 + 2 alpha rho),     slope = -2 alpha rho / (1 + 2 alpha rho)
@@ -239,12 +239,13 @@ def tuned(alpha: Any, source: Any) -> Tuned:
     >>> print(f"{float(best.decay):.4f} {float(best.slope):.4f}")
     0.6818 -0.5455
     """
-    power = 2 * jnp.asarray(alpha, float) * jnp.minimum(source, 1.0)
+    alpha = jnp.asarray(alpha, float)
+    power = 2 * alpha * jnp.minimum(source, 1.0)
     return Tuned(alpha / (1 + power), -power / (1 + power))
 
 
 @needs_float64
-def ridge_crossover(level: Any, alpha: Any) -> Scalar:
+def ridge_crossover(level: Numbers, alpha: Numbers) -> Float[Array, "..."]:
     """Rows from which a ridge per row is felt: where the interpolator's kappa equals it.
 
         n = (pi/alpha)/sin(pi/alpha) . level^(-1/alpha) - 1/2
@@ -264,7 +265,7 @@ def ridge_crossover(level: Any, alpha: Any) -> Scalar:
 
 @needs_float64
 @jax.jit
-def noise_crossover(noise: Any, alpha: Any, source: Any) -> Scalar:
+def noise_crossover(noise: Numbers, alpha: Numbers, source: Numbers) -> Float[Array, "..."]:
     """Rows at which the interpolator's excess risk is half bias, half noise.
 
         alpha B(kappa(n)) = (alpha - 1) noise to leading order,   n ~ noise^(-1/(2 alpha rho))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Float, Int, Scalar, needs_float64
+from ci_theory._types import Array, Float, Int, Number, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import GOOD, Root
 from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, df1, fractions, per_kappa, rank, trace
@@ -172,7 +172,7 @@ def _root(args: tuple) -> Root:
 
 @needs_float64
 @jax.jit
-def solve_shares(spectrum: Spectrum, groups: Groups, ridge: Any) -> Shares:
+def solve_shares(spectrum: Spectrum, groups: Groups, ridge: Number) -> Shares:
     r"""Solve the fixed point of weighted ridge regression.
 
     .. math:: \sum_g n_g\,\frac{c_g}{s + c_g\,\mathrm{df}_1(\kappa)} = 1, \qquad

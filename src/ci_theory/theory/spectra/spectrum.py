@@ -14,15 +14,16 @@ replaces many modes by few nodes.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, no_type_check
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import ArrayLike, Num
 from scipy.special import zeta
 
 from ci_theory._errors import BadInput
 from ci_theory._record import record
-from ci_theory._types import Array, Float, Scalar, needs_float64
+from ci_theory._types import Array, Float, Number, Numbers, Scalar, needs_float64
 
 __all__ = [
     "Spectrum",
@@ -50,6 +51,7 @@ SHORT = 4096
 
 
 @record
+@no_type_check  # JAX rebuilds it of batches too, and of marks that are no arrays
 class Spectrum:
     """Covariance eigenvalues in nodes and the target's power on them; see the module.
 
@@ -69,7 +71,7 @@ class Spectrum:
     tail_power: Float[Any, ""]
 
 
-def fractions(eigenvalues: Any, kappa: Any) -> tuple[Array, Array]:
+def fractions(eigenvalues: Any, kappa: Num[ArrayLike, "..."]) -> tuple[Array, Array]:
     """Return the learned and the unlearned fraction of each mode, ``(x, y)``, shape (m,).
 
     A mode of variance 0 is never learned, also at kappa = 0.
@@ -95,15 +97,15 @@ def total(weights: Any, values: Any) -> Array:
     return jnp.sum(weights * values)
 
 
-def per_kappa(amount: Any, kappa: Any) -> Array:
+def per_kappa(amount: Numbers, kappa: Num[ArrayLike, "..."]) -> Array:
     """Return ``amount / kappa``, and its limit 0 (amount = 0) or inf at kappa = 0."""
     zero = kappa == 0
-    at_zero = jnp.where(amount > 0, jnp.inf, 0.0)
+    at_zero = jnp.where(jnp.asarray(amount) > 0, jnp.inf, 0.0)
     return jnp.where(zero, at_zero, amount / jnp.where(zero, 1.0, kappa))
 
 
 @needs_float64
-def df1(spectrum: Spectrum, kappa: Any) -> Scalar:
+def df1(spectrum: Spectrum, kappa: Number) -> Scalar:
     """First degrees of freedom, ``tr S (S + kappa)^-1``: modes learned at kappa.
 
     >>> float(df1(isotropic(100), 1.0))
@@ -114,7 +116,7 @@ def df1(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 
 @needs_float64
-def df2(spectrum: Spectrum, kappa: Any) -> Scalar:
+def df2(spectrum: Spectrum, kappa: Number) -> Scalar:
     """Second degrees of freedom, ``tr S^2 (S + kappa)^-2``; the tail adds nothing.
 
     >>> float(df2(isotropic(100), 1.0))
@@ -125,7 +127,7 @@ def df2(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 
 @needs_float64
-def d12(spectrum: Spectrum, kappa: Any) -> Scalar:
+def d12(spectrum: Spectrum, kappa: Number) -> Scalar:
     """``df1 - df2`` as a sum of positive terms: no digit is lost as kappa goes to 0.
 
     >>> print(f"{float(d12(isotropic(100), 1e-30)):.6e}")
@@ -136,7 +138,7 @@ def d12(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 
 @needs_float64
-def bias(spectrum: Spectrum, kappa: Any) -> Scalar:
+def bias(spectrum: Spectrum, kappa: Number) -> Scalar:
     """Target power left by the mean estimator, ``kappa^2 sum power/(lambda+kappa)^2``, plus tail.
 
     >>> float(bias(isotropic(100, signal=4.0), 1.0))
@@ -172,7 +174,7 @@ def trace(spectrum: Spectrum) -> Scalar:
     return total(spectrum.multiplicity, spectrum.eigenvalues) + spectrum.tail_trace
 
 
-def scale_target(spectrum: Spectrum, factor: Any) -> Spectrum:
+def scale_target(spectrum: Spectrum, factor: Number) -> Spectrum:
     """Multiply the target's power by a factor, which may be traced.
 
     >>> float(bias(scale_target(isotropic(100), 4.0), 1.0))
@@ -203,7 +205,7 @@ def tail_as_modes(spectrum: Spectrum, modes: Any) -> Spectrum:
 
 
 @needs_float64
-def isotropic(p: Any, signal: Any = 1.0, variance: Any = 1.0) -> Spectrum:
+def isotropic(p: Number, signal: Number = 1.0, variance: Number = 1.0) -> Spectrum:
     """One node: p modes of equal variance, ``|w|^2 = signal``. Arguments may be traced.
 
     >>> isotropic(10).multiplicity
@@ -221,7 +223,7 @@ def isotropic(p: Any, signal: Any = 1.0, variance: Any = 1.0) -> Spectrum:
 
 @needs_float64
 def two_block(
-    p1: Any, p2: Any, variance1: Any, variance2: Any, signal1: Any, signal2: Any
+    p1: Number, p2: Number, variance1: Number, variance2: Number, signal1: Number, signal2: Number
 ) -> Spectrum:
     """Two nodes: p1 modes of variance1 with ``|w_1|^2 = signal1``, and p2 likewise. Traceable.
 
