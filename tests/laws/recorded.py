@@ -45,7 +45,8 @@ def points(phenomenon, most=None):
     made = []
     for index in range(POINTS):
         names = phenomenon.names(*set(Kind) - {Kind.STATIC})
-        point = {k: usual(phenomenon.axes[k], index) for k in names}
+        # neighbours differ: the noise of one stage is not that of another
+        point = {k: usual(phenomenon.axes[k], (index + i) % 3) for i, k in enumerate(names)}
         point = {k: min(v, (most or {}).get(k, v)) for k, v in point.items()}
         try:
             phenomenon.point(point)
