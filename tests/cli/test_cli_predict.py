@@ -58,6 +58,12 @@ def test_along_its_axis_the_break_is_also_located_in_the_curve(capsys):
     assert missing == {"value": None, "status": "NO_BREAK", "prediction": "error"}
 
 
+@pytest.mark.parametrize("words", ["n=geom(1,400,9) noise=1,2", "noise=lin(1,2,9)", "n=1,4,9,16"])
+def test_a_break_is_located_in_a_curve_along_its_axis_and_in_nothing_else(words, capsys):
+    place = document(capsys, *words.split())["break_point"]["good_enough"]
+    assert sorted(place) == ["axis", "value"]
+
+
 def test_a_value_that_is_not_a_number_is_null(capsys, monkeypatch):
     import dataclasses
 

@@ -59,6 +59,8 @@ def test_static_fields_are_not_leaves():
         ("up.noise", float("nan"), "up.noise = nan: must be finite"),
         ("up.noise", float("inf"), "up.noise = inf: must be finite"),
         ("up.noise", "0.5", "up.noise = '0.5': must be a number"),
+        ("up.noise", True, "up.noise = True: must be a number"),
+        ("kind", True, "kind = True: must be a string"),
         ("n", float("inf"), "n = inf: must be"),
     ],
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ci_theory.check.calibration import Setting, alarms, like, power
+from ci_theory.check.verdict import judge
 
 SETTINGS = {
     "normal": Setting(),
@@ -70,3 +71,13 @@ def test_a_setting_like_a_real_comparison():
     assert (found.cells, found.replicates) == (200, 400)
     assert found.tail == pytest.approx(0.5, abs=0.1)
     assert found.spread == pytest.approx((0.055, 0.274), rel=0.15)
+
+
+def test_a_decoy_that_says_the_same_somewhere_is_rejected_elsewhere():
+    made = Setting(cells=20, replicates=100).draw(np.random.default_rng(0))
+    value = made.estimate.value
+    half = np.where(np.arange(20) < 10, 1.0, 0.5) * value
+    decoys = {"partly": half, "nowhere": value, "silent": np.full(20, np.nan)}
+    found = judge(dataclasses.replace(made, decoys=decoys), level=1e-3, effect=1.0).decoys
+    told = {name: (one.vacuous, one.rejected) for name, one in found.items()}
+    assert told == {"partly": (False, True), "nowhere": (True, False), "silent": (True, False)}

@@ -188,3 +188,24 @@ def test_bad_options_are_told(words, says):
     x = np.arange(1.0, 10.0)
     with pytest.raises(BadInput, match=says):
         fit(x, 1 / x, **words)
+
+
+@pytest.mark.parametrize(("fall", "rounds", "converged"), [(1e-9, 1, True), (0.1, 3, False)])
+def test_a_search_goes_on_while_a_start_ends_lower_by_more_than_rounding(
+    fall, rounds, converged, monkeypatch
+):
+    x = np.geomspace(1, 1e3, 12)
+    y = -0.4 * np.log(x)
+    search = Search(np.log(x), np.ones(12), (y.min(), y.max()))
+    form, tried = Form(1, False), []
+
+    def polish(form, y, starts, **_):
+        made = Minimum(starts[0], np.array([(1 - fall) ** (1 + len(tried))]), np.ones(1, bool))
+        tried.append(len(starts) > 1)  # and each that is lower is gone on with
+        return made
+
+    monkeypatch.setattr(search, "polish", polish)
+    begun = Minimum(np.array([[0.0, 0.4, 0.1, 3.0, 0.0]]), np.ones(1), np.ones(1, bool))
+    found = search.stirred(form, y, begun, 3)
+    assert sum(tried) == rounds
+    assert bool(found.converged[0]) is converged

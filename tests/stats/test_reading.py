@@ -5,11 +5,12 @@ import json
 
 import numpy as np
 import pytest
+import xarray
 from check_toy import BUMP, TOY, sweep
 
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check, locate_breaks
-from ci_theory.check.reading import fixed_values
+from ci_theory.check.reading import fixed_values, simulated
 from ci_theory.cli import predict as cli_predict
 from ci_theory.figures import series
 from ci_theory.phenomena import Estimate
@@ -174,3 +175,17 @@ def test_a_break_table_and_a_picture_name_the_same_prediction(data):
         toy, list(toy.predictions), "place", dense, fixed, seen=np.array(PLACES)
     )
     assert np.isfinite(line.value).all()
+
+
+def test_a_run_counts_by_its_status_whatever_its_number_and_whatever_the_order():
+    value = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, np.inf]])
+    status = np.array([[Status.OK, -1, Status.NOT_CONVERGED], [Status.CENSORED, 0, 3]])
+    dims = ("place", "replicate")
+    data = xarray.Dataset({"bump": (dims, value), "status": (dims, status)}, {"place": [0, 1]})
+    for one in (data, data.transpose(*dims[::-1])):
+        kept, lost = simulated(one, "bump")
+        assert np.array_equal(kept, [[1, NAN, NAN], [NAN, 5, NAN]], equal_nan=True)
+        assert lost.tolist() == [[False, False, True], [True, False, True]]
+    kept, lost = simulated(data.drop_vars("status"), "bump")
+    assert np.array_equal(kept, [[1, NAN, 3], [4, 5, NAN]], equal_nan=True)
+    assert lost.tolist() == [[False, True, False], [False, False, True]]

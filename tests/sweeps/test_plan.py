@@ -1,6 +1,8 @@
 import itertools
 import json
 import math
+import os
+import types
 
 import jax
 import numpy as np
@@ -13,7 +15,7 @@ from ci_theory.sweeps import Plan, Sweep, make_plan
 from ci_theory.sweeps.cost import cost_of
 from ci_theory.sweeps.groups import lengths_of
 from ci_theory.sweeps.plan import chunks_of_shard
-from ci_theory.sweeps.program import Programs, Shape, devices_of
+from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes
 
 SWEEP = Sweep(
     phenomenon="sweep_toys.line",
@@ -191,3 +193,13 @@ def test_an_unknown_or_absent_device_is_told():
     if jax.default_backend() == "cpu":
         with pytest.raises(BadInput, match=r"device 'tpu': none is available here \(found: cpu\)"):
             make_plan(sweep, device="tpu")
+
+
+def test_as_many_runs_go_side_by_side_as_cores_were_given(monkeypatch):
+    one = types.SimpleNamespace(platform="cpu")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert lanes([one]) == 3
+    assert lanes([one, one]) == lanes([types.SimpleNamespace(platform="gpu")]) == 1
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert lanes([one]) == 64
