@@ -125,12 +125,13 @@ def test_unknown_names_are_one_line(tmp_path):
 
 
 def test_a_figure_reads_what_is_kept_and_asked_afresh_the_store(tmp_path, monkeypatch):
-    store = types.SimpleNamespace(dataset=lambda: "runs")
+    runs = object()  # compared by identity: a Dataset equals a word cell by cell
+    store = types.SimpleNamespace(dataset=lambda: runs)
     monkeypatch.setattr(paper, "run", lambda *given: store)
     assert "replicate" not in paper.dataset("fig_ridge_peak_n", Results(tmp_path)).dims
-    assert paper.dataset("fig_ridge_peak_n", Results(tmp_path, fresh=True)) == "runs"
+    assert paper.dataset("fig_ridge_peak_n", Results(tmp_path, fresh=True)) is runs
     own = str(ROOT / "experiments" / "fig_ridge_peak_n.toml")  # nothing is kept of one's own file
-    assert paper.dataset(own, Results(tmp_path)) == "runs"
+    assert paper.dataset(own, Results(tmp_path)) is runs
 
 
 @pytest.mark.parametrize("name", KEPT)
