@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-optimised check-code bench figures verdicts clean
+.PHONY: demo test test-optimised check-code bench figures figures-fresh verdicts clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -48,10 +48,17 @@ check-code: $(STAMP)
 bench: $(STAMP)
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks
 
+# From the results kept in paper_figs/data (python paper_figs/_keep.py makes them).
 figures: $(STAMP)
 	$(BIN)/ci-theory figure --all --out results/figures
 
-# Runs every declared sweep that is not in results/stores yet: about an hour on two cores.
+# Runs all sweeps of the figures anew, more than an hour on two cores (resumed if interrupted; to
+# begin again, remove results/fresh); exit code 1 if fresh and kept results differ beyond errors.
+figures-fresh: $(STAMP)
+	$(BIN)/ci-theory figure --all --fresh --stores results/fresh --out results/figures-fresh
+
+# Runs every declared sweep that is not in results/stores yet, about an hour on two cores; writes
+# src/ci_theory/answers.json, docs/verdicts.md and the findings in README.md.
 verdicts: $(STAMP)
 	$(BIN)/python paper_figs/_verdicts.py
 

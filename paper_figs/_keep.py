@@ -1,26 +1,59 @@
-"""Keep the result of a long sweep as a small file: python paper_figs/_keep.py modular_phases."""
+"""Keep the results of the figures' sweeps as small files: python paper_figs/_keep.py [SWEEP ...].
 
+What is missing is run first: about ten minutes for all but `modular_phases`, which takes half an
+hour. Measures that no figure shows are left out of the large ones.
+"""
+
+import ast
+import re
 import sys
 from pathlib import Path
 
 from ci_theory import enable_float64
 from ci_theory._errors import BadInput
-from ci_theory.figures import kept, paper
+from ci_theory.figures import condensed, kept, paper
 
-FOLDER = Path(__file__).parent / "data"
-KEPT = {"modular_phases": (("train_accuracy", "test_accuracy", "inverted"), "step")}
+HERE = Path(__file__).parent
+MEASURES = {
+    "corrupted_inputs": ("test_error", "noisy_test_error"),
+    "modular_grokking": ("train_accuracy", "test_accuracy"),
+    "modular_decay": ("test_accuracy",),
+    "modular_repeats": ("test_accuracy",),
+    "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
+}
+RUNS = ("modular_grokking", "modular_decay", "modular_repeats", "modular_phases")
+"""Sweeps of networks, whose runs are shown one by one."""
+LAST = {"modular_phases": "step"}
+"""Axes of which only the last value is kept."""
+
+
+def sweeps() -> list[str]:
+    """List the sweeps that the figures name."""
+    texts = [script.read_text(encoding="utf-8") for script in sorted(HERE.glob("[!_]*.py"))]
+    found = (re.search(r"^EXPERIMENTS = (\(.*?\))$", t, re.DOTALL | re.MULTILINE) for t in texts)
+    return sorted({name for one in found if one for name in ast.literal_eval(one[1])})
+
+
+def keep(name: str, folder: Path, stores: Path = paper.STORES) -> None:
+    """Run what is missing of a sweep, and keep its result in a folder."""
+    data = paper.dataset(name, paper.Results(stores, fresh=True))
+    wanted = list(MEASURES.get(name, ())) or None
+    if name in RUNS:
+        data = data[wanted].isel({LAST[name]: -1} if name in LAST else {})
+    else:
+        data = condensed.condense(data, wanted)
+    kept.write(data, folder / f"{name}.csv")
 
 
 def main() -> None:
-    """Run what is missing of the sweeps named (or all that are kept), and keep their results."""
+    """Keep the sweeps named, or all."""
     enable_float64()
-    for name in sys.argv[1:] or KEPT:
+    for name in sys.argv[1:] or sweeps():
+        if name not in sweeps():
+            sys.exit(f"{name} is in no figure; known: {', '.join(sweeps())}")
+        print(name, file=sys.stderr, flush=True)
         try:
-            measures, last = KEPT[name]
-        except KeyError:
-            sys.exit(f"{name} is not kept; known: {', '.join(KEPT)}")
-        try:
-            kept.write(paper.dataset(name, paper.STORES), FOLDER / f"{name}.csv", measures, last)
+            keep(name, HERE / "data")
         except BadInput as problem:
             print(problem, file=sys.stderr)
             sys.exit(2)

@@ -1,26 +1,36 @@
-"""Run and check every declared sweep, and write docs/verdicts.md: python paper_figs/_verdicts.py.
+"""Run and check every declared sweep, and write what they say: python paper_figs/_verdicts.py.
 
-Sweeps made for a picture (``fig_*``) or for the demo are left out. Stores are those of the figures,
-so that what was run before is only checked; name sweeps to do no more than those.
+It writes ``src/ci_theory/answers.json`` (what `ci-theory claims` answers from), and from that file
+docs/verdicts.md and the findings in README.md. Sweeps made for a picture (``fig_*``) or for the
+demo are left out. Stores are those of the figures, so that what was run before is only checked.
+``_verdicts.py SWEEP ...`` replaces the answers of these sweeps alone; ``_verdicts.py --pages`` only
+writes the pages anew.
 """
 
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ci_theory import __version__, enable_float64
+from ci_theory import answers, enable_float64
 from ci_theory._errors import BadInput
-from ci_theory.check import Verdict, check, locate_breaks
+from ci_theory.check import Verdict
+from ci_theory.check.answer import answer
+from ci_theory.claims import CLAIMS, Claim
 from ci_theory.figures import paper
 from ci_theory.phenomena import load
 from ci_theory.sweeps import read_sweep
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "verdicts.md"
+PAGE, README = ROOT / "docs" / "verdicts.md", ROOT / "README.md"
+BEGIN, END = "<!-- findings: written by `make verdicts` -->\n", "<!-- end of findings -->\n"
+Answer = Mapping[str, Any]
 HEAD = """# Verdicts
 
 What `ci-theory check` and `ci-theory locate` say of every prediction and every break point in every
-sweep of `experiments/`, written by `make verdicts` (ci_theory {version}, seeds as declared).
+sweep of `experiments/`, written by `make verdicts` from `src/ci_theory/answers.json`, which comes
+with the package (runs of {dates}, ci_theory {versions}, jax {jax}, seeds as declared).
 
 - **{predictions} predictions** in {sweeps} sweeps: {verdicts}.
 - **{breaks} kinds of break points** in their sweeps, {slices} slices: {places}. {told} slices tell
@@ -66,93 +76,131 @@ def _phenomenon(name: str) -> str:
     return read_sweep(ROOT / "experiments" / f"{name}.toml").phenomenon
 
 
-def predictions(name: str, data) -> tuple[list[str], Counter]:
-    """Return the rows of a sweep, and how often each verdict was reached."""
-    report, rows, counts = check(data), [], Counter()
-    for outcome, told in zip(report.outcomes, report.table(), strict=True):
-        if told["verdict"] == "OUT_OF_SCOPE":
-            continue
-        counts[told["verdict"]] += 1
-        vacuous = sum(e.vacuous for e in outcome.decoys.values())
-        rejected = sum(e.rejected and not e.vacuous for e in outcome.decoys.values())
-        decoys = f"{rejected} of {len(outcome.decoys) - vacuous}"
-        decoys += f", {vacuous} vacuous" if vacuous else ""
-        rows.append(
-            f"| [{name}](../experiments/{name}.toml) | {told['cells']} x {told['replicates']} | "
-            f"{told['prediction']} | {told['verdict']} | {told['bias']} | {told['finds']} | "
-            f"{told['worst z']} | {decoys} |"
-        )
-    return rows, counts
+def prediction_row(sweep: str, one: Answer) -> str:
+    """Return a row of the table of predictions."""
+    vacuous = f", {one['vacuous']} vacuous" if one["vacuous"] else ""
+    decoys = f"{one['rejected']} of {one['decoys'] - one['vacuous']}{vacuous}"
+    bias = "-" if one["bias"] is None else f"{one['bias']:+.2%} ± {one['error']:.2%}"
+    finds = "-" if one["finds"] is None else f"{one['finds']:.2%}"
+    z = "-" if one["z"] is None else f"{one['z']:+.1f}"
+    return (
+        f"| [{sweep}](../experiments/{sweep}.toml) | {one['judged']}/{one['cells']} x "
+        f"{one['replicates']} | {one['name']} | {one['verdict']} | {bias} | {finds} | {z} | "
+        f"{decoys} |"
+    )
 
 
-def breaks(name: str, data) -> tuple[list[str], Counter]:
-    """Return a row for every kind of break that a prediction speaks about, and what is counted."""
-    rows, counts = [], Counter()
-    for kind in locate_breaks(data).kinds:
-        if not any(one.prediction for one in kind.found):
-            continue
-        counts[kind.verdict.value] += 1
-        counts += Counter(slices=len(kind.found), told=kind.told, wrong=kind.count(False))
-        reasons = Counter(one.said.why for one in kind.found if one.agrees is None)
-        silent = "; ".join(f"{count} {why}" for why, count in reasons.most_common()) or "0"
-        missed, of = kind.misses
-        rows.append(
-            f"| {name} | {kind.kind.name} | {kind.verdict.value} | {len(kind.found)} | "
-            f"{kind.predicted} | {kind.told} | {kind.count(True)} | {kind.count(False)} | "
-            f"{silent} | {missed} of {of} |"
-        )
-    return rows, counts
+def break_row(sweep: str, one: Answer) -> str:
+    """Return a row of the table of breaks."""
+    silent = "; ".join(f"{count} {why}" for why, count in one["silent"].items()) or "0"
+    counts = " | ".join(str(one[k]) for k in ("slices", "predicted", "told", "agree", "disagree"))
+    missed = f"{one['missed']} of {one['intervals']}"
+    return f"| {sweep} | {one['name']} | {one['verdict']} | {counts} | {silent} | {missed} |"
 
 
-def page(rows: list[str], counts: Counter, places: list[str], seen: Counter, sweeps: int) -> str:
-    """Return the text of the page."""
+def page(found: Sequence[Answer]) -> str:
+    """Return the text of the page of verdicts."""
+    predictions = [(one["sweep"], p) for one in found for p in one["predictions"]]
+    breaks = [(one["sweep"], b) for one in found for b in one["breaks"]]
+    dates = sorted({one["date"] for one in found})
     return (
         HEAD.format(
-            version=__version__,
-            predictions=sum(counts.values()),
-            sweeps=sweeps,
-            verdicts=_listed(counts),
-            breaks=len(places),
-            slices=seen["slices"],
-            places=_listed(seen),
-            told=seen["told"],
-            wrong=seen["wrong"],
+            versions=_all(found, "version"),
+            jax=_all(found, "jax"),
+            dates=dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
+            predictions=len(predictions),
+            sweeps=len(found),
+            verdicts=_listed(p["verdict"] for _, p in predictions),
+            breaks=len(breaks),
+            slices=sum(b["slices"] for _, b in breaks),
+            places=_listed(b["verdict"] for _, b in breaks),
+            told=sum(b["told"] for _, b in breaks),
+            wrong=sum(b["disagree"] for _, b in breaks),
         )
-        + "\n".join(rows)
+        + "\n".join(prediction_row(*one) for one in predictions)
         + "\n"
         + BREAKS
-        + "\n".join(places)
+        + "\n".join(break_row(*one) for one in breaks)
         + "\n"
     )
 
 
-def _listed(counts: Counter) -> str:
+def _all(found: Sequence[Answer], key: str) -> str:
+    return ", ".join(sorted({str(one[key]) for one in found}))
+
+
+def _listed(verdicts: Any) -> str:
     """Return how often each verdict was reached, as text."""
-    words = {verdict.value for verdict in Verdict}
+    counts, words = Counter(verdicts), {verdict.value for verdict in Verdict}
     return ", ".join(f"{n} {word}" for word, n in counts.most_common() if word in words) or "none"
 
 
+def findings(found: Sequence[Answer]) -> str:
+    """Return the first answers for the README: a row for every claim that has one."""
+    rows, open_ = [], []
+    for claim in CLAIMS:
+        ours = _of(claim, found)
+        if not ours:
+            open_.append(str(claim.number))
+            continue
+        models = ", ".join(f"`{name}`" for name in dict.fromkeys(o["phenomenon"] for o in ours))
+        told = [b for one in ours for b in one["breaks"] if b["middle"]]
+        row = f"| {claim.number} | {claim.text} | {models} | {_listed(_verdicts(ours))} | "
+        rows.append(row + (f"{_located(told[0])} |" if told else "- |"))
+    verdicts = [p["verdict"] for one in found for p in one["predictions"]]
+    slices = [b for one in found for b in one["breaks"]]
+    return (
+        f"What {len(found)} declared sweeps say of {len(verdicts)} predictions "
+        f"({_listed(verdicts)}) and of\n{sum(b['slices'] for b in slices)} curves with breaks "
+        f"({sum(b['told'] for b in slices)} tell the place, {sum(b['disagree'] for b in slices)} "
+        "disagree), kept with the package;\n`ci-theory claims` has all numbers, "
+        "[docs/verdicts.md](docs/verdicts.md) every row:\n\n"
+        "| # | claimed of large models | model | predictions | a break: located [95 %], predicted |"
+        "\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        f"Not answered yet by any phenomenon: claims {', '.join(open_)}.\n"
+    )
+
+
+def _of(claim: Claim, found: Sequence[Answer]) -> list[Answer]:
+    """Return the answers of a claim's phenomena, then of others that declare its number."""
+    others = {one["phenomenon"] for one in found} - set(claim.phenomena)
+    names = [*claim.phenomena, *(n for n in sorted(others) if claim.number in load(n).claims)]
+    return [one for name in names for one in found if one["phenomenon"] == name]
+
+
+def _verdicts(found: Sequence[Answer]) -> list[str]:
+    return [p["verdict"] for one in found for p in one["predictions"]]
+
+
+def _located(one: Answer) -> str:
+    value, low, high = one["middle"]["measured"]
+    return f"{one['name']}: {value:g} [{low:g}, {high:g}], {one['middle']['predicted'][0]:g}"
+
+
+def readme(text: str, found: Sequence[Answer]) -> str:
+    """Return the README with its findings between their marks written anew."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}{findings(found)}{END}{after}"
+
+
 def main() -> None:
-    """Write the page; a sweep that is named on the command line is only run and checked."""
+    """Run and check; write the answers, the page and the findings."""
     enable_float64()
-    rows, places, counts, seen = [], [], Counter(), Counter()
-    names = sys.argv[1:] or declared()
-    for name in names:
+    named = sys.argv[1:]
+    found = {one["sweep"]: one for one in answers.every()} if named else {}
+    for name in [] if named == ["--pages"] else named or declared():
         print(name, file=sys.stderr, flush=True)
         try:
-            data = paper.dataset(name, paper.STORES)
+            found[name] = answer(paper.dataset(name, paper.Results(fresh=True)))
         except BadInput as problem:
             print(problem, file=sys.stderr)
             sys.exit(2)
-        more, said = predictions(name, data)
-        rows, counts = rows + more, counts + said
-        more, said = breaks(name, data)
-        places, seen = places + more, seen + said
-    text = page(rows, counts, places, seen, len(names))
-    if sys.argv[1:]:
-        print(text)
-    else:
-        PAGE.write_text(text, encoding="utf-8")
+    if named != ["--pages"]:
+        answers.write(list(found.values()))
+        answers.every.cache_clear()
+    PAGE.write_text(page(answers.every()), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8"), answers.every()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
 """A contaminated test set hides the interpolation peak where it is worst."""
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_contamination",)
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Apparent error against rows: leaked rows with their training labels, and relabelled."""
-    data = dataset(*EXPERIMENTS, stores)
+    data = dataset(*EXPERIMENTS, results)
     made, axes = style.figure(
         2, 2, height=3.7, height_ratios=[curves.strip_height(5), 2.2], sharex=True, sharey="row"
     )
@@ -28,7 +26,7 @@ def draw(stores: Path) -> Figure:
     title = "Leaked training rows hide the interpolation peak, at p = 60, from the evaluation"
     note = series.verdict(data, "apparent_error")
     made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
-    keys = marks.keys(replicates=data.sizes["replicate"], hidden=hidden, breaks=True)
+    keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys + panel.keys, columns=3)
     return made
 

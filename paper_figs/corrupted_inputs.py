@@ -1,20 +1,18 @@
 """Noise on the training inputs: it raises the peak, and a little of it can help."""
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("corrupted_inputs",)
 LEVELS = [0.0, 0.1, 0.5]
 DECOY = "a ridge only"
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Clean and noisy test error against rows; clean test error against the input noise."""
-    whole = dataset(*EXPERIMENTS, stores)
+    whole = dataset(*EXPERIMENTS, results)
     made, axes = style.figure(
         2, 3, height=3.6, height_ratios=[curves.strip_height(3), 2.2], sharex="col"
     )
@@ -39,7 +37,7 @@ def draw(stores: Path) -> Figure:
     axes[0, 1].set_title("b   tests as noisy as training")
     axes[0, 2].set_title("c   n = 630, ridge 0, noise 2")
     keys = marks.keys(
-        replicates=whole.sizes["replicate"], hidden=hidden, thin=True, breaks=True, decoys=(DECOY,)
+        replicates=series.replicates(whole), hidden=hidden, thin=True, breaks=True, decoys=(DECOY,)
     )
     style.legend_below(made, keys, columns=3)
     note = series.verdict(whole, "test_error", "noisy_test_error")

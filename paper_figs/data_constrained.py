@@ -1,14 +1,12 @@
 """What repeated rows are worth: the solvable curve, its saturation, and the empirical form."""
 
-from pathlib import Path
-
 import jax
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import minimize_scalar
 
 from ci_theory.figures import style
-from ci_theory.figures.paper import main
+from ci_theory.figures.paper import Results, main
 from ci_theory.theory.scaling import data_constrained
 from ci_theory.theory.spectra import power_law
 
@@ -30,7 +28,7 @@ def fitted(fresh: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 12.0), method="bounded").x))
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Worth against epochs for four sizes; R* against size; noise."""
     law = power_law.endless(ALPHA, SOURCE)
     made, axes = style.figure(1, 3, height=2.9)

@@ -1,19 +1,17 @@
 """Real images: the theory from the kernel's spectrum, noise and repetition included."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from ci_theory.figures import curves, marks, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures import curves, marks, series, style
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_digits_n", "fig_digits_repeats")
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Learning curves at two ridges, one where the theory fails; and repeated images."""
-    rows, copies = (dataset(name, stores) for name in EXPERIMENTS)
+    rows, copies = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(1, 3, height=3.2)
     a, b, c = axes[0]
     few = np.array([60, 85, 120, 170, 240, 330])  # a point of theory takes a second
@@ -33,7 +31,7 @@ def draw(stores: Path) -> Figure:
     a.set_title("a   ridge 1")
     b.set_title("b   ridge 0.01: outside the scope")
     c.set_title("c   n = 200, ridge 1")
-    runs = "{} (c: {})".format(*(data.sizes["replicate"] for data in (rows, copies)))
+    runs = "{} (c: {})".format(*(series.replicates(data) for data in (rows, copies)))
     keys = marks.keys(
         replicates=runs, hidden=hidden, decoys=("infinite population (c: copies as new)",)
     )

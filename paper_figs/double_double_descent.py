@@ -1,19 +1,17 @@
 """Double descent inherited: the upstream peak comes back downstream, and inheriting can harm."""
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("double_double_descent",)
 DECOY = "large sample"
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Upstream and downstream errors against fitted coordinates; the gain over zeros."""
-    data = dataset(*EXPERIMENTS, stores)
+    data = dataset(*EXPERIMENTS, results)
     made, axes = style.figure(
         2, 3, height=3.8, height_ratios=[curves.strip_height(3), 2.2], sharex="col"
     )
@@ -35,7 +33,7 @@ def draw(stores: Path) -> Figure:
         axes[0, column].set_axis_off()
     axes[0, 1].set_axis_on()
     keys = marks.keys(
-        replicates=data.sizes["replicate"], hidden=hidden, thin=True, breaks=True, decoys=(DECOY,)
+        replicates=series.replicates(data), hidden=hidden, thin=True, breaks=True, decoys=(DECOY,)
     )
     style.legend_below(made, keys, columns=3)
     note = series.verdict(data, "transfer_gain", "upstream_error")

@@ -1,13 +1,11 @@
 """Epoch-wise double descent: what label noise and copies do to the three breaks in time."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_epochwise_noise", "fig_epochwise_repeats")
 BREAKS = ("second descent ends", "epoch-wise peak", "over-fitting begins")
@@ -19,19 +17,18 @@ def breaks(axes: Axes, data, along: str, fine: np.ndarray) -> None:
     form, times = series.predictions(phenomenon, "excess_risk")[0], data["time"].to_numpy()
     line = series.line(phenomenon, form, "time", times, fixed, [{along: v} for v in fine.tolist()])
     values = data[along].to_numpy().astype(float)
-    runs = data["excess_risk"].transpose(along, "replicate", "time").to_numpy()
-    kinds = {b.name: b.locator for b in phenomenon.breaks}
+    kinds = {b.name: b for b in phenomenon.breaks}
     for i, name in enumerate(BREAKS):
-        places = [kinds[name].locate(times, curve).value for curve in line.value]
+        places = [kinds[name].locator.locate(times, curve).value for curve in line.value]
         axes.plot(fine, places, color=style.PALETTE[i])
-        found = [kinds[name].locate(times, curve) for curve in runs]
+        found = series.located_along(data, kinds[name], along)
         marks.places(axes, values, found, style.PALETTE[i], style.MARKERS[i], name)
     style.scale(axes, "y", 0.05, 5000.0, "log")
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Curves against time for several noise levels; the breaks against noise and repeats."""
-    noises, repeats = (dataset(name, stores) for name in EXPERIMENTS)
+    noises, repeats = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(1, 3, height=3.3, width_ratios=[1.5, 1, 1])
     a, b, c = axes[0]
     panel = curves.contents(noises, "excess_risk", "time", "noise")
@@ -50,7 +47,7 @@ def draw(stores: Path) -> Figure:
     c.set_title("c   copies: 30 % of rows")
     for panel_ in (b, c):
         style.legend_under(panel_)
-    keys = marks.keys(replicates=noises.sizes["replicate"], hidden=hidden)
+    keys = marks.keys(replicates=series.replicates(noises), hidden=hidden)
     style.legend_below(made, keys)
     made.suptitle(
         "Label noise makes the epoch-wise peak later and higher, and the second descent shorter",

@@ -1,12 +1,10 @@
 """A minority class is lost below a share that more rows hardly change; a threshold helps."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from ci_theory.figures import curves, marks, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures import curves, marks, series, style
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_imbalance",)
 SHARES = np.arange(2, 26) / 50  # a whole number of minority rows at every n: no rounding
@@ -18,9 +16,9 @@ SEEN = {
 }
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Error of the minority for several n; all class errors at one n, and what repairs them."""
-    data = dataset(*EXPERIMENTS, stores)
+    data = dataset(*EXPERIMENTS, results)
     made, axes = style.figure(
         2, 2, height=3.9, height_ratios=[curves.strip_height(3), 2.2], sharex=True
     )
@@ -41,7 +39,7 @@ def draw(stores: Path) -> Figure:
     axes[0, 0].set_title("a   the minority is lost where its error exceeds 1/2")
     axes[0, 1].set_title("b   n = 150: what a threshold repairs")
     keys = marks.keys(
-        replicates=data.sizes["replicate"], hidden=hidden, thin=panel.thin, breaks=True
+        replicates=series.replicates(data), hidden=hidden, thin=panel.thin, breaks=True
     )
     style.legend_below(made, keys, columns=2)
     made.suptitle(

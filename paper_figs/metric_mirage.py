@@ -1,12 +1,10 @@
 """A smooth law and a jump that are one learner: tokens, sequences, and where half are right."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_mirage",)
 ARMS = (  # name, and where it differs from clean
@@ -18,9 +16,9 @@ ARMS = (  # name, and where it differs from clean
 PLAIN = {"noise": 0.0, "contamination": 0.0, "leak": 0.0}
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Token error, exact match, and half-points against the length."""
-    data = dataset(*EXPERIMENTS, stores)
+    data = dataset(*EXPERIMENTS, results)
     n = data["n"].to_numpy()
     grid = np.unique(np.round(np.geomspace(n[0], n[-1], 45)))
     made, axes = style.figure(1, 3, height=3.3)
@@ -45,8 +43,7 @@ def draw(stores: Path) -> Figure:
     fine = np.unique(np.round(np.geomspace(3, 64, 24))).astype(int)
     for index, (name, changed) in enumerate(ARMS):
         held = {**PLAIN, **changed}
-        runs = data["exact_match"].sel(held).transpose("length", "replicate", "n").to_numpy()
-        found = [rule.locator.locate(n, curve) for curve in runs]
+        found = series.located_along(data, rule, "length", held)
         colour = style.PALETTE[index]
         line = series.closed_form(phenomenon, rule.name, {**fixed, **held}, "length", fine)
         c.plot(fine, line, color=colour)
@@ -60,7 +57,7 @@ def draw(stores: Path) -> Figure:
         f"The learner follows a power law; the jump is the metric's\n{note}", x=0.01, ha="left"
     )
     names = [*a.get_legend_handles_labels()[0], *panel.keys]
-    keys = marks.keys(replicates=data.sizes["replicate"], hidden=hidden)
+    keys = marks.keys(replicates=series.replicates(data), hidden=hidden)
     style.legend_below(made, [*names, *keys], columns=3)
     return made
 

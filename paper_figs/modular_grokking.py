@@ -1,12 +1,10 @@
 """Grokking of modular addition: every run, the share not there yet, and what moves the moment."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style, survival
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 from ci_theory.locate.law import fitted
 from ci_theory.locate.survival import Survival, break_times
 
@@ -23,9 +21,9 @@ def times(axis, data, along, places, i, text):
     return [break_times(steps, runs, 0.95) for runs in y]
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Runs and survival; grokking time against share, decay and repeats; critical share."""
-    data, decays, copies = (dataset(name, stores) for name in EXPERIMENTS)
+    data, decays, copies = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(2, 3, height=5.6)
     (a, b, c), (d, e, f) = axes
     x, legend = data.step.to_numpy().astype(float), []

@@ -1,19 +1,16 @@
 """What a small network does with wrong answers: phases over label noise and weight decay."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ci_theory.figures import kept, marks, phase, style
-from ci_theory.figures.paper import main
+from ci_theory.figures import marks, phase, series, style
+from ci_theory.figures.paper import Results, dataset, main
 from ci_theory.measure.phases import MEANING, Phase, phases
 from ci_theory.phenomena import load
 
 EXPERIMENTS = ("modular_phases",)
-DATA = Path(__file__).parent / "data" / "modular_phases.csv"
 COLOURS = ("#4d4d4d", "#D55E00", "#56B4E9", "#8fd1b0", "#009E73")
 BREAKS = {
     "the rule appears": ("o", "white"),
@@ -22,12 +19,13 @@ BREAKS = {
 }
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """One map a training share; markers are located boundaries with 95 % intervals."""
-    data = kept.read(DATA)
+    data = dataset(*EXPERIMENTS, results)
+    data = data.isel(step=-1) if "step" in data.dims else data  # only the last step is kept
     found = phases(*(data[m] for m in ("train_accuracy", "test_accuracy", "inverted")))
     votes = np.stack([(found == p).sum(axis=-1) for p in Phase])
-    winner, agreed = votes.argmax(axis=0), votes.max(axis=0) / data.sizes["replicate"]
+    winner, agreed = votes.argmax(axis=0), votes.max(axis=0) / series.replicates(data)
     decay, noise = data.decay.to_numpy(), data.corrupted.to_numpy()
     rules = {b.name: b for b in load("modular_grokking").breaks}
     shares = data.fraction.to_numpy()

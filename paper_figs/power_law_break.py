@@ -1,14 +1,12 @@
 """Where a scaling law breaks: learning curves, and the break against noise, copies and width."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ci_theory._record import build
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_break_noise", "power_law_break_width")
 
@@ -25,14 +23,13 @@ def breaks(axes: Axes, data, along: str, fine: np.ndarray, index: int, name: str
     crossover = [rule.closed_form(build(phenomenon.params, point)) for point in points]
     axes.plot(fine, crossover, color=colour, ls=":", lw=1)
     values = data[along].to_numpy().astype(float)
-    runs = data["excess_risk"].transpose(along, "replicate", "n").to_numpy()
-    found = [rule.locator.locate(rows, curve) for curve in runs]
+    found = series.located_along(data, rule, along)
     marks.places(axes, values, found, colour, style.MARKERS[index], name)
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Learning curves for several noise levels; their breaks; the breaks of narrow models."""
-    data, narrow = (dataset(name, stores) for name in EXPERIMENTS)
+    data, narrow = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(1, 3, height=3.2, width_ratios=[1.3, 1, 1])
     a, b, c = axes[0]
     panel = curves.contents(data, "excess_risk", "n", "noise", held={"repeats": 1})
@@ -55,7 +52,7 @@ def draw(stores: Path) -> Figure:
         style.scale(axis, "y", 15, 1200, "log")
         style.legend_under(axis)
     dotted = marks.Line2D([], [], color="0.25", ls=":", lw=1, label="crossover of the power laws")
-    keys = marks.keys(replicates=data.sizes["replicate"], hidden=hidden)
+    keys = marks.keys(replicates=series.replicates(data), hidden=hidden)
     style.legend_below(made, [*keys, dotted])
     title = "Where a scaling law ends depends on the data: noise, copies and width move it"
     made.suptitle(title, x=0.01, ha="left")

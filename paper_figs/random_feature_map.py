@@ -1,19 +1,17 @@
 """Test error of random features over features and rows: the peak follows p = n."""
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
 from ci_theory.figures import phase
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_feature_map",)
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Simulated and predicted maps, without and with label noise, with located peaks."""
     return phase.draw(
-        dataset(*EXPERIMENTS, stores),
+        dataset(*EXPERIMENTS, results),
         measure="test_error",
         x="p",
         y="n",

@@ -1,12 +1,10 @@
 """The repetition peak: repeating part of the data hurts most at an intermediate count."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from ci_theory.figures import curves, marks, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures import curves, marks, series, style
+from ci_theory.figures.paper import Results, dataset, main
 from ci_theory.theory.rows.repeat_peak import data_rich_excess
 
 EXPERIMENTS = ("fig_repeat_share", "fig_repeat_budget", "fig_repeat_arms", "fig_repeat_ridge")
@@ -28,9 +26,9 @@ def divisors(whole: int) -> np.ndarray:
     return np.array([r for r in range(1, whole + 1) if whole % r == 0], float)
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Four panels: repeated shares, budgets, remedies, and what cross-validation reports."""
-    shares, budgets, arms, ridges = (dataset(name, stores) for name in EXPERIMENTS)
+    shares, budgets, arms, ridges = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(3, 2, height=6.9, height_ratios=[0.3, 2.2, 2.2])
     a, b, c, d = axes[1:].ravel()
     axes[0, 0].sharex(a)
@@ -64,7 +62,7 @@ def draw(stores: Path) -> Figure:
         style.scale(axis, "x", *((0.02, 18) if axis is b else (1, 120)), "log")
         style.legend_under(axis, handles=share.keys if axis is a else None)
     b.set_xlabel("copies × parameters / budget, r p / N [1]")
-    keys = marks.keys(replicates=shares.sizes["replicate"], hidden=hidden, breaks=True)
+    keys = marks.keys(replicates=series.replicates(shares), hidden=hidden, breaks=True)
     style.legend_below(made, keys)
     made.suptitle(
         "Repeating part of the data hurts most at an intermediate count", x=0.01, ha="left"

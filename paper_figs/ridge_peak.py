@@ -1,18 +1,16 @@
 """Double descent of ridge regression in rows and in parameters, against label noise."""
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_ridge_peak_n", "fig_ridge_peak_p")
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Two panels, test error against n and against p, with located peaks above."""
-    rows, parameters = (dataset(name, stores) for name in EXPERIMENTS)
+    rows, parameters = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(
         2, 2, height=3.5, height_ratios=[curves.strip_height(4), 2.2], sharex="col", sharey="row"
     )
@@ -27,7 +25,7 @@ def draw(stores: Path) -> Figure:
     title = "Label noise raises the interpolation peak and leaves it at n = p"
     notes = (series.verdict(data, "test_error") for data in (rows, parameters))
     made.suptitle("{}\na {}; b {}".format(title, *notes), x=0.01, ha="left")
-    keys = marks.keys(replicates=rows.sizes["replicate"], hidden=hidden, breaks=True)
+    keys = marks.keys(replicates=series.replicates(rows), hidden=hidden, breaks=True)
     style.legend_below(made, keys + panel.keys, columns=3)
     return made
 

@@ -1,13 +1,11 @@
 """Phases of the best width of one-pass SGD, and how near finite budgets come to them."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from ci_theory.figures import phase as maps
 from ci_theory.figures import style
-from ci_theory.figures.paper import main
+from ci_theory.figures.paper import Results, main
 from ci_theory.theory.scaling.compute_optimal import frontier
 from ci_theory.theory.scaling.sgd_phases import PHASES, phase
 
@@ -25,7 +23,7 @@ CASES = {  # decays, |K|_1 and inputs per feature
 }
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Maps of the two exponents; local exponents on the averaged curve less the predicted ones."""
     made, axes = style.figure(1, 3, height=3.0, width_ratios=[1.15, 1.15, 1])
     found = [[phase(a, b) if a + b > 0.5 else None for a in ALPHA] for b in BETA]

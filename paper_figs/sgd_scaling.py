@@ -1,12 +1,10 @@
 """One-pass SGD: curves down to their floors, what moves the break, the best width of a budget."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier
 from ci_theory.theory.scaling.sgd_phases import phase
 
@@ -22,9 +20,9 @@ ARMS = {
 }
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Simulated curves of widths and of arms with their breaks; theory up to 10^12 operations."""
-    widths, arms = (dataset(name, stores) for name in EXPERIMENTS)
+    widths, arms = (dataset(name, results) for name in EXPERIMENTS)
     strip = curves.strip_height(len(ARMS))
     made, axes = style.figure(3, 2, height=5.6, height_ratios=[strip, 2.3, 2.1])
     (_, top), (a, b), (c, d) = axes

@@ -1,20 +1,18 @@
 """Negative transfer: how aligned two tasks must be for inherited weights to help."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("fig_two_stage", "two_stage_ridge_repeats")
 BOUNDARY = "negative-transfer boundary"
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Gain against alignment; the boundary against upstream noise and against repeats."""
-    noises, repeats = (dataset(name, stores) for name in EXPERIMENTS)
+    noises, repeats = (dataset(name, results) for name in EXPERIMENTS)
     phenomenon, fixed = series.phenomenon_of(noises), series.fixed_values(noises)
     made, axes = style.figure(1, 3, height=3.4, width_ratios=[1.1, 1, 1.15])
     a, b, c = axes[0]
@@ -61,7 +59,7 @@ def draw(stores: Path) -> Figure:
         panel_.set_ylabel("cosine at which gain is 0 [1]")
         style.scale(panel_, "x", low, high, "log")
         style.legend_under(panel_)
-    runs = "{} (c: {})".format(*(data.sizes["replicate"] for data in (noises, repeats)))
+    runs = "{} (c: {})".format(*(series.replicates(data) for data in (noises, repeats)))
     keys = marks.keys(replicates=runs, hidden=hidden)
     style.legend_below(made, keys)
     made.suptitle(

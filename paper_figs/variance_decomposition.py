@@ -1,7 +1,5 @@
 """Where the error of random features comes from, and what the mean of several models keeps."""
 
-from pathlib import Path
-
 import jax
 import numpy as np
 import xarray
@@ -9,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ci_theory._record import build
 from ci_theory.figures import curves, marks, series, style
-from ci_theory.figures.paper import dataset, main
+from ci_theory.figures.paper import Results, dataset, main
 from ci_theory.theory.features.decomposition import ErrorParts, error_parts
 
 EXPERIMENTS = ("fig_feature_parts", "feature_ensemble")
@@ -24,9 +22,9 @@ PARTS = {  # in the order of the stack: first the signal's, then the label noise
 }
 
 
-def draw(stores: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Parts stacked, with simulations of the two sums; each part; simulated ensembles."""
-    data, ensembles = (dataset(name, stores) for name in EXPERIMENTS)
+    data, ensembles = (dataset(name, results) for name in EXPERIMENTS)
     levels, features = data["noise"].to_numpy(), data["p"].to_numpy().astype(float)
     p = np.unique(np.append(np.geomspace(features.min(), features.max(), 300), features))
     values = {name: np.asarray(getattr(_parts(data, p), name)) for name in PARTS}
@@ -40,7 +38,7 @@ def draw(stores: Path) -> Figure:
     a.plot(p, sum(values[name] for name in list(PARTS)[:4]), color="black", lw=0.8, ls="--")
     a.plot(p, below, color="black", lw=0.8)
     for level, marker in zip(levels, ("s", "o"), strict=True):
-        runs = data["excess_risk"].sel(noise=level)
+        runs = series.seen(data, "excess_risk", ("p",), {"noise": level})
         text = f"noise {level:g}: mean of runs, 95 % interval"
         marks.points(a, features, runs, "black", marker, label=text)
 

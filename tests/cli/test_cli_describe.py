@@ -5,10 +5,9 @@ import json
 import pytest
 import said
 
-from ci_theory import phenomena
+from ci_theory import answers, phenomena
 from ci_theory._record import Axis, Kind
 from ci_theory.claims import CLAIMS
-from ci_theory.cli import claims as page
 from ci_theory.cli import describe, main
 from ci_theory.cli.output import number, plain
 
@@ -92,7 +91,7 @@ def test_show_renders_the_formulas_that_have_a_statement(capsys):
     assert "stated by     ridge.kappa, ridge.test_error" in answer(capsys, "show", "ridge_peak")
 
 
-def test_claims_without_results_are_planned_or_not_run(capsys):
+def test_claims_are_answered_from_what_is_kept_with_the_package(capsys, monkeypatch):
     rows = strict(answer(capsys, "claims", "--json"))
     assert [r["number"] for r in rows] == list(range(1, 26))
     registered = phenomena.names()
@@ -100,9 +99,31 @@ def test_claims_without_results_are_planned_or_not_run(capsys):
         assert set(row["phenomena"]) >= set(claim.phenomena)
         for name, state in row["phenomena"].items():
             assert state["implemented"] == (name in registered)
-            assert state["verdict"] == ("not run" if name in registered else "planned")
-    text = answer(capsys, "claims").replace("\n", " ")
+            assert (state["verdict"] == "planned") == (name not in registered)
+            if name == "feature_ensemble":  # is being run
+                continue
+            if name in registered and phenomena.load(name).predictions:
+                assert (state["source"], state["answers"]) == ("kept", answers.kept(name))
+    text = answer(capsys, "claims")
     assert all(claim.text.split()[0] in text for claim in CLAIMS)
+    assert "25 claims have an answer" in text
+    (one,) = [part for part in text.split("\n\n") if part.startswith("2. ")]
+    words = ["repeated_data:", "(kept)", "AGREES", "worst z", "worst repeat count: located"]
+    words += ["predicted", "experiments/repeated_data.toml", "simulation", "against"]
+    assert [word for word in words if word not in " ".join(one.split())] == []
+    (one,) = [part for part in text.split("\n\n") if part.startswith("3. ")]
+    assert "no phenomenon tests it yet (planned: memorised_duplicates)" in " ".join(one.split())
+
+
+def test_a_kept_answer_of_another_simulation_is_said_to_be_one(capsys, monkeypatch):
+    (first, *_) = answers.kept("ridge_peak")
+    monkeypatch.setattr(answers, "every", lambda: ({**first, "formula": "another"},))
+    rows = strict(answer(capsys, "claims", "--json"))
+    assert "another version of the simulation" in rows[0]["phenomena"]["ridge_peak"]["note"]
+    text = " ".join(answer(capsys, "claims").split())
+    assert "note: the kept answer is of another version of the simulation" in text
+    assert "simulation another" in text
+    assert "no answer: random_feature_peak (not run), feature_ensemble (not run)" in text
 
 
 def test_every_claim_of_every_phenomenon_is_in_the_table():
@@ -160,12 +181,6 @@ def test_the_values_that_an_axis_takes(kind, bounds, text):
     default = {str: "3", bool: True}.get(kind, kind(bounds.get("low", 1)))
     about = {"name": "a", "kind": Kind.STATIC, "unit": "", "doc": "one"}
     assert describe.bounds(Axis(type=kind, default=default, **about, **bounds)) == text
-
-
-def test_what_was_measured_without_a_prediction_is_no_verdict():
-    verdicts = {"a": ["AGREES", "DISAGREES", "AGREES"], "b": []}
-    told = [page._verdict(name, ["a", "b", "c"], verdicts) for name in "abcd"]
-    assert told == ["AGREES 2, DISAGREES 1", page.MEASURED, page.NOT_RUN, page.PLANNED]
 
 
 @pytest.mark.parametrize(

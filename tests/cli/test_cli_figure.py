@@ -1,10 +1,17 @@
 """figure: the thin contract with ci_theory.figures, and its mistakes."""
 
+from pathlib import Path
+
 import pytest
 
 from ci_theory import figures
 from ci_theory._errors import unknown
 from ci_theory.cli import main
+from ci_theory.figures.agreement import Agreement
+
+
+def compared(sweep, *against):
+    return Agreement(sweep, 12, 1.5, 2, against, ())
 
 
 @pytest.fixture
@@ -12,14 +19,16 @@ def drawn(monkeypatch, tmp_path):
     """Stand in for the figures: remember what was asked for."""
     asked = []
 
-    def make(name, out, stores):
+    def make(name, out, stores, *, fresh):
         if name not in figures.names():
             raise unknown("figure", name, figures.names())
-        asked.append((name, out, stores))
+        asked.append((name, out, stores) if not fresh else (name, out, "fresh"))
         return [out / f"{name}.png", out / f"{name}.pdf"]
 
     monkeypatch.setattr(figures, "names", lambda: ["peak", "map"], raising=False)
     monkeypatch.setattr(figures, "make", make, raising=False)
+    found = {"peak": [compared("sweep")], "map": [compared("good"), compared("bad", "n = 3: off")]}
+    monkeypatch.setattr(figures, "agreements", lambda name, stores: found[name], raising=False)
     monkeypatch.chdir(tmp_path)
     return asked
 
@@ -36,6 +45,20 @@ def test_all_figures_go_to_results(drawn, capsys):
         ("peak", "results/figures", "results/stores"),
         ("map", "results/figures", "results/stores"),
     ]
+
+
+def test_fresh_results_that_differ_from_the_kept_ones_decide_the_exit_code(drawn, capsys):
+    assert main(["figure", "peak", "--fresh", "--out", "o"]) == 0
+    out = capsys.readouterr().out
+    assert "  sweep: agrees: 12 means, largest difference z = 1.5; 2 breaks\n" in out
+    assert out.endswith("fresh and kept results agree; 1 sweeps, level 0.001 a sweep\n")
+    assert drawn == [("peak", Path("o"), "fresh")]
+    assert main(["figure", "--all", "--fresh"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "  bad: DISAGREES: 12 means, largest difference z = 1.5; 2 breaks\n    n = 3: off\n" in out
+    )
+    assert "DIFFER beyond their errors: map; 3 sweeps" in out
 
 
 @pytest.mark.parametrize(

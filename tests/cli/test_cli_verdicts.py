@@ -2,7 +2,6 @@
 
 import json
 import runpy
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,14 @@ import said
 import toys.mean
 import toys.wrong  # noqa: F401 - files may name what has been imported
 
-from ci_theory import _shipped
+from ci_theory import _shipped, answers
 from ci_theory.check import Verdict
+from ci_theory.check.answer import answer
 from ci_theory.cli import demo, experiments, main
 from ci_theory.sweeps import Store, read_sweep
+
+ROOT = Path(__file__).parents[2]
+VERDICTS = runpy.run_path(str(ROOT / "paper_figs" / "_verdicts.py"))
 
 SWEEP = """
 phenomenon = "toys.{name}"
@@ -102,15 +105,9 @@ def test_the_level_of_a_verdict_is_the_one_asked_for(capsys):
 
 
 def test_the_page_of_verdicts_counts_predictions_and_breaks_in_its_first_lines():
-    page = runpy.run_path(str(Path(__file__).parents[2] / "paper_figs" / "_verdicts.py"))
-    rows, counts, places, seen = [], Counter(), [], Counter()
-    for case in ("good", "bad", "few"):
-        data = Store.open(f"results/stores/{case}").dataset()
-        more, said = page["predictions"](case, data)
-        rows, counts = rows + more, counts + said
-        more, said = page["breaks"](case, data)
-        places, seen = places + more, seen + said
-    text = page["page"](rows, counts, places, seen, 3)
+    cases = ("good", "bad", "few")
+    found = [answer(Store.open(f"results/stores/{case}").dataset()) for case in cases]
+    text = VERDICTS["page"](found)
     three = "1 AGREES, 1 DISAGREES, 1 UNDERPOWERED."
     assert f"**3 predictions** in 3 sweeps: {three}" in text
     assert f"**3 kinds of break points** in their sweeps, 6 slices: {three} 4 slices tell" in text
@@ -120,6 +117,36 @@ def test_the_page_of_verdicts_counts_predictions_and_breaks_in_its_first_lines()
     (few,) = [line for line in text.splitlines() if line.startswith("| few | good_enough")]
     assert few.startswith("| few | good_enough | UNDERPOWERED | 2 | 2 | 0 | 0 | 0 | ")
     assert "too small for these runs" in few
+
+
+def test_the_pages_say_what_is_kept_with_the_package():
+    """They are written from the kept answers, and never edited."""
+    for page, text in [
+        ("docs/verdicts.md", VERDICTS["page"](answers.every())),
+        ("README.md", VERDICTS["readme"]((ROOT / "README.md").read_text(), answers.every())),
+    ]:
+        assert (ROOT / page).read_text() == text, f"{page}: `paper_figs/_verdicts.py --pages`"
+    found = [one["sweep"] for one in answers.every()]
+    assert sorted([*found, "feature_ensemble"]) == VERDICTS["declared"]()  # which is being run
+
+
+def test_kept_answers_come_back_as_they_were_written(tmp_path, monkeypatch):
+    data = Store.open("results/stores/good").dataset()
+    made = answer(data)
+    assert (made["sweep"], made["phenomenon"], made["formula"]) == (
+        "good", "toys.mean", data.attrs["formula"],
+    )  # fmt: skip
+    assert {"verdict": "AGREES", "judged": 16, "decoys": 2, "rejected": 2}.items() <= made[
+        "predictions"
+    ][0].items()
+    (kind,) = made["breaks"]
+    low, high = kind["middle"]["measured"][1:]
+    assert low <= kind["middle"]["predicted"][0] <= high
+    assert kind["middle"]["predicted"][0] == pytest.approx(20 * kind["middle"]["at"]["noise"], 0.02)
+    file = tmp_path / "answers.json"
+    answers.write([{**made, "sweep": "zz"}, made], file)
+    assert json.loads(file.read_text()) == [made, {**made, "sweep": "zz"}]
+    assert len(file.read_text().splitlines()) < 50
 
 
 def test_locate_finds_what_the_closed_form_says(capsys):
@@ -138,12 +165,16 @@ def test_locate_finds_what_the_closed_form_says(capsys):
     assert sum("yes" in line for line in text.splitlines()) == 2
 
 
-def test_claims_count_the_verdicts_of_stores(capsys):
+def test_claims_prefer_the_stores_of_the_user_and_say_so(capsys, monkeypatch):
+    before = answers.every()
+    monkeypatch.setattr(answers, "every", lambda: (*before, {"phenomenon": "toys.mean"}))
     assert main(["claims", "--results", ".", "--json"]) == 0
     rows = strict(capsys.readouterr().out)
     toy = rows[24]["phenomena"]["toys.mean"]
     assert toy["verdicts"] == {"AGREES": 1, "UNDERPOWERED": 1}
     assert toy["verdict"] == "AGREES 1, UNDERPOWERED 1"
+    assert (toy["source"], len(toy["answers"])) == ("yours", 2)
+    assert rows[0]["phenomena"]["ridge_peak"]["source"] == "kept"
     assert rows[24]["phenomena"]["lifelong_editing"]["verdict"] in ("planned", "not run")
     assert all("toys.wrong" not in row["phenomena"] for row in rows)
 
@@ -215,19 +246,26 @@ def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatc
         text = (results / f"{case}.toml").read_text()
         (results / "experiments" / f"{name}.toml").write_text(text)
     monkeypatch.setattr(_shipped, "folders", lambda kind: [Path("experiments")])
+    monkeypatch.setenv("COLUMNS", "200")  # no cell of the summary is broken
     assert demo.names() == ["demo", "demo_more"]
     assert main(["demo", "--out", "shown"]) == 0
     out, err = capsys.readouterr()
-    for told in ("good_enough", "AGREES", "UNDERPOWERED", "shown/demo.png", "shown/demo_more.pdf"):
+    for told in ("good_enough", "AGREES", "UNDERPOWERED", "shown/demo.png", "shown/demo_more.png"):
         assert told in out
     assert "done in" in err
-    assert all(
-        (results / line.strip()).is_file() for line in out.split("figures\n")[1].splitlines()
-    )
+    last = " ".join(out.split("summary\n")[1].split())
+    assert len(out.split("summary\n")[1].splitlines()) < 20
+    for told in ("demo good_enough noise = ", "AGREES: 2 of 2 curves", "1 AGREES, 1 UNDERPOWERED",
+                 "next `ci-theory claims`", "ci-theory check shown/stores/demo"):  # fmt: skip
+        assert told in last
+    pictures = last.split("pictures ")[1].split(" next")[0].split(", ")
+    assert len(pictures) == 2
+    assert all((results / picture).with_suffix(end).is_file() for picture in pictures
+               for end in (".png", ".pdf"))  # fmt: skip
 
     class Wrong:
         verdict = Verdict.DISAGREES
-        outcomes = ()
+        outcomes = kinds = ()
 
     for part, printed in (("check", "print_report"), ("locate_breaks", "print_breaks")):
         with monkeypatch.context() as patch:

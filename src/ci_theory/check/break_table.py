@@ -32,6 +32,16 @@ def row(one: Located) -> dict[str, str]:
     }
 
 
+def place(one: Located) -> dict[str, Any]:
+    """Return where one break was found and predicted, in four digits, for a short answer."""
+    numbers = {
+        "measured": (one.measured.value, one.measured.low, one.measured.high),
+        "predicted": (one.predicted.value, one.expected.low, one.expected.high),
+    }
+    short = {name: [float(f"{v:.4g}") for v in three] for name, three in numbers.items()}
+    return {"at": dict(one.at), **short}
+
+
 def _measured(point: BreakPoint) -> str:
     if point.status in FOUND:
         return f"{point.value:.4g} [{point.low:.4g}, {point.high:.4g}]"

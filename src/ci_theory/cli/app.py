@@ -419,14 +419,20 @@ def figure(
     stores: Annotated[
         Path, typer.Option("--stores", metavar="DIR", help="where the results are")
     ] = Path("results/stores"),
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="from stores, running what is missing, and compare with kept"),
+    ] = False,
     allow: Allow = None,
-) -> None:
-    """Make the figures that come with ci_theory, running what is missing; or draw any sweep."""
+) -> int:
+    """Make the figures that come with ci_theory, from kept results; or draw any sweep.
+
+    Exit code 1: with --fresh, fresh and kept results differ beyond their errors.
+    """
     from ci_theory.cli import figure as drawing
     from ci_theory.cli import output
 
-    for file in drawing.make(name, every, out, stores):
-        output.say(file)
+    return drawing.make(name, every, out, stores, fresh, output.say)
 
 
 @_command

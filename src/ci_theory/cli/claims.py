@@ -1,26 +1,36 @@
-"""`ci-theory claims`: the 25 claims, what tests them here, and what the stored checks say."""
+"""`ci-theory claims`: the 25 claims, and what the sweeps of their phenomena say of each.
+
+The answers are those kept with the package (``ci_theory.answers``), which need no run; of a
+phenomenon that the user has stores of, theirs.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ci_theory import phenomena
+from ci_theory import answers, phenomena
 from ci_theory._errors import BadInput
+from ci_theory.check.answer import answer
 from ci_theory.claims import CLAIMS, Claim
-from ci_theory.cli.output import print_table
+from ci_theory.cli.output import number, print_lines, say
+from ci_theory.sweeps.provenance import formula_hash
 
 PLANNED, NOT_RUN, MEASURED = "planned", "not run", "measured, nothing predicted"
+YOURS, KEPT = "yours", "kept"
+STALE = "the kept answer is of another version of the simulation"
 
 
 def table(results: Path | None) -> list[dict[str, Any]]:
-    """Return one entry a claim, with the verdict of every phenomenon that tests it.
+    """Return one entry a claim, with the answers of every phenomenon that tests it.
 
     Args:
-        results: a folder that holds stores, at any depth; None leaves everything "not run".
+        results: a folder that holds stores, at any depth: of their phenomena they say more than
+            what is kept.
     """
-    verdicts = {} if results is None else stored_verdicts(results)
-    registered = sorted({*phenomena.names(), *verdicts})
+    mine = {} if results is None else stored_answers(results)
+    registered = sorted({*phenomena.names(), *mine})
+    about = {name: _of(name, mine) for name in registered}
     return [
         {
             "number": claim.number,
@@ -28,11 +38,7 @@ def table(results: Path | None) -> list[dict[str, Any]]:
             "cited": claim.cited,
             "break_point": claim.breaks or None,
             "phenomena": {
-                name: {
-                    "implemented": name in registered,
-                    "verdict": _verdict(name, registered, verdicts),
-                    "verdicts": dict(Counter(verdicts.get(name, []))),
-                }
+                name: about.get(name, {"implemented": False, "verdict": PLANNED, "verdicts": {}})
                 for name in _models(claim, registered)
             },
         }
@@ -55,46 +61,102 @@ def _models(claim: Claim, registered: Sequence[str]) -> list[str]:
     return [*claim.phenomena, *others]
 
 
-def _verdict(name: str, registered: Sequence[str], verdicts: Mapping[str, list[str]]) -> str:
-    if name not in registered:
-        return PLANNED
-    if name not in verdicts:
-        return NOT_RUN
-    if not verdicts[name]:
-        return MEASURED
-    counts = Counter(verdicts[name])
-    return ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
+def _of(name: str, mine: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what there is to say of one phenomenon."""
+    found: Sequence[Mapping[str, Any]] = mine[name] if name in mine else answers.kept(name)
+    made: dict[str, Any] = {"implemented": True, "verdict": NOT_RUN, "verdicts": {}}
+    try:
+        phenomenon = phenomena.load(name, trusted=False)
+    except BadInput:
+        return made
+    made["title"] = phenomenon.title
+    if not phenomenon.predictions:
+        made["verdict"] = MEASURED if found else f"{NOT_RUN}; it predicts nothing to judge"
+    if found:
+        counts = Counter(p["verdict"] for one in found for p in one["predictions"])
+        words = ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
+        made |= {"verdict": words or MEASURED, "verdicts": dict(counts)}
+        made["source"] = YOURS if name in mine else KEPT
+        made["answers"] = [dict(one) for one in found]
+        if name not in mine and any(o["formula"] != formula_hash(phenomenon) for o in found):
+            made["note"] = STALE
+    return made
 
 
-def stored_verdicts(results: Path) -> dict[str, list[str]]:
-    """Check every store below a folder: phenomenon -> the verdicts of its predictions."""
-    from ci_theory.cli.verdicts import check_store, readable, stores_below
+def stored_answers(results: Path) -> dict[str, list[dict[str, Any]]]:
+    """Check every store below a folder: phenomenon -> what its stores answer."""
+    from ci_theory.cli.verdicts import complete_dataset, readable, stores_below
 
     if not results.is_dir():
         raise BadInput(f"{results}: no such folder of results")
-    found: dict[str, list[str]] = {}
-    folders = stores_below(results)
-    for folder in folders:  # one that cannot be read is told before anything of the others is
-        readable(folder)
-    for folder in folders:
-        _, report = check_store(folder)
-        verdicts = [outcome.verdict.value for outcome in report.outcomes]
-        found.setdefault(report.phenomenon, []).extend(verdicts)
+    found: dict[str, list[dict[str, Any]]] = {}
+    # One that cannot be read is told before anything of the others is.
+    stores = [readable(folder) for folder in stores_below(results)]
+    for store in stores:
+        said = {**answer(complete_dataset(store)), "store": str(store.folder)}
+        found.setdefault(store.sweep.phenomenon, []).append(said)
     return found
 
 
 def print_claims(entries: list[dict[str, Any]]) -> None:
-    """Print the table of claims."""
-    print_table(
-        ["#", "claim", "phenomenon: predictions against simulation", "break point"],
-        [
-            [
-                str(e["number"]),
-                f"{e['claim']} ({e['cited']})",
-                "\n".join(f"{n}: {p['verdict']}" for n, p in e["phenomena"].items()),
-                e["break_point"] or "-",
-            ]
-            for e in entries
-        ],
-        right=["#"],
-    )
+    """Print the claims, each with the answers of its phenomena, and what is not answered."""
+    for entry in entries:
+        say(f"{entry['number']}. {entry['claim']} ({entry['cited']})")
+        if entry["break_point"]:
+            print_lines([("looked for:", entry["break_point"])], indent=3)
+        answered = {n: p for n, p in entry["phenomena"].items() if "answers" in p}
+        for name, told in answered.items():
+            head = f"{told['verdict']} ({told['source']})"
+            print_lines([(f"{name}:", head)], indent=3)
+            if "note" in told:
+                print_lines([("note:", told["note"])], indent=5)
+            for one in told["answers"]:
+                _print_answer(one)
+        _print_rest({n: p for n, p in entry["phenomena"].items() if n not in answered})
+        say()
+    done = [e for e in entries if any("answers" in p for p in e["phenomena"].values())]
+    open_ = [str(e["number"]) for e in entries if e not in done]
+    say(f"{len(done)} of {len(entries)} claims have an answer; not yet: {', '.join(open_)}")
+
+
+def _print_rest(silent: Mapping[str, Any]) -> None:
+    """Print which phenomena of a claim say nothing, and why."""
+    rest = [f"{n} ({p['verdict']})" for n, p in silent.items() if p["implemented"]]
+    planned = [n for n, p in silent.items() if not p["implemented"]]
+    if rest:
+        print_lines([("no answer:", ", ".join(rest))], indent=3)
+    if planned:
+        words = f"no phenomenon tests it yet (planned: {', '.join(planned)})"
+        print_lines([("not answered:", words)], indent=3)
+
+
+def _print_answer(one: Mapping[str, Any]) -> None:
+    """Print what one sweep says: its finding, its verdicts, and a break of the middle."""
+    made = f"ci_theory {one['version']}, simulation {one['formula']}, {one['date']}"
+    where = one.get("store", f"experiments/{one['sweep']}.toml")
+    print_lines([("finding:", one["title"]), ("from:", f"{where}; {made}")], indent=5, width=15)
+    lines = []
+    for verdict in dict.fromkeys(p["verdict"] for p in one["predictions"]):
+        same = [_deviation(p) for p in one["predictions"] if p["verdict"] == verdict]
+        lines.append((verdict, ", ".join(same)))
+    lines += [(b["verdict"], _break(b)) for b in one["breaks"]]
+    print_lines(lines, indent=7, width=13)
+
+
+def _deviation(p: Mapping[str, Any]) -> str:
+    """Return a prediction with its worst deviation: pooled, and the furthest cell."""
+    parts = [] if p["bias"] is None else [f"bias {p['bias']:+.2%} ± {p['error']:.2%}"]
+    parts += [] if p["z"] is None else [f"worst z {p['z']:+.1f}"]
+    return f"{p['name']} ({', '.join(parts)})" if parts else str(p["name"])
+
+
+def _break(b: Mapping[str, Any]) -> str:
+    """Return a kind of break: one slice in numbers, and how many tell, agree and do not."""
+    counts = f"{b['told']} of {b['slices']} curves tell, {b['disagree']} against"
+    middle = b["middle"]
+    if middle is None:
+        return f"{b['name']}: {counts}"
+    value, low, high = (number(v, 4) for v in middle["measured"])
+    at = ", ".join(f"{k} = {number(v, 4)}" for k, v in middle["at"].items())
+    place = f"located {value} [{low}, {high}], predicted {number(middle['predicted'][0], 4)}"
+    return f"{b['name']}: {place}{f' at {at}' if at else ''}; {counts}"

@@ -6,13 +6,15 @@ It takes every experiment named ``demo`` or ``demo_...``, so a new one needs onl
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from ci_theory._errors import BadInput
 from ci_theory.check import Report, Verdict, check
-from ci_theory.check.breaks import locate_breaks
+from ci_theory.check.answer import middle
+from ci_theory.check.breaks import Breaks, locate_breaks
 from ci_theory.cli import experiments, verdicts
-from ci_theory.cli.output import say
+from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.figures import curves, style, survival
 from ci_theory.sweeps import read_sweep, run
 
@@ -23,7 +25,7 @@ def names() -> list[str]:
 
 
 def show(out: Path) -> int:
-    """Run every demonstration and print what it found.
+    """Run every demonstration and print what it found, and a summary at the end.
 
     Args:
         out: folder for the figures; the stores go to ``stores`` in it.
@@ -37,7 +39,7 @@ def show(out: Path) -> int:
     if not names():
         raise BadInput("no experiment named demo: the package was installed without experiments")
     begun = time.perf_counter()
-    seen: list[Verdict] = []
+    seen: list[tuple[str, Breaks, Report]] = []
     files: list[Path] = []
     sweeps = {name: read_sweep(experiments.find(name)) for name in names()}
     out.mkdir(parents=True, exist_ok=True)
@@ -50,17 +52,46 @@ def show(out: Path) -> int:
         verdicts.print_breaks(found)
         verdicts.print_report(report)
         say()
-        seen += [found.verdict, report.verdict]
+        seen.append((name, found, report))
         _tell("drawing")
         with style.applied():
             picture = survival if survival.speaks(data) else curves
             drawn = picture.draw(data, title=sweep.title, note=_note(report))
             files += style.save(drawn, out, name)
-    say("figures")
-    for file in files:
-        say(f"  {file}")
+    _summarise(seen, files, out)
     _tell(f"done in {time.perf_counter() - begun:.0f} s")
-    return 1 if Verdict.DISAGREES in seen else 0
+    wrong = any(Verdict.DISAGREES in (found.verdict, report.verdict) for _, found, report in seen)
+    return 1 if wrong else 0
+
+
+def _summarise(seen: Sequence[tuple[str, Breaks, Report]], files: list[Path], out: Path) -> None:
+    """Print what was found in a few lines: breaks, verdicts, pictures, and what to do next."""
+    say("summary")
+    rows = []
+    for name, found, _ in seen:
+        for kind in found.kinds:
+            one = middle(kind)
+            if one is None:
+                continue
+            m, p = one.measured, one.predicted.value
+            place = f"{number(m.value, 4)} [{number(m.low, 4)}, {number(m.high, 4)}]"
+            at = ", ".join(f"{k} = {number(v, 4)}" for k, v in one.at.items())
+            judged = any(each.prediction for each in kind.found)
+            words = f"{kind.verdict.value}: {kind.count(True)} of {len(kind.found)} curves"
+            words = words if judged else "no formula is known"
+            rows.append([name, kind.kind.name, at, place, number(p, 4), words])
+    print_table(["sweep", "break", "at", "located [95 %]", "predicted", "verdict"], rows)
+    counts = Counter(o.verdict.value for *_, report in seen for o in report.outcomes)
+    counts.pop(Verdict.OUT_OF_SCOPE.value, None)
+    lines = [
+        ("predictions", ", ".join(f"{n} {word}" for word, n in counts.most_common()) or "none"),
+        ("pictures", ", ".join(str(file) for file in files if file.suffix == ".png")),
+        ("next", "`ci-theory claims`: what is known of 25 claims, kept with the package"),
+        ("", f"`ci-theory check {out / 'stores' / seen[0][0]}`: the numbers behind a verdict"),
+        ("", "`ci-theory show repeated_data`: model, formulas, scope, axes"),
+        ("", "`ci-theory figure --all`: the pictures of docs/gallery.md"),
+    ]
+    print_lines(lines)
 
 
 def _note(report: Report) -> str:

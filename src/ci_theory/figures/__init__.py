@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 from ci_theory.figures import _matplotlib  # noqa: F401 - before any module that draws
 
 if TYPE_CHECKING:
-    from ci_theory.figures.paper import make, names
+    from ci_theory.figures.condensed import LEVEL
+    from ci_theory.figures.paper import agreements, make, names
 
-__all__ = ["make", "names"]
+__all__ = ["LEVEL", "agreements", "make", "names"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the published figures on first use."""
+    if name == "LEVEL":
+        from ci_theory.figures import condensed
+
+        return condensed.LEVEL
     if name in __all__:
         from ci_theory.figures import paper
 

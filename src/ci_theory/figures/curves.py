@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from ci_theory._errors import Status, unknown
 from ci_theory._record import build
 from ci_theory.figures import marks, series, style
+from ci_theory.figures.condensed import Means
 from ci_theory.locate import BreakPoint
 from ci_theory.phenomena import Break, Phenomenon
 
@@ -169,9 +170,9 @@ def draw(
 
 
 class Curve(NamedTuple):
-    """One curve of a panel: values (x, replicate), its look, and its break (None: not sought)."""
+    """One curve of a panel: means (x,), its look, and its break (None: not sought)."""
 
-    values: xarray.DataArray
+    means: Means
     colour: Any
     marker: str
     measured: Any
@@ -221,7 +222,7 @@ def contents(
     """Work out what a panel shows: means, closed form, located and predicted breaks.
 
     Args:
-        data: a Dataset from a sweep store.
+        data: a sweep's runs, or condensed.
         measure: variable on the vertical axis.
         x: axis along which curves run.
         colour: axis with one curve per value.
@@ -242,14 +243,14 @@ def contents(
     breaks = [b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)]
     hues, found = style.colours(values), []
     for index, point in enumerate(at):
-        y = data[measure].sel(point).transpose(x, "replicate")
         measured = predicted = None
         if breaks and len(places) > 2:
-            measured = breaks[0].locator.locate(places, y.to_numpy().T)
+            measured = series.located(data, breaks[0], point)
             one = {**fixed, **point, x: places[0]}
             predicted = _predicted(breaks[0], phenomenon, one, line, index, places, measured)
         marker = style.MARKERS[index % len(style.MARKERS)]
-        found.append(Curve(y, hues[index], marker, measured, predicted))
+        shown = series.seen(data, measure, (x,), point)
+        found.append(Curve(shown, hues[index], marker, measured, predicted))
     keys = marks.curve_keys(colour, data[colour].attrs, values, hues) if colour else []
     labels = style.label(x, data[x].attrs), style.label(measure, data[measure].attrs, width=34)
     return Panel(places, line, found, keys, *labels)
@@ -294,7 +295,7 @@ def paint(
     Raises:
         BadInput: a decoy that the closed form does not have.
     """
-    x, line, seen = panel.x, panel.line, []
+    x, line = panel.x, panel.line
     for name in decoys:
         if line is None or name not in line.decoys:
             raise unknown("decoy", name, line.decoys if line else ())
@@ -303,7 +304,8 @@ def paint(
             marks.theory(axes, line, index, curve.colour, decoys=decoys)
         if curve.predicted is not None:
             axes.axvline(curve.predicted, color=curve.colour, lw=0.6, ls=(0, (1, 2)), zorder=0)
-        seen.append(marks.points(axes, x, curve.values, curve.colour, curve.marker))
+        marks.points(axes, x, curve.means, curve.colour, curve.marker)
+    seen = [curve.means for curve in panel.curves]
     level = np.concatenate([s.mean for s in seen])
     level = level[np.isfinite(level)]
     style.scale(axes, "x", x.min(), x.max(), style.grid_scale(np.sort(x)))
@@ -333,7 +335,7 @@ def add(
     hue, curve, predicted = style.PALETTE[index], panel.curves[0], panel.curves[0].predicted
     if panel.line is not None:
         marks.theory(axes, panel.line._replace(x=panel.line.x * per), 0, hue)
-    marks.points(axes, panel.x * per, curve.values, hue, style.MARKERS[index], label=text)
+    marks.points(axes, panel.x * per, curve.means, hue, style.MARKERS[index], label=text)
     measured = curve.measured
     if measured is not None:
         scaled = {k: getattr(measured, k) * per for k in ("value", "low", "high")}
@@ -346,11 +348,10 @@ def lowest(panel: Panel) -> Panel:
 
     It shows what the best value of the panel's second axis reaches.
     """
-    runs = np.stack([curve.values.to_numpy() for curve in panel.curves])  # (curve, x, replicate)
-    choice = runs.mean(axis=-1).argmin(axis=0)
-    first = panel.curves[0]
-    values = first.values.copy(data=runs[choice, np.arange(len(panel.x))])
-    best = first._replace(values=values, measured=None, predicted=None)
+    parts = [np.stack(part) for part in zip(*(c.means for c in panel.curves), strict=True)]
+    choice = parts[0].argmin(axis=0)  # of the means (curve, x)
+    means = Means(*(part[choice, np.arange(len(panel.x))] for part in parts))
+    best = panel.curves[0]._replace(means=means, measured=None, predicted=None)
     line = panel.line
     if line is not None:
         column = np.arange(len(line.x))

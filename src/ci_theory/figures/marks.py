@@ -1,7 +1,7 @@
 """The parts of a curve figure: closed forms, means with intervals, break points, legend entries."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,9 +10,7 @@ from matplotlib.lines import Line2D
 
 from ci_theory._errors import Status
 from ci_theory.figures import series, style
-
-if TYPE_CHECKING:
-    import xarray
+from ci_theory.figures.condensed import Means
 
 __all__ = ["curve_keys", "keys", "places", "points", "small_bars", "strip_of", "theory"]
 
@@ -51,16 +49,14 @@ def theory(
 def points(
     axes: Axes,
     x: np.ndarray,
-    values: "xarray.DataArray",
+    found: Means,
     colour: Any,
     marker: str = "o",
     **more: Any,
-) -> series.Means:
-    """Draw simulation means with 95 % intervals; ``values`` has dimensions (x, replicate)."""
-    found = series.means(values)
+) -> None:
+    """Draw simulation means (x,) with 95 % intervals."""
     look = {"ls": "none", "lw": 0.9, "mfc": "white", "mew": 0.9, "zorder": 3, **more}
     axes.errorbar(x, found.mean, yerr=found.half, color=colour, marker=marker, **look)
-    return found
 
 
 def strip_of(axes: Axes, breaks: Sequence[tuple[Any, Any, float | None]]) -> None:
@@ -120,7 +116,7 @@ def places(
         )
 
 
-def small_bars(axes: Axes, found: Sequence[series.Means]) -> bool:
+def small_bars(axes: Axes, found: Sequence[Means]) -> bool:
     """Say whether the symbols hide most of the intervals, so that the legend must say so."""
     mean = np.concatenate([f.mean.ravel() for f in found])
     half = np.concatenate([np.nan_to_num(f.half).ravel() for f in found])

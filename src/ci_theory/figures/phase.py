@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ci_theory._errors import BadInput, Status, unknown
 from ci_theory.figures import series, style
+from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import Break
 
 if TYPE_CHECKING:
@@ -100,20 +101,20 @@ class Map(NamedTuple):
     Attributes:
         x: places along the horizontal axis.
         y: levels of the vertical axis.
-        values: the runs, dimensions (y, x, replicate).
-        image: their means.
+        image: means (k, t).
         line: the closed form along x on a dense grid, one curve per level, or None.
         theory: the closed form at the places, or None.
         break_: the break point along x, or None.
+        measured: where the curves of the levels break; empty without a break point.
     """
 
     x: np.ndarray
     y: np.ndarray
-    values: "xarray.DataArray"
     image: np.ndarray
     line: series.Line | None
     theory: np.ndarray | None
     break_: Break | None
+    measured: list[BreakPoint]
 
 
 def contents(
@@ -126,7 +127,6 @@ def contents(
 ) -> Map:
     """Work out what a map shows; arguments as for ``draw``."""
     phenomenon = series.phenomenon_of(data)
-    values = data[measure].sel(held).transpose(y, x, "replicate")
     places, levels = data[x].to_numpy().astype(float), data[y].to_numpy()
     forms = series.predictions(phenomenon, measure, prediction)
     fixed = {**series.fixed_values(data), **held}
@@ -135,8 +135,9 @@ def contents(
     line = series.first_line(phenomenon, forms, x, grid, fixed, curves, places)
     theory = None if line is None else line.value[:, np.searchsorted(line.x, places)]
     break_ = next((b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)), None)
-    image = series.means(values).mean
-    return Map(places, levels.astype(float), values, image, line, theory, break_)
+    found = [] if break_ is None else series.located_along(data, break_, y, held)
+    image = series.seen(data, measure, (y, x), held).mean
+    return Map(places, levels.astype(float), image, line, theory, break_, found)
 
 
 def show(axes: Sequence[Axes], found: Map, norm: Normalize) -> list[Any]:
@@ -144,7 +145,7 @@ def show(axes: Sequence[Axes], found: Map, norm: Normalize) -> list[Any]:
     paint(axes[0], found.x, found.y, found.image, norm)
     handles: list[Any] = []
     if found.break_ is not None:
-        handles += located(axes[0], found.break_, found.x, found.y, found.values)
+        handles += located(axes[0], found.measured, found.x, found.y)
     if found.line is not None and found.theory is not None:
         paint(axes[1], found.x, found.y, found.theory, norm)
         if found.break_ is not None:
@@ -178,17 +179,12 @@ def edges(grid: np.ndarray) -> np.ndarray:
 
 
 def located(
-    axes: Axes,
-    break_: Break,
-    places: np.ndarray,
-    levels: np.ndarray,
-    values: "xarray.DataArray",
+    axes: Axes, found: Sequence[BreakPoint], places: np.ndarray, levels: np.ndarray
 ) -> list[Any]:
     """Mark where simulated curves along x break, for each level of y; return legend entries.
 
-    ``values`` has dimensions (y, x, replicate); a level without a break is left out.
+    A level without a break is left out.
     """
-    found = [break_.locator.locate(places, curve.T) for curve in values.to_numpy()]
     real = [i for i, f in enumerate(found) if f.status in (Status.OK, Status.AT_EDGE)]
     if not real:
         return []

@@ -1,4 +1,8 @@
-"""What a picture shows, as numbers: means with intervals, and closed forms on a dense grid."""
+"""What a picture shows, as numbers: means with intervals, breaks, closed forms on a dense grid.
+
+The results of a sweep come as its runs (from a store) or condensed (``figures/condensed.py``:
+means, errors, located breaks); what reads either is ``seen``, ``located`` and ``verdict``.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -7,10 +11,12 @@ import numpy as np
 
 from ci_theory._errors import unknown
 from ci_theory._record import Axis, build
-from ci_theory.check import check, reading
+from ci_theory.check import reading
+from ci_theory.figures import condensed
+from ci_theory.figures.condensed import Means, means
 from ci_theory.figures.style import grid_scale
-from ci_theory.locate.student import quantile
-from ci_theory.phenomena import Phenomenon, Prediction, load, predict
+from ci_theory.locate.point import BreakPoint
+from ci_theory.phenomena import Break, Phenomenon, Prediction, load, predict
 from ci_theory.phenomena._speaking import speaking, spoken
 
 if TYPE_CHECKING:
@@ -24,45 +30,16 @@ __all__ = [
     "first_line",
     "fixed_values",
     "line",
+    "located",
+    "located_along",
     "means",
     "phenomenon_of",
     "predictions",
+    "replicates",
+    "seen",
     "verdict",
     "without_rounding",
 ]
-
-
-class Means(NamedTuple):
-    """Means over replicates with the half-widths of their intervals, arrays of one shape.
-
-    Attributes:
-        mean: NaN where no replicate is finite.
-        half: half-width of the interval; NaN with fewer than two finite replicates.
-        runs: finite replicates.
-    """
-
-    mean: np.ndarray
-    half: np.ndarray
-    runs: np.ndarray
-
-
-def means(values: "xarray.DataArray", confidence: float = 0.95) -> Means:
-    """Average over the dimension ``replicate``; values that are not finite are left out.
-
-    The interval is Student's, of the mean.
-    """
-    y = values.transpose(..., "replicate").to_numpy()
-    good = np.isfinite(y)
-    count = good.sum(axis=-1)
-    total = np.where(good, y, 0.0).sum(axis=-1)
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    squares = (np.where(good, y - mean[..., None], 0.0) ** 2).sum(axis=-1)
-    enough = count > 1
-    variance = np.divide(squares, count - 1, out=np.full(total.shape, np.nan), where=enough)
-    error = np.sqrt(np.divide(variance, count, out=variance, where=enough))
-    factor = {c: quantile(0.5 + confidence / 2, c - 1) for c in np.unique(count) if c > 1}
-    half = error * np.vectorize(lambda c: factor.get(c, np.nan), otypes=[float])(count)
-    return Means(mean, half, count)
 
 
 class Line(NamedTuple):
@@ -111,19 +88,61 @@ def predictions(phenomenon: Phenomenon, measure: str, name: str | None = None) -
     return [p for p in phenomenon.predictions if p.measure == measure]
 
 
+def replicates(data: "xarray.Dataset") -> int:
+    """Return how many runs a cell has."""
+    return int(data.sizes["replicate"] if "replicate" in data.dims else data.attrs["replicates"])
+
+
+def seen(
+    data: "xarray.Dataset", measure: str, dims: Sequence[str], at: Mapping[str, Any] | None = None
+) -> Means:
+    """Return the means of a measure as arrays of the axes ``dims``; ``at`` selects on the others.
+
+    Args:
+        data: a sweep's runs, or condensed.
+        measure: the variable.
+        dims: axes that are left, in this order.
+        at: values of the others.
+    """
+    one = data.sel(at or {})
+    if "replicate" in data.dims:
+        return means(one[measure].transpose(*dims, "replicate"))
+    return Means(*(one[f"{measure}{part}"].transpose(*dims).to_numpy() for part in condensed.PARTS))
+
+
+def located(data: "xarray.Dataset", kind: Break, at: Mapping[str, Any] | None = None) -> BreakPoint:
+    """Return where a curve breaks; ``at`` selects one value on every other axis.
+
+    Raises:
+        BadInput: the sweep is condensed, and this slice was not located before it was.
+    """
+    one = data.sel(at or {})
+    if "replicate" not in data.dims:
+        return condensed.find(one, kind)
+    runs = one[kind.measure].transpose("replicate", kind.axis).to_numpy()
+    return kind.locator.locate(one[kind.axis].to_numpy().astype(float), runs)
+
+
+def located_along(
+    data: "xarray.Dataset", kind: Break, axis: str, at: Mapping[str, Any] | None = None
+) -> list[BreakPoint]:
+    """Return the breaks of all curves along a second axis, in the order of its values."""
+    return [located(data, kind, {**(at or {}), axis: v}) for v in data[axis].to_numpy().tolist()]
+
+
 def verdict(data: "xarray.Dataset", *measures: str) -> str:
     """Say in a line what the check of a sweep finds about the predictions of some measures.
 
     Args:
-        data: a Dataset from a sweep store, whole.
+        data: a sweep's runs, whole, or condensed: then it says what was found of them.
         measures: whose predictions; of all measures if none is named.
     """
+    known = condensed.verdicts(data) if "replicate" in data.dims else condensed.told(data)
     found = []
-    for outcome in check(data).outcomes:
-        if measures and outcome.comparison.prediction.measure not in measures:
-            continue
-        score = f"{outcome.own.z:+.1f}" if outcome.own.worst >= 0 else "no cell alone"
-        found.append(f"{outcome.name.replace('_', ' ')} {outcome.verdict.value} ({score})")
+    for one in known:
+        if not measures or one.measure in measures:
+            score = "no cell alone" if one.z is None else f"{one.z:+.1f}"
+            found.append(f"{one.prediction.replace('_', ' ')} {one.verdict} ({score})")
     return "check (worst z): " + ", ".join(found) if found else ""
 
 
