@@ -91,3 +91,20 @@ def test_wording_does_not_count_however_a_field_is_called(hashed):
     dotted = dotted.replace("= sized(", "= ci.sized(")
     assert hashed(dotted) == hashed(dotted.replace('doc="rows"', 'doc="lines"'))
     assert hashed(dotted) != hashed(dotted.replace("ci.sized(5", "ci.sized(6"))
+
+
+def test_a_file_beside_a_module_without_a_package_counts(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = SOURCE.format(imports=f"from told_beside import SCALE\n{PUBLIC}")
+    text = text.replace("jax.random.normal(", "SCALE * jax.random.normal(")
+    (tmp_path / "told_alone.py").write_text(text)
+    hashes = []
+    for scale in ("1.0", "2.0", "2.0  # two"):
+        (tmp_path / "told_beside.py").write_text(f"SCALE = {scale}\n")
+        for name in ("told_alone", "told_beside"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        hashes.append(formula_hash(load("told_alone")))
+    for name in ("told_alone", "told_beside"):
+        sys.modules.pop(name, None)
+    assert hashes[0] != hashes[1] == hashes[2]

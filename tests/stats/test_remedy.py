@@ -11,6 +11,7 @@ from ci_theory.check import Verdict, check
 from ci_theory.check.calibration import Setting
 from ci_theory.check.remedy import FIRST, MOST, remedy
 from ci_theory.check.verdict import judge
+from ci_theory.cli import verdicts
 from ci_theory.phenomena import load, predict
 
 LEVEL, EFFECT = 1e-3, 0.03
@@ -118,13 +119,15 @@ def test_skewed_replicates_need_more():
     assert remedy(skewed, EFFECT).line == "at least 80 replicates would do"  # 5 x 4^2
 
 
-def test_the_report_says_it():
+def test_the_report_and_the_command_say_it(capsys):
     toy = dataclasses.replace(TOY, predictions=TOY.predictions[:1])
     data = sweep({"noise": [0.5, 1.0]}, replicates=5)
     report = check(data, toy)
     assert report.verdict is Verdict.UNDERPOWERED
     said = report.remedies["power"]
     assert said.line in str(report).splitlines()[-1]
+    verdicts.print_report(report)
+    assert f"to decide {said.line}" in " ".join(capsys.readouterr().out.split())
     told = json.loads(json.dumps(report.to_json()))["predictions"][0]["remedy"]
     assert told == {"replicates": said.replicates, "size": 1.0, "line": said.line}
     data.attrs["dtype"] = "float32"

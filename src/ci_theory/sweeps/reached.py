@@ -2,7 +2,8 @@
 
 A module is read, not run: its top-level statements, by the names that they bind. From the
 functions of a simulation the names that each definition uses are followed, through imports and
-from module to module, as far as its own package and this one go. What a simulation does not use
+from module to module, as far as its own package (of a module without one: the modules beside it)
+and this one go. What a simulation does not use
 (theory, decoys, statements of the same file) is never reached, and what cannot change a number is
 left out of what is: comments, layout, docstrings, annotations of functions, the words of errors,
 and the texts, units and bounds of declared fields.
@@ -13,6 +14,8 @@ import functools
 import importlib.util
 import inspect
 import symtable
+import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +76,7 @@ def reached(parts: Iterable[Any]) -> dict[Definition, str]:
         if _module(place.module) is None:
             raise BadInput(f"module {place.module}: its source is not to be found")
     roots = {"ci_theory", *(_root(place.module) for place in todo)}
+    roots |= {name for place in todo for name in _beside(place.module)}
     while todo:
         place = todo.pop()
         if place in texts or place.module in _DECLARING or place == _MEASURED:
@@ -88,6 +92,21 @@ def reached(parts: Iterable[Any]) -> dict[Definition, str]:
 
 def _root(module: str) -> str:
     return module.partition(".")[0]
+
+
+def _beside(module: str) -> set[str]:
+    """Return the loaded modules that lie beside one that is in no package and not installed."""
+    found = _file(sys.modules.get(module))
+    installed = {sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib")}
+    if "." in module or found is None or str(found.parent) in installed:
+        return set()
+    loaded = {name: _file(one) for name, one in list(sys.modules.items()) if "." not in name}
+    return {name for name, file in loaded.items() if file and file.parent == found.parent}
+
+
+def _file(module: Any) -> Path | None:
+    file = getattr(module, "__dict__", {}).get("__file__")
+    return Path(file) if isinstance(file, str) else None
 
 
 def _held(part: Any) -> Iterator[Definition | str]:
