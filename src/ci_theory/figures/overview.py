@@ -4,7 +4,6 @@ Measures go below each other, along one axis of the sweep; colours and columns t
 two more apart. What there is no room for is thinned out or held at its middle value, and said.
 """
 
-import dataclasses
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -119,14 +118,13 @@ def draw(data: xarray.Dataset, *, title: str | None = None) -> Figure:
         height_ratios=heights,
     )
     place, hidden = 0, True
-    for row, has in zip(rows, strips, strict=True):
+    for name, row, has in zip(shown.measures, rows, strips, strict=True):
         place += has
         for column, panel in enumerate(row):
             above = axes[place - 1, column] if has else None
             hidden &= _paint(axes[place, column], panel, above)
             if place < len(heights) - 1:
                 axes[place, column].set_xlabel("")
-        name = str(row[0].curves[0].values.name)
         axes[place, 0].set_ylabel(style.label(name, data[name].attrs, width=26))
         place += 1
     for column, value in enumerate(columns):
@@ -187,8 +185,8 @@ def _words(shown: Overview, measure: str, held: dict[str, Any]) -> _Words:
     forms = series.predictions(phenomenon, measure)
     for index, value in enumerate(values):
         at = {} if colour is None else {colour: value}
-        y = data[measure].sel(at).transpose(shown.x, "replicate")
-        found.append(curves.Curve(y, hues[index], style.MARKERS[index % 7], None, None))
+        seen = series.seen(data, measure, (shown.x,), at)
+        found.append(curves.Curve(seen, hues[index], style.MARKERS[index % 7], None, None))
         told.append(_told(phenomenon, forms, {**fixed, **at}, shown.x, names))
     attributes = {} if colour is None else data[colour].attrs
     keys = [] if colour is None else marks.curve_keys(colour, attributes, values, hues)
@@ -202,8 +200,7 @@ def _told(
 ) -> np.ndarray:
     """Return what the prediction that speaks says at every word, NaN where none does."""
     for form in forms:
-        alone = dataclasses.replace(phenomenon, predictions=(form,))  # no other form is evaluated
-        values = spoken(predict(alone, {**fixed, axis: names})[form.name].estimate)
+        values = spoken(predict(phenomenon, {**fixed, axis: names})[form.name].estimate)
         if np.isfinite(values).any():
             return values
     return np.full(len(names), np.nan)
@@ -213,11 +210,11 @@ def _paint(axes: Axes, panel: Any, strip: Axes | None) -> bool:
     """Draw a panel; say whether symbols hide most of the intervals."""
     if isinstance(panel, curves.Panel):
         return curves.paint(axes, panel, strip=strip)
-    places, seen = np.arange(len(panel.names), dtype=float), []
+    places = np.arange(len(panel.names), dtype=float)
     for index, (curve, told) in enumerate(zip(panel.curves, panel.told, strict=True)):
         beside = places + 0.5 * (index + 0.5) / len(panel.curves) - 0.25
         axes.plot(beside, told, color=curve.colour, ls="none", marker="_", ms=12)
-        seen.append(marks.points(axes, beside, curve.values, curve.colour, curve.marker))
+        marks.points(axes, beside, curve.means, curve.colour, curve.marker)
     axes.set_xticks(places, panel.names)
     axes.set_xlabel(panel.x_label)
-    return marks.small_bars(axes, seen)
+    return marks.small_bars(axes, [curve.means for curve in panel.curves])
