@@ -16,6 +16,14 @@ def test_mean_and_interval_of_known_numbers():
     assert found.half == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
 
 
+def test_two_runs_have_an_interval_and_one_has_none():
+    y = xarray.DataArray([[1.0, 3.0], [1.0, np.nan]], dims=("n", "replicate"))
+    found = series.means(y)
+    # Student's two-sided 95 % quantile with one degree of freedom is 12.7062 (tables)
+    assert found.half[0] == pytest.approx(12.7062, rel=1e-5)
+    assert np.isnan(found.half[1])
+
+
 def test_interval_covers_a_normal_mean_nineteen_times_in_twenty():
     draws = np.random.default_rng(1).normal(size=(4000, 5))
     found = series.means(xarray.DataArray(draws, dims=("cell", "replicate")))

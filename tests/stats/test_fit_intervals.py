@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from ci_theory.locate import fit, ladder
+from ci_theory.locate import profile as profile_module
 from ci_theory.locate.broken import Form
 from ci_theory.locate.chain import Chain, covariance, likelihood
 from ci_theory.locate.observed import observed
@@ -391,3 +392,17 @@ def test_scatter_is_that_of_a_row_of_average_weight():
     relative = weights / weights.mean()
     assert found[0].scatter == pytest.approx(np.sqrt(np.sum(relative * rest**2) / 22), rel=1e-9)
     assert found[1].scatter == pytest.approx(found[0].scatter, rel=1e-9)
+
+
+def test_a_held_break_bounds_those_before_and_after_it():
+    form, places = Form(3, False), np.array([2.0, 4.0])
+    box = form.bounds(U, np.array([-3.0, 0.0]))
+    low, high = profile_module._ordered(form, box, form.place(1), places)
+    for k, held in enumerate(places):
+        assert high[k, form.place(0)] == held == low[k, form.place(2)]
+        assert low[k, form.place(0)] == U[0]
+        assert high[k, form.place(2)] == U[-1]
+    others = [j for j in range(form.size) if j not in (form.place(0), form.place(2))]
+    np.testing.assert_array_equal(low[:, others], np.tile(box[0][others], (2, 1)))
+    free = profile_module._ordered(form, box, 0, places)
+    np.testing.assert_array_equal(free[1], np.tile(box[1], (2, 1)))
