@@ -100,8 +100,6 @@ def test_claims_are_answered_from_what_is_kept_with_the_package(capsys, monkeypa
         for name, state in row["phenomena"].items():
             assert state["implemented"] == (name in registered)
             assert (state["verdict"] == "planned") == (name not in registered)
-            if name == "feature_ensemble":  # is being run
-                continue
             if name in registered and phenomena.load(name).predictions:
                 assert (state["source"], state["answers"]) == ("kept", answers.kept(name))
     text = answer(capsys, "claims")
