@@ -49,13 +49,19 @@ def test_the_example_works_by_the_words_of_the_page(tmp_path):
     (tmp_path / "test_laws.py").write_text(LAWS_TEST)
     for trap in ("numpy", "jax", "typer", "matplotlib", "ridge_peak", "cupy"):
         (tmp_path / f"{trap}.py").write_text("open('TRAPPED', 'w')")
+    flags = os.environ.get("XLA_FLAGS") or "--xla_cpu_enable_fast_math=false"  # they are tried out
     done = subprocess.run(
         [sys.executable, "-P", "-c", WALK.format(commands=COMMANDS)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=200,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "JAX_PLATFORMS": "cpu"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": flags,
+        },
     )
     assert done.stderr == ""
     said = done.stdout

@@ -18,7 +18,7 @@ HIGH = {"vocabulary": 500, "inputs": 60, "width": 30, "modes": 1000, "draw": 10*
 """Ends of static fields: of some whose worlds grow with them, and far for those without one."""
 
 AT = {
-    "linear_grokking": {"d": 150, "decay": 0.0, "time": 60.0},  # where its decoys are meant
+    "linear_grokking": {"d": 150, "decay": 0.0, "time": 10.0},  # where its decoys are meant
     "metric_mirage": {"vocabulary": 500},  # slow at the defaults
     "modular_grokking": {"step": 20},  # training makes rounding grow, step by step
 }
