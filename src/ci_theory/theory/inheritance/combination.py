@@ -205,8 +205,9 @@ def fine_tuned(joint: Joint, anchor: Float[Any, " k"], stage: RidgeStage) -> Fin
 def fine_tuned_isotropic(
     joint: IsotropicJoint, anchor: Float[Any, " k"], stage: IsotropicStage, p: Any
 ) -> FineTuned:
-    """Train a stage on isotropic inputs from a combination of the weights so far; see
-    ``fine_tuned``.
+    """Train a stage on isotropic inputs from a combination of the weights so far.
+
+    As ``fine_tuned``, with numbers in place of matrices.
 
     Args:
         joint: the weights so far.
