@@ -17,6 +17,7 @@ The exit code is 0 if every mistake is caught or explained. A list of one's own 
 """
 
 import argparse
+import json
 import os
 import queue
 import shutil
@@ -156,14 +157,21 @@ def outcome_of(mistake: Mistake, copy: Path) -> str:
     before = path.read_text()
     path.write_text(changed)
     try:
-        code = run(copy, mistake.tests)
+        code = run(copy, mistake.tests, "--cache-clear")
     finally:
         path.write_text(before)
     if code == 0:
         return "explained" if mistake.survives else "survived"
     if code not in (1, 2):  # 2: a module no longer imports
         return "error"
-    return "caught" if run(copy, mistake.tests, "--last-failed") == 0 else "error"
+    names = failed(copy)
+    return "caught" if names and run(copy, names) == 0 else "error"
+
+
+def failed(copy: Path) -> list[str]:
+    """Return what failed in the last run, by name: of names, --last-failed finds one file's."""
+    file = Path(f"{copy}.failed/v/cache/lastfailed")
+    return list(json.loads(file.read_text())) if file.is_file() else []
 
 
 def run(copy: Path, tests: Iterable[str], *options: str) -> int:

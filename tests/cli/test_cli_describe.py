@@ -124,6 +124,18 @@ def test_a_kept_answer_of_another_simulation_is_said_to_be_one(capsys, monkeypat
     assert "no answer: random_feature_peak (not run), feature_ensemble (not run)" in text
 
 
+def test_what_was_measured_without_a_prediction_is_said_to_be(capsys, monkeypatch):
+    silent = {**answers.kept("ridge_peak")[0], "phenomenon": "modular_grokking", "predictions": []}
+    for known, words in (
+        ((silent,), "measured, nothing predicted"),
+        ((), "not run; it predicts nothing to judge"),
+    ):
+        monkeypatch.setattr(answers, "every", lambda known=known: known)
+        rows = [row["phenomena"] for row in strict(answer(capsys, "claims", "--json"))]
+        told = [row["modular_grokking"]["verdict"] for row in rows if "modular_grokking" in row]
+        assert set(told) == {words}
+
+
 def test_every_claim_of_every_phenomenon_is_in_the_table():
     for name in phenomena.names():
         for claim in phenomena.load(name).claims:

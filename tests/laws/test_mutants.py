@@ -9,12 +9,16 @@ ROOT = Path(__file__).parents[2]
 TOY = "def double(x):\n    return 2 * x\n\n\ndef half(x):\n    return x / 2  # never tested\n"
 TESTS = {
     "tests/test_toy.py": "from toy import double\n\ndef test_it():\n    assert double(4) == 8\n",
+    "tests/test_other.py": "def test_it():\n    pass\n",
     "tests/test_broken.py": "from toy import double\n\ndef test_it():\n    assert double(4) == 9\n",
 }
+NAMED = "tests/test_toy.py::test_it tests/test_other.py::test_it"
 
 
 def mistake(name, old, new, tests="tests/test_toy.py", survives=""):
-    return mutants.Mistake(name, "toy", "src/toy.py", old, new, "why", (tests,), survives)
+    return mutants.Mistake(
+        name, "toy", "src/toy.py", old, new, "why", tuple(tests.split()), survives
+    )
 
 
 @pytest.fixture
@@ -30,6 +34,7 @@ def test_every_outcome(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # starts at once
     wanted = {
         mistake("a wrong factor", "2 * x", "3 * x"): "caught",
+        mistake("named in two files", "2 * x", "4 * x", NAMED): "caught",
         mistake("nothing looks", "x / 2", "x / 3"): "survived",
         mistake("no test can tell", "x / 2", "x * 0.5", survives="the same"): "explained",
         mistake("gone", "4 * x", "2 * x"): "stale",
@@ -45,7 +50,7 @@ def test_every_outcome(repository, tmp_path, monkeypatch):
     assert lines[1].split() == ["layer", *mutants.OUTCOMES]
     assert lines[-7].startswith("survived: nothing looks")
     assert [line for line in lines if line.startswith("all")] == [lines[3]]
-    assert lines[3].split() == ["all", "1", "1", "1", "3", "2"]
+    assert lines[3].split() == ["all", "2", "1", "1", "3", "2"]
 
 
 def test_what_is_not_python_is_a_mistake_of_the_list(repository):
