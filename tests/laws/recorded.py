@@ -2,7 +2,7 @@
 
 A formula is known to be right by other tests; here it is held that a change of the code changes
 no number by accident. Where one changes for a reason, CI_THEORY_RECORD=1 with a single process
-writes them anew (``pytest tests/laws/test_ends.py tests/laws/test_phenomena.py``), and the
+writes them anew (``pytest tests/laws/test_phenomena.py -k numbers``), and the
 difference of ``recorded.json`` shows which.
 """
 

@@ -83,6 +83,7 @@ WRONG = [
     (lambda: made(order=""), "prediction error: order says nothing"),
     (lambda: made(source=""), "prediction error: source says nothing"),
     (lambda: made(name=""), "a prediction's name is ''"),
+    (lambda: made(name="an error"), "prediction an error: its name is that of an entry"),
     (lambda: made(where=lambda: True), "prediction error: where() is called with (params)"),
     (lambda: changed(forecast=None), "it predicts, but has no forecast(params, world) to read"),
     (lambda: changed(forecast=lambda params: 0), "forecast(params) is called with (params, world)"),

@@ -51,7 +51,9 @@ def test_numbers_are_as_they_were(name):
     recorded.hold(name, "predicted", said(phenomenon, points, len(everywhere(case)[0][0])))
     measured = {f"{k} 0": v for k, v in case.run(0).items()}
     for index, point in enumerate([] if phenomenon.stages else usual, start=1):
-        inner = {k: jnp.array([point[k], case.point[k][0]]) for k in case.inner}
+        inner = {
+            k: jnp.array([point.get(k, case.point[k][0]), case.point[k][0]]) for k in case.inner
+        }
         measured |= {f"{k} {index}": v for k, v in case.run(0, **{**point, **inner}).items()}
     recorded.hold(name, "simulated", measured)
 

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from ci_theory import BadInput
+from ci_theory.biases.repetition import Repetition
 from ci_theory.extend import (
     Break,
     Crossing,
-    Decoy,
     Estimate,
     Phenomenon,
-    Prediction,
     Stages,
     inner,
     measured,
@@ -27,6 +26,7 @@ from ci_theory.extend import (
     traced,
 )
 from ci_theory.testing import LAWS, Broken, laws
+from forms import form, formed
 
 
 @record
@@ -70,18 +70,18 @@ STAGES = Stages(
     advance=advance,
     finish=lambda key, params, capacity, state: Measures(error=state[1]),
 )
-PREDICTION = Prediction(
-    name="error",
-    measure="error",
-    evaluate=lambda p, world: Estimate(p.noise / p.n * 0.5**p.step, 0.0, True, 0),
-    statement="noise / n / 2^step",
-    scope="everywhere",
-    order="exact",
-    source="here",
-    decoys=(Decoy(name="half", why="halved", evaluate=lambda p, world: 0.5 * p.noise / p.n),),
-)
+
+
+def exact(p, world):
+    return Estimate(p.noise / p.n * 0.5**p.step, 0.0, True, 0)
+
+
+def half(p, world):
+    return 0.5 * p.noise / p.n
+
+
 BREAK = Break(name="low", axis="n", measure="error", locator=Crossing(level=0.5))
-TOY = Phenomenon(
+SILENT = Phenomenon(
     name="toy",
     title="A toy",
     claims=(),
@@ -90,10 +90,15 @@ TOY = Phenomenon(
     params=Params,
     measures=Measures,
     simulate=simulate,
-    predictions=(PREDICTION,),
     breaks=(BREAK,),
     stages=STAGES,
 )
+TOY = formed(SILENT, form("error", exact, half=half))
+
+
+@record
+class Copied(Params, Repetition):
+    """The same, some of the rows copied."""
 
 
 def run(change):
@@ -106,12 +111,12 @@ def run(change):
     return dataclasses.replace(TOY, simulate=changed, stages=None)
 
 
-def predicting(**change):
-    return dataclasses.replace(TOY, predictions=(dataclasses.replace(PREDICTION, **change),))
+def predicting(evaluate=exact, **decoys):
+    return formed(SILENT, form("error", evaluate, **(decoys or {"half": half})))
 
 
 def same_as_prediction(p, world):
-    return PREDICTION.evaluate(p, world).value
+    return exact(p, world).value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +139,7 @@ def traced_apart(error, *_):
 
 
 def estimate(**change):
-    return predicting(evaluate=lambda p, w: PREDICTION.evaluate(p, w)._replace(**change))
+    return predicting(lambda p, w: exact(p, w)._replace(**change))
 
 
 @jax.custom_batching.custom_vmap
@@ -148,7 +153,7 @@ def _doubled(size, batched, x):
 
 
 BROKEN = {
-    "words": (lambda: predicting(decoys=()), "prediction error has no decoy"),
+    "words": (lambda: formed(SILENT, form("error", exact)), "prediction error has no decoy"),
     "world": (
         lambda: dataclasses.replace(TOY, world=lambda p: np.full(p.d, noise())),
         "world makes something else the second time",
@@ -168,7 +173,7 @@ BROKEN = {
     ),
     "pure": (lambda: run(lambda e, *_: e + noise()), "simulate is another program the second"),
     "pure predictions": (
-        lambda: predicting(evaluate=lambda p, w: Estimate(p.noise + noise(), 0.0, True, 0)),
+        lambda: predicting(lambda p, w: Estimate(p.noise + noise(), 0.0, True, 0)),
         "the predictions are another program the second time",
     ),
     "defaults": (lambda: estimate(valid=False), r"no prediction is valid \(error OK\)"),
@@ -180,15 +185,17 @@ BROKEN = {
         "the closed form of break low gives ZeroDivisionError",
     ),
     "decoys": (
-        lambda: predicting(
-            decoys=(Decoy(name="same", why="none", evaluate=same_as_prediction),)
-        ),
+        lambda: predicting(same=same_as_prediction),
         "decoy same of prediction error says the same as the prediction",
     ),
     "finite": (lambda: run(lambda e, *_: e / 0.0), "measure error is"),
     "keys": (lambda: run(lambda e, *_: jnp.ones_like(e)), "another key gives the same numbers"),
     "jit": (lambda: run(traced_apart), "without jit"),
     "vmap": (lambda: run(lambda e, *_: tainted(e)), r"under vmap \(run 0\)"),
+    "biases": (
+        lambda: dataclasses.replace(run(lambda e, k, p, c: e * p.repeats), params=Copied),
+        "Repetition: measure error is",
+    ),
     "padding": (lambda: run(lambda e, k, p, capacity: e * capacity["n"]), "in an array of 9"),
     "inner": (lambda: run(lambda e, *_: e / jnp.sum(e)), "each beside a copy of itself"),
     "stages": (

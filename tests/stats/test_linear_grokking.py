@@ -9,7 +9,7 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory._keys import key_for
-from ci_theory.phenomena import Estimate, linear_grokking, load, predict
+from ci_theory.phenomena import Bound, linear_grokking, load, predict
 from ci_theory.theory.dynamics.grokking import (
     asymptotic_delay,
     grok_times,
@@ -26,6 +26,10 @@ CASES = {
     "fewer, copies": {
         "n": 300, "d": 120, "signal": 1, "start": 1, "noise": 0.01, "decay": 0.02,
         "repeated_fraction": 0.4, "repeats": 5,
+    },
+    "features, copies": {
+        "n": 120, "d": 100, "p": 200, "signal": 1e-3, "start": 50, "noise": 1e-3,
+        "repeated_fraction": 0.5, "repeats": 4,
     },
 }  # fmt: skip
 
@@ -65,6 +69,7 @@ def test_means_lie_within_slack_and_error_and_decoys_do_not(case):
                 "copies are fresh rows": "copies" not in case,
                 "no decay": CASES[case].get("decay") == 0,
                 "asymptotic delay": case != "fewer inputs",
+                "infinite features": "p" not in CASES[case],
             }.get(name, False)
             seen = np.any((np.abs(values.mean(axis=0) - wrong) > room)[judged])
             assert seen != same, (prediction.name, name)
@@ -195,8 +200,9 @@ def test_weights_are_literal_copies_and_the_dual_is_the_primal():
 def test_the_slack_of_an_accuracy_reaches_whatever_the_slack_of_the_loss_allows():
     params = linear_grokking.Params(tolerance=0.01)
     for value, slack in itertools.product(np.geomspace(1e-4, 10, 21), (0.0, 1e-3, 0.1, 5.0)):
-        loss = Estimate(jnp.asarray(value), jnp.asarray(slack), True, 0)
-        found = linear_grokking._accurate(params, loss)
+        loss = jnp.asarray(value)
+        right = float(linear_grokking._accuracy(loss, params.tolerance))
+        bound = linear_grokking._accurate(params, loss, Bound(jnp.asarray(slack), True))
         for moved in (value - slack, value, value + slack):
             there = linear_grokking._accuracy(jnp.maximum(moved, 0.0), params.tolerance)
-            assert abs(float(there) - float(found.value)) <= float(found.slack) + 1e-15
+            assert abs(float(there) - right) <= float(bound.slack) + 1e-15

@@ -18,7 +18,7 @@ SCRIPT = "<script>alert('&')</script>"
 CLEAN = dataclasses.replace(
     TOY,
     name=SCRIPT,
-    predictions=(dataclasses.replace(TOY.predictions[0], name=f"power {SCRIPT}"),),
+    mistakes=(dataclasses.replace(TOY.mistakes[0], name=f"halved {SCRIPT}"),),
     breaks=(dataclasses.replace(TOY.breaks[0], name=f"top {SCRIPT}"),),
 )
 
@@ -58,7 +58,7 @@ def test_a_notebook_shows_a_table_of_plain_words(kind, data):
     rows = {"report": 1, "breaks": len(shown.found) if kind == "breaks" else 0, "predictions": 100}
     assert page.opened.count("tr") == 1 + rows[kind]
     if kind == "report":
-        assert shown.remedies[f"power {SCRIPT}"].line in "".join(page.words)
+        assert shown.remedies["power"].line in "".join(page.words)
     if kind == "predictions":
         assert "and 50 more points" in page.words
 
@@ -79,9 +79,8 @@ def test_predictions_survive_a_pickle_without_their_functions():
         for part, other in zip(one.estimate, again[name].estimate, strict=True):
             np.testing.assert_array_equal(part, other)
         assert again[name].prediction.statement == one.prediction.statement
-    assert again["power"].prediction.evaluate is TOY.predictions[0].evaluate  # it has a name
     with pytest.raises(BadInput, match="was pickled, which keeps its numbers"):
-        again["power"].prediction.decoys[0].evaluate(None, None)
+        again["power"].prediction.decoys[0].forecast(None, None)
 
 
 def test_points_and_parameters_survive_a_pickle():

@@ -64,6 +64,8 @@ def _predictions(phenomenon: Any) -> None:
     _different("prediction", phenomenon.predictions)
     for prediction in phenomenon.predictions:
         where = f"prediction {prediction.name}"
+        if not prediction.name.isidentifier():
+            raise BadInput(f"{where}: its name is that of an entry of the forecast, one word")
         if prediction.measure not in measures:
             raise unknown("measure", str(prediction.measure), measures, where=where)
         for part in ("statement", "scope", "order", "source"):
