@@ -106,8 +106,8 @@ def small() -> Iterator[None]:
     """Keep what is computed small: no run but a dry one, without its speed; no figure of ours."""
     make, known = figure.figures.make, figure.figures.names()
 
-    def unless_known(name, *more):
-        return [] if name in known else make(name, *more)
+    def unless_known(name, *more, **how):
+        return [] if name in known else make(name, *more, **how)
 
     with (
         mock.patch.object(runner, "_measure", return_value=(0.0, 0.0)),

@@ -68,14 +68,14 @@ def test_a_value_that_is_not_a_number_is_null(capsys, monkeypatch):
     import dataclasses
 
     from ci_theory import phenomena
-    from ci_theory.cli import describe
+    from ci_theory.cli import modules
 
     toy = phenomena.load(TOY)
     changed = dataclasses.replace(
         toy,
         forecast=lambda p, w: toy.forecast(p, w)._replace(error=p.noise * float("nan")),
     )
-    monkeypatch.setattr(describe, "load", lambda name: changed)
+    monkeypatch.setattr(modules, "named", lambda name: (name, changed))
     error = document(capsys)["observables"]["error"]
     assert error == {"value": None, "valid": False, "status": "NOT_FINITE"}
     assert main(["predict", TOY]) == 0

@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 
 from ci_theory._errors import Status
 from ci_theory.figures import curves, marks, phase, series, style
+from ci_theory.figures.condensed import means
 from ci_theory.locate import Peak
 from ci_theory.locate.point import BreakPoint
-from ci_theory.phenomena import Break, Estimate, Phenomenon, Prediction, load
+from ci_theory.phenomena import Break, Estimate, Phenomenon, load
 from ci_theory.phenomena.ridge_peak import Measures, Params
+from forms import form, formed
 
 
 def point(value, low, high, status=Status.OK):
@@ -71,7 +73,8 @@ def test_a_strip_shows_intervals_up_to_the_ends_of_the_axis(axes):
 def test_points_are_means_with_their_intervals(axes):
     rng = np.random.default_rng(0)
     y = xarray.DataArray(rng.normal(size=(3, 7)), dims=("n", "replicate"))
-    found = marks.points(axes, np.array([1.0, 2.0, 4.0]), y, "C1", "s")
+    found = means(y)
+    marks.points(axes, np.array([1.0, 2.0, 4.0]), found, "C1", "s")
     (container,) = axes.containers
     np.testing.assert_allclose(container.lines[0].get_ydata(), y.mean("replicate"))
     half = 2.446912 * y.std("replicate", ddof=1) / 7**0.5  # Student, 6 degrees of freedom
@@ -79,7 +82,7 @@ def test_points_are_means_with_their_intervals(axes):
     ends = np.stack([found.mean - found.half, found.mean + found.half], axis=1)
     np.testing.assert_allclose(bars(container), ends)
     assert not marks.small_bars(axes, [found])
-    assert marks.small_bars(axes, [found._replace(half=1e-6 * found.half)])
+    assert marks.small_bars(axes, [found._replace(error=1e-6 * found.error)])
 
 
 def test_what_is_not_drawn_is_not_in_the_legend():
@@ -98,11 +101,7 @@ def test_what_is_not_drawn_is_not_in_the_legend():
 
 def toy(value, status=Status.OK, slack=0.0):
     """A phenomenon with one form of the error, and a peak in n."""
-
-    def evaluate(params, world):
-        return Estimate(value(params), slack, True, status)
-
-    return Phenomenon(
+    silent = Phenomenon(
         name="toy",
         title="toy",
         claims=(),
@@ -111,19 +110,13 @@ def toy(value, status=Status.OK, slack=0.0):
         params=Params,
         measures=Measures,
         simulate=lambda key, params, capacity: None,
-        predictions=(
-            Prediction(
-                name="form",
-                measure="test_error",
-                evaluate=evaluate,
-                statement="?",
-                scope="?",
-                order="?",
-                source="?",
-            ),
-        ),
         breaks=(Break(name="peak", axis="n", measure="test_error", locator=Peak(log_axis=False)),),
     )
+
+    def evaluate(params, world):
+        return Estimate(value(params), slack, True, int(status))
+
+    return formed(silent, form("test_error", evaluate, name="form"))
 
 
 def test_what_a_solver_failed_to_find_is_not_drawn():
@@ -162,7 +155,7 @@ def test_a_panel_holds_what_was_measured_and_what_is_predicted(peaked):
     assert panel.line.slack[:, place] == pytest.approx([1, 1])
     mean = peaked.test_error.mean("replicate")
     for curve, (_, wanted) in zip(panel.curves, mean.groupby("ridge"), strict=True):
-        np.testing.assert_allclose(curve.values.mean("replicate"), wanted.squeeze())
+        np.testing.assert_allclose(curve.means.mean, wanted.squeeze())
     shown = curves.choose(peaked)
     assert (shown.measure, shown.x, shown.colour) == ("test_error", "n", "ridge")
     assert curves.choose(peaked, x="ridge").x == "ridge"
@@ -177,11 +170,12 @@ def test_a_map_shows_means_and_breaks_where_they_are(peaked, axes):
     mesh = phase.paint(axes, found.x, found.y, found.image, phase._norm([found.image]))
     np.testing.assert_allclose(mesh.get_array(), found.image)
     np.testing.assert_allclose(mesh.get_coordinates()[0, :3, 0], [0.5, 1.5, 2.5])
-    (container,) = phase.located(axes, found.break_, found.x, found.y, found.values)
+    (container,) = phase.located(axes, found.measured, found.x, found.y)
     np.testing.assert_allclose(container.lines[0].get_xdata(), [10, 20])
     assert container.lines[0].get_ydata().tolist() == [0, 10]
     ends = np.array(container.lines[2][0].get_segments())[:, :, 0]
-    wanted = [Peak(log_axis=False).locate(found.x, c.T) for c in found.values.to_numpy()]
+    runs = peaked.test_error.transpose("ridge", "replicate", "n").to_numpy()
+    wanted = [Peak(log_axis=False).locate(found.x, curves) for curves in runs]
     np.testing.assert_allclose(ends, [(one.low, one.high) for one in wanted])
     (line,) = phase.predicted(axes, found.break_, found.y, found.line)
     np.testing.assert_allclose(line.get_xdata(), [12, 22])

@@ -340,14 +340,14 @@ def test_a_cell_is_rejected_at_its_share_of_a_fifth_of_the_level(slack, sign):
         assert own.pooled.probability > level  # one cell in twelve hardly moves the pooled bias
         assert own.rejected is rejected
         assert own.worst == cells - 1
-        assert own.adjusted == pytest.approx(times * 0.2 * level, rel=1e-6)
+        assert own.adjusted == pytest.approx(share * 0.2 * level, rel=1e-6)
 
 
 def test_the_pooled_bias_is_rejected_at_four_fifths_of_the_level():
     for share, rejected in ((0.78, True), (0.82, False)):
         own = judge(flat_cells([t_of_probability(share * 0.01)]), level=0.01).own
         assert own.adjusted > 0.2 * 0.01  # the cell by itself is not rejected
-        assert own.pooled.probability == pytest.approx(times * 0.01, rel=1e-6)
+        assert own.pooled.probability == pytest.approx(share * 0.01, rel=1e-6)
         assert own.rejected is rejected
 
 

@@ -70,6 +70,28 @@ def test_noise_of_strength_zero_is_the_identity_and_has_its_variance():
     assert abs(added.var() / 0.7 - 1) < 4 * np.sqrt(2 / added.size)
 
 
+OF_COPIES = ("copies are fresh rows", "labels swapped", "harms add up")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_two_defects_at_once_are_predicted_and_are_not_the_sum_of_both(shared):
+    n, p, ridge, noise = 240, 64, np.array([1.0, 20.0]), np.array([1.0, 1.0])
+    point = {"input_noise": 0.5, "repeated_fraction": 0.5, "repeats": 6, "shared_noise": shared}
+    found = simulate(n, p, ridge=ridge, noise=noise, replicates=300, **point)
+    made = predict(load(NAME), {"n": n, "p": p, "ridge": ridge, "noise": noise, **point})
+    for name in ("test_error", "noisy_test_error", "train_error"):
+        values, estimate = np.asarray(getattr(found, name)), made[name].estimate
+        error = values.std(axis=0) / len(values) ** 0.5
+        assert np.all(estimate.valid)
+        distance = np.abs(values.mean(axis=0) - estimate.value)
+        assert np.all(distance < estimate.slack + 4.5 * error), name
+        assert np.all(estimate.slack < 0.05 * estimate.value)
+        for decoy in set(OF_COPIES) & set(made[name].decoys):
+            wrong = made[name].decoys[decoy]
+            off = np.abs(values.mean(axis=0) - wrong) > estimate.slack + 5 * error
+            assert np.any(off), (name, decoy)
+
+
 @pytest.mark.parametrize("spectrum", ["isotropic", "two_block", "power_law"])
 @pytest.mark.parametrize("n", [40, 160])
 def test_means_lie_within_slack_and_error_and_decoys_do_not(n, spectrum):
@@ -90,6 +112,9 @@ def test_means_lie_within_slack_and_error_and_decoys_do_not(n, spectrum):
         for decoy, wrong in made[name].decoys.items():
             if decoy == "label noise not raised" and n < p:
                 continue  # at strong ridge the bias dominates: rejected with more rows
+            if decoy in OF_COPIES:
+                np.testing.assert_allclose(wrong, estimate.value, rtol=1e-9)  # there are none
+                continue
             off = np.abs(values.mean(axis=0) - wrong) > estimate.slack + 5 * error
             assert np.any(off), (name, decoy)
 

@@ -14,6 +14,7 @@ from ci_theory.phenomena import load, predict
 from ci_theory.phenomena import random_feature_peak as member
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
+from ci_theory.theory.features.feature_next_order import feature_next_order
 from ci_theory.training.closed_form import solve_directly
 
 ENSEMBLE, MEMBER = load("feature_ensemble"), load("random_feature_peak")
@@ -184,7 +185,8 @@ def test_the_shared_error_of_a_learned_target_has_room_for_what_was_measured():
     found = predict(ENSEMBLE, {**point, "members": 1000})["test_error"].estimate
     params = build(MEMBER.params, MEMBER.point(point))
     spectrum = member.spectrum_of(params, MEMBER.prepared(MEMBER.point(point)))
-    room = float(member.finite(params, spectrum).room)
+    near = feature_next_order(spectrum, *(point[k] for k in ("n", "p", "ridge", "noise")))
+    room = float(1 / near.rows_left + 1 / near.features_left)
     assert 3.2 < found.slack[0] / (found.value[0] * room) <= 4.0
 
 

@@ -45,7 +45,7 @@ def test_one_run_is_literal_scoring():
     knows = {}
     for i, item in enumerate(drawn):
         knows.setdefault(item, not lies[i])
-    asked = np.asarray(zipf.draws(stream(key, "tests"), p, 42)).reshape(7, 6)[:, :4]
+    asked = np.asarray(zipf.draws(stream(key, "tests"), p, 42)).reshape(6, 7).T[:, :4]
     luck = np.asarray(jax.random.uniform(stream(key, "leaks"), (2, 7)))
     new = 1 - sum(p[i] for i in knows)
     for j, (share, rate) in enumerate(zip(shares, rates, strict=True)):

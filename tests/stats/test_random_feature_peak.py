@@ -144,7 +144,12 @@ CELLS = [
     {"n": 100, "p": 200, "d": 16, "activation": "tanh", "quadratic": 0.3},
     {"n": 30, "p": 120, "d": 20, "activation": "relu"},
     {"n": 60, "p": 25, "d": 40, "activation": "linear"},
-]
+    {"n": 120, "p": 60, "d": 16, "activation": "relu", "repeated_fraction": 0.5, "repeats": 4},
+    {
+        "n": 100, "p": 160, "d": 16, "activation": "relu", "shared_noise": False,
+        "repeated_fraction": 0.6, "repeats": 5,
+    },
+]  # fmt: skip
 
 
 def gaps(measure, cells=CELLS, replicates=100):
@@ -238,7 +243,7 @@ def test_predicted_peaks():
     """The predicted curve has its peak at p = n and at n = p, with noise and without."""
     axis = np.unique(np.round(np.geomspace(50, 800, 29)))
     noises = np.array([0.0, 0.1, 0.5, 1.0])
-    for place in PEAK.breaks:
+    for place in PEAK.breaks[:2]:
         other = "n" if place.axis == "p" else "p"
         grid = {place.axis: np.repeat(axis, 4), "noise": np.tile(noises, len(axis))}
         curves = predict(PEAK, {**grid, other: 200, "ridge": 1e-4})["test_error"].estimate.value

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from check_toy import TOY, sweep
+from check_toy import POWER, TOY, sweep
 
 from ci_theory.check import Verdict, check
 from ci_theory.check.calibration import Setting
@@ -13,6 +13,7 @@ from ci_theory.check.remedy import FIRST, MOST, remedy
 from ci_theory.check.verdict import judge
 from ci_theory.cli import verdicts
 from ci_theory.phenomena import load, predict
+from forms import formed
 
 LEVEL, EFFECT = 1e-3, 0.03
 SWEEPS = 100
@@ -120,7 +121,7 @@ def test_skewed_replicates_need_more():
 
 
 def test_the_report_and_the_command_say_it(capsys):
-    toy = dataclasses.replace(TOY, predictions=TOY.predictions[:1])
+    toy = formed(TOY, POWER)
     data = sweep({"noise": [0.5, 1.0]}, replicates=5)
     report = check(data, toy)
     assert report.verdict is Verdict.UNDERPOWERED

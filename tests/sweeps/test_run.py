@@ -340,15 +340,15 @@ def test_amounts_for_people():
     assert [runner._bytes(v) for v in count] == told
 
 
-def test_every_chunk_has_a_claim_of_its_own(tmp_path, monkeypatch):
+def test_every_chunk_has_a_lock_of_its_own(tmp_path, monkeypatch):
     held = []
     monkeypatch.setattr(fcntl, "lockf", lambda handle, how, size, place: held.append((size, place)))
-    claims = Locks(tmp_path / "lock")
+    locks = Locks(tmp_path / "lock")
     places = [(0, 0), (0, 1), (1, 0), (1, 1), (7, 2**31), PLAN]
     for place in places:
-        with claims.claim(*place) as mine:
+        with locks.hold(*place) as mine:
             assert mine
-    claims.close()
+    locks.close()
     assert held[::2] == held[1::2]  # what is taken is given back
     assert len(set(held)) == len(places)
     assert {size for size, _ in held} == {1}

@@ -226,6 +226,8 @@ def feature_ridge_shift(spectrum: Spectrum, groups: Groups, p: Any, ridge: Any) 
     Returns:
         shifts of the four parts [label^2]; NaN and OUT_OF_SCOPE outside these bounds.
 
+    Regime: as ``feature_flow_shift``, at a ridge in place of a time.
+
     Limits: equal rows: ``feature_next_order``, its excess risk.
 
     Source: derived here (docs/finite_size.md).
