@@ -20,10 +20,10 @@ from ci_theory.testing.case import KEYS, Case
 FAR: dict[type, list[Any]] = {int: [10**9], float: [1e9, 1e300]}
 """Values taken for the end of a range that has none."""
 
-CORNERS = 16
+CORNERS = 8
 """Points with many fields at an end at once."""
 
-INSIDE = 8
+INSIDE = 6
 """Points well inside the ranges, where wrong forms differ that meet again at the ends."""
 
 ROUNDS = 6
