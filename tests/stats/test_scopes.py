@@ -145,7 +145,7 @@ EDGES = {
     "zipf_learning": [
         Edge("missing", "n", 50, 49, {"vocabulary": 1000, "exponent": 2.0}),
         Edge("missing", "exponent", 1.01, 1.0, {"vocabulary": 1000, "n": 1000, "rank": 1}),
-        Edge("missing", "n", 1600, 1700, {"vocabulary": 20, "exponent": 2.0, "rank": 1}),
+        Edge("missing", "n", 3150, 3250, {"vocabulary": 20, "exponent": 2.0, "rank": 1}),
         Edge("known", "n", 5, 6, {"vocabulary": 2, "exponent": 1.0, "rank": 2}),  # 1 - (2/3)^n
         Edge("known", "n", 4, 3, {"vocabulary": 10, "exponent": 1.0, "rank": 10}),
     ],
