@@ -86,3 +86,8 @@ class Repetition:
         if self.repeated_fraction > 0 and self.repeats > rows:
             return f"repeats = {self.repeats}: one row cannot fill more than the {rows} rows"
         return None
+
+
+def seen_once(params: Repetition) -> Any:
+    """Say whether no row is repeated; the values may be traced."""
+    return (params.repeats == 1) | (params.repeated_fraction == 0)

@@ -149,7 +149,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     risk, groups = made.risk, made.risk.groups
     inside, at = risk.inside, risk.inside.fixed_point
     second = df2(risk.law.spectrum, at.kappa)
-    free, learned, once = at.effective_rows - second, second / at.df1, _seen_once(params)
+    free, learned, once = at.effective_rows - second, second / at.df1, repetition.seen_once(params)
     modes = at.df1**2 / second  # p of isotropic inputs
     held = jnp.max(jnp.where(groups.counts > 0, at.leverage, 0.0))
     uneven = jnp.where(once, 0.0, held / modes)
@@ -176,10 +176,6 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: Bound(slack, valid) for name, slack in slacks.items()}
 
 
-def _seen_once(params: Params) -> Any:
-    return (params.repeats == 1) | (params.repeated_fraction == 0)
-
-
 def _not_raised(params: Params, made: Forecast) -> Forecast:
     """Leave out the label variance that the noisy inputs do not explain."""
     risk, inside = made.risk, made.risk.inside
@@ -204,7 +200,7 @@ def _harms_add_up(params: Params, made: Forecast) -> Forecast:
 
 def _exactly(params: Params) -> Any:
     apart = jnp.abs(params.n - params.p) >= 20
-    isotropic_rows = (params.spectrum == "isotropic") & _seen_once(params)
+    isotropic_rows = (params.spectrum == "isotropic") & repetition.seen_once(params)
     return (params.ridge == 0) & isotropic_rows & apart
 
 

@@ -207,7 +207,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 
 
 def _one_scale(params: Params) -> bool | Array:
-    once = (params.repeats == 1) | (params.repeated_fraction == 0)
+    once = repetition.seen_once(params)
     one = (params.slow_variance == 1) & (params.spectrum == "two_block")
     return once & one & (params.p == 0)
 

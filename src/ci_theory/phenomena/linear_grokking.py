@@ -209,8 +209,7 @@ def _accurate(params: Params, loss: Scalar, bound: Bound) -> Bound:
 
 
 def _seen_once(params: Params) -> bool | Array:
-    once = (params.repeats == 1) | (params.repeated_fraction == 0)
-    return once & (params.p == 0)
+    return repetition.seen_once(params) & (params.p == 0)
 
 
 def _asymptotic(params: Params) -> Scalar:
