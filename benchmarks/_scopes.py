@@ -152,6 +152,19 @@ def imbalanced_mixture(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     return {"n": n, "minority": share, "separation": spread(rng, 0.05, 10.0, 0.05)}
 
 
+def group_gap(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Minorities from one row on, of weights from almost none to a thousand."""
+    n = max(8, rows(rng, fixed["p"], 8.0))
+    few = max(1, round(spread(rng, 1.0, n / 2)))
+    weight = spread(rng, 0.05, 1e3, 0.05)
+    return {"n": n, "minority": few / n, "weight": weight, "signal": spread(rng, 0.1, 10.0)}
+
+
+def angle(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Ridge, noise and the angle between the targets."""
+    return {**plain(rng, fixed), "alignment": float(rng.uniform(-1, 1))}
+
+
 def random_feature_peak(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Rows from a few per input to four times the features; a linear and a quadratic target."""
     n = round(spread(rng, 2.0 * fixed["d"], 4.0 * fixed["p"]))
@@ -271,6 +284,7 @@ SCOPES = {
     "imbalanced_mixture": Scope(
         _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4
     ),
+    "group_gap": Scope(_PLAIN, group_gap, angle, 18),
     "random_feature_peak": Scope(_FEATURES, random_feature_peak, kernel_ridge, 5),
     "feature_ensemble": Scope(_MEMBERS, random_feature_peak, kernel_ridge, 5),
     "epochwise_descent": Scope(_SCALES, epochwise_descent, moment, 8, "d"),

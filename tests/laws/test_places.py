@@ -26,6 +26,8 @@ FORMULAS = {
     ("contaminated_test", "apparent peak in n"),
     ("corrupted_inputs", "best input noise"),
     ("double_double_descent", "negative transfer"),
+    ("group_gap", "equalising weight"),
+    ("group_gap", "share that a weight equalises"),
     ("imbalanced_mixture", "minority lost"),
     ("linear_grokking", "generalises"),
     ("linear_grokking", "fits"),

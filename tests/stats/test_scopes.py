@@ -47,6 +47,7 @@ FITTED = {"d": 100, "time": 1e6, "noise": 0.1, "decay": 0.0, "repeated_fraction"
 LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  # least squares
 FEW = {**CLASSES, "separation": 2.0, "ridge": 1.0}
 BOTH = "error_majority error_minority balanced_error balanced_error_optimal"
+GROUPS = "error_majority error_minority gap leverage_minority"
 EDGES = {
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),
@@ -85,6 +86,11 @@ EDGES = {
         Edge("exact_error", "up.n", 71, 70, PARTIAL),
         Edge("exact_error", "up.ridge", 0.0, 1e-9, PARTIAL),
         Edge("exact_error", "down.ridge", 0.0, 1e-9, PARTIAL),
+    ],
+    "group_gap": [
+        Edge(GROUPS, "n", 71, 69, {**LEAST, "p": 60}),  # weights alike: n - p
+        Edge(GROUPS, "ridge", 1e-9, 0.0, {"n": 30, "p": 60}),
+        Edge(GROUPS, "p", 10, 9, {"n": 100}),
     ],
     "imbalanced_mixture": [
         Edge(BOTH, "n", 52, 51, CLASSES),  # n - 2 - df2 >= 10, df2 = p without a ridge

@@ -54,4 +54,4 @@ def group_errors(
     alone = jnp.einsum("ghm,ghm->m", products, pairs)
     across = jnp.einsum("ghm,gm->hm", products, held)
     missed = (alone[None] - 2 * across) / p + jnp.einsum("hhm->hm", products)
-    return GroupErrors(excess=missed + noise * spread, held=held)
+    return GroupErrors(excess=missed + (noise * spread)[None], held=held)

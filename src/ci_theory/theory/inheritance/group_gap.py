@@ -85,9 +85,12 @@ def two_groups(
 
     Source: derived here, ``mixture.fit_block_mixture`` of one block.
 
-    >>> made = two_groups(100.0, 280.0, 120.0, 3.2857, 0.0, 1.0, 0.1, 0.0)
-    >>> print(f"{float(made.gap):.4f} {float(made.error_minority):.4f}")
-    -0.0000 0.7083
+    >>> for weight in (1.0, 23 / 7, 9.0):
+    ...     made = two_groups(100.0, 280.0, 120.0, weight, 0.0, 1.0, 0.1, 0.0)
+    ...     print(f"{float(made.error_majority):.4f} {float(made.error_minority):.4f}")
+    0.4533 1.2533
+    0.8542 0.8542
+    1.2471 0.5967
     """
     p, signal, cosine = (jnp.asarray(v, float) for v in (p, signal, cosine))
     length = jnp.sqrt(signal)

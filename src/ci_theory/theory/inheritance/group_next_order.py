@@ -22,7 +22,7 @@ the first bracket and of r have the anchor as a group of omega = delta. F_0 give
 ``mixture.fit_block_mixture``, F_1 by how much their means exceed them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,14 +54,6 @@ class GroupShifts(NamedTuple):
     free: Scalar
 
 
-class _Sources(NamedTuple):
-    """What F is differentiated in: t, u, and the logarithms of the weights (g,)."""
-
-    t: Array
-    u: Array
-    weights: Array
-
-
 @needs_float64
 @jax.jit
 def group_next_order(rows: BlockMixture, share: Array) -> GroupShifts:
@@ -88,55 +80,60 @@ def group_next_order(rows: BlockMixture, share: Array) -> GroupShifts:
     p, ridge = jnp.asarray(rows.multiplicity, float)[0], jnp.asarray(rows.ridge, float)
     total = ridge + jnp.sum(share)
     solved = jnp.broadcast_to(p / total, weights.shape)
-    still = _Sources(jnp.zeros(()), jnp.zeros(()), jnp.zeros_like(weights))
+    drawn = counts * (weights / (1 + weights * solved)) ** 2  # n t^2
+    still = jnp.broadcast_to(drawn * p / total**2, (len(weights), len(weights)))  # K, no sources
+    inverse = jnp.linalg.inv(jnp.eye(len(weights)) - still)
 
-    def orders(centre: Array, scale: Array, noise: Array, s: _Sources) -> Array:
-        """F_0 and F_1, for targets from ``centre`` in units of ``scale`` and for the noise."""
-        c = weights * jnp.exp(s.weights)
-        beta, anchor = scale * (targets - centre), -scale * centre
+    def orders(
+        centre: Array, scale: Array, noise: Array, t: Array, u: Array, more: Array
+    ) -> tuple[Array, Array]:
+        """F_0 and K, targets from ``centre`` in units of ``scale``, weights by a factor e^more."""
+        c = weights * jnp.exp(more)
+        beta, anchor = scale * (targets - centre[None]), -scale * centre
 
         def at(e: Array) -> tuple[Array, ...]:
             omega = counts * c / (1 + c * e)
-            penalty = ridge + s.t + jnp.sum(omega)
+            penalty = ridge + t + jnp.sum(omega)
             pulled = omega @ beta + ridge * anchor
-            gaps = beta - pulled / penalty
-            mapped = p / penalty + s.u * (jnp.sum(gaps**2, axis=1) + noise)
+            gaps = beta - (pulled / penalty)[None]
+            mapped = p / penalty + u * (jnp.sum(gaps**2, axis=1) + noise)
             return omega, penalty, pulled, gaps, mapped
 
-        slope = jax.lax.stop_gradient(jax.jacfwd(lambda e: at(e)[4])(solved))
-        newton = jnp.linalg.inv(jnp.eye(len(solved)) - slope)
-        e = jax.lax.stop_gradient(solved)
-        for _ in range(2):  # each adds an order in the sources
-            e = e + newton @ (at(e)[4] - e)
+        e = solved
+        for _ in range(2):  # Newton's step at no sources: each adds an order in them
+            e = e + inverse @ (at(e)[4] - e)
         omega, penalty, pulled, gaps, _ = at(e)
         squares = omega @ (jnp.sum(beta**2, axis=1) + noise) + ridge * jnp.sum(anchor**2)
-        limit = p * jnp.log(penalty) + s.u * (squares - jnp.sum(pulled**2) / penalty)
+        limit = p * jnp.log(penalty) + u * (squares - jnp.sum(pulled**2) / penalty)
         limit = limit + jnp.sum(counts * jnp.log1p(c * e) - omega * e)
-        pairs = p / penalty**2 + 2 * s.u / penalty * gaps @ gaps.T
-        coupling = pairs * (counts * (c / (1 + c * e)) ** 2)[None, :]
-        curved = jnp.linalg.slogdet(jnp.eye(len(e)) - coupling)[1] / 2
-        return jnp.stack([limit, curved])
+        pairs = p / penalty**2 + 2 * u / penalty * gaps @ gaps.T
+        return limit, pairs * (counts * (c / (1 + c * e)) ** 2)[None, :]
 
-    def risk(centre: Array, scale: Array, noise: Array) -> Array:
-        def mixed(t: Array, u: Array) -> Array:
-            return orders(centre, scale, noise, still._replace(t=t, u=u))
+    none, quiet = jnp.zeros_like(targets[0]), jnp.zeros_like(weights)
+    zero, one = jnp.zeros(()), jnp.ones(())
 
-        return jax.jacfwd(jax.jacfwd(mixed, argnums=1), argnums=0)(still.t, still.u)
+    def risk(centre: Array, scale: Array, noise: Array) -> tuple[Array, Array]:
+        def at(t: Array, u: Array) -> tuple[Array, Array]:
+            return orders(centre, scale, noise, t, u, quiet)
 
-    quiet, none = jnp.zeros_like(weights), jnp.zeros_like(targets[0])
-    signal = jax.vmap(lambda centre: risk(centre, jnp.ones(()), quiet))(targets)
-    noise = risk(none, jnp.zeros(()), jnp.asarray(rows.noise, float))
-    held = jax.jacfwd(lambda w: orders(none, jnp.zeros(()), quiet, still._replace(weights=w)))(
-        still.weights
-    )
-    pull = weights / (1 + weights * solved)
-    spread = jnp.sum(counts * pull**2)  # df2 = p (omega/T)^2 of (sum omega)^2/spread rows
+        def slope(t: Array) -> tuple[Any, Any]:
+            return jax.jvp(lambda u: at(t, u), (zero,), (one,))
+
+        (_, (_, k_u)), ((_, k_t), (by_tu, k_tu)) = jax.jvp(slope, (zero,), (one,))
+        curved = jnp.sum(inverse.T * k_tu) + jnp.sum((inverse @ k_t) * (inverse @ k_u).T)
+        return by_tu, -curved / 2
+
+    signal, signal_shift = jax.vmap(lambda centre: risk(centre, one, quiet))(targets)
+    noise, noise_shift = risk(none, zero, jnp.asarray(rows.noise, float))
+    held, k_more = jax.jacfwd(lambda more: orders(none, zero, quiet, zero, zero, more))(quiet)
+    held_shift = -jnp.einsum("ij,jig->g", inverse, k_more) / 2
     return GroupShifts(
-        signal=signal[:, 0],
-        noise=noise[0],
-        held=held[0],
-        signal_shift=signal[:, 1],
-        noise_shift=noise[1],
-        held_shift=held[1],
-        free=jnp.sum(share) ** 2 * (1 / spread - p / total**2),
+        signal=signal,
+        noise=noise,
+        held=held,
+        signal_shift=signal_shift,
+        noise_shift=noise_shift,
+        held_shift=held_shift,
+        # df2 = p (omega/T)^2 of (sum omega)^2/(sum n t^2) rows
+        free=jnp.sum(share) ** 2 * (1 / jnp.sum(drawn) - p / total**2),
     )
