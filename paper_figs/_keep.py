@@ -20,6 +20,7 @@ MEASURES = {
     "modular_decay": ("test_accuracy",),
     "modular_repeats": ("test_accuracy",),
     "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
+    "prior_bias": ("balanced_error", "gain"),
 }
 RUNS = ("modular_grokking", "modular_decay", "modular_repeats", "modular_phases")
 """Sweeps of networks, whose runs are shown one by one."""

@@ -34,6 +34,8 @@ FORMULAS = {
     ("metric_mirage", "half of the sequences are right"),
     ("metric_mirage", "the power law of the tokens ends"),
     ("power_law_break", "floor in n"),
+    ("prior_bias", "best strength"),
+    ("prior_bias", "labels that adjusting needs"),
     ("repeated_data", "worst repeat count"),
     ("two_stage_ridge", "negative-transfer boundary"),
     ("zipf_learning", "the watched item is learnt"),

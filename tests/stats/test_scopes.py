@@ -165,6 +165,7 @@ EDGES = {
 MIRAGE = ("token_error", "edit_distance", "exact_match")
 # Claimed wherever the phenomenon's rule lets a point in.
 EVERYWHERE = {("zipf_learning", label) for label in ("error", "singles", "price")}
+EVERYWHERE |= {("prior_bias", p.name) for p in load("prior_bias").predictions}
 
 
 @functools.cache

@@ -92,12 +92,11 @@ def forecast(params: Params, world: None) -> Forecast:
 
 
 def _read(params: Params, made: ClassErrors) -> Forecast:
-    before = shifted_errors(params.separation, log_odds(params.prior))
     return Forecast(
         balanced_error=made.under(0.5),
         rare_error=made.rare,
         upstream_error=made.under(params.prior),
-        gain=before.under(0.5) - made.under(0.5),
+        gain=made.gain,
     )
 
 
@@ -108,9 +107,9 @@ def _gaussian(params: Params, made: Forecast) -> Forecast:
 
 def _counted(params: Params, made: Forecast) -> Forecast:
     """Take the share that the labels tell for known."""
-    seen = log_odds(told_share(params.prior, params.flips))
-    left = log_odds(params.prior) - params.strength * seen
-    return _read(params, shifted_errors(params.separation, left))
+    inherited = log_odds(params.prior)
+    left = inherited - params.strength * log_odds(told_share(params.prior, params.flips))
+    return _read(params, shifted_errors(params.separation, left, inherited))
 
 
 def _best(params: Params) -> float:

@@ -44,10 +44,13 @@ class ClassErrors(NamedTuple):
     Attributes:
         common: probability that a row of class +1, common upstream, is misclassified.
         rare: likewise of class -1.
+        gain: how far the mean of the two lies below that of the classifier as inherited: exactly 0
+            where nothing is taken off.
     """
 
     common: Array
     rare: Array
+    gain: Array
 
     def under(self, share: Any) -> Array:
         """Return the error where class +1 has a share."""
@@ -72,7 +75,7 @@ def told_share(prior: Any, flips: Any) -> Array:
     return prior + flips * (1 - 2 * jnp.asarray(prior))
 
 
-def shifted_errors(separation: Any, shift: Any) -> ClassErrors:
+def shifted_errors(separation: Any, shift: Any, inherited: Any) -> ClassErrors:
     r"""Errors of the classifier sign(2 mu x + b).
 
     .. math:: \mathrm{err}_\pm = \Phi\left(-\mu \mp \frac{b}{2\mu}\right)
@@ -80,6 +83,7 @@ def shifted_errors(separation: Any, shift: Any) -> ClassErrors:
     Args:
         separation: mu^2, squared half distance of the classes in units of their variance, > 0.
         shift: b, any shape.
+        inherited: that of the classifier as inherited, L.
 
     Regime: exact. Limits: b = 0 gives Phi(-mu) on both; with two conditionally independent views
     the separations add up.
@@ -87,12 +91,15 @@ def shifted_errors(separation: Any, shift: Any) -> ClassErrors:
     Source: the normal distribution; as a correction of trained scores Menon et al. 2020
     (arXiv:2007.07314), of inherited ones Zhu et al. 2023 (arXiv:2310.08106).
 
-    >>> print(f"{float(shifted_errors(1.0, 0.0).rare):.4f}")
-    0.1587
+    >>> made = shifted_errors(1.0, 0.0, 2.0)
+    >>> print(f"{float(made.rare):.4f} {float(made.gain):.4f}")
+    0.1587 0.1027
     """
     half = jnp.sqrt(jnp.asarray(separation, float))
-    moved = jnp.asarray(shift) / (2 * half)
-    return ClassErrors(common=ndtr(-half - moved), rare=ndtr(-half + moved))
+    moved = jnp.stack([jnp.asarray(shift, float), jnp.broadcast_to(inherited, jnp.shape(shift))])
+    common, rare = ndtr(-half - moved / (2 * half)), ndtr(-half + moved / (2 * half))
+    balanced = (common + rare) / 2
+    return ClassErrors(common=common[0], rare=rare[0], gain=balanced[1] - balanced[0])
 
 
 @needs_float64
@@ -145,8 +152,9 @@ def adjusted_errors(
     k, chance = binomial(n, told_share(prior, flips))
     estimate = jnp.log(k + 0.5) - jnp.log(n - k + 0.5)
     estimate = jnp.where(chance > 0, estimate, 0.0)
-    made = shifted_errors(separation, log_odds(prior) - strength * estimate)
-    return ClassErrors(common=chance @ made.common, rare=chance @ made.rare)
+    inherited = log_odds(prior)
+    made = shifted_errors(separation, inherited - strength * estimate, inherited)
+    return ClassErrors(*(chance @ part for part in made))
 
 
 def gaussian_errors(
@@ -172,8 +180,11 @@ def gaussian_errors(
     variance = 1 / (n * told * (1 - told))
     wider = jnp.sqrt(1 + strength**2 * variance / (4 * separation))
     half = jnp.sqrt(jnp.asarray(separation, float))
-    moved = (log_odds(prior) - strength * log_odds(told)) / (2 * half)
-    return ClassErrors(common=ndtr((-half - moved) / wider), rare=ndtr((-half + moved) / wider))
+    inherited = log_odds(prior)
+    moved = (inherited - strength * log_odds(told)) / (2 * half)
+    common, rare = ndtr((-half - moved) / wider), ndtr((-half + moved) / wider)
+    before = shifted_errors(separation, inherited, inherited).under(0.5)
+    return ClassErrors(common=common, rare=rare, gain=before - (common + rare) / 2)
 
 
 @needs_float64
