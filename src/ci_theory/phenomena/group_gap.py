@@ -1,7 +1,7 @@
 """Two groups, one model: the weight that treats a minority alike, and where none does."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -158,12 +158,12 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: Bound(slack, enough) for name, slack in slacks.items()}
 
 
-def _fitted(params: Params) -> Array:
+def _fitted(params: Params) -> Any:
     """Say where there is a ridge, or rows enough to do without."""
     return (params.ridge > 0) | (params.n > params.p)
 
 
-def _more_rows(params: Params) -> dict[str, Array]:
+def _more_rows(params: Params) -> dict[str, Any]:
     most, few = params.sizes()
     instead = params.weight * few
     return {"n": most + instead, "minority": instead / (most + instead), "weight": 1.0}
