@@ -75,6 +75,10 @@ def test_an_interpolator_forgets_the_weights():
     one, other = (simulated(2, n=15, minority=0.2, weight=w)["error_minority"] for w in (1.0, 30.0))
     assert np.allclose(one[:, :2], other[:, :2], rtol=1e-9)
     assert not np.allclose(one[:, 2:], other[:, 2:], rtol=1e-3)
+    found = predict(PHENOMENON, {**BASE, **INNER, "n": 15, "weight": 6.0})
+    for predicted in found.values():  # the formula of a mixture does not speak there
+        silent = predicted.estimate.status == Status.OUT_OF_SCOPE
+        assert np.array_equal(silent, INNER["ridge"] == 0)
 
 
 @pytest.mark.parametrize("change", [{"weight": 6.0}, {"weight": 1.0}, {"minority": 0.1}])
