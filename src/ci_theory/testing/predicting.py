@@ -3,7 +3,7 @@
 import functools
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._keys import key_for
 from ci_theory._record import Axis, Kind, build
 from ci_theory._types import cpu
-from ci_theory.phenomena import predict
+from ci_theory.phenomena import Phenomenon, predict
 from ci_theory.phenomena._forecast import told
 from ci_theory.phenomena._predict import Predicted
 from ci_theory.testing.case import KEYS, Case
@@ -179,6 +179,12 @@ def _together(case: Case) -> list[Point]:
     return [*corners, *inside]
 
 
+def looked_at(case: Case) -> list[list[Point]]:
+    """Return the points to evaluate for every one of ``groups``, those that are not refused."""
+    own = list(_allowed(case, [{**case.at, **p} for p in moving(case)]))
+    return [own, *(_beside(case, statics) for statics in groups(case) if statics)]
+
+
 def _beside(case: Case, statics: Point) -> list[Point]:
     """Return the points to try with other static values: every end, alone only if it has to be.
 
@@ -221,9 +227,7 @@ def groups(case: Case) -> list[Point]:
 
 @functools.lru_cache(maxsize=2)
 def _everywhere(case: Case) -> list[tuple[list[Point], dict[str, Any]]]:
-    own = list(_allowed(case, [{**case.at, **p} for p in moving(case)]))
-    tried = [own, *(_beside(case, statics) for statics in groups(case) if statics)]
-    return [(points, _predicted(case, points) if points else {}) for points in tried]
+    return [(points, _predicted(case, points) if points else {}) for points in looked_at(case)]
 
 
 def everywhere(case: Case) -> list[tuple[list[Point], dict[str, Any]]]:
@@ -243,20 +247,29 @@ def _allowed(case: Case, points: list[Point]) -> Iterator[Point]:
 
 def _predicted(case: Case, points: list[Point]) -> dict[str, Predicted]:
     """Evaluate predictions and decoys at points with the same static values."""
-    axes, parts = case.phenomenon.axes, []
-    for start in range(0, len(points), AT_ONCE):
-        some = points[start : start + AT_ONCE]
-        padded = [*some, *[some[-1]] * (AT_ONCE - len(some))]
-        parts.append(
-            predict(
-                case.phenomenon, {k: [p.get(k, a.default) for p in padded] for k, a in axes.items()}
-            )
-        )
-    return {label: _joined([part[label] for part in parts], len(points)) for label in parts[0]}
+    axes = case.phenomenon.axes
+    columns = {k: [p.get(k, a.default) for p in points] for k, a in axes.items()}
+    return predict_by(AT_ONCE, case.phenomenon, columns)
+
+
+def predict_by(
+    size: int, phenomenon: Phenomenon, points: Mapping[str, Any]
+) -> dict[str, Predicted]:
+    """Return what ``predict`` says, asked for ``size`` points at a time, the last one repeated.
+
+    However many points there are, one program is compiled.
+    """
+    total = max((len(v) for v in points.values() if np.ndim(v)), default=1)
+    columns = {k: v if np.ndim(v) else [v] * total for k, v in points.items()}
+    parts = []
+    for start in range(0, total, size):
+        rows = [min(i, total - 1) for i in range(start, start + size)]
+        parts.append(predict(phenomenon, {k: [v[i] for i in rows] for k, v in columns.items()}))
+    return {name: _joined([part[name] for part in parts], total) for name in parts[0]}
 
 
 def _joined(parts: list[Predicted], count: int) -> Predicted:
-    """Return what is said of some points after the other, without what fills up the last."""
+    """Put what is said of some points after the other, without what fills up the last."""
     estimates, decoys = ([getattr(p, name) for p in parts] for name in ("estimate", "decoys"))
     estimate, wrong = jax.tree.map(
         lambda *columns: np.concatenate(columns)[:count], *zip(estimates, decoys, strict=True)
