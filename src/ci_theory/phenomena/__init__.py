@@ -32,6 +32,8 @@ from ci_theory.phenomena._base import (
     statics,
 )
 from ci_theory.phenomena._predict import predict
+from ci_theory.phenomena._sensitivity import sensitivity
+from ci_theory.phenomena._solve import solve
 
 __all__ = [
     "Bound",
@@ -45,6 +47,8 @@ __all__ = [
     "measured",
     "names",
     "predict",
+    "sensitivity",
+    "solve",
     "statics",
 ]
 

@@ -11,6 +11,7 @@ from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.biases.whole import whole_below
 from ci_theory.locate.floor import Floor
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
@@ -135,7 +136,7 @@ class Forecast(NamedTuple):
 
 def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the deterministic equivalent, and the closed form of the interpolator."""
-    rows = jnp.floor(jnp.asarray(params.n / params.repeats, float))
+    rows = whole_below(jnp.asarray(params.n / params.repeats, float))
     ridge = jnp.asarray(params.ridge * params.n / params.repeats, float)
     risk: RidgeRisk | FeatureRisk
     if world.width is None:
