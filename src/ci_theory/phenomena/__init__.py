@@ -32,6 +32,7 @@ from ci_theory.phenomena._base import (
     statics,
 )
 from ci_theory.phenomena._predict import predict
+from ci_theory.phenomena._predictions import predicted, predictions
 
 __all__ = [
     "Bound",
@@ -45,6 +46,8 @@ __all__ = [
     "measured",
     "names",
     "predict",
+    "predicted",
+    "predictions",
     "statics",
 ]
 
