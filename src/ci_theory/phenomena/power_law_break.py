@@ -13,8 +13,9 @@ from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.floor import Floor
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory.features.feature_next_order import FeatureNextOrder, feature_next_order
@@ -111,25 +112,34 @@ def world(params: Params) -> World:
     return World(compress(_law(params), pad_to=NODES), width)
 
 
-class Forecast(NamedTuple):
-    """Excess risk at one point [label^2], and what the learner effectively has.
+def _interpolates(params: Params) -> Array:
+    return (params.ridge == 0) & (params.width == 0) & (jnp.abs(params.source - 1) > 0.02)
 
-    Attributes:
-        excess_risk: on this spectrum.
-        closed_form: of the interpolator, on a power law without an end.
-        world: the spectrum and the width.
-        rows: distinct ones.
-        ridge: their total ridge: copies of a row leave only this smaller.
-        kappa: effective ridge of the interpolator on the endless law.
-        status: of the solvers.
-    """
 
-    excess_risk: Scalar
-    closed_form: Scalar
+@record
+class Forecast:
+    """Excess risk at one point [label^2], and what the learner effectively has."""
+
+    excess_risk: Scalar = predicted(
+        statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
+        scope="n - df2 >= 10, and likewise for the features; the next order below a quarter",
+        order="1/(n - df2), and with features 1/(width - df2): computed",
+        source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
+    )
+    closed_form: Scalar = predicted(
+        "excess_risk",
+        statement="alpha n/(n + 1/2) (B(kappa) + noise) - noise, "
+        "kappa = [(pi/alpha)/((n + 1/2) sin(pi/alpha))]^alpha",
+        scope="ridge 0, trained on the inputs, n far below the number of modes",
+        order="1/n, and the modes beyond the end of the spectrum",
+        source="docs/ridge.md, docs/scaling_breaks.md; Mallinar et al. (arXiv:2207.06569)",
+        where=_interpolates,
+        closed=True,
+    )
     world: World
-    rows: Scalar
-    ridge: Scalar
-    kappa: Scalar
+    rows: Scalar  # distinct ones
+    ridge: Scalar  # their total ridge: copies of a row leave only this smaller
+    kappa: Scalar  # effective ridge of the interpolator on the endless law
     status: Array
 
 
@@ -203,10 +213,6 @@ def _truncated(params: Params, made: Forecast) -> tuple[Scalar, Scalar]:
     return lost, made.closed_form * (ended + order) + unseen
 
 
-def _interpolates(params: Params) -> Array:
-    return (params.ridge == 0) & (params.width == 0) & (jnp.abs(params.source - 1) > 0.02)
-
-
 def _ends_in_n(params: Params) -> float:
     """Rows at which the first crossover comes, by the power laws: noise, ridge, or width."""
     alpha, source = float(params.alpha), float(params.source)
@@ -245,27 +251,7 @@ PHENOMENON = Phenomenon(
     forecast=forecast,
     bounds=bounds,
     rule=_rule,
-    predictions=(
-        Prediction(
-            name="excess_risk",
-            measure="excess_risk",
-            statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
-            scope="n - df2 >= 10, and likewise for the features; the next order below a quarter",
-            order="1/(n - df2), and with features 1/(width - df2): computed",
-            source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
-        ),
-        Prediction(
-            name="closed_form",
-            measure="excess_risk",
-            statement="alpha n/(n + 1/2) (B(kappa) + noise) - noise, "
-            "kappa = [(pi/alpha)/((n + 1/2) sin(pi/alpha))]^alpha",
-            scope="ridge 0, trained on the inputs, n far below the number of modes",
-            order="1/n, and the modes beyond the end of the spectrum",
-            source="docs/ridge.md, docs/scaling_breaks.md; Mallinar et al. (arXiv:2207.06569)",
-            where=_interpolates,
-            closed=True,
-        ),
-    ),
+    predictions=predictions(Forecast),
     mistakes=(
         copies_are_fresh("excess_risk", "closed_form"),
         noise_ignored("excess_risk", "closed_form"),
