@@ -58,6 +58,17 @@ def test_an_entry_says_its_own_words_and_the_family_the_rest():
     assert low == Prediction(name="low_error", measure="error", **words, **more)
 
 
+def test_that_no_solver_stands_behind_them_may_be_said_once_too():
+    @record
+    class Both:
+        error: Any = predicted(statement="noise / n")
+        kept: Any = predicted(statement="solved", closed=False)
+
+    for family in (False, True):
+        told = predictions(Both, **FAMILY, closed=family)
+        assert [one.closed for one in told] == [family, False]
+
+
 @pytest.mark.parametrize("left_out", FAMILY)
 def test_what_neither_says_is_refused(left_out):
     words = {k: v for k, v in FAMILY.items() if k != left_out}

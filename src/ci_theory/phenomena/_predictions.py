@@ -30,7 +30,7 @@ def predicted(
     order: str = "",
     source: str = "",
     where: Callable[[Any], Any] | None = None,
-    closed: bool = False,
+    closed: bool | None = None,
     status: str = "status",
 ) -> Any:
     """Declare an entry of a forecast's record that predicts the mean of a measure.
@@ -40,33 +40,35 @@ def predicted(
     Args:
         measure: whose mean it is; that of the entry's own name if none is given.
         statement: the formula in a line.
-        scope: where it holds; this, ``order`` and ``source`` may be told of all entries together,
-            by ``predictions``.
+        scope: where it holds; this, ``order``, ``source`` and ``closed`` may be told of all
+            entries together, by ``predictions``.
         order: of the finite-size error; "exact" for a prediction without one.
         source: of the formula.
         where: as in a ``Prediction``; likewise ``closed`` and ``status``.
     """
     may = {"measure": measure, "scope": scope, "order": order, "source": source, "where": where}
-    own = {name: said for name, said in may.items() if said}
-    told = {**own, "statement": statement, "closed": closed, "status": status}
+    told = {name: said for name, said in may.items() if said}
+    told |= {"statement": statement, "status": status}
+    told |= {} if closed is None else {"closed": closed}
     return dataclasses.field(metadata={_TOLD: told})
 
 
 def predictions(
-    forecast: type, *, scope: str = "", order: str = "", source: str = ""
+    forecast: type, *, scope: str = "", order: str = "", source: str = "", closed: bool = False
 ) -> tuple[Prediction, ...]:
     """Return the predictions that a forecast's record declares, in declared order.
 
     Args:
         forecast: the record.
-        scope: of all entries that do not say their own; likewise ``order`` and ``source``.
+        scope: of all entries that do not say their own; likewise ``order``, ``source`` and
+            ``closed``.
 
     Raises:
         BadInput: no record, or none of its entries is predicted.
     """
     if not dataclasses.is_dataclass(forecast):
         raise BadInput(f"predictions({forecast.__name__}): it is not a record, see @record")
-    shared = {"scope": scope, "order": order, "source": source}
+    shared = {"scope": scope, "order": order, "source": source, "closed": closed}
     fields = [f for f in dataclasses.fields(forecast) if _TOLD in f.metadata]
     if not fields:
         raise BadInput(f"predictions({forecast.__name__}): no entry of it is predicted(...)")

@@ -22,7 +22,7 @@ from ci_theory.theory.rows.noise_kinds import (
     best_input_noise,
     weighted_input_noise_risk,
 )
-from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, over_copies, plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
@@ -152,7 +152,6 @@ def forecast(params: Params, unit: Spectrum) -> Forecast:
     clean = scale_target(unit, signal)
     groups = repeated_rows(*params.split(), noise, params.shared_noise)
     risk = weighted_input_noise_risk(clean, groups, params.ridge, params.input_noise)
-    copies = groups.counts * groups.weights
     residual = risk.inside.residual + (noise - groups.noise)
     u = 1 / (1 + params.input_noise)
     level = noise + signal * (1 - u)
@@ -161,7 +160,7 @@ def forecast(params: Params, unit: Spectrum) -> Forecast:
     return Forecast(
         test_error=noise + risk.excess_risk,
         noisy_test_error=noise + risk.noisy_excess_risk,
-        train_error=copies @ residual / jnp.sum(copies),
+        train_error=over_copies(groups, residual),
         finite_size_excess=jnp.where(n > p, under, over),
         risk=risk,
         clean=clean,
@@ -188,11 +187,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
         noise = spread * inside.noise_variance / jnp.maximum(whole, 1e-300)
         return _slack.excess(noise, excess - noise, learned, free, uneven)
 
-    share = groups.counts * groups.weights / jnp.sum(groups.counts * groups.weights)
     kept = at.forgotten**2 * (inside.noise_variance + groups.noise)
-    noise, signal = share @ kept, share @ (inside.residual - kept)
-    plain = _slack.residual(noise, signal, learned * (share @ at.leverage), free)
-    moving = share @ (kept * at.leverage)
+    noise, signal = over_copies(groups, kept), over_copies(groups, inside.residual - kept)
+    plain = _slack.residual(noise, signal, learned * over_copies(groups, at.leverage), free)
+    moving = over_copies(groups, kept * at.leverage)
     repeated = _slack.copies_residual(moving, signal, learned, free, modes)
     slacks = {
         "test_error": bound(risk.excess_risk, risk.variance),

@@ -24,7 +24,7 @@ from ci_theory.tasks import digits
 from ci_theory.theory.rows.finite_population import population_risk
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
 from ci_theory.theory.rows.row_leverages import RowRisk, row_risk
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, df2
 from ci_theory.training.closed_form import shrinkage, without_rounding
 
@@ -192,7 +192,7 @@ def forecast(params: Params, spectrum: Spectrum) -> Forecast:
     return Forecast(
         **_errors(params, rows, params.noise),
         rows=rows,
-        equal=_over_copies(params, equal.residual),
+        equal=over_copies(_groups(params), equal.residual),
         free=effective - df2(spectrum, equal.kappa),
         spectrum=spectrum,
         status=rows.status,
@@ -203,7 +203,7 @@ def _errors(params: Params, rows: RowRisk, noise: Scalar | float) -> dict[str, S
     residual = rows.residual_signal + noise * rows.residual_noise
     return {
         "test_error": rows.signal + noise * rows.noise + noise,
-        "train_error": _over_copies(params, residual),
+        "train_error": over_copies(_groups(params), residual),
     }
 
 
@@ -211,20 +211,14 @@ def _groups(params: Params) -> Groups:
     return repeated_rows(*params.split(params.n), params.noise, True)
 
 
-def _over_copies(params: Params, of_groups: Array) -> Scalar:
-    groups = _groups(params)
-    copies = groups.counts * groups.weights
-    return copies @ of_groups / jnp.sum(copies)
-
-
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute what single other images do to the training error, to leading order and doubled.
 
     Doubled, because the fluctuation of a leverage is itself larger than to leading order.
     """
-    rows, train = made.rows, made.train_error
-    loose = 2 * _over_copies(params, rows.unsettled_signal + params.noise * rows.unsettled_noise)
-    signal = _over_copies(params, rows.residual_signal) * _slack.per(made.free)
+    rows, train, groups = made.rows, made.train_error, _groups(params)
+    loose = 2 * over_copies(groups, rows.unsettled_signal + params.noise * rows.unsettled_noise)
+    signal = over_copies(groups, rows.residual_signal) * _slack.per(made.free)
     tolerated = TOLERANCE * (made.test_error - params.noise)
     enough = params.n >= FEWEST_IMAGES
     return {

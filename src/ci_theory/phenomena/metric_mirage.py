@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
 
-from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
@@ -152,7 +151,6 @@ class Forecast:
         source=_TAIL,
     )
     parts: Parts
-    status: int
 
 
 def forecast(params: Params, world: World) -> Forecast:
@@ -181,7 +179,6 @@ def _scored(params: Params, parts: Parts) -> Forecast:
         edit_distance=kept * metrics.edit_distance(parts.error, params.length),
         token_error=kept * parts.error,
         parts=parts,
-        status=int(Status.OK),
     )
 
 
@@ -261,7 +258,7 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=predictions(Forecast, order="exact"),
+    predictions=predictions(Forecast, order="exact", closed=True),
     mistakes=(
         copies_are_fresh("exact_match", "edit_distance", "token_error"),
         Mistake(

@@ -24,7 +24,7 @@ from ci_theory.theory.dynamics.flow_next_order import what_is_left
 from ci_theory.theory.features.mei_montanari import gaussian_moments, limit_spectrum
 from ci_theory.theory.features.repeated_features import RepeatedFeatureRisk, repeated_feature_risk
 from ci_theory.theory.rows.repetition import copy_errors, weighted_ridge_risk
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, isotropic, trace
 from ci_theory.theory.spectra.sphere import sphere_spectrum
 from ci_theory.training import closed_form
@@ -158,12 +158,10 @@ def forecast(params: Params, world: World) -> Forecast:
     spectrum = spectrum_of(params, world)
     groups = repeated_rows(*params.split(), params.noise, params.shared_noise)
     risk = repeated_feature_risk(spectrum, groups, params.p, params.ridge)
-    copies = groups.counts * groups.weights
-    among_copies = params.noise - groups.noise
     return Forecast(
         test_error=risk.excess_risk + params.noise,
         excess_risk=risk.excess_risk,
-        train_error=copies @ (risk.residual + among_copies) / jnp.sum(copies),
+        train_error=over_copies(groups, risk.residual + (params.noise - groups.noise)),
         risk=risk,
         groups=groups,
         spectrum=spectrum,
@@ -197,9 +195,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     room = 1 / left.rows + 1 / left.features
     parts = risk.excess_risk - risk.noise_variance, risk.noise_variance
     test = _slack.features((shift.signal, shift.noise), parts, room)
-    copies = groups.counts * groups.weights
-    share = copies / jnp.sum(copies)
-    kept, residual = share @ risk.forgotten**2, share @ risk.residual
+    kept, residual = over_copies(groups, risk.forgotten**2), over_copies(groups, risk.residual)
     rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * residual / left.rows
     train = rare + 4 * kept * jnp.abs(shift.signal)
     few = resolved(spectrum, risk.gamma) <= 0.05 * jnp.sum(groups.counts)

@@ -18,12 +18,8 @@ from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, nois
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
-from ci_theory.theory.rows.repetition import (
-    WeightedRisk,
-    copy_errors,
-    weighted_ridge_risk,
-)
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.rows.repetition import WeightedRisk, copy_errors, weighted_ridge_risk
+from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
 
 
@@ -145,7 +141,7 @@ def forecast(params: Params, world: None) -> Forecast:
     return Forecast(
         test_error=errors.test_error,
         excess_risk=risk.excess_risk,
-        closed_form_excess=_closed_form(params),
+        closed_form_excess=params.noise * two_group_excess(*_shape(params), params.p),
         train_error=errors.train_error,
         gcv_naive=errors.gcv_naive,
         gcv_distinct=errors.gcv_distinct,
@@ -189,16 +185,9 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 def _residual_slack(params: Params, made: Forecast) -> Scalar:
     risk, at = made.risk, made.risk.fixed_point
     noise = at.forgotten**2 * (risk.noise_variance + made.groups.noise)
-    copies = made.groups.counts * made.groups.weights
-    signal, moving = (risk.residual - noise) @ copies, (noise * at.leverage) @ copies
-    total = jnp.sum(copies)
-    p = jnp.asarray(params.p, float)
-    return _slack.copies_residual(moving / total, signal / total, at.df1 / p, made.free, p)
-
-
-def _closed_form(params: Params) -> Scalar:
-    total, share, repeats = _shape(params)
-    return params.noise * two_group_excess(total, share, repeats, params.p)
+    signal = over_copies(made.groups, risk.residual - noise)
+    moving, p = over_copies(made.groups, noise * at.leverage), jnp.asarray(params.p, float)
+    return _slack.copies_residual(moving, signal, at.df1 / p, made.free, p)
 
 
 def _shape(params: Params) -> tuple[Scalar, Scalar, Scalar]:

@@ -71,7 +71,6 @@ class Forecast:
     error: Scalar = predicted(
         statement="noise + (1 - noise) sum_i p_i (1 - p_i)^n,  n distinct draws",
         source="Hutter 2021 (arXiv:2102.04074); repetition and noise here, docs/zipf.md",
-        closed=True,
     )
     missing: Scalar = predicted(
         statement="C^(1/alpha)/alpha n^-b Gamma(b, n C (V + 1/2)^-alpha),  b = 1 - 1/alpha",
@@ -79,21 +78,18 @@ class Forecast:
         order="1/n",
         source="power: Hutter 2021 (arXiv:2102.04074); its end here, docs/zipf.md",
         where=lambda params: params.exponent > 1,
-        closed=True,
     )
     singles: Scalar = predicted(
-        statement="n sum_i p_i (1 - p_i)^(n - 1)", source="Good 1953, Biometrika 40", closed=True
+        statement="n sum_i p_i (1 - p_i)^(n - 1)", source="Good 1953, Biometrika 40"
     )
     price: Scalar = predicted(
         statement="n sum_i p_i^2 (1 - p_i)^(n - 1)",
         source="Feldman 2019 (arXiv:1906.05271)",
-        closed=True,
     )
     known: Scalar = predicted(
         statement="1 - (1 - p_rank)^n",
         scope="as error; judged between 0.1 and 0.9",
         source="the binomial law",
-        closed=True,
     )
     new: Scalar  # chance that a fresh draw is new, summed
     draws: Scalar  # distinct ones
@@ -146,10 +142,6 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _endless(params: Params, made: Forecast) -> dict[str, Scalar]:
-    return {"missing": zipf.unseen_law(made.draws, made.first, jnp.inf, params.exponent)}
-
-
 def _learnt(params: Params) -> float:
     """Draws after which the watched item is met with probability 1/2, without repetition."""
     if params.repeated_fraction > 0 and params.repeats > 1:
@@ -182,7 +174,7 @@ PHENOMENON = Phenomenon(
     forecast=forecast,
     bounds=bounds,
     predictions=predictions(
-        Forecast, scope="any vocabulary, exponent and number of draws", order="exact"
+        Forecast, scope="any vocabulary, exponent and number of draws", order="exact", closed=True
     ),
     mistakes=(
         copies_are_fresh("error", "missing", "singles", "price", "known"),
@@ -196,7 +188,9 @@ PHENOMENON = Phenomenon(
             name="endless power law",
             why="the end of the vocabulary is left out",
             against=("missing",),
-            forecast=_endless,
+            forecast=lambda params, made: {
+                "missing": zipf.unseen_law(made.draws, made.first, jnp.inf, params.exponent)
+            },
         ),
         Mistake(
             name="frequency as counted",
