@@ -210,9 +210,7 @@ def _moved(fit: Partial, noise: Scalar | float = 1.0) -> Bound:
     """Return the bound of a fit's excess risk at a noise level."""
     risk = fit.risk
     shifts, parts = (risk.signal_shift, noise * risk.noise_shift), (risk.signal, noise * risk.noise)
-    slack = _slack.next_order(shifts, parts, 1 / risk.left)
-    small = _slack.is_small(shifts, jnp.sum(jnp.stack(parts)))
-    return Bound(slack, small & (risk.left >= _slack.FEWEST_FREE))
+    return _slack.computed(shifts, parts, (risk.left,), jnp.sum(jnp.stack(parts)))
 
 
 def _taken(params: Params, made: Forecast, inherited: Scalar) -> dict[str, Scalar]:

@@ -208,12 +208,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     else:
         shift = feature_flow_shift(spectrum, groups, params.time, ridge, p)
     left = what_is_left(spectrum, groups, ridge + params.n / params.time, p)
-    room = 1 / left.rows + 1 / left.features
-    enough = jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE
 
     def bound(moved: tuple[Scalar, Scalar], parts: Array, value: Scalar) -> Bound:
-        valid = (shift.status == Status.OK) & enough & _slack.is_small(moved, value)
-        return Bound(_slack.next_order(moved, tuple(parts), room), valid)
+        found = _slack.computed(moved, tuple(parts), left, value)
+        return found._replace(valid=found.valid & (shift.status == Status.OK))
 
     excess = bound((shift.signal, shift.noise), made.excess, made.excess_risk)
     train = bound((shift.train_signal, shift.train_noise), made.train, made.train_error)

@@ -193,13 +193,11 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
         shift = feature_flow_shift(spectrum, groups, time, ridge, p)
         begun = feature_start_shift(spectrum, groups, time, ridge, p)
     left = what_is_left(spectrum, groups, ridge + params.n / time, jnp.inf if p is None else p)
-    room = 1 / left.rows + 1 / left.features
     solved = jnp.maximum(shift.status, begun.status) == Status.OK
 
     def bound(moved: tuple[Scalar, ...], parts: Array) -> Bound:
-        small = _slack.is_small(moved, jnp.sum(parts))
-        enough = jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE
-        return Bound(_slack.next_order(moved, tuple(parts), room), solved & enough & small)
+        found = _slack.computed(moved, tuple(parts), left, jnp.sum(parts))
+        return found._replace(valid=found.valid & solved)
 
     test = bound((shift.signal, shift.noise, share * begun.test), made.test)
     train = bound((shift.train_signal, shift.train_noise, share * begun.train), made.train)

@@ -166,22 +166,25 @@ def forecast(params: Params, world: World) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute what comes next in 1/n and 1/width, and bound what the closed form leaves out."""
-    near, fewest, room = _next(params, made)
-    shifts = near.signal_shift, near.noise_shift
-    slack = _slack.next_order(shifts, (near.signal, near.noise), room)
-    enough = (near.status == Status.OK) & (fewest >= _slack.FEWEST_FREE)
+    near, left = _next(params, made)
+    shifts, parts = (near.signal_shift, near.noise_shift), (near.signal, near.noise)
+    solved = near.status == Status.OK
+    risk, closed = (
+        _slack.computed(shifts, parts, left, value)
+        for value in (made.excess_risk, made.closed_form)
+    )
     lost, beyond = _truncated(params, made)
     resolved = (lost < MOST_TRUNCATED) & (made.rows >= FEWEST_ROWS)
     return {
-        "excess_risk": Bound(slack, enough & _slack.is_small(shifts, made.excess_risk)),
-        "closed_form": Bound(
-            slack + beyond, enough & _slack.is_small(shifts, made.closed_form) & resolved
-        ),
+        "excess_risk": Bound(risk.slack, risk.valid & solved),
+        "closed_form": Bound(closed.slack + beyond, closed.valid & solved & resolved),
     }
 
 
-def _next(params: Params, made: Forecast) -> tuple[NextOrder | FeatureNextOrder, Scalar, Scalar]:
-    """Return the next order, the fewest rows or features left, and 1 / what is left.
+def _next(
+    params: Params, made: Forecast
+) -> tuple[NextOrder | FeatureNextOrder, tuple[Scalar, ...]]:
+    """Return the next order, and the rows and features left.
 
     With features the orders beyond are of second order in the sum of 1/rows left and
     1/features left: the variances of the two quantities that fluctuate.
@@ -189,10 +192,9 @@ def _next(params: Params, made: Forecast) -> tuple[NextOrder | FeatureNextOrder,
     spectrum, width = made.world
     if width is None:
         near = next_order(spectrum, made.rows, made.ridge, params.noise)
-        return near, near.left, 1 / near.left
+        return near, (near.left,)
     wide = feature_next_order(spectrum, made.rows, width, made.ridge, params.noise)
-    fewest = jnp.minimum(wide.rows_left, wide.features_left)
-    return wide, fewest, 1 / wide.rows_left + 1 / wide.features_left
+    return wide, (wide.rows_left, wide.features_left)
 
 
 def _truncated(params: Params, made: Forecast) -> tuple[Scalar, Scalar]:
