@@ -47,7 +47,7 @@ def predicted(
         where: as in a ``Prediction``; likewise ``closed`` and ``status``.
     """
     may = {"measure": measure, "scope": scope, "order": order, "source": source, "where": where}
-    told = {name: said for name, said in may.items() if said}
+    told: dict[str, Any] = {name: said for name, said in may.items() if said}
     told |= {"statement": statement, "status": status}
     told |= {} if closed is None else {"closed": closed}
     return dataclasses.field(metadata={_TOLD: told})

@@ -135,6 +135,14 @@ def computed(
         parts: the parts, >= 0.
         left: rows left to average over, and features if there are random ones.
         value: the error.
+
+    >>> part, many, few = jnp.array(1.0), jnp.array(100.0), jnp.array(9.0)
+    >>> for shift, left in ((0.1, (many,)), (0.3, (many,)), (0.1, (many, few))):
+    ...     found = computed((jnp.array(shift),), (part,), left, part)
+    ...     print(f"{float(found.slack):.4f}", bool(found.valid))
+    0.1454 True
+    0.5554 False
+    0.2037 False
     """
     room = jnp.sum(1 / jnp.stack(left))
     enough = jnp.min(jnp.stack(left)) >= FEWEST_FREE
