@@ -114,6 +114,11 @@ CHANGES = {
         lambda params, made: {"error": made.error + params.n},
         [1 / 8 + 4, 1 / 16 + 8],
     ),
+    "what is not named is as elsewhere": (
+        {"params": lambda params: {"n": 2 * params.n}},
+        lambda params, made: {"beside": 0.0},
+        [1 / 8, 1 / 16],
+    ),
 }
 
 
