@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,8 +13,9 @@ from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_ridge_shift
 from ci_theory.theory.dynamics.flow_next_order import what_is_left
@@ -92,10 +92,19 @@ def world(params: Params) -> Spectrum:
     return compress(_law(params), pad_to=NODES)
 
 
-class Forecast(NamedTuple):
-    """The deterministic equivalent of a point, and the same by its leading order in few modes."""
+@record
+class Forecast:
+    """The deterministic equivalent of a point."""
 
-    excess_risk: Scalar
+    excess_risk: Scalar = predicted(
+        statement="E_x = (B + df2 sum n a^2 noise)/(1 - df2 sum n a^2),  sum n a = 1,  "
+        "a = c/(ridge/kappa + c df1)",
+        scope="N -> infinity at fixed shares; where the next order is at most a quarter of the "
+        "value",
+        order="1/N (computed)",
+        source="derived here, docs/repetition.md; a power law of the worst count in language "
+        "models: arXiv:2606.24998",
+    )
     groups: Groups
     spectrum: Spectrum
     risk: WeightedRisk
@@ -106,7 +115,13 @@ def forecast(params: Params, spectrum: Spectrum) -> Forecast:
     """Solve the scalar fixed point of the rows, repeated ones heavier than others."""
     groups = repeated_rows(*params.split(), params.noise, True)
     risk = weighted_ridge_risk(spectrum, groups, params.ridge())
-    return Forecast(risk.excess_risk, groups, spectrum, risk, risk.status)
+    return Forecast(
+        excess_risk=risk.excess_risk,
+        groups=groups,
+        spectrum=spectrum,
+        risk=risk,
+        status=risk.status,
+    )
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
@@ -114,11 +129,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     spectrum, groups, risk = made.spectrum, made.groups, made.risk
     shift = feature_ridge_shift(spectrum, groups, jnp.inf, params.ridge())
     left = what_is_left(spectrum, groups, params.ridge(), jnp.inf)
-    moved = shift.signal, shift.noise
     parts = risk.excess_risk - risk.noise_variance, risk.noise_variance
-    enough = (left.rows >= _slack.FEWEST_FREE) & (shift.status == Status.OK)
-    slack = _slack.next_order(moved, parts, 1 / left.rows)
-    return {"excess_risk": Bound(slack, enough & _slack.is_small(moved, risk.excess_risk))}
+    found = _slack.computed((shift.signal, shift.noise), parts, (left.rows,), risk.excess_risk)
+    solved = shift.status == Status.OK
+    return {"excess_risk": found._replace(valid=found.valid & solved)}
 
 
 def _parameters(params: Params) -> dict[str, Scalar]:
@@ -145,9 +159,6 @@ def _worst(params: Params) -> float:
     return float(np.where(found.status == Status.OK, found.repeats, np.nan))
 
 
-_SOURCE = "derived here, docs/repetition.md; a power law of the worst count in language models: "
-_SOURCE += "arXiv:2606.24998"
-
 PHENOMENON = Phenomenon(
     name="repetition_scaling",
     title="The worst repeat count grows as a power law of the budget",
@@ -164,18 +175,7 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="excess_risk",
-            measure="excess_risk",
-            statement="E_x = (B + df2 sum n a^2 noise)/(1 - df2 sum n a^2),  sum n a = 1,  "
-            "a = c/(ridge/kappa + c df1)",
-            scope="N -> infinity at fixed shares; where the next order is at most a quarter of "
-            "the value",
-            order="1/N (computed)",
-            source=_SOURCE,
-        ),
-    ),
+    predictions=predictions(Forecast),
     mistakes=(
         copies_are_fresh("excess_risk"),
         noise_halved("excess_risk"),
