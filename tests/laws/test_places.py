@@ -33,6 +33,7 @@ FORMULAS = {
     ("metric_mirage", "the power law of the tokens ends"),
     ("power_law_break", "floor in n"),
     ("repeated_data", "worst repeat count"),
+    ("repetition_scaling", "worst repeat count"),
     ("two_stage_ridge", "negative-transfer boundary"),
     ("zipf_learning", "the watched item is learnt"),
 }

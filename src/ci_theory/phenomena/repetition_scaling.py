@@ -23,8 +23,7 @@ from ci_theory.theory.rows.repeat_scaling import worst_repeats_on
 from ci_theory.theory.rows.repetition import WeightedRisk, weighted_ridge_risk
 from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.groups import Groups, repeated_rows
-from ci_theory.theory.spectra.spectrum import Spectrum
-from ci_theory.theory.spectra.spectrum import power_law as finite_law
+from ci_theory.theory.spectra.spectrum import Spectrum, power_law
 from ci_theory.training import closed_form
 
 NODES = 256  # the modes are compressed to this many nodes: one compiled shape
@@ -65,9 +64,11 @@ class Measures:
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one design and fit every ridge and noise level to it."""
-    size, law = capacity["n"], _law(params)
-    variances, scale = jnp.asarray(law.eigenvalues), jnp.sqrt(law.eigenvalues)
-    on_modes = jnp.sqrt(law.power)
+    size = capacity["n"]
+    variances = jnp.asarray(gaussian.variances("power_law", params.modes, alpha=params.alpha))
+    scale = jnp.sqrt(variances)
+    falling = 0.5 + params.alpha * params.source
+    on_modes = jnp.arange(1.0, params.modes + 1) ** -falling  # root of the power on each mode
     x = gaussian.rows(key, size, variances)
     weights = repetition.weights(params.split(), size)
     errors = closed_form.path_errors(
@@ -83,13 +84,14 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return Measures(excess_risk=errors.excess)
 
 
-def _law(params: Params) -> Spectrum:
-    return finite_law(params.modes, params.alpha, params.source, tail=False)
+@lru_cache(maxsize=16)
+def _spectrum(modes: int, alpha: float, source: float) -> Spectrum:
+    return compress(power_law(modes, alpha, source, tail=False), pad_to=NODES)
 
 
 def world(params: Params) -> Spectrum:
     """Build the spectrum, compressed."""
-    return compress(_law(params), pad_to=NODES)
+    return _spectrum(params.modes, params.alpha, params.source)
 
 
 @record
@@ -143,11 +145,6 @@ def _parameters(params: Params) -> dict[str, Scalar]:
 def _plain_ridge(params: Params) -> dict[str, Scalar]:
     """Copies add to the ridge as rows do to the budget: the ridge of the distinct rows."""
     return {"level": params.level * params.distinct() / params.n}
-
-
-@lru_cache(maxsize=16)
-def _spectrum(modes: int, alpha: float, source: float) -> Spectrum:
-    return compress(finite_law(modes, alpha, source, tail=False), pad_to=NODES)
 
 
 def _worst(params: Params) -> float:
