@@ -74,6 +74,20 @@ def repeated_data(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     return {**found, "deduplicated": bool(rng.random() < 0.15)}
 
 
+def repetition_scaling(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """A budget spent on fresh and on repeated rows, which share their labels."""
+    budget = round(fixed["modes"] * spread(rng, 0.3, 6.0))
+    found = {"n": budget, **repeated(rng, "", budget)}
+    del found["shared_noise"]
+    return found
+
+
+def falling(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Ridge per row, how it falls with the budget, noise."""
+    own = {"level": spread(rng, 1e-4, 1.0), "decay": float(rng.uniform(0.0, 1.0))}
+    return {**own, "noise": spread(rng, 1e-3, 1.0)}
+
+
 def contaminated_test(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Leaked rows, seen up to 30 times."""
     return {
@@ -271,10 +285,16 @@ _LAWS = [
     for alpha, source, modes in ((1.3, 0.6, 100), (2.0, 0.25, 200), (2.8, 0.4, 100))
     for width, tail in ((0, True), (0, False), (40, True), (80, False))
 ]
+_SLOPES = [
+    ({"modes": modes, "alpha": alpha, "source": source}, count)
+    for modes, count in ((60, 1000), (120, 500))
+    for alpha, source in ((1.2, 0.5), (2.0, 0.5), (1.5, 0.2))
+]
 
 SCOPES = {
     "ridge_peak": Scope(_SPECTRAL, ridge_peak, plain, 7),
     "repeated_data": Scope(_PLAIN, repeated_data, plain, 18),
+    "repetition_scaling": Scope(_SLOPES, repetition_scaling, falling, 12, "modes"),
     "contaminated_test": Scope(_PLAIN, contaminated_test, leak, 15),
     "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
     "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),

@@ -20,14 +20,26 @@ _HOMES = {
     "load": "ci_theory.phenomena",
     "names": "ci_theory.phenomena",
     "predict": "ci_theory.phenomena",
+    "sensitivity": "ci_theory.phenomena",
+    "solve": "ci_theory.phenomena",
 }
 
-__all__ = ["BadInput", "Status", "__version__", "enable_float64", "load", "names", "predict"]
+__all__ = [
+    "BadInput",
+    "Status",
+    "__version__",
+    "enable_float64",
+    "load",
+    "names",
+    "predict",
+    "sensitivity",
+    "solve",
+]
 
 if TYPE_CHECKING:
     from ci_theory._errors import BadInput, Status
     from ci_theory._types import enable_float64
-    from ci_theory.phenomena import load, names, predict
+    from ci_theory.phenomena import load, names, predict, sensitivity, solve
 
 
 def __getattr__(name: str) -> Any:

@@ -33,6 +33,8 @@ from ci_theory.phenomena import (
     Stages,
     measured,
     predict,
+    predicted,
+    predictions,
 )
 from ci_theory.phenomena._mistakes import (
     copies_are_fresh,
@@ -74,6 +76,8 @@ __all__ = [
     "noise_ignored",
     "part",
     "predict",
+    "predicted",
+    "predictions",
     "record",
     "sized",
     "static",

@@ -23,7 +23,8 @@ HEAVY = {
     "ci_theory.phenomena",
 }
 COMMANDS = [
-    "list", "show", "formulas", "predict", "lint", "run", "check", "locate", "figure", "claims",
+    "list", "show", "formulas", "predict", "solve", "lint", "run", "check", "locate", "figure",
+    "claims",
     "demo",
     "fit-breaks",
 ]  # fmt: skip

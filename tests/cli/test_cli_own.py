@@ -210,7 +210,7 @@ def test_a_fault_of_the_package_stays_one(folder, monkeypatch, capsys):
 def test_an_import_that_fails_says_where(folder, capsys):
     change(folder, "import jax\n", "import jax\n1 / 0\n")
     assert main(["show", "mine"]) == 2
-    assert "ZeroDivisionError: division by zero (mine.py:6)" in capsys.readouterr().err
+    assert "ZeroDivisionError: division by zero (mine.py:4)" in capsys.readouterr().err
 
 
 def test_lint_of_a_good_module(folder, capsys):

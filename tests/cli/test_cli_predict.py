@@ -129,3 +129,36 @@ def test_a_spectrum_whose_powers_underflow_is_refused(capsys):
     words = ["predict", "ridge_peak", "spectrum=power_law", "p=50"]
     assert main([*words, "alpha=200"]) == 2
     assert capsys.readouterr() == ("", "ci-theory: alpha = 200: must be <= 20\n")
+
+
+def test_the_elasticities_of_a_point(capsys):
+    made = document(capsys, "--elasticity", "n=40", "noise=2")
+    assert made["values"] == {"error": 0.05}
+    told = {e["knob"]: (e["elasticity"], e["how"]) for e in made["elasticities"]}
+    assert told["n"] == (pytest.approx(-1, rel=1e-9), "derivative")
+    assert told["noise"] == (pytest.approx(1, rel=1e-9), "derivative")
+    assert told["shift"] == (None, "derivative")
+    assert [e["knob"] for e in made["elasticities"]][-1] != "n"
+
+
+def test_elasticities_in_words(capsys):
+    assert main(["predict", TOY, "n=40", "shift=2", "biased=true", "--elasticity"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["value", "4.025"] in lines
+    assert ["shift", "2", "1.988"] in lines
+    assert ["noise", "1", "0.006211"] in lines
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["n=10,20"], "an elasticity is of one point"),
+        (["m=3"], "unknown axis 'm'"),
+        (["n=0"], "must be >= 1"),
+    ],
+)
+def test_a_bad_point_has_no_elasticities(capsys, words, told):
+    assert main(["predict", TOY, "--elasticity", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert told in err

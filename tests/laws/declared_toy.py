@@ -88,3 +88,7 @@ changed = functools.partial(dataclasses.replace, TOY)
 
 def made(**change):
     return changed(predictions=(dataclasses.replace(PREDICTION, **change),))
+
+
+def mistaken(**change):
+    return changed(mistakes=(dataclasses.replace(MISTAKE, **change),))

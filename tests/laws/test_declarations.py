@@ -16,6 +16,7 @@ from declared_toy import (
     Up,
     changed,
     made,
+    mistaken,
 )
 
 from ci_theory import BadInput, Status
@@ -43,10 +44,6 @@ def broken(**change):
 
 def staged(**change):
     return changed(stages=dataclasses.replace(STAGES, **change))
-
-
-def mistaken(**change):
-    return changed(mistakes=(dataclasses.replace(MISTAKE, **change),))
 
 
 def fields(**declared):

@@ -10,7 +10,7 @@ from ci_theory._record import build
 from ci_theory.phenomena import load, names, predict
 from ci_theory.testing import LAWS, laws
 from ci_theory.testing.case import case_of
-from ci_theory.testing.predicting import everywhere
+from ci_theory.testing.predicting import AT_ONCE
 
 NAMES = names()
 
@@ -51,7 +51,7 @@ def numbers_are_as_they_were(name):
     case = case_of(phenomenon, at, high(name))
     usual = recorded.points(phenomenon, case.capacity)
     points = [{**at, **point} for point in ({}, *usual)]
-    recorded.hold(name, "predicted", said(phenomenon, points, len(everywhere(case)[0][0])))
+    recorded.hold(name, "predicted", said(phenomenon, points, AT_ONCE))
     measured = {f"{k} 0": v for k, v in case.run(0).items()}
     for index, point in enumerate([] if phenomenon.stages else usual, start=1):
         inner = {

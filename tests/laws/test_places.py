@@ -37,6 +37,7 @@ FORMULAS = {
     ("prior_bias", "best strength"),
     ("prior_bias", "labels that adjusting needs"),
     ("repeated_data", "worst repeat count"),
+    ("repetition_scaling", "worst repeat count"),
     ("two_stage_ridge", "negative-transfer boundary"),
     ("zipf_learning", "the watched item is learnt"),
 }

@@ -23,6 +23,7 @@ REFUSED = {
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "linear_grokking": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "repetition_scaling": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "metric_mirage": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "two_stage_ridge": [
         ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})

@@ -25,7 +25,10 @@ from ci_theory.extend import (
     stream,
     traced,
 )
+from ci_theory.phenomena import load, names, predict
 from ci_theory.testing import LAWS, Broken, laws
+from ci_theory.testing.case import case_of
+from ci_theory.testing.predicting import ends, groups, looked_at, predict_by
 from forms import form, formed
 
 
@@ -229,6 +232,30 @@ def test_a_law_that_is_broken_is_told(name):
     told = str(caught.value)
     assert told.startswith(f"phenomenon 'toy' breaks the law '{law}' at the defaults: ")
     assert "\n" not in told
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_end_is_tried_with_every_static_value(name):
+    """All that are not refused; with the static values of the case itself, alone as well."""
+    case = case_of(load(name), None, None)
+    axes, static = case.phenomenon.axes, case.fixed
+    for statics, points in zip(groups(case), looked_at(case), strict=True):
+        for axis in (axis for k, axis in axes.items() if k not in static):
+            for value in ends(case, axis):
+                point = {axis.name: value, **statics}
+                try:
+                    case.phenomenon.point(point)
+                except BadInput:
+                    continue
+                assert any(point.items() <= one.items() for one in points), point
+                assert statics or point in points
+
+
+def test_points_asked_for_a_few_at_a_time_are_those_asked_for_at_once():
+    points = {"noise": [0.5, 1.0, 2.0, 3.0, 4.0], "n": 7}
+    (whole,), (parts,) = predict(TOY, points).values(), predict_by(2, TOY, points).values()
+    assert parts.prediction is whole.prediction
+    jax.tree.map(np.testing.assert_array_equal, parts[1:], whole[1:])
 
 
 def test_what_a_law_runs_may_raise():

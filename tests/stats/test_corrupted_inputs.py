@@ -10,13 +10,16 @@ import pytest
 from ci_theory._errors import Status
 from ci_theory._keys import key_for
 from ci_theory.biases import input_noise
-from ci_theory.phenomena import corrupted_inputs, load, predict
+from ci_theory.phenomena import corrupted_inputs, load
 from ci_theory.tasks import gaussian
+from ci_theory.testing.predicting import predict_by
 
 NAME = "corrupted_inputs"
 
 
 OPTIMISED = {"xla_backend_optimization_level": 1}  # thousands of runs: it pays
+
+predicted = partial(predict_by, 8, load(NAME))  # one program a spectrum
 
 
 @partial(jax.jit, static_argnames="capacity", compiler_options=OPTIMISED)
@@ -78,7 +81,7 @@ def test_two_defects_at_once_are_predicted_and_are_not_the_sum_of_both(shared):
     n, p, ridge, noise = 240, 64, np.array([1.0, 20.0]), np.array([1.0, 1.0])
     point = {"input_noise": 0.5, "repeated_fraction": 0.5, "repeats": 6, "shared_noise": shared}
     found = simulate(n, p, ridge=ridge, noise=noise, replicates=300, **point)
-    made = predict(load(NAME), {"n": n, "p": p, "ridge": ridge, "noise": noise, **point})
+    made = predicted({"n": n, "p": p, "ridge": ridge, "noise": noise, **point})
     for name in ("test_error", "noisy_test_error", "train_error"):
         values, estimate = np.asarray(getattr(found, name)), made[name].estimate
         error = values.std(axis=0) / len(values) ** 0.5
@@ -99,7 +102,7 @@ def test_means_lie_within_slack_and_error_and_decoys_do_not(n, spectrum):
     noise = np.array([0.2, 1.0, 0.2, 1.0])
     point = {"input_noise": 0.3, "spectrum": spectrum}
     found = simulate(n, p, ridge=ridge, noise=noise, replicates=200, **point)
-    made = predict(load(NAME), {"n": n, "p": p, "ridge": ridge, "noise": noise, **point})
+    made = predicted({"n": n, "p": p, "ridge": ridge, "noise": noise, **point})
     for name in ("test_error", "noisy_test_error", "train_error"):
         values = np.asarray(getattr(found, name))
         error = values.std(axis=0) / len(values) ** 0.5
@@ -129,7 +132,7 @@ def test_deviation_is_of_order_one_over_the_free_dimensions():
             n, p, ridge=0.1 * p, noise=1.0, input_noise=0.2, signal=0.3, replicates=replicates
         )
         point = {"n": n, "p": p, "ridge": 0.1 * p, "noise": 1.0, "input_noise": 0.2, "signal": 0.3}
-        made = predict(load(NAME), point)
+        made = predicted(point)
         for name, base in (("excess_risk", 1.0), ("train_error", 0.0)):
             values = np.asarray(getattr(found, name))[:, 0]
             key = "test_error" if base else name
@@ -147,7 +150,7 @@ def test_exact_form_is_exact_and_closer_than_the_limit(n):
     p, added = 48, 0.4
     found = simulate(n, p, ridge=0.0, noise=0.5, input_noise=added, replicates=4000)
     point = {"n": n, "p": p, "ridge": 0.0, "noise": 0.5, "input_noise": added}
-    made = predict(load(NAME), point)["finite_size_excess"]
+    made = predicted(point)["finite_size_excess"]
     values = np.asarray(found.excess_risk)[:, 0]
     error = values.std() / len(values) ** 0.5
     assert made.estimate.valid[0]
@@ -160,7 +163,7 @@ def test_noisy_inputs_make_a_peak_where_clean_noiseless_data_have_none():
     n = np.array([40, 60, 80, 90, 110, 125, 160])
     for added in (0.0, 0.2):
         points = {"n": n, "p": 100, "ridge": 0.0, "noise": 0.0, "input_noise": added}
-        curve = predict(load(NAME), points)["test_error"].estimate.value
+        curve = predicted(points)["test_error"].estimate.value
         assert (np.max(np.diff(curve)) > 0) == (added > 0)
 
 
@@ -169,7 +172,7 @@ def test_best_input_noise_is_where_the_curve_is_lowest():
     lowest = kinds["best input noise"]
     x = np.linspace(0.2, 1.2, 101)
     point = {"n": 350, "p": 100, "noise": 2.0, "ridge": 0.0}
-    exact = predict(load(NAME), {**point, "input_noise": x})["finite_size_excess"]
+    exact = predicted({**point, "input_noise": x})["finite_size_excess"]
     found = lowest.locator.locate(x, exact.estimate.value)
     assert found.status == Status.OK
     params = corrupted_inputs.Params(**point)

@@ -14,6 +14,7 @@ from ci_theory.phenomena import load, predict
 from ci_theory.phenomena import random_feature_peak as member
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
+from ci_theory.testing.predicting import predict_by
 from ci_theory.theory.features.feature_next_order import feature_next_order
 from ci_theory.training.closed_form import solve_directly
 
@@ -137,7 +138,8 @@ def test_predictions_agree_and_decoys_do_not(measure, lazy):
         error.extend(sample.std(axis=0) / np.sqrt(40))
         inner = zip(*INNER.values(), strict=True)
         points += [{**cell, "ridge": r, "noise": v} for r, v in inner]
-    found = predict(ENSEMBLE, {k: [point[k] for point in points] for k in points[0]})[measure]
+    columns = {k: [point[k] for point in points] for k in points[0]}
+    found = predict_by(1, ENSEMBLE, columns)[measure]  # the other tests ask for single points
     value, slack, valid, status = found.estimate
     mean, error = np.array(mean), np.array(error)
     assert np.all(status == Status.OK)

@@ -14,6 +14,7 @@ from ci_theory.phenomena import load, predict
 from ci_theory.phenomena._predict import _compiled
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
+from ci_theory.testing.predicting import predict_by
 from ci_theory.training.closed_form import solve_directly
 
 PEAK = load("random_feature_peak")
@@ -204,7 +205,7 @@ def test_slack_does_not_vanish_with_the_rows():
     relative = []
     for n in (160, 1600, 16000):
         point = {"n": n, "p": 40, "d": 6, "noise": 0.0, "ridge": 0.1}
-        made = {k: v.estimate for k, v in predict(PEAK, point).items()}
+        made = {k: v.estimate for k, v in predict_by(4, PEAK, point).items()}
         assert all(e.valid[0] for e in made.values())
         relative.append([e.slack[0] / e.value[0] for e in made.values()])
     assert np.all(np.array(relative)[1:] > 0.1)
@@ -212,7 +213,8 @@ def test_slack_does_not_vanish_with_the_rows():
 
 
 def test_nothing_to_learn_has_no_slack():
-    for name, made in predict(PEAK, {"n": 100, "p": 40, "signal": 0.0, "noise": 0.0}).items():
+    point = {"n": 100, "p": 40, "signal": 0.0, "noise": 0.0}
+    for name, made in predict_by(4, PEAK, point).items():
         assert made.estimate.slack[0] == made.estimate.value[0] == 0.0, name
 
 
@@ -246,7 +248,8 @@ def test_predicted_peaks():
     for place in PEAK.breaks[:2]:
         other = "n" if place.axis == "p" else "p"
         grid = {place.axis: np.repeat(axis, 4), "noise": np.tile(noises, len(axis))}
-        curves = predict(PEAK, {**grid, other: 200, "ridge": 1e-4})["test_error"].estimate.value
+        points = {**grid, other: 200, "ridge": 1e-4}
+        curves = predict_by(4, PEAK, points)["test_error"].estimate.value
         for curve in curves.reshape(-1, 4).T:
             found = place.locator.locate(axis, curve)
             wanted = place.closed_form(PEAK.params(**{other: 200}))

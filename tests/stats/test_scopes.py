@@ -69,6 +69,9 @@ EDGES = {
         Edge("test_error excess_risk gcv_distinct", "p", 10, 9, {"ridge": 0.0, "budget": 100}),
         Edge("closed_form_excess", "ridge", 0.0, 1e-9, {"p": 100, "budget": 400}),
     ],
+    "repetition_scaling": [
+        Edge("excess_risk", "n", 20, 19, {"repeated_fraction": 0.0, "repeats": 1, "level": 1e-3})
+    ],
     "contaminated_test": [
         Edge("apparent_error test_error gain", "n", 110, 109, {**LEAST, "repeats": 1}),
         Edge("apparent_error test_error gain", "p", 10, 9, {"ridge": 0.0, "n": 100}),

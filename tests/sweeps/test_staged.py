@@ -146,7 +146,7 @@ def test_a_state_that_cannot_be_is_not_gone_on_from(step, leaves, found):
     assert made.tolist() == [found, found]
 
 
-LONG = 100_000_000  # a second or more, in stages of 20 ms: kills fall well inside
+LONG = 50_000_000  # a second or so, in stages of 20 ms: kills fall well inside
 
 
 def driven(folder):

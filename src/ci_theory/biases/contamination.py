@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from ci_theory._record import inner, record, traced
 from ci_theory._types import Array, Bool, Float, Scalar
+from ci_theory.biases.whole import whole
 
 
 class Leak(NamedTuple):
@@ -30,7 +31,7 @@ class Leak(NamedTuple):
 
 def leak(rows: Scalar, share: Scalar, repeats: Scalar) -> Leak:
     """Let about ``share`` of the rows leak: a whole number, at least one."""
-    leaked = jnp.clip(jnp.round(share * rows), 1.0, rows)
+    leaked = jnp.clip(whole(share * rows), 1.0, rows)
     return Leak(rows, leaked, repeats)
 
 

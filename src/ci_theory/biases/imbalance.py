@@ -11,12 +11,13 @@ import jax.numpy as jnp
 
 from ci_theory._record import record, traced
 from ci_theory._types import Scalar
+from ci_theory.biases.whole import whole
 
 
 def sizes(rows: Scalar | float, minority: Scalar | float) -> tuple[Scalar, Scalar]:
     """Return the rows of the majority and of the minority: whole numbers, at least one each."""
     rows = jnp.asarray(rows, float)
-    few = jnp.clip(jnp.round(minority * rows), 1.0, rows - 1.0)
+    few = jnp.clip(whole(minority * rows), 1.0, rows - 1.0)
     return rows - few, few
 
 

@@ -12,6 +12,7 @@ from ci_theory._record import record, traced
 from ci_theory._types import Array, Bool, Key, Scalar
 from ci_theory.biases.repetition import Counts
 from ci_theory.biases.subset import subset
+from ci_theory.biases.whole import whole
 
 
 @record
@@ -30,7 +31,7 @@ class Oversampling:
     def split(self, rows: Scalar | int) -> Counts:
         """Return how many of the distinct rows are repeated: a whole number."""
         n = jnp.asarray(rows, float)
-        repeated = jnp.round(self.repeated * n)
+        repeated = whole(self.repeated * n)
         return Counts(n - repeated, repeated, jnp.asarray(self.repeats, float))
 
     def copies(self, key: Key, there: Bool[Array, " P"]) -> Array:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from ci_theory._record import record, traced
 from ci_theory._types import Array, Float, Scalar
+from ci_theory.biases.whole import whole, whole_below
 
 
 class Counts(NamedTuple):
@@ -37,9 +38,9 @@ def counts(budget: Scalar, fraction: Scalar, repeats: Scalar) -> Counts:
     fraction is positive, and the fresh rows take what remains of the budget, so the total is the
     budget exactly.
     """
-    whole = jnp.round(fraction * budget / repeats)
-    most = jnp.floor(budget / repeats)
-    repeated = jnp.where(fraction > 0, jnp.clip(whole, jnp.minimum(1.0, most), most), 0.0)
+    most = whole_below(budget / repeats)
+    about = whole(fraction * budget / repeats)
+    repeated = jnp.where(fraction > 0, jnp.clip(about, jnp.minimum(1.0, most), most), 0.0)
     return Counts(budget - repeated * repeats, repeated, repeats)
 
 

@@ -32,6 +32,9 @@ from ci_theory.phenomena._base import (
     statics,
 )
 from ci_theory.phenomena._predict import predict
+from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._sensitivity import sensitivity
+from ci_theory.phenomena._solve import solve
 
 __all__ = [
     "Bound",
@@ -45,6 +48,10 @@ __all__ = [
     "measured",
     "names",
     "predict",
+    "predicted",
+    "predictions",
+    "sensitivity",
+    "solve",
     "statics",
 ]
 

@@ -58,7 +58,8 @@ class Mistake:
         against: names of the predictions that it spoils.
         params: ``params(params) -> {dotted name: value}``: the theory of another point.
         world: ``world(params, world) -> world``: the theory of another world.
-        forecast: ``forecast(params, made) -> made``: another value read off.
+        forecast: ``forecast(params, made)``: what it reads off otherwise, entries by their names;
+            or a whole forecast.
     """
 
     name: str
@@ -203,10 +204,11 @@ class Phenomenon:
             phenomenon has no inner field.
         world: host-side (numpy) preparation for the predictions, from the static fields only
             (others refuse to be read); a pytree of arrays whose shapes take few values, or None.
-        forecast: ``forecast(params, world)``: the theory at one point, a NamedTuple that has an
+        forecast: ``forecast(params, world)``: the theory at one point, a record that has an
             entry, one number, for every prediction, the ``status`` of the solvers behind them,
             and whatever bounds and mistakes need beside. Pure; every number in ``params`` is a
             traced float64 scalar (also n and p), strings are Python strings.
+        predictions: what is told of the entries; ``predictions(Forecast, ...)`` reads them off.
         bounds: ``bounds(params, made)``: what the forecast is worth at finite size, a ``Bound``
             by the name of every prediction that is not exact.
         mistakes: what the predictions must be told from.

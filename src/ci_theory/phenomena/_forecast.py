@@ -1,5 +1,6 @@
 """What a phenomenon's theory says at one point: every prediction, and what mistakes make of it."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,10 @@ def told(
             beside[mistake.name] = forecast(params, mistake.world(params, world))
         if mistake.forecast is not None:
             right = beside.get(mistake.name, made)
-            beside[mistake.name] = mistake.forecast(params, right)
+            changed = mistake.forecast(params, right)
+            if isinstance(changed, Mapping):
+                changed = _changed(f"{phenomenon.name}: mistake {mistake.name}", right, changed)
+            beside[mistake.name] = changed
     bounds = phenomenon.bounds(params, made)
     for name in bounds:
         if name not in {p.name for p in phenomenon.predictions}:
@@ -113,9 +117,26 @@ def _estimate(
     )
 
 
+def _changed(where: str, made: Any, changes: Mapping[str, Any]) -> Any:
+    """Return a forecast with some entries changed."""
+    for name in changes:
+        if name not in _entries(made):
+            raise unknown("entry of the forecast", name, _entries(made), where=where)
+    if dataclasses.is_dataclass(made):
+        return dataclasses.replace(made, **changes)  # type: ignore[type-var]
+    return made._replace(**changes)
+
+
+def _entries(made: Any) -> tuple[str, ...]:
+    """Return the names of a forecast's entries: of a record or of a named tuple."""
+    if dataclasses.is_dataclass(made):
+        return tuple(field.name for field in dataclasses.fields(made))
+    return getattr(made, "_fields", ())
+
+
 def _entry(where: str, made: Any, name: str) -> Any:
     if not hasattr(made, name):
-        has = ", ".join(getattr(made, "_fields", ())) or f"it is a {type(made).__name__}"
+        has = ", ".join(_entries(made)) or f"it is a {type(made).__name__}"
         raise BadInput(f"{where}: the forecast has no entry {name} ({has})")
     return _number(f"{where}: {name}", getattr(made, name))
 

@@ -18,6 +18,7 @@ isotropic covariance; ``held`` h = leverage of a row in [0, 1]; p parameters. ``
 import jax.numpy as jnp
 
 from ci_theory._types import Array, Scalar
+from ci_theory.phenomena._base import Bound
 
 FEWEST_FREE = 10.0
 """Below this ``free`` the means are too heavy-tailed for a normal error bar."""
@@ -122,6 +123,30 @@ def next_order(shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], room: Scal
         square = jnp.where(there, shift**2 / jnp.where(there, part, 1.0), 0.0)
         total = total + 1.25 * jnp.abs(shift) + 2 * square + 4 * room**2 * part
     return total
+
+
+def computed(
+    shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], left: tuple[Scalar, ...], value: Scalar
+) -> Bound:
+    """Bound an error whose next order is computed, where that is a guide and enough is left.
+
+    Args:
+        shifts: the next order of each part.
+        parts: the parts, >= 0.
+        left: rows left to average over, and features if there are random ones.
+        value: the error.
+
+    >>> part, many, few = jnp.array(1.0), jnp.array(100.0), jnp.array(9.0)
+    >>> for shift, left in ((0.1, (many,)), (0.3, (many,)), (0.1, (many, few))):
+    ...     found = computed((jnp.array(shift),), (part,), left, part)
+    ...     print(f"{float(found.slack):.4f}", bool(found.valid))
+    0.1454 True
+    0.5554 False
+    0.2037 False
+    """
+    room = jnp.sum(1 / jnp.stack(left))
+    enough = jnp.min(jnp.stack(left)) >= FEWEST_FREE
+    return Bound(next_order(shifts, parts, room), enough & is_small(shifts, value))
 
 
 def features(shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], room: Scalar) -> Scalar:

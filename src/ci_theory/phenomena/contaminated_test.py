@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +11,9 @@ from ci_theory._types import Array, Bool, Float, Key, Scalar
 from ci_theory.biases import contamination
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.contamination import ContaminatedRisk, apparent_peak, contaminated_risk
 from ci_theory.theory.spectra.spectrum import isotropic
@@ -112,12 +112,22 @@ def _leaked_error(
     return jax.lax.map(at, (ridge, noise))
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """The deterministic equivalent of a point: what the contaminated test set shows, and hides."""
 
-    apparent_error: Scalar
-    test_error: Scalar
-    gain: Scalar
+    apparent_error: Scalar = predicted(
+        statement="(1-phi) E + phi [(1-h)^2 E + 2 h noise (fresh labels only)], "
+        "h = c df1 / (s + c df1)",
+        source="Mallows 1973; Craven, Wahba 1979; with repeats derived here "
+        "(docs/contamination.md)",
+    )
+    test_error: Scalar = predicted(
+        statement="E = noise + E_x of ridge regression on rows of weight 1 and c",
+        order="1 / (effective rows - df2) of the excess risk",
+        source="docs/repetition.md; for repeats = 1 Hastie et al. 2019 (arXiv:1903.08560)",
+    )
+    gain: Scalar = predicted(statement="phi h [(2-h) E - 2 noise (fresh labels only)]")
     risk: ContaminatedRisk
     status: Array
 
@@ -135,7 +145,13 @@ def forecast(params: Params, world: None) -> Forecast:
         rows.leaked / rows.rows,
         rows.repeats,
     )
-    return Forecast(risk.apparent_error, risk.test_error, risk.gain, risk, risk.status)
+    return Forecast(
+        apparent_error=risk.apparent_error,
+        test_error=risk.test_error,
+        gain=risk.gain,
+        risk=risk,
+        status=risk.status,
+    )
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
@@ -165,10 +181,10 @@ def _as_fresh_rows(params: Params) -> dict[str, Scalar | int]:
     return {"n": total, "leaked": rows.leaked / total, "repeats": 1}
 
 
-def _not_squared(params: Params, made: Forecast) -> Forecast:
+def _not_squared(params: Params, made: Forecast) -> dict[str, Scalar]:
     phi, h = params.contamination, made.risk.memorised
     new = 2 * h * params.noise * params.fresh_labels
-    return made._replace(apparent_error=(1 - phi * h) * made.test_error + phi * new)
+    return {"apparent_error": (1 - phi * h) * made.test_error + phi * new}
 
 
 def _sharp(params: Params) -> bool:
@@ -207,33 +223,11 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="apparent_error",
-            measure="apparent_error",
-            statement="(1-phi) E + phi [(1-h)^2 E + 2 h noise (fresh labels only)], "
-            "h = c df1 / (s + c df1)",
-            scope="n, p -> infinity; here effective rows - df2 >= 10",
-            order="1 / (effective rows - df2)",
-            source="Mallows 1973; Craven, Wahba 1979; with repeats derived here "
-            "(docs/contamination.md)",
-        ),
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="E = noise + E_x of ridge regression on rows of weight 1 and c",
-            scope="as apparent_error",
-            order="1 / (effective rows - df2) of the excess risk",
-            source="docs/repetition.md; for repeats = 1 Hastie et al. 2019 (arXiv:1903.08560)",
-        ),
-        Prediction(
-            name="gain",
-            measure="gain",
-            statement="phi h [(2-h) E - 2 noise (fresh labels only)]",
-            scope="as apparent_error",
-            order="1 / (effective rows - df2)",
-            source="derived here (docs/contamination.md)",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, p -> infinity; here effective rows - df2 >= 10",
+        order="1 / (effective rows - df2)",
+        source="derived here (docs/contamination.md)",
     ),
     mistakes=(
         noise_halved("test_error"),
@@ -259,13 +253,13 @@ PHENOMENON = Phenomenon(
             name="contamination ignored",
             why="the measured error is taken for the test error",
             against=("apparent_error",),
-            forecast=lambda params, made: made._replace(apparent_error=made.test_error),
+            forecast=lambda params, made: {"apparent_error": made.test_error},
         ),
         Mistake(
             name="apparent error",
             why="the error on the contaminated set is taken for the truth",
             against=("test_error",),
-            forecast=lambda params, made: made._replace(test_error=made.apparent_error),
+            forecast=lambda params, made: {"test_error": made.apparent_error},
         ),
         Mistake(
             name="leverage once",
@@ -277,9 +271,7 @@ PHENOMENON = Phenomenon(
             name="memorised",
             why="leaked rows are taken to have no error: phi E",
             against=("gain",),
-            forecast=lambda params, made: made._replace(
-                gain=params.contamination * made.test_error
-            ),
+            forecast=lambda params, made: {"gain": params.contamination * made.test_error},
         ),
     ),
     breaks=(

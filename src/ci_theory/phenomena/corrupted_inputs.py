@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -13,15 +13,16 @@ from ci_theory.biases import noise as label_noise
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.noise_kinds import (
     WeightedInputNoiseRisk,
     best_input_noise,
     weighted_input_noise_risk,
 )
-from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, over_copies, plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, df2, explicit, isotropic, scale_target
 from ci_theory.training import closed_form
 
@@ -105,13 +106,41 @@ def world(params: Params) -> Spectrum:
     return explicit(variances, gaussian.target(params.p) ** 2)
 
 
-class Forecast(NamedTuple):
+def _exactly(params: Params) -> Any:
+    apart = jnp.abs(params.n - params.p) >= 20
+    isotropic_rows = (params.spectrum == "isotropic") & repetition.seen_once(params)
+    return (params.ridge == 0) & isotropic_rows & apart
+
+
+@record
+class Forecast:
     """Weighted ridge on the noisy law, what it is worth on clean inputs, and the ridgeless mean."""
 
-    test_error: Scalar
-    noisy_test_error: Scalar
-    train_error: Scalar
-    finite_size_excess: Scalar
+    test_error: Scalar = predicted(
+        statement="noise + sum ((e+k)/(l+e+k))^2 l w^2 + (E~/n) sum l (l+e)/(l+e+k)^2, "
+        "e = input_noise, k and E~ of ridge on variances l+e, weights l w/(l+e) and noise "
+        "+ sum e l w^2/(l+e)",
+        order="1 / (n - df2) of the excess risk",
+    )
+    noisy_test_error: Scalar = predicted(
+        statement="E~: ridge on the noisy law", order="1 / (n - df2) of the error less the noise"
+    )
+    train_error: Scalar = predicted(
+        statement="(ridge / (n k))^2 E~",
+        scope="as test_error; zero for an interpolator",
+        order="1 / (n - df2)",
+    )
+    finite_size_excess: Scalar = predicted(
+        "excess_risk",
+        statement="r^2 (1-u)^2 + u (noise + r^2 (1-u)) p/(n-p-1) if n > p+1, "
+        "r^2 (1 - n/p u (2-u)) + u (noise + r^2 (1-u)) n/(p-n-1) if p > n+1; "
+        "u = 1/(1 + input_noise)",
+        scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
+        order="exact",
+        source="derived here by the inverse Wishart mean (docs/corrupted_inputs.md)",
+        where=_exactly,
+        closed=True,
+    )
     risk: WeightedInputNoiseRisk
     clean: Spectrum
     status: Array
@@ -123,7 +152,6 @@ def forecast(params: Params, unit: Spectrum) -> Forecast:
     clean = scale_target(unit, signal)
     groups = repeated_rows(*params.split(), noise, params.shared_noise)
     risk = weighted_input_noise_risk(clean, groups, params.ridge, params.input_noise)
-    copies = groups.counts * groups.weights
     residual = risk.inside.residual + (noise - groups.noise)
     u = 1 / (1 + params.input_noise)
     level = noise + signal * (1 - u)
@@ -132,7 +160,7 @@ def forecast(params: Params, unit: Spectrum) -> Forecast:
     return Forecast(
         test_error=noise + risk.excess_risk,
         noisy_test_error=noise + risk.noisy_excess_risk,
-        train_error=copies @ residual / jnp.sum(copies),
+        train_error=over_copies(groups, residual),
         finite_size_excess=jnp.where(n > p, under, over),
         risk=risk,
         clean=clean,
@@ -159,11 +187,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
         noise = spread * inside.noise_variance / jnp.maximum(whole, 1e-300)
         return _slack.excess(noise, excess - noise, learned, free, uneven)
 
-    share = groups.counts * groups.weights / jnp.sum(groups.counts * groups.weights)
     kept = at.forgotten**2 * (inside.noise_variance + groups.noise)
-    noise, signal = share @ kept, share @ (inside.residual - kept)
-    plain = _slack.residual(noise, signal, learned * (share @ at.leverage), free)
-    moving = share @ (kept * at.leverage)
+    noise, signal = over_copies(groups, kept), over_copies(groups, inside.residual - kept)
+    plain = _slack.residual(noise, signal, learned * over_copies(groups, at.leverage), free)
+    moving = over_copies(groups, kept * at.leverage)
     repeated = _slack.copies_residual(moving, signal, learned, free, modes)
     slacks = {
         "test_error": bound(risk.excess_risk, risk.variance),
@@ -176,16 +203,16 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: Bound(slack, valid) for name, slack in slacks.items()}
 
 
-def _not_raised(params: Params, made: Forecast) -> Forecast:
+def _not_raised(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Leave out the label variance that the noisy inputs do not explain."""
     risk, inside = made.risk, made.risk.inside
     squares = made.risk.groups.counts * inside.fixed_point.shares**2
     unseen = jnp.sum(squares) * risk.law.noise
     part = unseen / (jnp.sum(squares) * inside.bias + squares @ risk.groups.noise)
-    return made._replace(test_error=params.noise + risk.bias + risk.variance * (1 - part))
+    return {"test_error": params.noise + risk.bias + risk.variance * (1 - part)}
 
 
-def _harms_add_up(params: Params, made: Forecast) -> Forecast:
+def _harms_add_up(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Add what each defect does alone to the error without either."""
     rows = repeated_rows(*params.split(), params.noise, params.shared_noise)
     once = plain_rows(params.n, params.noise)
@@ -195,13 +222,7 @@ def _harms_add_up(params: Params, made: Forecast) -> Forecast:
 
     none = jnp.zeros(())
     alone = excess(rows, none) + excess(once, params.input_noise) - excess(once, none)
-    return made._replace(test_error=params.noise + alone)
-
-
-def _exactly(params: Params) -> Any:
-    apart = jnp.abs(params.n - params.p) >= 20
-    isotropic_rows = (params.spectrum == "isotropic") & repetition.seen_once(params)
-    return (params.ridge == 0) & isotropic_rows & apart
+    return {"test_error": params.noise + alone}
 
 
 def _best(params: Params) -> float:
@@ -242,47 +263,11 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="noise + sum ((e+k)/(l+e+k))^2 l w^2 + (E~/n) sum l (l+e)/(l+e+k)^2, "
-            "e = input_noise, k and E~ of ridge on variances l+e, weights l w/(l+e) and noise "
-            "+ sum e l w^2/(l+e)",
-            scope="n, p -> infinity; here n - df2 >= 10, n the effective rows where some are "
-            "repeated",
-            order="1 / (n - df2) of the excess risk",
-            source="derived here (docs/corrupted_inputs.md): Gaussian conditioning and the "
-            "out-of-distribution risk of Canatar, Bordelon, Pehlevan 2021 (arXiv:2106.02261)",
-        ),
-        Prediction(
-            name="noisy_test_error",
-            measure="noisy_test_error",
-            statement="E~: ridge on the noisy law",
-            scope="as test_error",
-            order="1 / (n - df2) of the error less the noise",
-            source="as test_error",
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="(ridge / (n k))^2 E~",
-            scope="as test_error; zero for an interpolator",
-            order="1 / (n - df2)",
-            source="as test_error",
-        ),
-        Prediction(
-            name="finite_size_excess",
-            measure="excess_risk",
-            statement="r^2 (1-u)^2 + u (noise + r^2 (1-u)) p/(n-p-1) if n > p+1, "
-            "r^2 (1 - n/p u (2-u)) + u (noise + r^2 (1-u)) n/(p-n-1) if p > n+1; "
-            "u = 1/(1 + input_noise)",
-            scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
-            order="exact",
-            source="derived here by the inverse Wishart mean (docs/corrupted_inputs.md)",
-            where=_exactly,
-            closed=True,
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, p -> infinity; here n - df2 >= 10, n the effective rows where some are repeated",
+        source="derived here (docs/corrupted_inputs.md): Gaussian conditioning and the "
+        "out-of-distribution risk of Canatar, Bordelon, Pehlevan 2021 (arXiv:2106.02261)",
     ),
     mistakes=(
         noise_halved("train_error", "finite_size_excess"),
@@ -319,13 +304,13 @@ PHENOMENON = Phenomenon(
             name="clean test",
             why="the error on clean inputs is taken for it",
             against=("noisy_test_error",),
-            forecast=lambda params, made: made._replace(noisy_test_error=made.test_error),
+            forecast=lambda params, made: {"noisy_test_error": made.test_error},
         ),
         Mistake(
             name="proportional limit",
             why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
             against=("finite_size_excess",),
-            forecast=lambda params, made: made._replace(finite_size_excess=made.risk.excess_risk),
+            forecast=lambda params, made: {"finite_size_excess": made.risk.excess_risk},
         ),
     ),
     breaks=(

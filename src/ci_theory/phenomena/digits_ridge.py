@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +17,14 @@ from ci_theory.biases import repetition
 from ci_theory.biases.oversampling import Oversampling
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import digits
 from ci_theory.theory.rows.finite_population import population_risk
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
 from ci_theory.theory.rows.row_leverages import RowRisk, row_risk
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, df2
 from ci_theory.training.closed_form import shrinkage, without_rounding
 
@@ -149,25 +150,27 @@ def _by_image(features: str, label: str, *numbers: Any) -> RowRisk:
         return _solved(features, label, *at, float(f"{start:.3g}"))
 
 
-class Forecast(NamedTuple):
-    """Errors at one point [label^2], and what they come from.
+@record
+class Forecast:
+    """Errors at one point [label^2], and what they come from."""
 
-    Attributes:
-        test_error: on noisy labels of the images left out.
-        train_error: on the labels, over all copies.
-        rows: the risk image by image, for label noise of variance 1.
-        equal: the training error if all images of one weight had the mean leverage.
-        free: effective rows less df2.
-        spectrum: of the kernel on all images.
-        status: of the solver.
-    """
-
-    test_error: Scalar
-    train_error: Scalar
-    rows: RowRisk
-    equal: Scalar
-    free: Scalar
-    spectrum: Spectrum
+    test_error: Scalar = predicted(
+        statement="noise + mean over images of T,  T = beta + (R*R/b^2 - Q^2)' t,  "
+        "R = K/(1 + W K),  R_ii = Q_i b_i,  b = E (1-h),  h = c Q/(ridge + c Q)",
+        scope="n >= 50; what single other images add to the training error (twice 3 var(h)"
+        "/(1-h)^2, computed) <= 5 % of it",
+        order="5 % of the excess: a declared tolerance, not a bound",
+    )
+    train_error: Scalar = predicted(
+        statement="mean over copies and images of (1-h)^2 (T + v)",
+        scope="n >= 50; what single other images add (see order) <= 25 %",
+        order="twice 3 var(h)/(1-h)^2 of it, var(h) computed to leading order; of the label's "
+        "part also 1 / (effective rows - df2)",
+    )
+    rows: RowRisk  # the risk image by image, for label noise of variance 1
+    equal: Scalar  # the training error if all images of one weight had the mean leverage
+    free: Scalar  # effective rows less df2
+    spectrum: Spectrum  # of the kernel on all images
     status: Int[Array, ""]
 
 
@@ -189,7 +192,7 @@ def forecast(params: Params, spectrum: Spectrum) -> Forecast:
     return Forecast(
         **_errors(params, rows, params.noise),
         rows=rows,
-        equal=_over_copies(params, equal.residual),
+        equal=over_copies(_groups(params), equal.residual),
         free=effective - df2(spectrum, equal.kappa),
         spectrum=spectrum,
         status=rows.status,
@@ -200,7 +203,7 @@ def _errors(params: Params, rows: RowRisk, noise: Scalar | float) -> dict[str, S
     residual = rows.residual_signal + noise * rows.residual_noise
     return {
         "test_error": rows.signal + noise * rows.noise + noise,
-        "train_error": _over_copies(params, residual),
+        "train_error": over_copies(_groups(params), residual),
     }
 
 
@@ -208,20 +211,14 @@ def _groups(params: Params) -> Groups:
     return repeated_rows(*params.split(params.n), params.noise, True)
 
 
-def _over_copies(params: Params, of_groups: Array) -> Scalar:
-    groups = _groups(params)
-    copies = groups.counts * groups.weights
-    return copies @ of_groups / jnp.sum(copies)
-
-
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute what single other images do to the training error, to leading order and doubled.
 
     Doubled, because the fluctuation of a leverage is itself larger than to leading order.
     """
-    rows, train = made.rows, made.train_error
-    loose = 2 * _over_copies(params, rows.unsettled_signal + params.noise * rows.unsettled_noise)
-    signal = _over_copies(params, rows.residual_signal) * _slack.per(made.free)
+    rows, train, groups = made.rows, made.train_error, _groups(params)
+    loose = 2 * over_copies(groups, rows.unsettled_signal + params.noise * rows.unsettled_noise)
+    signal = over_copies(groups, rows.residual_signal) * _slack.per(made.free)
     tolerated = TOLERANCE * (made.test_error - params.noise)
     enough = params.n >= FEWEST_IMAGES
     return {
@@ -230,12 +227,12 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _endless(params: Params, made: Forecast) -> Forecast:
+def _endless(params: Params, made: Forecast) -> dict[str, Scalar]:
     risk = weighted_ridge_risk(made.spectrum, _groups(params), params.ridge)
-    return made._replace(test_error=risk.excess_risk + params.noise)
+    return {"test_error": risk.excess_risk + params.noise}
 
 
-def _as_fresh(params: Params, made: Forecast) -> Forecast:
+def _as_fresh(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Count copies as further images, as far as there are any."""
     fresh, repeated, repeats = params.split(params.n)
     n = jnp.minimum(fresh + repeated * repeats, POPULATION - 1.0)
@@ -243,7 +240,7 @@ def _as_fresh(params: Params, made: Forecast) -> Forecast:
     risk = population_risk(made.spectrum, POPULATION, rows, params.ridge)
     # without copies it says what the prediction says
     wrong = jnp.where(repeats == 1, made.test_error, risk.excess_risk + params.noise)
-    return made._replace(test_error=wrong)
+    return {"test_error": wrong}
 
 
 PHENOMENON = Phenomenon(
@@ -262,34 +259,12 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="noise + mean over images of T,  T = beta + (R*R/b^2 - Q^2)' t,  "
-            "R = K/(1 + W K),  R_ii = Q_i b_i,  b = E (1-h),  h = c Q/(ridge + c Q)",
-            scope="n >= 50; what single other images add to the training error (twice 3 var(h)"
-            "/(1-h)^2, computed) <= 5 % of it",
-            order="5 % of the excess: a declared tolerance, not a bound",
-            source="derived here (docs/real_data.md)",
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="mean over copies and images of (1-h)^2 (T + v)",
-            scope="n >= 50; what single other images add (see order) <= 25 %",
-            order="twice 3 var(h)/(1-h)^2 of it, var(h) computed to leading order; of the label's "
-            "part also 1 / (effective rows - df2)",
-            source="derived here (docs/real_data.md)",
-        ),
-    ),
+    predictions=predictions(Forecast, source="derived here (docs/real_data.md)"),
     mistakes=(
         dataclasses.replace(  # read off: the leverages, which take long, know nothing of the noise
             noise_halved("test_error", "train_error"),
             params=None,
-            forecast=lambda params, made: made._replace(
-                **_errors(params, made.rows, 0.5 * params.noise)
-            ),
+            forecast=lambda params, made: _errors(params, made.rows, 0.5 * params.noise),
         ),
         Mistake(
             name="infinite population",
@@ -307,13 +282,13 @@ PHENOMENON = Phenomenon(
             name="equal leverages",
             why="all images of one weight have the mean leverage (a Haar frame)",
             against=("train_error",),
-            forecast=lambda params, made: made._replace(train_error=made.equal),
+            forecast=lambda params, made: {"train_error": made.equal},
         ),
         Mistake(
             name="optimism ignored",
             why="the training error is taken for the test error",
             against=("train_error",),
-            forecast=lambda params, made: made._replace(train_error=made.test_error),
+            forecast=lambda params, made: {"train_error": made.test_error},
         ),
     ),
     breaks=(Break(name="peak in n", axis="n", measure="test_error", locator=Peak()),),

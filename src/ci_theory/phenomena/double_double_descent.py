@@ -1,7 +1,7 @@
 """Double descent inherited: frozen upstream weights give the downstream error a second peak."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -12,7 +12,8 @@ from ci_theory.inherit.parameter_transfer import Rows, Shares, errors
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
     Partial,
@@ -114,14 +115,39 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+def _exactly(params: Params) -> Array:
+    up, down = params.up, params.down
+    fewest = jnp.minimum(jnp.abs(up.n - up.p), jnp.abs(down.n - down.p)) - 1
+    return (up.ridge == 0) & (down.ridge == 0) & (fewest >= _slack.FEWEST_FREE)
+
+
+@record
+class Forecast:
     """Errors of both fits; ``status`` is that of both, ``up_status`` that of the first alone."""
 
-    test_error: Scalar
-    exact_error: Scalar
-    transfer_gain: Scalar
-    inherited_error: Scalar
-    upstream_error: Scalar
+    test_error: Scalar = predicted(
+        statement="B_F + (1 + g)(noise + |b_Z|^2 + D),  "
+        "D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)",
+    )
+    exact_error: Scalar = predicted(
+        "test_error",
+        statement="the same with g = p/(n - p - 1) for p < n - 1 and n/(p - n - 1) for "
+        "p > n + 1, upstream alike",
+        scope="exact at every size: no ridge, |n - p| >= 11 in both fits",
+        order="exact",
+        source="Dar, Baraniuk 2020 (arXiv:2006.07002)",
+        where=_exactly,
+        closed=True,
+    )
+    transfer_gain: Scalar = predicted(statement="(1 + g)(|b_T|^2 - D)")
+    inherited_error: Scalar = predicted(
+        statement="D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)", status="up_status"
+    )
+    upstream_error: Scalar = predicted(
+        statement="up.noise + |(b + e)_outside|^2 + E_S",
+        source="Hastie et al. 2019 (arXiv:1903.08560), misspecified model",
+        status="up_status",
+    )
     fits: Transfer
     status: Array
     up_status: Array
@@ -184,25 +210,20 @@ def _moved(fit: Partial, noise: Scalar | float = 1.0) -> Bound:
     """Return the bound of a fit's excess risk at a noise level."""
     risk = fit.risk
     shifts, parts = (risk.signal_shift, noise * risk.noise_shift), (risk.signal, noise * risk.noise)
-    slack = _slack.next_order(shifts, parts, 1 / risk.left)
-    small = _slack.is_small(shifts, jnp.sum(jnp.stack(parts)))
-    return Bound(slack, small & (risk.left >= _slack.FEWEST_FREE))
+    return _slack.computed(shifts, parts, (risk.left,), jnp.sum(jnp.stack(parts)))
 
 
-def _exactly(params: Params) -> Array:
-    up, down = params.up, params.down
-    fewest = jnp.minimum(jnp.abs(up.n - up.p), jnp.abs(down.n - down.p)) - 1
-    return (up.ridge == 0) & (down.ridge == 0) & (fewest >= _slack.FEWEST_FREE)
-
-
-def _taken(params: Params, made: Forecast, inherited: Scalar) -> Forecast:
+def _taken(params: Params, made: Forecast, inherited: Scalar) -> dict[str, Scalar]:
     test, gain = _downstream(params, made.fits, inherited)
-    return made._replace(
-        test_error=test, exact_error=test, transfer_gain=gain, inherited_error=inherited
-    )
+    return {
+        "test_error": test,
+        "exact_error": test,
+        "transfer_gain": gain,
+        "inherited_error": inherited,
+    }
 
 
-def _no_misfit(params: Params, made: Forecast) -> Forecast:
+def _no_misfit(params: Params, made: Forecast) -> dict[str, Scalar]:
     up, seen = params.up, params.up.p / params.d
     power = (params.signal + params.difference) * seen
     whole = partial_fit(up.p, up.n, up.ridge, Task(power, up.noise))
@@ -210,10 +231,10 @@ def _no_misfit(params: Params, made: Forecast) -> Forecast:
     return _taken(params, made, off)
 
 
-def _large_sample(params: Params, made: Forecast) -> Forecast:
+def _large_sample(params: Params, made: Forecast) -> dict[str, Scalar]:
     up, outside = params.up, made.fits.outside
     off = params.frozen / up.p * (params.difference * up.p / params.d + outside * up.p / up.n)
-    return _taken(params, made, off)._replace(upstream_error=outside * (1 + up.p / up.n))
+    return {**_taken(params, made, off), "upstream_error": outside * (1 + up.p / up.n)}
 
 
 def _boundary(params: Params) -> float:
@@ -245,11 +266,6 @@ def _peak(name: str, task: str, axis: str, place: str) -> Break:
     )
 
 
-_SCOPE = "rows, coordinates -> infinity at fixed ratios; 10 rows left to average over in each fit, "
-_SCOPE += "next order at most a quarter of the value"
-_ORDER = "1 / (n - df2) of each fit (computed)"
-_SOURCE = "derived here, docs/inheritance.md; no ridge: Dar, Baraniuk 2020 (arXiv:2006.07002)"
-
 PHENOMENON = Phenomenon(
     name="double_double_descent",
     title="Double descent is inherited: a second peak downstream where upstream interpolates",
@@ -267,53 +283,12 @@ PHENOMENON = Phenomenon(
     forecast=forecast,
     bounds=bounds,
     rule=_rule,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="B_F + (1 + g)(noise + |b_Z|^2 + D),  "
-            "D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="exact_error",
-            measure="test_error",
-            statement="the same with g = p/(n - p - 1) for p < n - 1 and n/(p - n - 1) for "
-            "p > n + 1, upstream alike",
-            scope="exact at every size: no ridge, |n - p| >= 11 in both fits",
-            order="exact",
-            source="Dar, Baraniuk 2020 (arXiv:2006.07002)",
-            where=_exactly,
-            closed=True,
-        ),
-        Prediction(
-            name="transfer_gain",
-            measure="transfer_gain",
-            statement="(1 + g)(|b_T|^2 - D)",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="inherited_error",
-            measure="inherited_error",
-            statement="D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-            status="up_status",
-        ),
-        Prediction(
-            name="upstream_error",
-            measure="upstream_error",
-            statement="up.noise + |(b + e)_outside|^2 + E_S",
-            scope=_SCOPE,
-            order=_ORDER,
-            source="Hastie et al. 2019 (arXiv:1903.08560), misspecified model",
-            status="up_status",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="rows, coordinates -> infinity at fixed ratios; 10 rows left to average over in each "
+        "fit, next order at most a quarter of the value",
+        order="1 / (n - df2) of each fit (computed)",
+        source="derived here, docs/inheritance.md; no ridge: Dar, Baraniuk 2020 (arXiv:2006.07002)",
     ),
     mistakes=(
         Mistake(
@@ -344,7 +319,7 @@ PHENOMENON = Phenomenon(
             name="proportional limit",
             why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
             against=("exact_error",),
-            forecast=lambda params, made: made._replace(exact_error=made.test_error),
+            forecast=lambda params, made: {"exact_error": made.test_error},
         ),
     ),
     breaks=(

@@ -15,8 +15,9 @@ from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_flow_shift
@@ -127,29 +128,47 @@ def _spectrum(params: Params, world: World) -> Spectrum:
     return two_block(fast, d - fast, 1.0, slow, *own)
 
 
-class Forecast(NamedTuple):
-    """Errors at one point, in total and by their causes [label^2].
+_CLOSED = "Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 (arXiv:1810.10082)"
 
-    Attributes:
-        excess_risk: on fresh clean labels.
-        train_error: on the labels, over all copies.
-        isotropic_excess: the excess risk by the Marchenko-Pastur law of inputs of one variance.
-        isotropic_train: the training error by the same law.
-        excess: the excess risk by its causes, target and label noise, (2,).
-        train: the training error by its causes, (2,).
-        spectrum: of the inputs.
-        features: how many there are; None where the inputs are trained on.
-        status: of the solvers.
-    """
 
-    excess_risk: Scalar
-    train_error: Scalar
-    isotropic_excess: Scalar
-    isotropic_train: Scalar
+def _one_scale(params: Params) -> bool | Array:
+    once = repetition.seen_once(params)
+    one = (params.slow_variance == 1) & (params.spectrum == "two_block")
+    return once & one & (params.p == 0)
+
+
+@record
+class Forecast:
+    """Errors at one point [label^2], in total and by their causes: target and label noise."""
+
+    excess_risk: Scalar = predicted(
+        statement="double Laplace inversion of (B + Q sum n a a' v)/(1 - Q sum n a a')",
+        order="1/n, and with features 1/p (computed)",
+    )
+    train_error: Scalar = predicted(
+        statement="the same inversion of (1 - h)(1 - h')(G + noise)",
+    )
+    isotropic_excess: Scalar = predicted(
+        "excess_risk",
+        statement="int dF(s) { signal (1 - s h)^2 + noise (d/n) s h^2 },  "
+        "h = (1 - exp(-(s + decay) t))/(s + decay)",
+        scope="as excess_risk; all variances 1, rows seen once, trained on the inputs",
+        source=_CLOSED,
+        where=_one_scale,
+        closed=True,
+    )
+    isotropic_train: Scalar = predicted(
+        "train_error",
+        statement="int dF(s) (signal s + noise d/n) (1 - s h)^2 + noise (1 - d/n)",
+        scope="as isotropic_excess",
+        source=_CLOSED,
+        where=_one_scale,
+        closed=True,
+    )
     excess: Float[Array, " 2"]
     train: Float[Array, " 2"]
-    spectrum: Spectrum
-    features: Scalar | np.ndarray | None
+    spectrum: Spectrum  # of the inputs
+    features: Scalar | np.ndarray | None  # their number; None where the inputs are trained on
     status: Int[Array, ""]
 
 
@@ -189,12 +208,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     else:
         shift = feature_flow_shift(spectrum, groups, params.time, ridge, p)
     left = what_is_left(spectrum, groups, ridge + params.n / params.time, p)
-    room = 1 / left.rows + 1 / left.features
-    enough = jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE
 
     def bound(moved: tuple[Scalar, Scalar], parts: Array, value: Scalar) -> Bound:
-        valid = (shift.status == Status.OK) & enough & _slack.is_small(moved, value)
-        return Bound(_slack.next_order(moved, tuple(parts), room), valid)
+        found = _slack.computed(moved, tuple(parts), left, value)
+        return found._replace(valid=found.valid & (shift.status == Status.OK))
 
     excess = bound((shift.signal, shift.noise), made.excess, made.excess_risk)
     train = bound((shift.train_signal, shift.train_noise), made.train, made.train_error)
@@ -206,13 +223,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _one_scale(params: Params) -> bool | Array:
-    once = repetition.seen_once(params)
-    one = (params.slow_variance == 1) & (params.spectrum == "two_block")
-    return once & one & (params.p == 0)
-
-
-def _decoupled(params: Params, made: Forecast) -> Forecast:
+def _decoupled(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Take the limit of many rows: every mode learns by itself, copies weigh as they do."""
     split, spectrum = params.split(), made.spectrum
     rows = params.n**2 / (split.fresh + split.repeated * split.repeats**2)
@@ -220,12 +231,8 @@ def _decoupled(params: Params, made: Forecast) -> Forecast:
     share = spectrum.eigenvalues * -jnp.expm1(-rate * params.time) / rate
     fitted = spectrum.multiplicity @ share**2 / rows
     excess = spectrum.power @ (1 - share) ** 2 + params.noise * fitted
-    return made._replace(excess_risk=excess, isotropic_excess=excess)
+    return {"excess_risk": excess, "isotropic_excess": excess}
 
-
-_SOURCE = "derived here, docs/dynamics.md; plain rows: Bordelon, Atanasov, Pehlevan 2024 "
-_SOURCE += "(arXiv:2402.01092), Pezeshki et al. 2021 (arXiv:2112.03215)"
-_CLOSED = "Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 (arXiv:1810.10082)"
 
 PHENOMENON = Phenomenon(
     name="epochwise_descent",
@@ -243,45 +250,13 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="excess_risk",
-            measure="excess_risk",
-            statement="double Laplace inversion of (B + Q sum n a a' v)/(1 - Q sum n a a')",
-            scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at "
-            "most a quarter of the value",
-            order="1/n, and with features 1/p (computed)",
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="the same inversion of (1 - h)(1 - h')(G + noise)",
-            scope="as excess_risk",
-            order="1/n",
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="isotropic_excess",
-            measure="excess_risk",
-            statement="int dF(s) { signal (1 - s h)^2 + noise (d/n) s h^2 },  "
-            "h = (1 - exp(-(s + decay) t))/(s + decay)",
-            scope="as excess_risk; all variances 1, rows seen once, trained on the inputs",
-            order="1/n",
-            source=_CLOSED,
-            where=_one_scale,
-            closed=True,
-        ),
-        Prediction(
-            name="isotropic_train",
-            measure="train_error",
-            statement="int dF(s) (signal s + noise d/n) (1 - s h)^2 + noise (1 - d/n)",
-            scope="as isotropic_excess",
-            order="1/n",
-            source=_CLOSED,
-            where=_one_scale,
-            closed=True,
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at most a "
+        "quarter of the value",
+        order="1/n",
+        source="derived here, docs/dynamics.md; plain rows: Bordelon, Atanasov, Pehlevan 2024 "
+        "(arXiv:2402.01092), Pezeshki et al. 2021 (arXiv:2112.03215)",
     ),
     mistakes=(
         copies_are_fresh("excess_risk", "train_error"),

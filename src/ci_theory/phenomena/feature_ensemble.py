@@ -1,7 +1,6 @@
 """Ensembles of random-feature models: averaging members removes what their features cause."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +11,9 @@ from ci_theory.locate.peak import Peak
 from ci_theory.measure.ensemble import ensemble_errors
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena import random_feature_peak as member
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
 from ci_theory.theory.features.decomposition import ErrorParts, error_parts
@@ -80,21 +80,23 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
-    """The errors of an ensemble, and the parts they are made of.
+@record
+class Forecast:
+    """The errors of an ensemble [label^2], and the parts they are made of."""
 
-    Attributes:
-        test_error: of the mean prediction, E_1 / K + (1 - 1/K) E_inf [label^2].
-        disagreement: mean squared distance of the members from it.
-        parts: of one member's error.
-        spectrum: of the mean kernel, with the target.
-        status: of the solvers.
-    """
-
-    test_error: Scalar
-    disagreement: Scalar
-    parts: ErrorParts
-    spectrum: Spectrum
+    test_error: Scalar = predicted(
+        statement="E_K = E_inf + (E_1 - E_inf) / K,  E_inf = n (noise + B) / (n - q),  "
+        "B = sum (v gamma/(lambda+gamma))^2,  q = df2(gamma), gamma of one member",
+        scope="as random_feature_peak; K = members >= 1",
+        order="1 / L + 1 / L' of the excess risk, both of one member",
+    )
+    disagreement: Scalar = predicted(
+        statement="(1 - 1/K) (E_1 - E_inf): the variance over the features",
+        scope="as test_error; K >= 2",
+        order="1 / L + 1 / L'",
+    )
+    parts: ErrorParts  # of one member's error
+    spectrum: Spectrum  # of the mean kernel, with the target
     status: Array
 
 
@@ -148,20 +150,20 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _one_large(params: Params, made: Forecast) -> Forecast:
+def _one_large(params: Params, made: Forecast) -> dict[str, Scalar]:
     """The ensemble taken for a single model with all members' features."""
     features = params.members * params.p
     large = random_feature_risk(made.spectrum, params.n, features, params.ridge, params.noise)
-    return made._replace(test_error=large.test_error)
+    return {"test_error": large.test_error}
 
 
-def _bagged(params: Params, made: Forecast) -> Forecast:
+def _bagged(params: Params, made: Forecast) -> dict[str, Scalar]:
     """All variance divided by the number of members, as if each had rows and labels of its own."""
     parts, variance = made.parts, _all_variance(made.parts)
-    return made._replace(
-        test_error=parts.irreducible + parts.bias + variance / params.members,
-        disagreement=(1 - 1 / params.members) * variance,
-    )
+    return {
+        "test_error": parts.irreducible + parts.bias + variance / params.members,
+        "disagreement": (1 - 1 / params.members) * variance,
+    }
 
 
 PHENOMENON = Phenomenon(
@@ -180,25 +182,10 @@ PHENOMENON = Phenomenon(
     world=member.world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="E_K = E_inf + (E_1 - E_inf) / K,  E_inf = n (noise + B) / (n - q),  "
-            "B = sum (v gamma/(lambda+gamma))^2,  q = df2(gamma), gamma of one member",
-            scope="as random_feature_peak; K = members >= 1",
-            order="1 / L + 1 / L' of the excess risk, both of one member",
-            source="derived here (docs/random_features.md); ensembles: d'Ascoli et al. 2020 "
-            "(arXiv:2003.01054), Jacot et al. 2020 (arXiv:2002.08404)",
-        ),
-        Prediction(
-            name="disagreement",
-            measure="disagreement",
-            statement="(1 - 1/K) (E_1 - E_inf): the variance over the features",
-            scope="as test_error; K >= 2",
-            order="1 / L + 1 / L'",
-            source="as test_error",
-        ),
+    predictions=predictions(
+        Forecast,
+        source="derived here (docs/random_features.md); ensembles: d'Ascoli et al. 2020 "
+        "(arXiv:2003.01054), Jacot et al. 2020 (arXiv:2002.08404)",
     ),
     mistakes=(
         noise_halved("test_error", "disagreement"),
@@ -224,9 +211,9 @@ PHENOMENON = Phenomenon(
             name="features alone",
             why="what features cause only together with rows or noise is left out",
             against=("disagreement",),
-            forecast=lambda params, made: made._replace(
-                disagreement=(1 - 1 / params.members) * made.parts.features
-            ),
+            forecast=lambda params, made: {
+                "disagreement": (1 - 1 / params.members) * made.parts.features
+            },
         ),
     ),
     breaks=(

@@ -1,7 +1,7 @@
 """Two groups, one model: the weight that treats a minority alike, and where none does."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -12,8 +12,9 @@ from ci_theory.biases import imbalance
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.group_gap import (
     TwoGroups,
@@ -98,13 +99,25 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+def _fitted(params: Params) -> Any:
+    """Say where there is a ridge, or rows enough to do without."""
+    return (params.ridge > 0) | (params.n > params.p)
+
+
+@record
+class Forecast:
     """Errors of both groups, and the next order of their parts."""
 
-    error_majority: Scalar
-    error_minority: Scalar
-    gap: Scalar
-    leverage_minority: Scalar
+    error_majority: Scalar = predicted(
+        statement="E_1 = |m - b_1|^2 + V + noise,  m = (omega_1 b_1 + omega_2 b_2)/(omega_1 + "
+        "omega_2 + ridge),  omega_g = n_g c_g/(1 + c_g e),  e = p/(omega_1 + omega_2 + ridge)",
+        where=_fitted,
+    )
+    error_minority: Scalar = predicted(statement="E_2 = |m - b_2|^2 + V + noise", where=_fitted)
+    gap: Scalar = predicted(
+        statement="2 (1 - cos)|b|^2 (n_1 h_1 - n_2 h_2)/p,  n_g h_g = omega_g e", where=_fitted
+    )
+    leverage_minority: Scalar = predicted(statement="h_2 = c e/(1 + c e)", where=_fitted)
     groups: TwoGroups
     shifts: GroupShifts
     status: Array
@@ -158,22 +171,17 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: Bound(slack, enough) for name, slack in slacks.items()}
 
 
-def _fitted(params: Params) -> Any:
-    """Say where there is a ridge, or rows enough to do without."""
-    return (params.ridge > 0) | (params.n > params.p)
-
-
 def _more_rows(params: Params) -> dict[str, Any]:
     most, few = params.sizes()
     instead = params.weight * few
     return {"n": most + instead, "minority": instead / (most + instead), "weight": 1.0}
 
 
-def _average(params: Params, made: Forecast) -> Forecast:
+def _average(params: Params, made: Forecast) -> dict[str, Array]:
     """Take the fit for the mean of the targets, weighted as the rows are."""
     most, few = params.sizes()
     apart = (most - params.weight * few) / (most + params.weight * few + params.ridge)
-    return made._replace(gap=2 * (1 - params.alignment) * params.signal * apart)
+    return {"gap": 2 * (1 - params.alignment) * params.signal * apart}
 
 
 def _weight(params: Params) -> float:
@@ -185,19 +193,6 @@ def _share(params: Params) -> float:
     """Share of the minority at which a weight closes the gap; NaN where none does."""
     share = equalising_share(params.p, params.n, params.weight, params.ridge).value
     return float(jnp.where(share <= 0.5, share, jnp.nan))
-
-
-def _prediction(name: str, statement: str) -> Prediction:
-    return Prediction(
-        name=name,
-        measure=name,
-        statement=statement,
-        scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10, p >= 10, and "
-        "more rows than p if there is no ridge",
-        order="1 / (effective rows - df2) and 1 / p: computed, docs/finite_size.md",
-        source="derived here, docs/group_gap.md",
-        where=_fitted,
-    )
 
 
 PHENOMENON = Phenomenon(
@@ -215,15 +210,12 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        _prediction(
-            "error_majority",
-            "E_1 = |m - b_1|^2 + V + noise,  m = (omega_1 b_1 + omega_2 b_2)/(omega_1 + omega_2 + "
-            "ridge),  omega_g = n_g c_g/(1 + c_g e),  e = p/(omega_1 + omega_2 + ridge)",
-        ),
-        _prediction("error_minority", "E_2 = |m - b_2|^2 + V + noise"),
-        _prediction("gap", "2 (1 - cos)|b|^2 (n_1 h_1 - n_2 h_2)/p,  n_g h_g = omega_g e"),
-        _prediction("leverage_minority", "h_2 = c e/(1 + c e)"),
+    predictions=predictions(
+        Forecast,
+        scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10, p >= 10, and "
+        "more rows than p if there is no ridge",
+        order="1 / (effective rows - df2) and 1 / p: computed, docs/finite_size.md",
+        source="derived here, docs/group_gap.md",
     ),
     mistakes=(
         Mistake(

@@ -1,7 +1,6 @@
 """A minority class under least squares: how imbalance costs it, and when it is lost."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
@@ -10,7 +9,8 @@ from ci_theory._record import again, inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import imbalance
 from ci_theory.locate.crossing import Crossing
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian, mixture
 from ci_theory.theory.rows.imbalance import lost_minority, mixture_risk, separation
 from ci_theory.theory.spectra.compression import compress
@@ -92,13 +92,18 @@ def world(params: Params) -> Spectrum:
     return compress(explicit(variances, squares), pad_to=NODES)
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """Errors of the classifier, and what they are averaged over."""
 
-    error_majority: Scalar
-    error_minority: Scalar
-    balanced_error: Scalar
-    balanced_error_optimal: Scalar
+    error_majority: Scalar = predicted(statement="Phi(-m+ / s),  m+ = 1 - 2 (n-/n) R")
+    error_minority: Scalar = predicted(
+        statement="Phi(m- / s),  m- = -1 + 2 (n+/n) R,  R = n' / (n' + (n+ n-/n) A)"
+    )
+    balanced_error: Scalar = predicted(statement="(Phi(-m+ / s) + Phi(m- / s)) / 2")
+    balanced_error_optimal: Scalar = predicted(
+        statement="Phi(-A / (2 sqrt V)): what no threshold removes"
+    )
     known_law: Scalar  # error of Fisher's discriminant with known means and covariance
     directions: Scalar  # df2
     status: Array
@@ -140,18 +145,6 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: bound(getattr(made, name)) for name in ERRORS}
 
 
-def _prediction(name: str, statement: str) -> Prediction:
-    return Prediction(
-        name=name,
-        measure=name,
-        statement=statement,
-        scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, "
-        "n - df2 >= 12, and an error of 0.6 to 99.4 %",
-        order="1 / minority rows, 1 / df2 and 1 / (n - 2 - df2): measured, docs/finite_size.md",
-        source="derived here (docs/imbalance.md); Raudys 1967; Mai, Liao 2019 (arXiv:1905.13742)",
-    )
-
-
 def _lost(params: Params) -> float:
     """Share of the minority at which its error passes 1/2, in closed form."""
     unit = world(params)
@@ -176,13 +169,12 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        _prediction("error_majority", "Phi(-m+ / s),  m+ = 1 - 2 (n-/n) R"),
-        _prediction(
-            "error_minority", "Phi(m- / s),  m- = -1 + 2 (n+/n) R,  R = n' / (n' + (n+ n-/n) A)"
-        ),
-        _prediction("balanced_error", "(Phi(-m+ / s) + Phi(m- / s)) / 2"),
-        _prediction("balanced_error_optimal", "Phi(-A / (2 sqrt V)): what no threshold removes"),
+    predictions=predictions(
+        Forecast,
+        scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, "
+        "n - df2 >= 12, and an error of 0.6 to 99.4 %",
+        order="1 / minority rows, 1 / df2 and 1 / (n - 2 - df2): measured, docs/finite_size.md",
+        source="derived here (docs/imbalance.md); Raudys 1967; Mai, Liao 2019 (arXiv:1905.13742)",
     ),
     mistakes=(
         Mistake(
@@ -201,7 +193,7 @@ PHENOMENON = Phenomenon(
             name="infinite data",
             why="Fisher's discriminant with known means and covariance",
             against=ERRORS,
-            forecast=lambda params, made: made._replace(**dict.fromkeys(ERRORS, made.known_law)),
+            forecast=lambda params, made: dict.fromkeys(ERRORS, made.known_law),
         ),
     ),
     breaks=(

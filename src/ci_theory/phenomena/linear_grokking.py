@@ -1,7 +1,7 @@
 """Grokking of a linear student: fitted early, right late, and what moves the moment."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,9 @@ from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory.dynamics.feature_flow_next_order import (
@@ -101,29 +102,41 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
-    """Losses at one point, in total and by their causes: target, label noise, start [label^2].
+def _plain(params: Params) -> bool | Array:
+    return repetition.seen_once(params) & (params.p == 0)
 
-    Attributes:
-        test_loss: on fresh clean labels.
-        train_loss: on the training labels, over all copies.
-        test_accuracy: share of right fresh points.
-        train_accuracy: share of right training points.
-        closed_loss: the test loss of rows seen once, from the Marchenko-Pastur law.
-        test: the test loss by its causes, (3,).
-        train: the training loss by its causes, (3,).
-        features: their number, None on the inputs.
-        status: of the solvers.
-    """
 
-    test_loss: Scalar
-    train_loss: Scalar
-    test_accuracy: Scalar
-    train_accuracy: Scalar
-    closed_loss: Scalar
+@record
+class Forecast:
+    """Losses at one point, in total and by their causes: target, label noise, start [label^2]."""
+
+    test_loss: Scalar = predicted(
+        statement="double Laplace inversion of two-point ridge errors, plus "
+        "start/d tr exp(-2 (S + decay) t)",
+        source="derived here, docs/dynamics.md; plain rows: Advani, Saxe 2017 (arXiv:1710.03667)",
+    )
+    closed_loss: Scalar = predicted(
+        "test_loss",
+        statement="int dF(s) { start e^2 + signal (1 - s h)^2 + noise (d/n) s h^2 },  "
+        "e = exp(-(s + decay) t),  h = (1 - e)/(s + decay)",
+        scope="as test_loss, every row seen once, trained on the inputs",
+        order="1/n (computed)",
+        source="Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 "
+        "(arXiv:1810.10082)",
+        where=_plain,
+        closed=True,
+    )
+    train_loss: Scalar = predicted(
+        statement="the same inversion of (1 - h)(1 - h')(G + noise), plus "
+        "start/d tr S exp(-2 (S + decay) t)",
+        order="1/n (computed)",
+        source="derived here, docs/dynamics.md",
+    )
+    test_accuracy: Scalar = predicted(statement="erf(sqrt(tolerance / (2 loss)))")
+    train_accuracy: Scalar = predicted(statement="erf(sqrt(tolerance / (2 residual)))")
     test: Float[Array, " 3"]
     train: Float[Array, " 3"]
-    features: Scalar | None
+    features: Scalar | None  # their number; None on the inputs
     status: Int[Array, ""]
 
 
@@ -180,13 +193,11 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
         shift = feature_flow_shift(spectrum, groups, time, ridge, p)
         begun = feature_start_shift(spectrum, groups, time, ridge, p)
     left = what_is_left(spectrum, groups, ridge + params.n / time, jnp.inf if p is None else p)
-    room = 1 / left.rows + 1 / left.features
     solved = jnp.maximum(shift.status, begun.status) == Status.OK
 
     def bound(moved: tuple[Scalar, ...], parts: Array) -> Bound:
-        small = _slack.is_small(moved, jnp.sum(parts))
-        enough = jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE
-        return Bound(_slack.next_order(moved, tuple(parts), room), solved & enough & small)
+        found = _slack.computed(moved, tuple(parts), left, jnp.sum(parts))
+        return found._replace(valid=found.valid & solved)
 
     test = bound((shift.signal, shift.noise, share * begun.test), made.test)
     train = bound((shift.train_signal, shift.train_noise, share * begun.train), made.train)
@@ -206,10 +217,6 @@ def _accurate(params: Params, loss: Scalar, bound: Bound) -> Bound:
     worse = _accuracy(loss + bound.slack, params.tolerance)
     better = _accuracy(jnp.maximum(loss - bound.slack, 0.0), params.tolerance)
     return Bound(jnp.maximum(value - worse, better - value), bound.valid)
-
-
-def _seen_once(params: Params) -> bool | Array:
-    return repetition.seen_once(params) & (params.p == 0)
 
 
 def _asymptotic(params: Params) -> Scalar:
@@ -254,55 +261,12 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_loss",
-            measure="test_loss",
-            statement="double Laplace inversion of two-point ridge errors, plus "
-            "start/d tr exp(-2 (S + decay) t)",
-            scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at "
-            "most a quarter of the value",
-            order="1/n, and with features 1/p (computed)",
-            source="derived here, docs/dynamics.md; plain rows: Advani, Saxe 2017 "
-            "(arXiv:1710.03667)",
-        ),
-        Prediction(
-            name="closed_loss",
-            measure="test_loss",
-            statement="int dF(s) { start e^2 + signal (1 - s h)^2 + noise (d/n) s h^2 },  "
-            "e = exp(-(s + decay) t),  h = (1 - e)/(s + decay)",
-            scope="as test_loss, every row seen once, trained on the inputs",
-            order="1/n (computed)",
-            source="Advani, Saxe 2017 (arXiv:1710.03667); Ali, Kolter, Tibshirani 2019 "
-            "(arXiv:1810.10082)",
-            where=_seen_once,
-            closed=True,
-        ),
-        Prediction(
-            name="train_loss",
-            measure="train_loss",
-            statement="the same inversion of (1 - h)(1 - h')(G + noise), plus "
-            "start/d tr S exp(-2 (S + decay) t)",
-            scope="as test_loss",
-            order="1/n (computed)",
-            source="derived here, docs/dynamics.md",
-        ),
-        Prediction(
-            name="test_accuracy",
-            measure="test_accuracy",
-            statement="erf(sqrt(tolerance / (2 loss)))",
-            scope="as test_loss",
-            order="as test_loss",
-            source="Levi, Beck, Bar-Sinai 2023 (arXiv:2310.16441)",
-        ),
-        Prediction(
-            name="train_accuracy",
-            measure="train_accuracy",
-            statement="erf(sqrt(tolerance / (2 residual)))",
-            scope="as test_loss",
-            order="as test_loss",
-            source="Levi, Beck, Bar-Sinai 2023 (arXiv:2310.16441)",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at most a "
+        "quarter of the value",
+        order="1/n, and with features 1/p (computed)",
+        source="Levi, Beck, Bar-Sinai 2023 (arXiv:2310.16441)",
     ),
     mistakes=(
         copies_are_fresh("test_loss", "train_loss"),
@@ -310,10 +274,7 @@ PHENOMENON = Phenomenon(
             name="infinite features",
             why="the features are taken for infinitely many: training on the inputs",
             against=("test_loss", "train_loss"),
-            params=lambda params: {
-                "p": 0,
-                "start": _per_weight(params) * params.d,
-            },
+            params=lambda params: {"p": 0, "start": _per_weight(params) * params.d},
         ),
         Mistake(
             name="no decay",
@@ -328,7 +289,7 @@ PHENOMENON = Phenomenon(
             "vanishing tolerance (arXiv:2310.16441) taken for what happens at a practical one",
             against=("test_accuracy",),
             params=_earlier,
-            forecast=lambda params, made: made._replace(test_accuracy=made.train_accuracy),
+            forecast=lambda params, made: {"test_accuracy": made.train_accuracy},
         ),
     ),
     breaks=(

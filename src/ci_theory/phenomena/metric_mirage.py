@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq
 
-from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import leaks, repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.floor import Floor
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import zipf as world_of_items
 from ci_theory.theory.discrete import zipf
 from ci_theory.theory.discrete.known_sequences import LONGEST, Octaves, all_known, octaves
@@ -125,14 +125,32 @@ class Parts(NamedTuple):
     leaked: Scalar
 
 
-class Forecast(NamedTuple):
+_SCOPE = "any vocabulary, exponent and number of draws"
+_TAIL = "the missing mass by Hutter 2021 (arXiv:2102.04074)"
+
+
+@record
+class Forecast:
     """The scores, and what they are made of."""
 
-    exact_match: Scalar
-    edit_distance: Scalar
-    token_error: Scalar
+    exact_match: Scalar = predicted(
+        statement="phi + (1 - phi) E X^L,  X = sum_i p_i [i known],  "
+        "phi = 1 - (1 - contamination)(1 - leak)^n,  n distinct draws",
+        scope=f"{_SCOPE}; judged where a test set has a right and a wrong sequence",
+        source="Schaeffer et al. 2023 (arXiv:2304.15004) for one error of all tokens; "
+        "the joint law here, docs/metric_mirage.md",
+    )
+    edit_distance: Scalar = predicted(
+        statement="(1 - phi) L error",
+        scope=f"{_SCOPE}; judged where a test set has a wrong sequence",
+        source=f"linear in the error; {_TAIL}",
+    )
+    token_error: Scalar = predicted(
+        statement="(1 - phi) [noise + (1 - noise) sum_i p_i (1 - p_i)^n]",
+        scope=f"{_SCOPE}; judged where a test set has a sequence that did not leak",
+        source=_TAIL,
+    )
     parts: Parts
-    status: int
 
 
 def forecast(params: Params, world: World) -> Forecast:
@@ -161,7 +179,6 @@ def _scored(params: Params, parts: Parts) -> Forecast:
         edit_distance=kept * metrics.edit_distance(parts.error, params.length),
         token_error=kept * parts.error,
         parts=parts,
-        status=int(Status.OK),
     )
 
 
@@ -223,9 +240,6 @@ def floor_point(params: Params) -> float:
     return _draws((log_scale + odds) / b) / kept
 
 
-_SCOPE = "any vocabulary, exponent and number of draws"
-_TAIL = "the missing mass by Hutter 2021 (arXiv:2102.04074)"
-
 PHENOMENON = Phenomenon(
     name="metric_mirage",
     title="All or nothing turns a power law into a jump",
@@ -244,34 +258,7 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="exact_match",
-            measure="exact_match",
-            statement="phi + (1 - phi) E X^L,  X = sum_i p_i [i known],  "
-            "phi = 1 - (1 - contamination)(1 - leak)^n,  n distinct draws",
-            scope=f"{_SCOPE}; judged where a test set has a right and a wrong sequence",
-            order="exact",
-            source="Schaeffer et al. 2023 (arXiv:2304.15004) for one error of all tokens; "
-            "the joint law here, docs/metric_mirage.md",
-        ),
-        Prediction(
-            name="edit_distance",
-            measure="edit_distance",
-            statement="(1 - phi) L error",
-            scope=f"{_SCOPE}; judged where a test set has a wrong sequence",
-            order="exact",
-            source=f"linear in the error; {_TAIL}",
-        ),
-        Prediction(
-            name="token_error",
-            measure="token_error",
-            statement="(1 - phi) [noise + (1 - noise) sum_i p_i (1 - p_i)^n]",
-            scope=f"{_SCOPE}; judged where a test set has a sequence that did not leak",
-            order="exact",
-            source=_TAIL,
-        ),
-    ),
+    predictions=predictions(Forecast, order="exact", closed=True),
     mistakes=(
         copies_are_fresh("exact_match", "edit_distance", "token_error"),
         Mistake(

@@ -11,10 +11,12 @@ from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.biases.whole import whole_below
 from ci_theory.locate.floor import Floor
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory.features.feature_next_order import FeatureNextOrder, feature_next_order
@@ -111,31 +113,40 @@ def world(params: Params) -> World:
     return World(compress(_law(params), pad_to=NODES), width)
 
 
-class Forecast(NamedTuple):
-    """Excess risk at one point [label^2], and what the learner effectively has.
+def _interpolates(params: Params) -> Array:
+    return (params.ridge == 0) & (params.width == 0) & (jnp.abs(params.source - 1) > 0.02)
 
-    Attributes:
-        excess_risk: on this spectrum.
-        closed_form: of the interpolator, on a power law without an end.
-        world: the spectrum and the width.
-        rows: distinct ones.
-        ridge: their total ridge: copies of a row leave only this smaller.
-        kappa: effective ridge of the interpolator on the endless law.
-        status: of the solvers.
-    """
 
-    excess_risk: Scalar
-    closed_form: Scalar
+@record
+class Forecast:
+    """Excess risk at one point [label^2], and what the learner effectively has."""
+
+    excess_risk: Scalar = predicted(
+        statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
+        scope="n - df2 >= 10, and likewise for the features; the next order below a quarter",
+        order="1/(n - df2), and with features 1/(width - df2): computed",
+        source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
+    )
+    closed_form: Scalar = predicted(
+        "excess_risk",
+        statement="alpha n/(n + 1/2) (B(kappa) + noise) - noise, "
+        "kappa = [(pi/alpha)/((n + 1/2) sin(pi/alpha))]^alpha",
+        scope="ridge 0, trained on the inputs, n far below the number of modes",
+        order="1/n, and the modes beyond the end of the spectrum",
+        source="docs/ridge.md, docs/scaling_breaks.md; Mallinar et al. (arXiv:2207.06569)",
+        where=_interpolates,
+        closed=True,
+    )
     world: World
-    rows: Scalar
-    ridge: Scalar
-    kappa: Scalar
+    rows: Scalar  # distinct ones
+    ridge: Scalar  # their total ridge: copies of a row leave only this smaller
+    kappa: Scalar  # effective ridge of the interpolator on the endless law
     status: Array
 
 
 def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the deterministic equivalent, and the closed form of the interpolator."""
-    rows = jnp.floor(jnp.asarray(params.n / params.repeats, float))
+    rows = whole_below(jnp.asarray(params.n / params.repeats, float))
     ridge = jnp.asarray(params.ridge * params.n / params.repeats, float)
     risk: RidgeRisk | FeatureRisk
     if world.width is None:
@@ -156,22 +167,25 @@ def forecast(params: Params, world: World) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute what comes next in 1/n and 1/width, and bound what the closed form leaves out."""
-    near, fewest, room = _next(params, made)
-    shifts = near.signal_shift, near.noise_shift
-    slack = _slack.next_order(shifts, (near.signal, near.noise), room)
-    enough = (near.status == Status.OK) & (fewest >= _slack.FEWEST_FREE)
+    near, left = _next(params, made)
+    shifts, parts = (near.signal_shift, near.noise_shift), (near.signal, near.noise)
+    solved = near.status == Status.OK
+    risk, closed = (
+        _slack.computed(shifts, parts, left, value)
+        for value in (made.excess_risk, made.closed_form)
+    )
     lost, beyond = _truncated(params, made)
     resolved = (lost < MOST_TRUNCATED) & (made.rows >= FEWEST_ROWS)
     return {
-        "excess_risk": Bound(slack, enough & _slack.is_small(shifts, made.excess_risk)),
-        "closed_form": Bound(
-            slack + beyond, enough & _slack.is_small(shifts, made.closed_form) & resolved
-        ),
+        "excess_risk": Bound(risk.slack, risk.valid & solved),
+        "closed_form": Bound(closed.slack + beyond, closed.valid & solved & resolved),
     }
 
 
-def _next(params: Params, made: Forecast) -> tuple[NextOrder | FeatureNextOrder, Scalar, Scalar]:
-    """Return the next order, the fewest rows or features left, and 1 / what is left.
+def _next(
+    params: Params, made: Forecast
+) -> tuple[NextOrder | FeatureNextOrder, tuple[Scalar, ...]]:
+    """Return the next order, and the rows and features left.
 
     With features the orders beyond are of second order in the sum of 1/rows left and
     1/features left: the variances of the two quantities that fluctuate.
@@ -179,10 +193,9 @@ def _next(params: Params, made: Forecast) -> tuple[NextOrder | FeatureNextOrder,
     spectrum, width = made.world
     if width is None:
         near = next_order(spectrum, made.rows, made.ridge, params.noise)
-        return near, near.left, 1 / near.left
+        return near, (near.left,)
     wide = feature_next_order(spectrum, made.rows, width, made.ridge, params.noise)
-    fewest = jnp.minimum(wide.rows_left, wide.features_left)
-    return wide, fewest, 1 / wide.rows_left + 1 / wide.features_left
+    return wide, (wide.rows_left, wide.features_left)
 
 
 def _truncated(params: Params, made: Forecast) -> tuple[Scalar, Scalar]:
@@ -201,10 +214,6 @@ def _truncated(params: Params, made: Forecast) -> tuple[Scalar, Scalar]:
     steep = 1 + 2 * alpha * jnp.clip(source, 0.5, 1.0)
     ended = steep * lost / (1 - alpha * jnp.minimum(lost, 0.5 / alpha))
     return lost, made.closed_form * (ended + order) + unseen
-
-
-def _interpolates(params: Params) -> Array:
-    return (params.ridge == 0) & (params.width == 0) & (jnp.abs(params.source - 1) > 0.02)
 
 
 def _ends_in_n(params: Params) -> float:
@@ -245,27 +254,7 @@ PHENOMENON = Phenomenon(
     forecast=forecast,
     bounds=bounds,
     rule=_rule,
-    predictions=(
-        Prediction(
-            name="excess_risk",
-            measure="excess_risk",
-            statement="n (noise + A)/L - noise on n/repeats rows, A and L of the eigenframework",
-            scope="n - df2 >= 10, and likewise for the features; the next order below a quarter",
-            order="1/(n - df2), and with features 1/(width - df2): computed",
-            source="Simon et al. 2021, 2023 (arXiv:2110.03922, arXiv:2311.14646)",
-        ),
-        Prediction(
-            name="closed_form",
-            measure="excess_risk",
-            statement="alpha n/(n + 1/2) (B(kappa) + noise) - noise, "
-            "kappa = [(pi/alpha)/((n + 1/2) sin(pi/alpha))]^alpha",
-            scope="ridge 0, trained on the inputs, n far below the number of modes",
-            order="1/n, and the modes beyond the end of the spectrum",
-            source="docs/ridge.md, docs/scaling_breaks.md; Mallinar et al. (arXiv:2207.06569)",
-            where=_interpolates,
-            closed=True,
-        ),
-    ),
+    predictions=predictions(Forecast),
     mistakes=(
         copies_are_fresh("excess_risk", "closed_form"),
         noise_ignored("excess_risk", "closed_form"),

@@ -1,7 +1,7 @@
 """An inherited label prior: how far counting labels removes it, and with how many it pays."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -10,7 +10,8 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.inherit import label_prior
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
-from ci_theory.phenomena._base import Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Break, Mistake, Phenomenon, measured
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.theory.inheritance.prior_bias import (
     MOST_LABELS,
     ClassErrors,
@@ -76,36 +77,40 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """Means over the labels: a sum over their counts."""
 
-    balanced_error: Scalar
-    rare_error: Scalar
-    upstream_error: Scalar
-    gain: Scalar
+    balanced_error: Scalar = predicted(
+        statement="(e+ + e-)/2,  e+- = sum_k Bin(k; n, q) Phi(-mu -+ (L - strength L_k)/2mu),  "
+        "q = prior + flips (1 - 2 prior)",
+    )
+    rare_error: Scalar = predicted(statement="e-")
+    upstream_error: Scalar = predicted(statement="prior e+ + (1 - prior) e-")
+    gain: Scalar = predicted(statement="[Phi(-mu - L/2mu) + Phi(-mu + L/2mu)]/2 - (e+ + e-)/2")
 
 
 def forecast(params: Params, world: None) -> Forecast:
     """Sum over the binomial counts."""
     at = params.separation, params.prior, params.n, params.strength, params.flips
-    return _read(params, adjusted_errors(*at))
+    return Forecast(**_read(params, adjusted_errors(*at)))
 
 
-def _read(params: Params, made: ClassErrors) -> Forecast:
-    return Forecast(
-        balanced_error=made.under(0.5),
-        rare_error=made.rare,
-        upstream_error=made.under(params.prior),
-        gain=made.gain,
-    )
+def _read(params: Params, made: ClassErrors) -> dict[str, Any]:
+    return {
+        "balanced_error": made.under(0.5),
+        "rare_error": made.rare,
+        "upstream_error": made.under(params.prior),
+        "gain": made.gain,
+    }
 
 
-def _gaussian(params: Params, made: Forecast) -> Forecast:
+def _gaussian(params: Params, made: Forecast) -> dict[str, Any]:
     at = params.separation, params.prior, params.n, params.strength, params.flips
     return _read(params, gaussian_errors(*at))
 
 
-def _counted(params: Params, made: Forecast) -> Forecast:
+def _counted(params: Params, made: Forecast) -> dict[str, Any]:
     """Take the share that the labels tell for known."""
     inherited = log_odds(params.prior)
     left = inherited - params.strength * log_odds(told_share(params.prior, params.flips))
@@ -124,19 +129,6 @@ def _fewest(params: Params) -> float:
     return float(jnp.where((labels > 0) & jnp.isfinite(labels), labels, jnp.nan))
 
 
-def _prediction(name: str, statement: str) -> Prediction:
-    return Prediction(
-        name=name,
-        measure=name,
-        statement=statement,
-        scope="everywhere",
-        order="exact",
-        source="derived here, docs/prior_bias.md; the errors of a shifted threshold: Menon et al. "
-        "2020 (arXiv:2007.07314)",
-        closed=True,
-    )
-
-
 PHENOMENON = Phenomenon(
     name="prior_bias",
     title="An inherited label prior: how far counting labels removes it",
@@ -152,15 +144,13 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     forecast=forecast,
-    predictions=(
-        _prediction(
-            "balanced_error",
-            "(e+ + e-)/2,  e+- = sum_k Bin(k; n, q) Phi(-mu -+ (L - strength L_k)/2mu),  "
-            "q = prior + flips (1 - 2 prior)",
-        ),
-        _prediction("rare_error", "e-"),
-        _prediction("upstream_error", "prior e+ + (1 - prior) e-"),
-        _prediction("gain", "[Phi(-mu - L/2mu) + Phi(-mu + L/2mu)]/2 - (e+ + e-)/2"),
+    predictions=predictions(
+        Forecast,
+        scope="everywhere",
+        order="exact",
+        source="derived here, docs/prior_bias.md; the errors of a shifted threshold: Menon et al. "
+        "2020 (arXiv:2007.07314)",
+        closed=True,
     ),
     mistakes=(
         Mistake(

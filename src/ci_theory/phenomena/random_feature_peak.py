@@ -14,8 +14,9 @@ from ci_theory.biases import repetition
 from ci_theory.biases.repetition import Repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_ridge_shift
@@ -23,7 +24,7 @@ from ci_theory.theory.dynamics.flow_next_order import what_is_left
 from ci_theory.theory.features.mei_montanari import gaussian_moments, limit_spectrum
 from ci_theory.theory.features.repeated_features import RepeatedFeatureRisk, repeated_feature_risk
 from ci_theory.theory.rows.repetition import copy_errors, weighted_ridge_risk
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, isotropic, trace
 from ci_theory.theory.spectra.sphere import sphere_spectrum
 from ci_theory.training import closed_form
@@ -130,42 +131,37 @@ def spectrum_of(params: Features, world: World) -> Spectrum:
     )
 
 
-class Forecast(NamedTuple):
-    """The eigenframework on the sphere's spectrum.
+@record
+class Forecast:
+    """The eigenframework on the sphere's spectrum; errors [label^2]."""
 
-    Attributes:
-        test_error: on fresh noisy labels [label^2].
-        excess_risk: the same less the noise of those labels.
-        train_error: mean squared residual over all copies.
-        risk: the fixed point.
-        groups: the rows.
-        spectrum: of the mean kernel, with the target.
-        status: of the solver.
-    """
-
-    test_error: Scalar
-    excess_risk: Scalar
-    train_error: Scalar
+    test_error: Scalar = predicted(
+        statement="E = n (noise + A) / (a + b u/(b + u)),  a = n - z,  b = p - z,  "
+        "gamma a b = p ridge,  z = df1(gamma); repeated rows by their shares in the fit",
+        order="1 / L + 1 / L' of the excess risk",
+    )
+    excess_risk: Scalar = predicted(statement="E - noise, as in test_error")
+    train_error: Scalar = predicted(
+        statement="E_train = (a / n)^2 E; over copies sum n c [(1-h)^2 (E_x + v) + noise - v] "
+        "/ sum n c",
+        scope="as test_error; zero for an interpolator of rows with one label each",
+        source="Simon et al. 2023 (arXiv:2311.14646); with repeats derived here",
+    )
     risk: RepeatedFeatureRisk
     groups: Groups
-    spectrum: Spectrum
+    spectrum: Spectrum  # of the mean kernel, with the target
     status: Array
 
 
 def forecast(params: Params, world: World) -> Forecast:
     """Solve the fixed point of rows and features, repeated rows heavier than others."""
-    return _forecast(params, spectrum_of(params, world))
-
-
-def _forecast(params: Params, spectrum: Spectrum) -> Forecast:
+    spectrum = spectrum_of(params, world)
     groups = repeated_rows(*params.split(), params.noise, params.shared_noise)
     risk = repeated_feature_risk(spectrum, groups, params.p, params.ridge)
-    copies = groups.counts * groups.weights
-    among_copies = params.noise - groups.noise
     return Forecast(
         test_error=risk.excess_risk + params.noise,
         excess_risk=risk.excess_risk,
-        train_error=copies @ (risk.residual + among_copies) / jnp.sum(copies),
+        train_error=over_copies(groups, risk.residual + (params.noise - groups.noise)),
         risk=risk,
         groups=groups,
         spectrum=spectrum,
@@ -199,9 +195,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     room = 1 / left.rows + 1 / left.features
     parts = risk.excess_risk - risk.noise_variance, risk.noise_variance
     test = _slack.features((shift.signal, shift.noise), parts, room)
-    copies = groups.counts * groups.weights
-    share = copies / jnp.sum(copies)
-    kept, residual = share @ risk.forgotten**2, share @ risk.residual
+    kept, residual = over_copies(groups, risk.forgotten**2), over_copies(groups, risk.residual)
     rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * residual / left.rows
     train = rare + 4 * kept * jnp.abs(shift.signal)
     few = resolved(spectrum, risk.gamma) <= 0.05 * jnp.sum(groups.counts)
@@ -214,20 +208,20 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _as_kernel(params: Params, made: Forecast) -> Forecast:
+def _as_kernel(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Infinitely many features: kernel ridge regression."""
     kernel = weighted_ridge_risk(made.spectrum, made.groups, params.ridge)
     seen = copy_errors(kernel, made.groups, params.noise)
-    return made._replace(test_error=seen.test_error, train_error=seen.train_error)
+    return {"test_error": seen.test_error, "train_error": seen.train_error}
 
 
-def _as_inputs(params: Params, made: Forecast) -> Forecast:
+def _as_inputs(params: Params, made: Forecast) -> dict[str, Scalar]:
     """The features taken for p independent inputs that hold the whole target."""
     variance = trace(made.spectrum) / params.p
     power = params.signal + params.quadratic
     inputs = isotropic(params.p, signal=power / variance, variance=variance)
     plain = weighted_ridge_risk(inputs, made.groups, params.ridge)
-    return made._replace(test_error=plain.excess_risk + params.noise)
+    return {"test_error": plain.excess_risk + params.noise}
 
 
 def _in_the_limit(params: Params, world: World) -> World:
@@ -236,9 +230,6 @@ def _in_the_limit(params: Params, world: World) -> World:
     quadratic = dataclasses.replace(world.limit, power=bare, tail_power=jnp.ones(()))
     return World(linear=world.limit, quadratic=quadratic, limit=world.limit)
 
-
-_SOURCE = "Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
-_SOURCE += "(arXiv:2405.15699); with repeats derived here (docs/repetition.md)"
 
 PHENOMENON = Phenomenon(
     name="random_feature_peak",
@@ -258,35 +249,13 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="E = n (noise + A) / (a + b u/(b + u)),  a = n - z,  b = p - z,  "
-            "gamma a b = p ridge,  z = df1(gamma); repeated rows by their shares in the fit",
-            scope="n, p -> infinity at the exact spectrum of this d; here "
-            "L = a + b u/(b + u) >= 10, L' = b + a u/(a + u) >= 10, "
-            "and harmonics of degree 3 or more unresolved",
-            order="1 / L + 1 / L' of the excess risk",
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="excess_risk",
-            measure="excess_risk",
-            statement="E - noise, as in test_error",
-            scope="as test_error",
-            order="1 / L + 1 / L'",
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="E_train = (a / n)^2 E; over copies sum n c [(1-h)^2 (E_x + v) + noise - v] "
-            "/ sum n c",
-            scope="as test_error; zero for an interpolator of rows with one label each",
-            order="1 / L + 1 / L'",
-            source="Simon et al. 2023 (arXiv:2311.14646); with repeats derived here",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, p -> infinity at the exact spectrum of this d; here L = a + b u/(b + u) >= 10, "
+        "L' = b + a u/(a + u) >= 10, and harmonics of degree 3 or more unresolved",
+        order="1 / L + 1 / L'",
+        source="Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
+        "(arXiv:2405.15699); with repeats derived here (docs/repetition.md)",
     ),
     mistakes=(
         noise_halved("test_error", "excess_risk", "train_error"),

@@ -1,7 +1,7 @@
 """Double descent in the number of repeats: some counts of the same rows hurt more than others."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,16 +13,13 @@ from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.measure import copies
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
-from ci_theory.theory.rows.repetition import (
-    WeightedRisk,
-    copy_errors,
-    weighted_ridge_risk,
-)
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
+from ci_theory.theory.rows.repetition import WeightedRisk, copy_errors, weighted_ridge_risk
+from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
 
 
@@ -87,15 +84,49 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+_SOURCE = "derived here, docs/repetition.md; as a correlated sample: Atanasov, Zavatone-Veth, "
+_SOURCE += "Pehlevan 2024 (arXiv:2408.04607)"
+
+
+def _two_groups(params: Params) -> Array:
+    """Say where the least-squares closed form speaks: it knows two weights and one label each."""
+    split = params.split()
+    plain = jnp.logical_or(params.shared_noise, split.repeats == 1)
+    return (params.ridge == 0) & (split.fresh + split.repeated > params.p) & plain
+
+
+@record
+class Forecast:
     """The deterministic equivalent of a point, and its least-squares closed form."""
 
-    test_error: Scalar
-    excess_risk: Scalar
-    closed_form_excess: Scalar
-    train_error: Scalar
-    gcv_naive: Scalar
-    gcv_distinct: Scalar
+    test_error: Scalar = predicted(
+        statement="E = noise + (B + df2 sum n a^2 v)/(1 - df2 sum n a^2),  sum n a = 1,  "
+        "a = c/(ridge/kappa + c df1)",
+        order="1 / (effective rows - df2) of the excess risk",
+        source=_SOURCE,
+    )
+    excess_risk: Scalar = predicted(
+        statement="E_x = (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as in test_error",
+        source=_SOURCE,
+    )
+    closed_form_excess: Scalar = predicted(
+        "excess_risk",
+        statement="E_x/noise + 1 = (t+g)(t+rho)/(t sqrt((g+rho-1)^2 + 4c)),  "
+        "t^2 + (g+rho-1) t = c = (1-f-g) rho + f g,  g = p/N,  rho = r g",
+        scope="as test_error; ridge = 0, more distinct rows than p, shared labels",
+        where=_two_groups,
+        closed=True,
+    )
+    train_error: Scalar = predicted(
+        statement="E_train = sum n c [(1-h)^2 (E_x + v) + noise - v] / sum n c,  h = a df1",
+    )
+    gcv_naive: Scalar = predicted(
+        statement="E_train / (1 - df1/N)^2",
+        source="derived here, docs/repetition.md; GCV: Craven, Wahba 1979",
+    )
+    gcv_distinct: Scalar = predicted(
+        statement="the test error", order="1 / (effective rows - df2) of the excess risk"
+    )
     groups: Groups
     risk: WeightedRisk
     free: Scalar  # rows left to average over: effective rows less df2
@@ -110,7 +141,7 @@ def forecast(params: Params, world: None) -> Forecast:
     return Forecast(
         test_error=errors.test_error,
         excess_risk=risk.excess_risk,
-        closed_form_excess=_closed_form(params),
+        closed_form_excess=params.noise * two_group_excess(*_shape(params), params.p),
         train_error=errors.train_error,
         gcv_naive=errors.gcv_naive,
         gcv_distinct=errors.gcv_distinct,
@@ -154,23 +185,9 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 def _residual_slack(params: Params, made: Forecast) -> Scalar:
     risk, at = made.risk, made.risk.fixed_point
     noise = at.forgotten**2 * (risk.noise_variance + made.groups.noise)
-    copies = made.groups.counts * made.groups.weights
-    signal, moving = (risk.residual - noise) @ copies, (noise * at.leverage) @ copies
-    total = jnp.sum(copies)
-    p = jnp.asarray(params.p, float)
-    return _slack.copies_residual(moving / total, signal / total, at.df1 / p, made.free, p)
-
-
-def _two_groups(params: Params) -> Array:
-    """Say where the least-squares closed form speaks: it knows two weights and one label each."""
-    split = params.split()
-    plain = jnp.logical_or(params.shared_noise, split.repeats == 1)
-    return (params.ridge == 0) & (split.fresh + split.repeated > params.p) & plain
-
-
-def _closed_form(params: Params) -> Scalar:
-    total, share, repeats = _shape(params)
-    return params.noise * two_group_excess(total, share, repeats, params.p)
+    signal = over_copies(made.groups, risk.residual - noise)
+    moving, p = over_copies(made.groups, noise * at.leverage), jnp.asarray(params.p, float)
+    return _slack.copies_residual(moving, signal, at.df1 / p, made.free, p)
 
 
 def _shape(params: Params) -> tuple[Scalar, Scalar, Scalar]:
@@ -197,9 +214,6 @@ def _worst(params: Params) -> float:
     return float(worst_repeats(params.budget, params.repeated_fraction, params.p).repeats)
 
 
-_SOURCE = "derived here, docs/repetition.md; as a correlated sample: Atanasov, Zavatone-Veth, "
-_SOURCE += "Pehlevan 2024 (arXiv:2408.04607)"
-
 PHENOMENON = Phenomenon(
     name="repeated_data",
     title="Double descent in the number of repeats",
@@ -214,59 +228,11 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="E = noise + (B + df2 sum n a^2 v)/(1 - df2 sum n a^2),  sum n a = 1,  "
-            "a = c/(ridge/kappa + c df1)",
-            scope="N, p -> infinity at fixed N/p and r; here effective rows - df2 >= 10",
-            order="1 / (effective rows - df2) of the excess risk",
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="excess_risk",
-            measure="excess_risk",
-            statement="E_x = (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as in test_error",
-            scope="as test_error",
-            order="1 / (effective rows - df2)",
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="closed_form_excess",
-            measure="excess_risk",
-            statement="E_x/noise + 1 = (t+g)(t+rho)/(t sqrt((g+rho-1)^2 + 4c)),  "
-            "t^2 + (g+rho-1) t = c = (1-f-g) rho + f g,  g = p/N,  rho = r g",
-            scope="as test_error; ridge = 0, more distinct rows than p, shared labels",
-            order="1 / (effective rows - df2)",
-            source="derived here, docs/repetition.md",
-            where=_two_groups,
-            closed=True,
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="E_train = sum n c [(1-h)^2 (E_x + v) + noise - v] / sum n c,  h = a df1",
-            scope="as test_error",
-            order="1 / (effective rows - df2)",
-            source="derived here, docs/repetition.md",
-        ),
-        Prediction(
-            name="gcv_naive",
-            measure="gcv_naive",
-            statement="E_train / (1 - df1/N)^2",
-            scope="as test_error",
-            order="1 / (effective rows - df2)",
-            source="derived here, docs/repetition.md; GCV: Craven, Wahba 1979",
-        ),
-        Prediction(
-            name="gcv_distinct",
-            measure="gcv_distinct",
-            statement="the test error",
-            scope="as test_error",
-            order="1 / (effective rows - df2) of the excess risk",
-            source="derived here, docs/repetition.md",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="N, p -> infinity at fixed N/p and r; here effective rows - df2 >= 10",
+        order="1 / (effective rows - df2)",
+        source="derived here, docs/repetition.md",
     ),
     mistakes=(
         copies_are_fresh("test_error", "excess_risk", "train_error", "gcv_distinct"),
@@ -282,27 +248,27 @@ PHENOMENON = Phenomenon(
             name="classical",
             why="noise p/(N-p): all copies are rows",
             against=("closed_form_excess",),
-            forecast=lambda params, made: made._replace(
-                closed_form_excess=params.noise * params.p / (params.budget - params.p)
-            ),
+            forecast=lambda params, made: {
+                "closed_form_excess": params.noise * params.p / (params.budget - params.p)
+            },
         ),
         Mistake(
             name="data-rich limit",
             why="the limit N/p -> infinity used at a finite budget",
             against=("closed_form_excess",),
-            forecast=lambda params, made: made._replace(closed_form_excess=_rich(params)),
+            forecast=lambda params, made: {"closed_form_excess": _rich(params)},
         ),
         Mistake(
             name="cross-validation is right",
             why="the test error, which it estimates when no row is repeated",
             against=("gcv_naive",),
-            forecast=lambda params, made: made._replace(gcv_naive=made.test_error),
+            forecast=lambda params, made: {"gcv_naive": made.test_error},
         ),
         Mistake(
             name="naive",
             why="cross-validation over copies",
             against=("gcv_distinct",),
-            forecast=lambda params, made: made._replace(gcv_distinct=made.gcv_naive),
+            forecast=lambda params, made: {"gcv_distinct": made.gcv_naive},
         ),
     ),
     breaks=(

@@ -1,7 +1,6 @@
 """Double descent of ridge regression on Gaussian inputs, and how label noise raises its peak."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax.numpy as jnp
 
@@ -9,8 +8,9 @@ from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
 from ci_theory.theory.spectra.compression import compress
@@ -81,12 +81,37 @@ def world(params: Params) -> Spectrum:
     return compress(explicit(variances, gaussian.target(params.p) ** 2), pad_to=NODES)
 
 
-class Forecast(NamedTuple):
+def _ridgeless(params: Params) -> Array:
+    apart = jnp.abs(params.n - params.p) >= 20
+    return (params.ridge == 0) & (params.spectrum == "isotropic") & apart
+
+
+@record
+class Forecast:
     """The deterministic equivalent of a point, and the exact ridgeless mean."""
 
-    test_error: Scalar
-    train_error: Scalar
-    finite_size_excess: Scalar
+    test_error: Scalar = predicted(
+        statement="E = (B + noise) / (1 - df2/n),  n = df1 + ridge/kappa,  "
+        "B = kappa^2 sum v / (lambda + kappa)^2",
+        order="1 / (n - df2) of the excess risk: docs/finite_size.md",
+        source="Hastie, Montanari, Rosset, Tibshirani 2019 (arXiv:1903.08560); "
+        "Simon et al. 2021 (arXiv:2110.03922)",
+    )
+    finite_size_excess: Scalar = predicted(
+        "excess_risk",
+        statement="noise p/(n-p-1) if n > p+1; signal (1-n/p) + noise n/(p-n-1) if p > n+1",
+        scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
+        order="exact",
+        source="inverse Wishart mean; Belkin, Hsu, Xu 2019 (arXiv:1903.07571)",
+        where=_ridgeless,
+        closed=True,
+    )
+    train_error: Scalar = predicted(
+        statement="E_train = (ridge / (n kappa))^2 E",
+        scope="as test_error; zero for an interpolator",
+        order="1 / (n - df2): docs/finite_size.md",
+        source="Hastie et al. 2019 (arXiv:1903.08560); Craven, Wahba 1979 (GCV)",
+    )
     risk: RidgeRisk
     status: Array
 
@@ -98,7 +123,13 @@ def forecast(params: Params, unit: Spectrum) -> Forecast:
     under = noise * p / (n - p - 1)
     over = params.signal * (1 - n / p) + noise * n / (p - n - 1)
     exact = jnp.where(n > p, under, over)
-    return Forecast(risk.test_error, risk.train_error, exact, risk, risk.status)
+    return Forecast(
+        test_error=risk.test_error,
+        finite_size_excess=exact,
+        train_error=risk.train_error,
+        risk=risk,
+        status=risk.status,
+    )
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
@@ -111,11 +142,6 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     train = _slack.residual(kept, risk.train_error - kept, risk.gamma, free)
     valid = free >= _slack.FEWEST_FREE
     return {"test_error": Bound(test, valid), "train_error": Bound(train, valid)}
-
-
-def _ridgeless(params: Params) -> Array:
-    apart = jnp.abs(params.n - params.p) >= 20
-    return (params.ridge == 0) & (params.spectrum == "isotropic") & apart
 
 
 PHENOMENON = Phenomenon(
@@ -134,36 +160,7 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="E = (B + noise) / (1 - df2/n),  n = df1 + ridge/kappa,  "
-            "B = kappa^2 sum v / (lambda + kappa)^2",
-            scope="n, p -> infinity at fixed p/n; here n - df2 >= 10",
-            order="1 / (n - df2) of the excess risk: docs/finite_size.md",
-            source="Hastie, Montanari, Rosset, Tibshirani 2019 (arXiv:1903.08560); "
-            "Simon et al. 2021 (arXiv:2110.03922)",
-        ),
-        Prediction(
-            name="finite_size_excess",
-            measure="excess_risk",
-            statement="noise p/(n-p-1) if n > p+1; signal (1-n/p) + noise n/(p-n-1) if p > n+1",
-            scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
-            order="exact",
-            source="inverse Wishart mean; Belkin, Hsu, Xu 2019 (arXiv:1903.07571)",
-            where=_ridgeless,
-            closed=True,
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="E_train = (ridge / (n kappa))^2 E",
-            scope="as test_error; zero for an interpolator",
-            order="1 / (n - df2): docs/finite_size.md",
-            source="Hastie et al. 2019 (arXiv:1903.08560); Craven, Wahba 1979 (GCV)",
-        ),
-    ),
+    predictions=predictions(Forecast, scope="n, p -> infinity at fixed p/n; here n - df2 >= 10"),
     mistakes=(
         noise_halved("test_error", "finite_size_excess", "train_error"),
         Mistake(
@@ -176,21 +173,19 @@ PHENOMENON = Phenomenon(
             name="classical",
             why="noise (1 + p/n), the large-n rule that knows no peak",
             against=("test_error",),
-            forecast=lambda params, made: made._replace(
-                test_error=params.noise * (1 + params.p / params.n)
-            ),
+            forecast=lambda params, made: {"test_error": params.noise * (1 + params.p / params.n)},
         ),
         Mistake(
             name="proportional limit",
             why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
             against=("finite_size_excess",),
-            forecast=lambda params, made: made._replace(finite_size_excess=made.risk.excess_risk),
+            forecast=lambda params, made: {"finite_size_excess": made.risk.excess_risk},
         ),
         Mistake(
             name="optimism ignored",
             why="the training error is taken for the test error",
             against=("train_error",),
-            forecast=lambda params, made: made._replace(train_error=made.test_error),
+            forecast=lambda params, made: {"train_error": made.test_error},
         ),
     ),
     breaks=(

@@ -14,8 +14,9 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.theory.dynamics.averaged_sgd import RareDraw, averaged_risk, rare_draw
 from ci_theory.theory.dynamics.one_pass_sgd import Descent, Stability, one_pass_risk, stability
 from ci_theory.theory.spectra.compression import binned, compress
@@ -141,28 +142,40 @@ def world(params: Params) -> World:
     return World(compress(listed, pad_to=NODES), binned(listed), modes)
 
 
-class Forecast(NamedTuple):
+def _given(params: Params) -> bool | Array:
+    return params.draw > 0
+
+
+def _averaged(params: Params) -> bool | Array:
+    return params.draw == 0
+
+
+@record
+class Forecast:
     """Errors at one point: given the features if all runs share them, else averaged over them.
 
-    Attributes:
-        risk: given the features; NaN without them, as the next two.
-        test_error: on noisy labels.
-        over_best: the risk over the best that these features can do.
-        average: the risk averaged over features, at a small rate; NaN with features.
-        flow: the risk without sampling noise, given or averaged.
-        wide: the average for infinitely many features; NaN with features.
-        descent: rate, rows and squares of a step.
-        world: the spectra.
-        status: of the average.
+    Of the two, what the point is not about is NaN.
     """
 
-    risk: Scalar
-    test_error: Scalar
-    over_best: Scalar
-    average: Scalar
-    flow: Scalar
-    wide: Scalar
-    descent: Descent
+    risk: Scalar = predicted(
+        statement="P = sum s m + floor,  m <- q m + rate^2 Q s (P + noise),  "
+        "q = 1 - 2 rate B s + rate^2 (B^2 + Q) s^2",
+        where=_given,
+    )
+    test_error: Scalar = predicted(statement="P + noise", where=_given)
+    over_best: Scalar = predicted(statement="P / floor", where=_given)
+    average: Scalar = predicted(
+        "risk",
+        statement="P^ = (F^ + noise/s)/(1 - rate Q/(2B) k^) - noise/s,  "
+        "kappa (1 - df1(kappa)/width) = s,  inverted at 2 rate B steps",
+        scope="own features in every run (draw = 0), width >= 10, |K|_1 of rare draws <= 1/2",
+        order="3/width (measured), and twice what the small rate misses at infinite width",
+        source="derived here, docs/sgd.md; equivalents of arXiv:2405.15074",
+        where=_averaged,
+    )
+    flow: Scalar  # the risk without sampling noise, given or averaged
+    wide: Scalar  # the average for infinitely many features
+    descent: Descent  # rate, rows and squares of a step
     world: World
     status: Array
 
@@ -225,21 +238,16 @@ def _calm(found: Stability | RareDraw) -> Array:
     return (found.kernel <= KEPT) & (found.fastest <= KEPT)
 
 
-def _given(params: Params) -> bool | Array:
-    return params.draw > 0
-
-
-def _averaged(params: Params) -> bool | Array:
-    return params.draw == 0
-
-
-def _flow(params: Params, made: Forecast) -> Forecast:
+def _flow(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Take gradient flow on the features for it: no sampling noise."""
     flow, modes = made.flow, made.world.modes
     best = jnp.nan if modes is None else modes.tail_power
-    return made._replace(
-        risk=flow, test_error=flow + params.noise, over_best=flow / best, average=flow
-    )
+    return {
+        "risk": flow,
+        "test_error": flow + params.noise,
+        "over_best": flow / best,
+        "average": flow,
+    }
 
 
 def _rule(params: Params) -> str | None:
@@ -249,8 +257,6 @@ def _rule(params: Params) -> str | None:
         return f"alpha + beta = {params.alpha + params.beta:g}: must be > 0.5"
     return None
 
-
-_SOURCE = "Paquette et al. 2024 (arXiv:2405.15074); noise and copies here, docs/sgd.md"
 
 PHENOMENON = Phenomenon(
     name="sgd_scaling",
@@ -269,45 +275,11 @@ PHENOMENON = Phenomenon(
     forecast=forecast,
     bounds=bounds,
     rule=_rule,
-    predictions=(
-        Prediction(
-            name="risk",
-            measure="risk",
-            statement="P = sum s m + floor,  m <- q m + rate^2 Q s (P + noise),  "
-            "q = 1 - 2 rate B s + rate^2 (B^2 + Q) s^2",
-            scope="exact given the features; judged where |K|_1 and the fastest mode are <= 1/2",
-            order="exact",
-            source=_SOURCE,
-            where=_given,
-        ),
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="P + noise",
-            scope="as risk",
-            order="exact",
-            source=_SOURCE,
-            where=_given,
-        ),
-        Prediction(
-            name="over_best",
-            measure="over_best",
-            statement="P / floor",
-            scope="as risk",
-            order="exact",
-            source=_SOURCE,
-            where=_given,
-        ),
-        Prediction(
-            name="average",
-            measure="risk",
-            statement="P^ = (F^ + noise/s)/(1 - rate Q/(2B) k^) - noise/s,  "
-            "kappa (1 - df1(kappa)/width) = s,  inverted at 2 rate B steps",
-            scope="own features in every run (draw = 0), width >= 10, |K|_1 of rare draws <= 1/2",
-            order="3/width (measured), and twice what the small rate misses at infinite width",
-            source="derived here, docs/sgd.md; equivalents of arXiv:2405.15074",
-            where=_averaged,
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="exact given the features; judged where |K|_1 and the fastest mode are <= 1/2",
+        order="exact",
+        source="Paquette et al. 2024 (arXiv:2405.15074); noise and copies here, docs/sgd.md",
     ),
     mistakes=(
         copies_are_fresh("risk", "over_best"),
@@ -328,7 +300,7 @@ PHENOMENON = Phenomenon(
             name="infinite width",
             why="the features are taken for the inputs themselves: no floor",
             against=("average",),
-            forecast=lambda params, made: made._replace(average=made.wide),
+            forecast=lambda params, made: {"average": made.wide},
         ),
     ),
     breaks=(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,9 @@ from ci_theory.biases import repetition
 from ci_theory.inherit import finetune, two_stage
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.operator import Inherited, IsotropicWeights
 from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
@@ -119,14 +119,25 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """Errors of both stages; ``status`` is that of both, ``up_status`` that of the first alone."""
 
-    test_error: Scalar
-    ood_error: Scalar
-    train_error: Scalar
-    transfer_gain: Scalar
-    upstream_error: Scalar
+    test_error: Scalar = predicted(
+        statement="E = (noise + keep^2 D)/(1 - df2/n),  D = |m - b|^2 + V,  "
+        "keep = kappa/(1 + kappa); m, V: mean and fluctuation of the upstream weights",
+    )
+    ood_error: Scalar = predicted(
+        statement="E + (ood_variance - 1) [keep^2 ((m - b).a)^2/|a|^2 + V_down/p]",
+    )
+    train_error: Scalar = predicted(statement="E_train = (down.ridge/(n kappa))^2 E")
+    transfer_gain: Scalar = predicted(statement="keep^2/(1 - df2/n) (|b|^2 - D)")
+    upstream_error: Scalar = predicted(
+        statement="up.noise + (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as `repeated_data`",
+        scope="rows, p -> infinity; here effective rows - df2 >= 10",
+        source="derived here, docs/repetition.md",
+        status="up_status",
+    )
     stages: TwoStages
     status: Array
     up_status: Array
@@ -222,9 +233,6 @@ def _boundary(params: Params) -> float:
     return float(jnp.where(cosine < 1, cosine, jnp.nan))
 
 
-_ORDER = "1 / (effective rows - df2) of each stage"
-_SOURCE = "derived here, docs/inheritance.md; isotropic anchored ridge: Dar, LeJeune, Baraniuk "
-_SOURCE += "2021 (arXiv:2103.05621)"
 _DOWNSTREAM = ("test_error", "ood_error", "train_error", "transfer_gain")
 
 PHENOMENON = Phenomenon(
@@ -243,49 +251,12 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="test_error",
-            measure="test_error",
-            statement="E = (noise + keep^2 D)/(1 - df2/n),  D = |m - b|^2 + V,  "
-            "keep = kappa/(1 + kappa); m, V: mean and fluctuation of the upstream weights",
-            scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice",
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="ood_error",
-            measure="ood_error",
-            statement="E + (ood_variance - 1) [keep^2 ((m - b).a)^2/|a|^2 + V_down/p]",
-            scope="as test_error",
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="train_error",
-            measure="train_error",
-            statement="E_train = (down.ridge/(n kappa))^2 E",
-            scope="as test_error",
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="transfer_gain",
-            measure="transfer_gain",
-            statement="keep^2/(1 - df2/n) (|b|^2 - D)",
-            scope="as test_error",
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="upstream_error",
-            measure="upstream_error",
-            statement="up.noise + (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as `repeated_data`",
-            scope="rows, p -> infinity; here effective rows - df2 >= 10",
-            order=_ORDER,
-            source="derived here, docs/repetition.md",
-            status="up_status",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice",
+        order="1 / (effective rows - df2) of each stage",
+        source="derived here, docs/inheritance.md; isotropic anchored ridge: Dar, LeJeune, "
+        "Baraniuk 2021 (arXiv:2103.05621)",
     ),
     mistakes=(
         copies_are_fresh(*_DOWNSTREAM, "upstream_error", field="up.repeats"),
@@ -305,15 +276,13 @@ PHENOMENON = Phenomenon(
             name="nothing is inherited",
             why="ridge towards zero",
             against=("test_error",),
-            forecast=lambda params, made: made._replace(
-                test_error=made.test_error + made.transfer_gain
-            ),
+            forecast=lambda params, made: {"test_error": made.test_error + made.transfer_gain},
         ),
         Mistake(
             name="in-distribution",
             why="the shift of the test inputs is ignored",
             against=("ood_error",),
-            forecast=lambda params, made: made._replace(ood_error=made.test_error),
+            forecast=lambda params, made: {"ood_error": made.test_error},
         ),
     ),
     breaks=(

@@ -1,7 +1,6 @@
 """Learning a long tail: what a learner that remembers still misses, and what the rare are worth."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +11,9 @@ from ci_theory._record import record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import zipf as world_of_items
 from ci_theory.theory.discrete import zipf
 
@@ -64,14 +64,33 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """Exact sums over the items, and the power law of the missing mass."""
 
-    error: Scalar
-    missing: Scalar
-    singles: Scalar
-    price: Scalar
-    known: Scalar
+    error: Scalar = predicted(
+        statement="noise + (1 - noise) sum_i p_i (1 - p_i)^n,  n distinct draws",
+        source="Hutter 2021 (arXiv:2102.04074); repetition and noise here, docs/zipf.md",
+    )
+    missing: Scalar = predicted(
+        statement="C^(1/alpha)/alpha n^-b Gamma(b, n C (V + 1/2)^-alpha),  b = 1 - 1/alpha",
+        scope="exponent > 1, n >= 50, common items met: n p_1 >= 20, rare ones not: n p_V <= 5",
+        order="1/n",
+        source="power: Hutter 2021 (arXiv:2102.04074); its end here, docs/zipf.md",
+        where=lambda params: params.exponent > 1,
+    )
+    singles: Scalar = predicted(
+        statement="n sum_i p_i (1 - p_i)^(n - 1)", source="Good 1953, Biometrika 40"
+    )
+    price: Scalar = predicted(
+        statement="n sum_i p_i^2 (1 - p_i)^(n - 1)",
+        source="Feldman 2019 (arXiv:1906.05271)",
+    )
+    known: Scalar = predicted(
+        statement="1 - (1 - p_rank)^n",
+        scope="as error; judged between 0.1 and 0.9",
+        source="the binomial law",
+    )
     new: Scalar  # chance that a fresh draw is new, summed
     draws: Scalar  # distinct ones
     first: Scalar  # frequency of the most common item
@@ -123,11 +142,6 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _endless(params: Params, made: Forecast) -> Forecast:
-    law = zipf.unseen_law(made.draws, made.first, jnp.inf, params.exponent)
-    return made._replace(missing=law)
-
-
 def _learnt(params: Params) -> float:
     """Draws after which the watched item is met with probability 1/2, without repetition."""
     if params.repeated_fraction > 0 and params.repeats > 1:
@@ -159,53 +173,8 @@ PHENOMENON = Phenomenon(
     rule=_rule,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="error",
-            measure="error",
-            statement="noise + (1 - noise) sum_i p_i (1 - p_i)^n,  n distinct draws",
-            scope="any vocabulary, exponent and number of draws",
-            order="exact",
-            source="Hutter 2021 (arXiv:2102.04074); repetition and noise here, docs/zipf.md",
-            closed=True,
-        ),
-        Prediction(
-            name="missing",
-            measure="missing",
-            statement="C^(1/alpha)/alpha n^-b Gamma(b, n C (V + 1/2)^-alpha),  b = 1 - 1/alpha",
-            scope="exponent > 1, n >= 50, common items met: n p_1 >= 20, rare ones not: n p_V <= 5",
-            order="1/n",
-            source="power: Hutter 2021 (arXiv:2102.04074); its end here, docs/zipf.md",
-            where=lambda params: params.exponent > 1,
-            closed=True,
-        ),
-        Prediction(
-            name="singles",
-            measure="singles",
-            statement="n sum_i p_i (1 - p_i)^(n - 1)",
-            scope="as error",
-            order="exact",
-            source="Good 1953, Biometrika 40",
-            closed=True,
-        ),
-        Prediction(
-            name="price",
-            measure="price",
-            statement="n sum_i p_i^2 (1 - p_i)^(n - 1)",
-            scope="as error",
-            order="exact",
-            source="Feldman 2019 (arXiv:1906.05271)",
-            closed=True,
-        ),
-        Prediction(
-            name="known",
-            measure="known",
-            statement="1 - (1 - p_rank)^n",
-            scope="as error; judged between 0.1 and 0.9",
-            order="exact",
-            source="the binomial law",
-            closed=True,
-        ),
+    predictions=predictions(
+        Forecast, scope="any vocabulary, exponent and number of draws", order="exact", closed=True
     ),
     mistakes=(
         copies_are_fresh("error", "missing", "singles", "price", "known"),
@@ -213,27 +182,27 @@ PHENOMENON = Phenomenon(
             name="noise averages out",
             why="wrong answers are not remembered",
             against=("error",),
-            forecast=lambda params, made: made._replace(error=made.new),
+            forecast=lambda params, made: {"error": made.new},
         ),
         Mistake(
             name="endless power law",
             why="the end of the vocabulary is left out",
             against=("missing",),
-            forecast=_endless,
+            forecast=lambda params, made: {
+                "missing": zipf.unseen_law(made.draws, made.first, jnp.inf, params.exponent)
+            },
         ),
         Mistake(
             name="frequency as counted",
             why="an item met once is taken to have the frequency 1/n: no discount",
             against=("price",),
-            forecast=lambda params, made: made._replace(price=made.singles / made.draws),
+            forecast=lambda params, made: {"price": made.singles / made.draws},
         ),
         Mistake(
             name="known after 1/p draws",
             why="the mean count of an item is taken for its chance of being met",
             against=("known",),
-            forecast=lambda params, made: made._replace(
-                known=jnp.minimum(1.0, made.draws * made.watched)
-            ),
+            forecast=lambda params, made: {"known": jnp.minimum(1.0, made.draws * made.watched)},
         ),
     ),
     breaks=(

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,8 +13,9 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._keys import key_for
 from ci_theory._record import Axis, Kind, build
 from ci_theory._types import cpu
-from ci_theory.phenomena import predict
+from ci_theory.phenomena import Phenomenon, predict
 from ci_theory.phenomena._forecast import told
+from ci_theory.phenomena._predict import Predicted
 from ci_theory.testing.case import KEYS, Case
 
 FAR: dict[type, list[Any]] = {int: [10**9], float: [1e9, 1e300]}
@@ -23,8 +24,14 @@ FAR: dict[type, list[Any]] = {int: [10**9], float: [1e9, 1e300]}
 CORNERS = 8
 """Points with many fields at an end at once."""
 
+AT_AN_END = 5
+"""Corners at which a field is at an end, each of its ends in turn."""
+
 INSIDE = 6
 """Points well inside the ranges, where wrong forms differ that meet again at the ends."""
+
+AT_ONCE = 16
+"""Points of one program: few batch shapes for all groups, and little to fill up."""
 
 ROUNDS = 6
 """Times that points inside are drawn for decoys which have not differed yet."""
@@ -144,20 +151,51 @@ def ends(case: Case, axis: Axis) -> list[Any]:
 
 def moving(case: Case) -> list[Point]:
     """Return points that differ from the case's in fields that need no compilation."""
-    phenomenon, rng = case.phenomenon, np.random.default_rng(0)
-    names = phenomenon.names(*(kind for kind in Kind if kind is not Kind.STATIC))
-    fields = {k: ends(case, phenomenon.axes[k]) for k in names}
-    single = [{k: v} for k, values in fields.items() for v in values]
-    corners = [
-        {k: rng.choice(values).item() for k, values in fields.items() if rng.random() < 0.6}
-        for _ in range(CORNERS)
-    ]
-    axes = phenomenon.axes
+    return [{}, *_alone(case), *_together(case)]
+
+
+def _numbers(case: Case) -> dict[str, list[Any]]:
+    """Return both ends of every field that needs no compilation."""
+    names = case.phenomenon.names(*(kind for kind in Kind if kind is not Kind.STATIC))
+    return {k: ends(case, case.phenomenon.axes[k]) for k in names}
+
+
+def _alone(case: Case) -> list[Point]:
+    """Return every end by itself."""
+    return [{k: v} for k, values in _numbers(case).items() for v in values]
+
+
+def _together(case: Case) -> list[Point]:
+    """Return points with many fields at an end, each end in some, and points well inside."""
+    rng, axes = np.random.default_rng(0), case.phenomenon.axes
+    corners: list[Point] = [{} for _ in range(CORNERS)]
+    for k, values in _numbers(case).items():
+        for i, corner in enumerate(rng.permutation(CORNERS)[:AT_AN_END]):
+            corners[corner][k] = values[i % len(values)]
     inside = [
-        {k: _inside(axes[k], rng) for k in names if i % 2 or rng.random() < 0.5}
+        {k: _inside(axes[k], rng) for k in _numbers(case) if i % 2 or rng.random() < 0.5}
         for i in range(INSIDE)
     ]
-    return [{}, *single, *corners, *inside]
+    return [*corners, *inside]
+
+
+def looked_at(case: Case) -> list[list[Point]]:
+    """Return the points to evaluate for every one of ``groups``, those that are not refused."""
+    own = list(_allowed(case, [{**case.at, **p} for p in moving(case)]))
+    return [own, *(_beside(case, statics) for statics in groups(case) if statics)]
+
+
+def _beside(case: Case, statics: Point) -> list[Point]:
+    """Return the points to try with other static values: every end, alone only if it has to be.
+
+    With the case's own static values each end is tried alone as well as among others. Here it is
+    enough to see every pair of a static value and an end: one that no corner shows, because a
+    rule refuses those, is tried alone.
+    """
+    together = list(_allowed(case, [{**case.at, **p, **statics} for p in _together(case)]))
+    shown = {item for point in together for item in point.items()}
+    alone = [{**case.at, **p, **statics} for p in _alone(case) if not p.items() <= shown]
+    return [*_allowed(case, [{**case.at, **statics}, *alone]), *together]
 
 
 def _inside(axis: Axis, rng: np.random.Generator) -> Any:
@@ -189,11 +227,7 @@ def groups(case: Case) -> list[Point]:
 
 @functools.lru_cache(maxsize=2)
 def _everywhere(case: Case) -> list[tuple[list[Point], dict[str, Any]]]:
-    made = []
-    for statics in groups(case):
-        points = list(_allowed(case, [{**case.at, **p, **statics} for p in moving(case)]))
-        made.append((points, _predicted(case, points) if points else {}))
-    return made
+    return [(points, _predicted(case, points) if points else {}) for points in looked_at(case)]
 
 
 def everywhere(case: Case) -> list[tuple[list[Point], dict[str, Any]]]:
@@ -211,20 +245,42 @@ def _allowed(case: Case, points: list[Point]) -> Iterator[Point]:
         yield point
 
 
-def _predicted(case: Case, points: list[Point]) -> dict[str, Any]:
+def _predicted(case: Case, points: list[Point]) -> dict[str, Predicted]:
     """Evaluate predictions and decoys at points with the same static values."""
-    size = 1 << (len(points) - 1).bit_length()  # few batch shapes for all groups
-    padded = [*points, *[points[-1]] * (size - len(points))]
     axes = case.phenomenon.axes
-    return predict(
-        case.phenomenon, {k: [p.get(k, a.default) for p in padded] for k, a in axes.items()}
+    columns = {k: [p.get(k, a.default) for p in points] for k, a in axes.items()}
+    return predict_by(AT_ONCE, case.phenomenon, columns)
+
+
+def predict_by(
+    size: int, phenomenon: Phenomenon, points: Mapping[str, Any]
+) -> dict[str, Predicted]:
+    """Return what ``predict`` says, asked for ``size`` points at a time, the last one repeated.
+
+    However many points there are, one program is compiled.
+    """
+    total = max((len(v) for v in points.values() if np.ndim(v)), default=1)
+    columns = {k: v if np.ndim(v) else [v] * total for k, v in points.items()}
+    parts = []
+    for start in range(0, total, size):
+        rows = [min(i, total - 1) for i in range(start, start + size)]
+        parts.append(predict(phenomenon, {k: [v[i] for i in rows] for k, v in columns.items()}))
+    return {name: _joined([part[name] for part in parts], total) for name in parts[0]}
+
+
+def _joined(parts: list[Predicted], count: int) -> Predicted:
+    """Put what is said of some points after the other, without what fills up the last."""
+    estimates, decoys = ([getattr(p, name) for p in parts] for name in ("estimate", "decoys"))
+    estimate, wrong = jax.tree.map(
+        lambda *columns: np.concatenate(columns)[:count], *zip(estimates, decoys, strict=True)
     )
+    return Predicted(parts[0].prediction, estimate, wrong)
 
 
 def _ill(status: np.ndarray, points: list[Point]) -> str | None:
     """Say which status is none, and where; ``predict`` sees to values, slack and validity."""
     for i in np.flatnonzero(~np.isin(status, [int(s) for s in Status]))[:1]:
-        where = _words(points[min(int(i), len(points) - 1)])
+        where = _words(points[int(i)])
         return f"has the status {status[i]}, which is none, where {where}"
     return None
 

@@ -220,7 +220,7 @@ def feature_ridge_shift(spectrum: Spectrum, groups: Groups, p: Any, ridge: Any) 
         spectrum: covariance of the inputs and the target's power on it. A tail is taken for very
             many equal modes.
         groups: training rows, Gaussian, (g,).
-        p: random features, linear and Gaussian, > 0.
+        p: random features, linear and Gaussian, > 0; inf for the inputs themselves.
         ridge: total ridge, >= 0; 0 is taken for 1e-12 of what the rows give all modes together.
 
     Returns:
@@ -240,7 +240,7 @@ def feature_ridge_shift(spectrum: Spectrum, groups: Groups, p: Any, ridge: Any) 
     0.0200 0.0204
     """
     groups = _there(groups)
-    p, ridge = jnp.asarray(p, float), jnp.asarray(ridge, float)
+    p, ridge = counted(p), jnp.asarray(ridge, float)
     copies = jnp.sum(groups.counts * groups.weights)
     inside = (ridge >= 0) & (p > 0) & (copies > 0) & (trace(spectrum) > 0)
     least = 1e-12 * copies * trace(spectrum)

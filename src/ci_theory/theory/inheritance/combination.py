@@ -39,6 +39,7 @@ __all__ = [
     "fine_tuned_isotropic",
     "independent",
     "independent_isotropic",
+    "joined",
 ]
 
 
@@ -151,23 +152,49 @@ def combined_isotropic(joint: IsotropicJoint, coefficients: Float[Any, " k"]) ->
 
 
 @needs_float64
+def joined(joint: Joint, weights: Weights, shared: Float[Any, "k p p"]) -> Joint:
+    """Add weights to others, with their covariances with each of them, (k, p, p).
+
+    >>> ours = Weights(mean=jnp.ones(1), spread=jnp.eye(1))
+    >>> two = joined(independent(ours), ours, 0.5 * jnp.eye(1)[None])
+    >>> print(combined(two, [0.5, 0.5]).spread)
+    [[0.75]]
+    """
+    return Joint(
+        means=jnp.concatenate([joint.means, weights.mean[None]]),
+        covariance=_bordered(
+            joint.covariance, shared, jnp.swapaxes(shared, -1, -2), weights.spread
+        ),
+    )
+
+
+@needs_float64
 @jax.jit
-def fine_tuned(joint: Joint, anchor: Float[Any, " k"], stage: RidgeStage) -> FineTuned:
+def fine_tuned(
+    joint: Joint,
+    anchor: Float[Any, " k"],
+    stage: RidgeStage,
+    labels: Float[Any, " k"] | None = None,
+) -> FineTuned:
     r"""Train a stage from a combination of the weights so far, and keep all moments.
 
-    .. math:: w_0 = \sum_i a_i w_i, \qquad \mathrm{Cov}(w', w_j) = K \sum_i a_i C_{ij}, \qquad
+    .. math:: \mathrm{Cov}(w', w_j) = \sum_i L_i C_{ij}, \qquad L_i = a_i K + b_i (1 - K), \qquad
         K = \kappa\,(\Sigma + \kappa)^{-1}
+
+    The stage pulls to :math:`\sum_i a_i w_i` and learns the labels of
+    :math:`\beta + \sum_i b_i w_i`: models of before, which are random, may be its teachers.
 
     Args:
         joint: the weights so far.
         anchor: coefficients a of the combination to which the stage's ridge pulls, (k,).
         stage: of data of its own, independent of all that was before.
+        labels: coefficients b of what is added to the stage's target, (k,); None for nothing.
 
     Returns:
         the joint moments, the new weights last, and the outcome of the stage.
 
     Regime: as ``operator.inherit``. Limits: ridge -> infinity: the anchor itself, fully
-    correlated; no ridge and more rows than directions: nothing in common.
+    correlated; no ridge and more rows than directions: the teacher, and nothing of the anchor.
 
     Source: derived here (docs/inheritance.md), from the equivalent of the anchored resolvent.
 
@@ -181,29 +208,33 @@ def fine_tuned(joint: Joint, anchor: Float[Any, " k"], stage: RidgeStage) -> Fin
     [0.708 0.708] 0.506
     """
     a = jnp.asarray(anchor, float)
-    found = inherit(combined(joint, a), stage)
+    b = jnp.zeros_like(a) if labels is None else jnp.asarray(labels, float)
+    found = inherit(combined(joint, a - b), stage)  # seen from its teacher
     values, vectors = jnp.linalg.eigh(jnp.asarray(stage.covariance, float))
     floor = values.shape[0] * jnp.finfo(values.dtype).eps * jnp.max(values)
     values = jnp.where(values > floor, values, 0.0)
     total = values + found.risk.fixed_point.kappa
     kept = jnp.where(total > 0, 1 - values / jnp.where(total > 0, total, 1.0), 1.0)
     keep = (vectors * kept[None, :]) @ vectors.T
-    shared = jnp.einsum("pq,i,ijqr->jpr", keep, a, joint.covariance)  # Cov(w', w_j)
-    return FineTuned(
-        Joint(
-            means=jnp.concatenate([joint.means, found.weights.mean[None]]),
-            covariance=_bordered(
-                joint.covariance, shared, jnp.swapaxes(shared, -1, -2), found.weights.spread
-            ),
-        ),
-        found,
+    apart = jnp.einsum("pq,i,ijqr->jpr", keep, a - b, joint.covariance)
+    shared = apart + jnp.einsum("i,ijpr->jpr", b, joint.covariance)  # Cov(w', w_j)
+    beside = jnp.einsum("j,jpr->pr", b, apart)  # Cov(w' less the teacher, the teacher)
+    teacher = combined(joint, b)
+    made = Weights(
+        mean=found.weights.mean + teacher.mean,
+        spread=found.weights.spread + beside + beside.T + teacher.spread,
     )
+    return FineTuned(joined(joint, made, shared), found._replace(weights=made))
 
 
 @needs_float64
 @jax.jit
 def fine_tuned_isotropic(
-    joint: IsotropicJoint, anchor: Float[Any, " k"], stage: IsotropicStage, p: Any
+    joint: IsotropicJoint,
+    anchor: Float[Any, " k"],
+    stage: IsotropicStage,
+    p: Any,
+    labels: Float[Any, " k"] | None = None,
 ) -> FineTuned:
     """Train a stage on isotropic inputs from a combination of the weights so far.
 
@@ -214,6 +245,7 @@ def fine_tuned_isotropic(
         anchor: coefficients of the combination to which the stage's ridge pulls, (k,).
         stage: the stage.
         p: dimension of the inputs; may be traced.
+        labels: coefficients of what is added to the stage's target, (k,); None for nothing.
 
     Regime: as ``fine_tuned``. Source: as ``fine_tuned``, at unit covariance.
 
@@ -226,15 +258,22 @@ def fine_tuned_isotropic(
      [1. 1.]]
     """
     a = jnp.asarray(anchor, float)
-    found = inherit_isotropic(combined_isotropic(joint, a), stage, p)
+    b = jnp.zeros_like(a) if labels is None else jnp.asarray(labels, float)
+    found = inherit_isotropic(combined_isotropic(joint, a - b), stage, p)
     kappa = found.risk.fixed_point.kappa
-    shared = kappa / (1 + kappa) * (a @ joint.covariance)
+    apart = kappa / (1 + kappa) * ((a - b) @ joint.covariance)
+    shared = apart + b @ joint.covariance
+    teacher = combined_isotropic(joint, b)
+    made = IsotropicWeights(
+        mean=found.weights.mean + teacher.mean,
+        spread=found.weights.spread + 2 * b @ apart + teacher.spread,
+    )
     return FineTuned(
         IsotropicJoint(
-            means=jnp.concatenate([joint.means, found.weights.mean[None]]),
-            covariance=_bordered(joint.covariance, shared, shared, found.weights.spread),
+            means=jnp.concatenate([joint.means, made.mean[None]]),
+            covariance=_bordered(joint.covariance, shared, shared, made.spread),
         ),
-        found,
+        found._replace(weights=made),
     )
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Number, Numbers, needs_float64
 
-__all__ = ["MANY", "Groups", "counted", "plain_rows", "repeated_rows"]
+__all__ = ["MANY", "Groups", "counted", "over_copies", "plain_rows", "repeated_rows"]
 
 MANY = 1e60
 """Rows or features beyond it count as it: no number differs, and nothing overflows."""
@@ -82,3 +82,17 @@ def repeated_rows(
         weights=jnp.stack([jnp.ones_like(repeats), repeats]),
         noise=jnp.stack([noise, mean]),
     )
+
+
+def over_copies(groups: Groups, values: Numbers) -> Array:
+    """Return the mean over all copies of what holds for each row of a group.
+
+    Args:
+        groups: the rows.
+        values: of a row of each group, (g,).
+
+    >>> float(over_copies(repeated_rows(700, 30, 10, 0.5, True), jnp.array([0.0, 1.0])))
+    0.3
+    """
+    copies = groups.counts * groups.weights
+    return copies @ values / jnp.sum(copies)

@@ -1,0 +1,57 @@
+"""How a stage makes its weights of the rows and of what it inherits.
+
+An adapter is a function ``(features, labels, weights, start) -> weights``; features (n, p), labels
+and row weights (n,), start and result (p,).
+"""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from ci_theory._types import Array, Scalar
+from ci_theory.training.closed_form import coefficients, decompose
+
+Adapter = Callable[[Array, Array, Array, Array], Array]
+
+
+def ridge_towards(ridge: Scalar | float) -> Adapter:
+    """Minimise sum c (y - phi.w)^2 + ridge |w - start|^2; at ridge 0 the nearest interpolator."""
+
+    def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
+        path, missed = decompose(features, weights), labels - features @ start
+        return start + coefficients(path, missed, jnp.asarray(ridge, missed.dtype)[None])[:, 0]
+
+    return adapt
+
+
+def probe(ridge: Scalar | float) -> Adapter:
+    """Fit a linear probe: a ridge towards zero, whatever is inherited."""
+    towards = ridge_towards(ridge)
+
+    def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
+        return towards(features, labels, weights, jnp.zeros_like(start))
+
+    return adapt
+
+
+def flow(time: Scalar | float) -> Adapter:
+    """Follow the gradient flow on (1/2n) sum c (y - phi.w)^2 from the start, n = sum c."""
+
+    def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
+        path, missed = decompose(features, weights), labels - features @ start
+        seen = path.eigenvalues > 0
+        values = jnp.where(seen, path.eigenvalues, 1.0)
+        learned = jnp.where(seen, -jnp.expm1(-values * time / jnp.sum(weights)) / values, 0.0)
+        forward = path.forward((path.root * missed)[:, None])
+        return start + path.back(learned[:, None] * forward)[:, 0]
+
+    return adapt
+
+
+def taken_over() -> Adapter:
+    """Keep the weights that are inherited."""
+
+    def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
+        return start
+
+    return adapt

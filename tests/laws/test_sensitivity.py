@@ -1,0 +1,135 @@
+"""Derivatives of closed forms are those of the formulas, and what is none is not called one."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import pytest
+from declared_toy import TOY, changed
+from jax import lax
+
+import ci_theory
+from ci_theory import BadInput
+from ci_theory.biases.whole import unrounded, whole, whole_below
+from ci_theory.phenomena import sensitivity
+
+
+def named(found, prediction):
+    return {s.knob: s for s in found if s.prediction == prediction}
+
+
+def of_toy(value, **point):
+    """Differentiate a forecast of the toy that is ``value(params)``."""
+
+    def forecast(params, world):
+        return TOY.forecast(params, world)._replace(error=value(params))
+
+    return named(sensitivity(changed(forecast=forecast, mistakes=()), point), "error")
+
+
+@pytest.fixture(scope="module")
+def peak():
+    return sensitivity(ci_theory.load("ridge_peak"), {"n": 400, "p": 150, "noise": 2.0})
+
+
+def test_the_ridgeless_error_is_noise_n_over_n_less_p(peak):
+    own = named(peak, "test_error")
+    assert own["n"].elasticity == pytest.approx(-150 / 250, rel=1e-9)
+    assert own["noise"].elasticity == pytest.approx(1, rel=1e-9)
+    assert own["signal"].elasticity == pytest.approx(0, abs=1e-9)
+    assert own["p"].elasticity == pytest.approx(150 / 250, rel=1.1 / 250**2)  # of one step
+    assert own["n"].value == pytest.approx(2 * 400 / 250, rel=1e-12)
+    assert own["n"].slope == pytest.approx(own["n"].elasticity * own["n"].value / 400)
+
+
+def test_what_the_theory_is_prepared_for_has_differences_only(peak):
+    own = named(peak, "test_error")
+    assert {name: own[name].how for name in ("n", "noise", "p", "alpha")} == {
+        "n": "derivative",
+        "noise": "derivative",
+        "p": "differences",
+        "alpha": "derivative",
+    }
+    assert "spectrum" not in own
+
+
+def test_a_number_of_zero_has_a_slope_and_no_elasticity(peak):
+    ridge = named(peak, "test_error")["ridge"]
+    assert math.isnan(ridge.elasticity)
+    assert ridge.how == "derivative"
+    assert ridge.slope < 0
+
+
+def test_what_matters_most_comes_first(peak):
+    sizes = {}
+    for s in peak:
+        size = 0.0 if math.isnan(s.elasticity) else abs(s.elasticity)
+        sizes[s.knob] = max(sizes.get(s.knob, 0.0), size)
+    assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
+    assert "<table>" in peak._repr_html_()
+
+
+def test_counts_of_rows_are_not_rounded():
+    point = {"budget": 400, "p": 100, "repeated_fraction": 0.3, "repeats": 7}
+    own = named(sensitivity(ci_theory.load("repeated_data"), point), "train_error")
+    assert own["repeated_fraction"].how == own["repeats"].how == "derivative"
+    assert own["repeated_fraction"].slope != 0
+    assert float(whole(2.6)) == 3
+    assert float(whole_below(2.6)) == 2
+    with unrounded():
+        assert float(whole(2.6)) == float(whole_below(2.6)) == 2.6
+    assert float(whole(2.6)) == 3
+
+
+def halving(x):
+    """Find the square root by halving an interval: right, and without a derivative."""
+
+    def halve(step, ends):
+        low, high = ends
+        middle = 0.5 * (low + high)
+        above = middle**2 > x
+        return jnp.where(above, low, middle), jnp.where(above, middle, high)
+
+    return lax.fori_loop(0, 60, halve, (jnp.zeros(()), jnp.full((), 100.0)))[0]
+
+
+def test_a_bisection_is_seen_to_have_no_derivative():
+    assert float(jax.grad(lambda x: halving(x))(2.0)) == 0
+    own = of_toy(lambda p: halving(p.noise), noise=2.0)["noise"]
+    assert own.how == "differences"
+    assert own.elasticity == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_kink_has_none():
+    own = of_toy(lambda p: 1 + jnp.abs(p.noise - 2) ** 0.5, noise=2.0)["noise"]
+    assert (own.how, math.isnan(own.slope)) == ("none", True)
+
+
+@pytest.mark.parametrize("n", [1, 1000])
+def test_at_the_end_of_a_range_one_side_is_looked_at(n):
+    ended = dataclasses.replace(TOY.axes["n"])
+    assert ended.low == 1
+    own = of_toy(lambda p: jnp.where(p.n < 1, jnp.nan, p.n**2.0), n=n)["n"]
+    assert own.how == "derivative"
+    assert own.elasticity == pytest.approx(2, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("point", "told"),
+    [({"m": 3}, "unknown axis 'm'"), ({"n": 0}, "must be >= 1"), ({"n": "many"}, "whole number")],
+)
+def test_a_bad_point_is_one_line(point, told):
+    with pytest.raises(BadInput, match=told):
+        sensitivity(TOY, point)
+
+
+def test_without_a_prediction_nothing_is_differentiated():
+    bare = changed(forecast=None, predictions=(), mistakes=(), bounds=lambda params, made: {})
+    with pytest.raises(BadInput, match="nothing is predicted"):
+        sensitivity(bare)
+
+
+def test_where_nothing_speaks_that_is_said():
+    with pytest.raises(BadInput, match="no prediction speaks"):
+        of_toy(lambda p: jnp.nan)

@@ -1,0 +1,209 @@
+"""Chains in simulation against the operator on moments: the same stages, written twice."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory.biases import repetition
+from ci_theory.inherit import adapters, rows
+from ci_theory.inherit.chain import Stage, harm, run
+from ci_theory.theory.inheritance import chain as theory
+from ci_theory.theory.inheritance.mixture import Mixture
+from ci_theory.theory.inheritance.operator import RidgeStage, risk
+from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
+
+P, UP, DOWN, RUNS = 40, 90, 30, 400
+ONES = jnp.ones(P)
+A = jnp.zeros(P).at[0].set(1.0)
+B = jnp.zeros(P).at[0].set(0.8).at[1].set(0.6)
+NOTHING = jnp.zeros((0, P))
+COUNTS = repetition.counts(jnp.asarray(90.0), jnp.asarray(0.5), jnp.asarray(5.0))
+
+
+def task(n, target):
+    return partial(rows.linear, n=n, variances=ONES, target=target)
+
+
+def stages(biases=(), anchor=(1.0,)):
+    """Pre-train on rows of A, fine-tune on rows of B."""
+    noisy = rows.noisy_labels(0.3)
+    return [
+        Stage(task(UP, A), adapters.probe(8.0), biases=biases),
+        Stage(task(DOWN, B), adapters.ridge_towards(20.0), biases=[noisy], anchor=anchor),
+    ]
+
+
+def trainings(groups, anchor=(1.0,)):
+    def stage(target, groups, ridge):
+        return RidgeStage(covariance=jnp.eye(P), target=target, groups=groups, ridge=ridge)
+
+    return [
+        theory.Training(stage=stage(A, groups, 8.0)),
+        theory.Training(stage=stage(B, plain_rows(float(DOWN), 0.3), 20.0), anchor=anchor),
+    ]
+
+
+def simulated(made, count=RUNS):
+    """Excess risks of the last model on B."""
+    keys = jax.random.split(jax.random.key(11), count)
+    models = jax.jit(jax.vmap(lambda key: run(key, made, NOTHING)))(keys)
+    return np.asarray(jnp.sum((models[:, -1] - B[None]) ** 2, axis=1))
+
+
+def agree(values, predicted, slack=0.04):
+    """4 standard errors, and a relative correction of order 1/n: 1/30 of fewest rows."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    assert abs(values.mean() - predicted) < 4 * error + slack * abs(predicted)
+    return error
+
+
+UPSTREAM = {
+    "noise": ([rows.noisy_labels(1.5)], plain_rows(90.0, 1.5)),
+    "repeated": (
+        [rows.noisy_labels(0.5), rows.repeated(COUNTS)],
+        repeated_rows(*COUNTS, 0.5, True),
+    ),
+    "labelled afresh": (
+        [rows.noisy_labels(1.5), rows.repeated(COUNTS, shared=False)],
+        repeated_rows(*COUNTS, 1.5, False),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_upstream_defects_arrive_as_the_operator_says(name):
+    biases, groups = UPSTREAM[name]
+    predicted = theory.chain(None, trainings(groups)).model(-1)
+    agree(simulated(stages(biases)), float(risk(predicted, jnp.eye(P), B)))
+
+
+def test_a_contaminated_share_is_a_mixture():
+    """A third of the upstream rows is labelled by another target, with noise on top."""
+    other = -0.5 * A
+    up = Mixture(
+        covariances=jnp.stack([jnp.eye(P)] * 2),
+        targets=jnp.stack([A, other]),
+        counts=jnp.array([60.0, 30.0]),
+        weights=jnp.ones(2),
+        noise=jnp.array([0.4, 0.4]),
+        ridge=8.0,
+    )
+    _, down = trainings(plain_rows(1.0, 0.0))
+    predicted = theory.chain(None, [theory.Training(stage=up), down]).model(-1)
+    biases = [rows.noisy_labels(0.4), rows.contaminated(1 / 3, other)]
+    agree(simulated(stages(biases)), float(risk(predicted, jnp.eye(P), B)))
+
+
+def test_a_model_may_be_the_teacher():
+    """The first model labels the rows of a third stage, that starts from the second."""
+    later = Stage(
+        task(60, jnp.zeros(P)),
+        adapters.ridge_towards(15.0),
+        biases=[rows.noisy_labels(0.2)],
+        anchor=(0.0, 0.7),
+        labels=(1.0, 0.0),
+    )
+    stage = RidgeStage(
+        covariance=jnp.eye(P), target=jnp.zeros(P), groups=plain_rows(60.0, 0.2), ridge=15.0
+    )
+    taught = theory.Training(stage=stage, anchor=(0.0, 0.7), labels=(1.0,))
+    predicted = theory.chain(None, [*trainings(plain_rows(90.0, 0.5)), taught]).model(-1)
+    made = [*stages([rows.noisy_labels(0.5)]), later]
+    agree(simulated(made), float(risk(predicted, jnp.eye(P), B)))
+
+
+def test_harm_and_its_two_parts():
+    clean, wrong = stages(), stages([rows.noisy_labels(1.5)])
+    keys = jax.random.split(jax.random.key(5), RUNS)
+    test = task(200, B)
+    found = jax.jit(jax.vmap(lambda key: harm(key, wrong, clean, NOTHING, test)))(keys)
+    models = [
+        theory.chain(None, trainings(plain_rows(90.0, noise))).model(-1) for noise in (1.5, 0.0)
+    ]
+    told = theory.harm(*models, jnp.eye(P), B)
+    for part in ("total", "bias", "noise"):
+        values = np.asarray(getattr(found, part))
+        error = values.std(ddof=1) / np.sqrt(RUNS)
+        want = float(getattr(told, part))
+        assert abs(values.mean() - want) < 4 * error + 0.04 * float(told.total), part
+    assert float(told.noise) > 0.05
+
+
+def test_without_a_defect_there_is_no_harm():
+    """Common random numbers: a bias of strength 0 changes no draw."""
+    key = jax.random.key(2)
+    off = stages([rows.noisy_labels(0.0), rows.noisy_inputs(0.0), rows.contaminated(0.0, B)])
+    assert [float(v) for v in harm(key, off, stages(), NOTHING, task(50, B))] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "bias",
+    [
+        rows.noisy_labels(0.0),
+        rows.noisy_inputs(0.0),
+        rows.flipped(0.0),
+        rows.contaminated(0.0, B),
+        rows.poisoned(0.0, B, 1.0),
+        rows.repeated(repetition.counts(*map(jnp.asarray, (20.0, 0.0, 3.0)))),
+    ],
+)
+def test_a_bias_of_strength_zero_is_the_identity(bias):
+    key = jax.random.key(1)
+    drawn = rows.linear(key, 20, ONES, A)
+    for one, other in zip(bias(key, drawn), drawn, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-15)
+
+
+def test_what_biases_do():
+    key = jax.random.key(1)
+    drawn = rows.linear(key, 40, ONES, A)
+    poisoned = rows.poisoned(0.25, 3 * B, -2.0)(key, drawn)
+    hit = np.isclose(np.asarray(poisoned.labels), -2, rtol=1e-12)
+    assert hit.sum() == 10
+    moved = np.asarray(poisoned.inputs - drawn.inputs)
+    np.testing.assert_allclose(moved, hit[:, None] * np.asarray(3 * B)[None], atol=1e-15)
+    wrong = rows.flipped(1.0)(key, rows.noisy_labels(0.5)(key, drawn))
+    noisy = rows.noisy_labels(0.5)(key, drawn)
+    np.testing.assert_allclose(wrong.labels, -noisy.labels, atol=1e-15)
+    twice = rows.befallen(key, drawn, [rows.noisy_labels(1.0), rows.noisy_labels(1.0)])
+    first = rows.befallen(key, drawn, [rows.noisy_labels(1.0)])
+    assert not np.allclose(twice.errors, 2 * np.asarray(first.errors))
+
+
+def ridge_by_hand(x, y, c, w0, ridge):
+    return w0 + np.linalg.solve(
+        x.T @ (c[:, None] * x) + ridge * np.eye(P), x.T @ (c * (y - x @ w0))
+    )
+
+
+@pytest.mark.parametrize("n", [25, 70])
+def test_adapters(n):
+    rng = np.random.default_rng(n)
+    x, y, w0 = rng.normal(size=(n, P)), rng.normal(size=n), rng.normal(size=P)
+    c = rng.integers(1, 4, size=n).astype(float)
+    towards = adapters.ridge_towards(3.0)(x, y, c, w0)
+    np.testing.assert_allclose(towards, ridge_by_hand(x, y, c, w0, 3.0), rtol=1e-8)
+    own = adapters.probe(3.0)(x, y, c, w0)
+    np.testing.assert_allclose(own, ridge_by_hand(x, y, c, 0 * w0, 3.0), rtol=1e-8)
+    assert adapters.taken_over()(x, y, c, w0) is w0
+    values, vectors = np.linalg.eigh(x.T @ (c[:, None] * x) / c.sum())
+    late = w0 + np.linalg.pinv(np.sqrt(c)[:, None] * x) @ (np.sqrt(c) * (y - x @ w0))
+    decay = vectors @ (np.exp(-2.5 * values)[:, None] * vectors.T)
+    flowed = adapters.flow(2.5)(x, y, c, w0)
+    np.testing.assert_allclose(flowed, late + decay @ (w0 - late), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(adapters.flow(1e9)(x, y, c, w0), late, rtol=1e-6, atol=1e-7)
+
+
+def test_a_probe_of_inherited_features():
+    """The system of a later stage may be made of earlier models: one feature, the first model."""
+
+    def along(inputs, models):
+        return (inputs @ models[0])[:, None] * A[None]
+
+    up = Stage(task(UP, A), adapters.probe(0.0))
+    down = Stage(task(DOWN, 2 * A), adapters.probe(1e-9), system=along)
+    models = run(jax.random.key(0), [up, down], NOTHING)
+    assert float(models[-1] @ A) == pytest.approx(2, rel=1e-6)

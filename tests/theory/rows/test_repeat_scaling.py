@@ -1,0 +1,149 @@
+"""The worst repeat count on a spectrum: by symbols, by the exact equations, and its growth."""
+
+import jax
+import jax.numpy as jnp
+import mpmath as mp
+import numpy as np
+import pytest
+
+from ci_theory import Status
+from ci_theory.theory.ridge.best_ridge import best_ridge
+from ci_theory.theory.rows.repeat_peak import data_rich_excess, worst_repeats
+from ci_theory.theory.rows.repeat_scaling import (
+    peak_noise,
+    size_exponent,
+    worst_repeats_law,
+    worst_repeats_on,
+)
+from ci_theory.theory.spectra import power_law
+from ci_theory.theory.spectra.spectrum import df1, isotropic
+
+
+def mp_worst(eps, f, beta):
+    """Maximise the noise part over r with the shares solved to 40 digits: no expansion."""
+    with mp.workdps(40):
+        eps, f, beta = mp.mpf(eps), mp.mpf(f), mp.mpf(beta)
+
+        def harm(log_r):
+            r = mp.exp(log_r)
+
+            def gap(sigma):  # s/N and df1/N = eps sigma^beta, at df1 ~ kappa^-beta
+                e = eps * sigma**beta / sigma
+                return (1 - f) / (1 + e) + f / (1 + r * e) - sigma
+
+            sigma = mp.findroot(gap, (1 - f, 1), solver="anderson")
+            used = eps * sigma**beta
+            e = used / sigma
+            squares = (1 - f) / (1 + e) ** 2 + f * r / (1 + r * e) ** 2
+            return used * squares / sigma**2
+
+        start = mp.log(1 / eps) - beta / 2 * mp.log(1 - f)
+        return float(mp.exp(mp.findroot(lambda u: mp.diff(harm, u), start)))
+
+
+@pytest.mark.parametrize("alpha", [np.inf, 3.0, 1.5, 1.1])
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+def test_both_orders_against_the_maximum_itself(alpha, fraction):
+    """What the law leaves out falls with df1/N: at a tenth of it, about a tenth is left."""
+    off = []
+    for eps in (1e-3, 1e-4):
+        law = float(worst_repeats_law(1 / eps, fraction, 1.0, alpha))
+        off.append(law - mp_worst(eps, fraction, 1 / alpha))
+    assert abs(off[1]) < 0.02
+    assert abs(off[1]) < 0.2 * abs(off[0])
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+def test_without_a_ridge_it_is_the_closed_form(fraction):
+    on = worst_repeats_on(isotropic(100.0), 5000.0, fraction, 0.0, 1.0)
+    closed = worst_repeats(5000.0, fraction, 100.0)
+    assert int(on.status) == Status.OK
+    assert float(on.repeats) == pytest.approx(float(closed.repeats), rel=1e-8)
+    assert float(on.excess) == pytest.approx(float(closed.excess), rel=1e-10)
+    law = float(worst_repeats_law(5000.0, fraction, 100.0, np.inf))
+    assert law == pytest.approx(float(closed.repeats), abs=0.04 * 50 / np.sqrt(1 - fraction) / 10)
+
+
+CASES = [(1.5, 0.5, 0.1), (2.0, 0.25, 0.5)]
+SIZES = np.array([1e4, 1e5, 1e6, 1e7])
+
+
+@pytest.fixture(scope="module")
+def located():
+    """Worst counts at the best ridge: {(alpha, source, f): (N, r*, law, df1/N)}."""
+    found = {}
+    for alpha, source, fraction in CASES:
+        spectrum = power_law.endless(alpha, source, 1e-16)
+
+        def at(n, spectrum=spectrum, fraction=fraction, alpha=alpha):
+            ridge = best_ridge(spectrum, n, 0.1).ridge
+            used = df1(spectrum, ridge / n)
+            worst = worst_repeats_on(spectrum, n, fraction, ridge, 0.1)
+            return worst, worst_repeats_law(n, fraction, used, alpha), used / n
+
+        worst, law, used = jax.lax.map(at, jnp.asarray(SIZES))
+        assert np.all(np.asarray(worst.status) == Status.OK)
+        found[alpha, source, fraction] = np.array([SIZES, worst.repeats, law, used]).T
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_law_holds_as_the_effective_parameters_become_few(located, case):
+    exact, law, used = located[case].T[1:]
+    off = np.abs(exact - law) / exact
+    assert off[-1] < 0.02
+    # What is left out, the next order and the bias, falls with the size.
+    assert np.all(np.diff(off) < 0)
+    assert np.all(off < 12 * used + 0.02)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_exponent_is_that_of_the_task(located, case):
+    alpha, source, _ = case
+    n, exact, _, _ = located[case].T
+    slopes = np.diff(np.log(exact)) / np.diff(np.log(n))
+    want = float(size_exponent(alpha, source))
+    assert np.all(np.diff(np.abs(slopes - want)) < 0)
+    assert slopes[-1] == pytest.approx(want, abs=0.012)
+    for decoy in (1.0, 0.0, 1 / (1 + 2 * alpha * source)):
+        assert abs(decoy - want) < 1e-9 or abs(slopes[-1] - decoy) > 0.05
+
+
+def test_figures_of_the_sheet(located):
+    np.testing.assert_allclose(located[1.5, 0.5, 0.1][:, 1], [42.9, 160, 626, 2483], rtol=3e-3)
+    np.testing.assert_allclose(located[2.0, 0.25, 0.5][:, 1], [28.3, 79.9, 244, 761], rtol=3e-3)
+
+
+def test_the_height_at_the_peak():
+    assert float(peak_noise(0.3, 1.0)) == pytest.approx(
+        float(data_rich_excess(0.3, 1.0)), rel=1e-12
+    )
+    alpha, n = 1.5, 1e8
+    spectrum = power_law.endless(alpha, 0.5)
+    ridge = n * 1e-4
+    worst = worst_repeats_on(spectrum, n, 0.5, ridge, 1e6)  # noise so large that bias is nothing
+    assert float(worst.excess) == pytest.approx(float(peak_noise(0.5, 1 - 1 / alpha)), rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("budget", "fraction", "ridge", "noise", "status"),
+    [
+        (1000.0, 0.0, 1.0, 0.1, Status.NO_BREAK),
+        (1000.0, 0.3, -1.0, 0.1, Status.OUT_OF_SCOPE),
+        (1000.0, 1.3, 1.0, 0.1, Status.OUT_OF_SCOPE),
+        (1000.0, 0.3, 1.0, 0.0, Status.OUT_OF_SCOPE),
+        (0.0, 0.3, 1.0, 0.1, Status.OUT_OF_SCOPE),
+    ],
+)
+def test_what_has_no_worst_count(budget, fraction, ridge, noise, status):
+    found = worst_repeats_on(isotropic(100.0), budget, fraction, ridge, noise)
+    assert int(found.status) == status
+    assert jnp.isnan(found.repeats)
+    assert jnp.isnan(found.excess)
+
+
+def test_a_single_repeated_row_is_an_edge():
+    """A quarter of the budget fills all that is missing: fewer distinct rows are ever worse."""
+    found = worst_repeats_on(isotropic(100.0), 110.0, 0.05, 0.0, 1.0)
+    assert int(found.status) == Status.AT_EDGE
+    assert float(found.repeats) == pytest.approx(5.5)
