@@ -61,7 +61,7 @@ def test_between_two_breaks_the_share_is_the_one_after_the_first():
         axes = mpl.figure.Figure().subplots()
         survival.shares(axes, x, y, rule, "C0")
     line, (band,) = axes.lines[0], axes.collections[0].get_paths()
-    curve = break_times_curve(x, y, rule.locator)
+    curve = survival_curve(break_times(x, y.T, rule.locator.level))
     assert curve.share.tolist() == [0.8, 0.4]
     corners = mpl.cbook.STEP_LOOKUP_MAP[line.get_drawstyle()](*line.get_data())
     ends = [*curve.time, x[-1]]
@@ -72,10 +72,6 @@ def test_between_two_breaks_the_share_is_the_one_after_the_first():
         inside = band.contains_points([(t, low - 0.01), (t, low + 0.01), (t, high - 0.01)])
         assert inside.tolist() == [False, True, True]
         assert not band.contains_point((t, high + 0.01))
-
-
-def break_times_curve(x, y, locator):
-    return survival_curve(break_times(x, y.T, locator.level, locator.direction))
 
 
 def test_curves_of_means_are_not_taken_for_single_runs(sweep):
