@@ -125,6 +125,7 @@ def test_columns_by_name_and_number():
     assert made.y.tolist() == [[3.0, 0.0], [4.0, 0.0]]
     assert made.y_names == ("a", "t")
     assert (made.weights.tolist(), made.sd.tolist()) == ([5.0, 6.0], [7.0, 8.0])
+    assert columns(text, "0" * 5000 + "4").x_name == "w"
 
 
 def test_defaults_pass_over_what_is_asked_for():
@@ -157,6 +158,11 @@ def test_defaults_pass_over_what_is_asked_for():
         (b"1 2\n", {"x": "C"}, "no column 'C' (there are: column 1, column 2)"),
         (b"a,b\n1,2\n", {"x": "0"}, "no column '0'"),
         (b"a,b\n1,2\n", {"x": "9" * 5000}, "no column '999"),
+        (b"a,b\n1,2\n", {"x": "0000000015"}, "no column '0000000015'"),
+        (b"a,b\n1,2\n", {"x": "0" * 5000 + "3"}, "no column '000"),
+        (b"a,b\n1,2\n", {"x": "1000000001"}, "no column '1000000001'"),
+        (b"a,b\n1,2\n", {"x": ""}, "no column ''"),
+        (b"a,b\n1,2\n", {"x": "\u0661"}, "no column '\u0661'"),
         (b"a,a\n1,2\n", {"x": "a"}, "two columns are called 'a'"),
         (b"a,b\n1,2\n", {"x": "b", "y": ["b"]}, "column 'b' is asked for twice"),
         (b"a,b,c\n1,2,3\n", {"y": ["b", "2"]}, "column 'b' is asked for twice"),

@@ -114,6 +114,17 @@ def test_what_is_beside_the_numbers_does_not_take_them_away(damage, told, made, 
     assert (found["error"] == made[1]["error"]).all()
 
 
+@pytest.mark.parametrize("words", [["check", "store"], ["locate", "store", "--json"]])
+def test_a_damaged_part_is_told_and_left_out(words, store, capsys):
+    part = min((store / "parts").iterdir())
+    part.write_bytes(part.read_bytes()[:-40])
+    assert main(words) == 3
+    told, missing = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"ci-theory: store/parts/{part.name}: ")
+    assert told.endswith(": left out")
+    assert missing.endswith("values not simulated yet")
+
+
 def test_claims_say_nothing_of_other_stores_before_they_refuse_one(store, capsys):
     shutil.copytree(store, store.parent / "z")
     torn_session(store)

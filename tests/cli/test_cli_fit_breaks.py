@@ -361,6 +361,8 @@ def test_neither_jax_nor_its_variables_matter_nor_matplotlib_without_a_picture(h
         (b"a,b\n1,2\n2,3\n", [], "b against a: curve: 2 usable places"),
         (b"a,b\n1,2\n", ["--breaks", "5"], "--breaks 5: expected auto or 0 to 4"),
         (b"a,b\n1,2\n", ["--breaks", "two"], "--breaks two: expected auto or 0 to 4"),
+        (b"a,b\n1,2\n", ["--breaks", "\u0661"], "--breaks \u0661: expected auto or 0 to 4"),
+        (b"a,b\n1,2\n", ["--breaks", "0000000015"], "--breaks 0000000015: expected auto or 0 to 4"),
         (b"a,b\n1,2\n", ["--resolution", "-1"], "resolution = -1: expected a share of y, 0 to 1"),
         (b"a,b\n1,2\n", ["--least", "5"], "least = 5: expected 0 to 4"),
         (b"a,b\n1,2\n", ["--least", "1", "--breaks", "0"], "breaks = 0 with at least 1"),

@@ -1,6 +1,7 @@
 """Every generic figure: what is on it, its labels, and bytes that never change."""
 
 import hashlib
+import itertools
 import json
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ import xarray
 
 from ci_theory._errors import BadInput
 from ci_theory.figures import curves, marks, phase, series, style, survival
+from ci_theory.locate.survival import break_times, survival_curve
 from ci_theory.phenomena import load
 
 
@@ -49,6 +51,27 @@ def test_the_share_of_runs_left_is_drawn_with_those_given_up():
     given_up = [line for line in right.lines if line.get_marker() == "|"]
     assert len(given_up) == np.sum(data.test_accuracy.to_numpy()[:, -1].min(axis=-1) == 0)
     assert len(left.lines) == 3 * 2 * 8 + 1
+
+
+def test_between_two_breaks_the_share_is_the_one_after_the_first():
+    x, y = np.array([1.0, 10.0, 100.0, 1000.0]), np.zeros((4, 5))
+    y[1:, 0], y[2:, 1:3] = 1.0, 1.0
+    rule = load("modular_grokking").breaks[0]
+    with style.applied():
+        axes = mpl.figure.Figure().subplots()
+        survival.shares(axes, x, y, rule, "C0")
+    line, (band,) = axes.lines[0], axes.collections[0].get_paths()
+    curve = survival_curve(break_times(x, y.T, rule.locator.level))
+    assert curve.share.tolist() == [0.8, 0.4]
+    corners = mpl.cbook.STEP_LOOKUP_MAP[line.get_drawstyle()](*line.get_data())
+    ends = [*curve.time, x[-1]]
+    between = [0.9 * a + 0.1 * b for a, b in itertools.pairwise(ends)]
+    between += [0.1 * a + 0.9 * b for a, b in itertools.pairwise(ends)]
+    assert np.interp(between, *corners).tolist() == [0.8, 0.4, 0.8, 0.4]
+    for t, low, high in zip(between, [*curve.low] * 2, [*curve.high] * 2, strict=True):
+        inside = band.contains_points([(t, low - 0.01), (t, low + 0.01), (t, high - 0.01)])
+        assert inside.tolist() == [False, True, True]
+        assert not band.contains_point((t, high + 0.01))
 
 
 def test_curves_of_means_are_not_taken_for_single_runs(sweep):
@@ -122,11 +145,12 @@ def test_curves_show_the_means_the_theory_and_the_break(sweep):
 
 
 def test_a_form_is_thin_where_it_claims_nothing_and_its_slack_is_not_shaded_there():
-    value, valid = np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[True, True, False, False]])
-    line = series.Line(np.arange(4.0), value, 0 * value + 0.5, valid, {"wrong": 2 * value})
+    value = np.array([[7.0, 7.0, 7.0, 7.0], [1.0, 2.0, 3.0, 4.0]])  # the second of two curves
+    valid, slack = np.array([[True] * 4, [True, True, False, False]]), np.array([[9.0], [0.5]])
+    line = series.Line(np.arange(4.0), value, 0 * value + slack, valid, {"wrong": 2 * value})
     with style.applied():
         axes = mpl.figure.Figure().subplots()
-        marks.theory(axes, line, 0, "C0", decoys=["wrong"], slack=True)
+        marks.theory(axes, line, 1, "C0", decoys=["wrong"], slack=True)
         thin, thick, decoy = axes.lines
         assert thin.get_linewidth() < thick.get_linewidth()
     assert thin.get_ydata().tolist() == [1, 2, 3, 4]

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import xarray
+from scipy.stats import norm
 
 from ci_theory._errors import BadInput
 from ci_theory.figures import agreement, condensed, curves, kept, series
+from ci_theory.locate import Peak
 from ci_theory.phenomena import load
 
 SESSION = '[{"jax": "9", "began": "today"}]'
@@ -133,6 +135,33 @@ def test_a_mean_that_moved_is_found_and_so_is_one_that_is_lost(whole, small):
     lost = whole.copy()
     lost["test_error"] = whole["test_error"].where(whole["n"] != 40)
     assert not agreement.compare(small, lost).agrees
+
+
+def test_the_level_is_for_all_means_together(whole, small, monkeypatch):
+    """Each of N means is compared at a share: of a hundred, one beyond 3.9 is no wonder."""
+    level = condensed.LEVEL / 2
+    for count in (1, 28, 1000):
+        edge = norm.isf(level / count / 2)
+        for z, agrees in ((0.999 * edge, True), (-0.999 * edge, True), (-1.001 * edge, False)):
+            scores = np.append(np.zeros(count - 1), z)
+            monkeypatch.setattr(agreement, "_scores", lambda *two, s=scores: (s, ["cell"] * len(s)))
+            assert agreement.compare(small, whole).agrees == agrees
+
+
+def test_the_level_is_for_all_breaks_of_both_sweeps_together(whole, monkeypatch):
+    asked, locate = [], Peak.locate
+
+    def watched(self, x, y):
+        asked.append(self.confidence)
+        return locate(self, x, y)
+
+    monkeypatch.setattr(Peak, "locate", watched)
+    for data, slices in ((whole, 4), (whole.isel(noise=[0]), 2), (whole.isel(noise=0, ridge=0), 1)):
+        asked.clear()
+        assert len(condensed._breaks(data)) == slices
+        strict = [1 - confidence for confidence in asked if confidence != 0.95]
+        assert len(strict) == slices == len(asked) / 2
+        assert 2 * sum(strict) == pytest.approx(condensed.LEVEL / 2)
 
 
 def test_a_break_that_moved_is_found_where_no_mean_is_sharp_enough(small):

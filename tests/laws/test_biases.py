@@ -74,6 +74,22 @@ def test_the_repeated_share_is_the_nearest_whole_number_of_rows(budget, share, r
     assert float(made.fresh) == budget - distinct * repeats
 
 
+@record
+class Copied(repetition.Repetition):
+    """Parameters made of repetition."""
+
+    n: int = sized(10, doc="rows")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("repeats", [1, 2, 5])
+def test_rows_are_seen_once_where_none_has_a_copy(share, repeats):
+    """A share of rows that are there once, and copies of no row, are no repetition."""
+    made = Copied(repeated_fraction=share, repeats=repeats)
+    once = np.asarray(repetition.weights(made.split(), 10)).max() == 1
+    assert bool(repetition.seen_once(made)) == once == (made.copied() == 0)
+
+
 def test_copies_share_their_error_or_average_it():
     weights = jnp.array([4.0, 1.0, 0.0, 9.0])
     assert noise.row_noise(weights, True).tolist() == [1, 1, 0, 1]

@@ -136,9 +136,14 @@ WRONG = [
     (lambda: fields(x=static(1.0, above=2, high=2, doc="d")), "field x: nothing lies above 2"),
     (lambda: fields(x=static("a", low=0, doc="d")), "field x: a str has no bounds (low)"),
     (lambda: fields(x=static(True, high=1, doc="d")), "field x: a bool has no bounds (high)"),
-    (
-        lambda: fields(x=static(1.0, low="0", doc="d")),
-        "field x: low = '0': must be a finite",
+    (lambda: fields(x=static(False, above=0, doc="d")), "field x: a bool has no bounds (above)"),
+    *(
+        (
+            lambda name=name, bound=bound: fields(x=static(1.0, **{name: bound}, doc="d")),
+            f"field x: {name} = {bound!r}: must be a finite number",
+        )
+        for name in ("low", "high", "above")
+        for bound in ("0", True, float("nan"), float("inf"))
     ),
     (lambda: fields(x=static(1, choices=(1, 2), doc="d")), "field x: choices are for strings"),
     (lambda: fields(x=static("a", choices="abc", doc="d")), "field x: choices = 'abc': must be a"),
@@ -275,6 +280,17 @@ def test_a_world_is_given_the_static_fields():
     predict(toy, {"p": [4, 5], "kind": ["b", "a"]})
     assert [one[:2] for one in seen] == [(4, "b"), (5, "a")]
     assert all(issubclass(one[2], Up) for one in seen)
+
+
+@pytest.mark.parametrize("steps", [np.array([3, 7, 5]), np.array([7]), 7])
+def test_a_whole_run_goes_from_the_first_step_to_the_last_that_is_asked_for(steps):
+    run = dataclasses.replace(
+        STAGES,
+        begin=lambda key, params, capacity: (key, capacity),
+        advance=lambda key, params, capacity, state, since, until: (*state, since, int(until)),
+        finish=lambda key, params, capacity, state: (*state, params.step),
+    ).whole("a key", Params(step=steps), {"n": 9})
+    assert run == ("a key", {"n": 9}, 0, 7, steps)
 
 
 def test_a_closed_form_does_not_know_where_on_its_axis_it_is_asked():

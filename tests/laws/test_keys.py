@@ -39,6 +39,13 @@ def test_both_halves_tell_points_apart():
     assert np.corrcoef(high, low)[0, 1] < 0.1
 
 
+def test_values_that_differ_in_their_last_bit_have_numbers_of_their_own():
+    values = [0.0, 5e-324, 1e-9, 2e-9, 0.1, 0.3, 1.0, 1e15, 1e15 + 0.5, 1e22, 1e300]
+    values += [np.nextafter(v, np.inf).item() for v in values]
+    values += [-v for v in values if v]
+    assert len({point_hash({"noise": v}) for v in values}) == len(set(values))
+
+
 def test_streams_are_found():
     assert len(NAMES) >= 15
 

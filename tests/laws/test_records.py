@@ -8,7 +8,19 @@ import pytest
 
 from ci_theory._errors import BadInput
 from ci_theory._keys import key_for, point_hash, stream
-from ci_theory._record import Kind, axes_of, build, flatten, inner, part, record, sized, static
+from ci_theory._record import (
+    Kind,
+    asked,
+    axes_of,
+    build,
+    flatten,
+    inner,
+    part,
+    problem,
+    record,
+    sized,
+    static,
+)
 
 
 @record
@@ -85,6 +97,45 @@ def test_low_and_high_are_values_and_above_is_none(bounds, good, bad):
     axis = dataclasses.replace(axes_of(Whole)["up.noise"], **declared)
     assert [axis.problem(value) for value in good] == [None] * len(good)
     assert all("must be" in axis.problem(value) for value in bad)
+
+
+@record
+class Odd:
+    """A record with a word of its own."""
+
+    n: int = sized(9, doc="rows")
+
+    def problem(self):
+        return f"n = {self.n}: must be odd" if self.n % 2 == 0 else None
+
+
+@record
+class Small:
+    """Another, of another field."""
+
+    p: int = sized(2, doc="columns")
+
+    def problem(self):
+        return f"p = {self.p}: must be small" if self.p > 3 else None
+
+
+@record
+class Made(Odd, Small):
+    """Made of both, with a word of its own and a part that has one."""
+
+    down: Small = part(Small)
+
+    def problem(self):
+        return "n and p must differ" if self.n == self.p else None
+
+
+def test_all_that_a_record_is_made_of_is_asked():
+    wrong = [{"n": 3, "p": 3}, {"n": 4}, {"p": 8}, {"down": Small(p=9)}]
+    words = ["n and p must", "n = 4: must be odd", "p = 8: must be small", "down.p = 9: must be"]
+    for values, word in zip(wrong, words, strict=True):
+        assert problem(Made(**values)).startswith(word)
+    assert problem(Made()) is None
+    assert len(asked(Made)) == 4
 
 
 def test_point_hash_sees_values_not_order_or_spelling():

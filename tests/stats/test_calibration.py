@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ci_theory import BadInput
 from ci_theory.check.calibration import Setting, alarms, like, power
 from ci_theory.check.verdict import judge
 
@@ -71,6 +72,17 @@ def test_a_setting_like_a_real_comparison():
     assert (found.cells, found.replicates) == (200, 400)
     assert found.tail == pytest.approx(0.5, abs=0.1)
     assert found.spread == pytest.approx((0.055, 0.274), rel=0.15)
+
+
+def test_nothing_is_like_a_comparison_without_a_judged_cell():
+    made = Setting(cells=4, replicates=9).draw(np.random.default_rng(0))
+    silent = made.estimate._replace(valid=np.zeros(4, bool))
+    nothing = made.estimate._replace(value=np.zeros(4))
+    for change in ({"estimate": silent}, {"estimate": nothing}, {"lost": np.ones(4, int)}):
+        with pytest.raises(BadInput, match="prediction synthetic: no cell is judged where it is"):
+            like(dataclasses.replace(made, **change))
+    one = made.estimate._replace(valid=np.arange(4) == 2)
+    assert like(dataclasses.replace(made, estimate=one)).cells == 1
 
 
 def test_a_decoy_that_says_the_same_somewhere_is_rejected_elsewhere():

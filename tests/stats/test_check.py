@@ -487,9 +487,10 @@ def test_a_lucky_quiet_cell_borrows_the_error_bar_of_its_neighbours():
 def test_cells_are_held_to_their_neighbours_skewness_or_the_sweeps():
     skew, count, judged = np.array([0.1, 3.0, 0.1, 0.1]), np.full(4, 20), np.ones(4, bool)
     chain = np.array([[-1, 1], [0, 2], [1, 3], [2, -1]])
-    assert too_skewed(skew, count, judged, chain).tolist() == [True, True, True, False]
-    assert too_skewed(skew, count, judged, np.full((4, 1), -1)).all()
-    assert not too_skewed(skew, count * 10, judged, chain).any()
+    for tail in (skew, -skew):
+        assert too_skewed(tail, count, judged, chain).tolist() == [True, True, True, False]
+        assert too_skewed(tail, count, judged, np.full((4, 1), -1)).all()
+        assert not too_skewed(tail, count * 10, judged, chain).any()
 
 
 def test_replicates_that_differ_by_almost_nothing_have_no_skewness():

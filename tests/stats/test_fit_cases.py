@@ -12,7 +12,7 @@ from ci_theory.locate import fit
 from ci_theory.locate.broken import Form
 from ci_theory.locate.chain import Chain
 from ci_theory.locate.ladder import Rungs
-from ci_theory.locate.least_squares import Minimum
+from ci_theory.locate.least_squares import Minimum, minimise
 from ci_theory.locate.observed import BINS, observed
 from ci_theory.locate.search import Search
 
@@ -91,6 +91,23 @@ def test_the_search_ends_no_higher_than_one_from_the_truth(kind):
     rungs.finish(form)
     assert rungs[form].loss <= 2 * theirs.cost * (1 + 1e-3)
     assert rungs[form].converged
+
+
+def test_a_search_that_ran_out_of_steps_did_not_converge():
+    """Side by side: one starts where it ends, one needs a few steps, one more than it gets."""
+    u = np.linspace(0.0, 3.0, 7)
+
+    def model(theta):
+        value = np.exp(theta * u)
+        return value, (value * u)[..., None]
+
+    given = (model, np.exp(0.5 * u), np.array([[0.5], [0.45], [-5.0]]), np.array([-9.0]))
+    box = {"high": np.array([9.0]), "root": np.ones(7)}
+    for steps, wanted in ((0, [0, 0, 0]), (8, [1, 1, 0]), (200, [1, 1, 1])):
+        found = minimise(*given, **box, steps=steps)
+        assert found.converged.tolist() == wanted
+        ended = np.abs(found.theta[:, 0] - 0.5) < 1e-6
+        assert ended[found.converged].all()
 
 
 def test_a_slow_search_from_many_starts_finds_nothing_lower():

@@ -11,7 +11,7 @@ import pytest
 from ci_theory._errors import BadInput
 from ci_theory._keys import key_for
 from ci_theory._record import build
-from ci_theory.phenomena.modular_grokking import PHENOMENON, Params
+from ci_theory.phenomena.modular_grokking import PHENOMENON, Params, course
 
 STEPS = jnp.array([0, 25, 100, 250])
 SEEDS = 4
@@ -64,6 +64,13 @@ def test_wrong_answers_are_memorised_beside_the_rule_and_delay_it():
     assert np.all(clean.memorised == 0)
     at_100 = noisy.test_accuracy[:, 2].mean(), clean.test_accuracy[:, 2].mean()
     assert at_100[0] < at_100[1] - 0.05
+
+
+def test_the_optimiser_is_that_of_the_parameters():
+    given, rules = {"rate": 0.3, "decay": 0.7, "warm_up": 5}, []
+    params = Params(p=3, **given)
+    jax.eval_shape(lambda: rules.append(course(key_for(0, 0, 0, 0), params).rule))  # only traced
+    assert {name: getattr(rules[0], name) for name in given} == given
 
 
 def test_before_training_answers_are_by_chance():

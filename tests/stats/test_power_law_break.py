@@ -130,6 +130,16 @@ def test_where_the_exact_curve_breaks_and_where_the_power_laws_say():
     assert np.isnan(nothing)
 
 
+@pytest.mark.parametrize(("ridge", "width"), [(0.1, 2000), (1e-6, 20)])
+def test_of_two_ends_the_first_is_the_place(ridge, width):
+    def place(**values):
+        point = PHENOMENON.point({"noise": 0.0, "source": 0.2, "repeats": 3, **values})
+        return FLOOR.closed_form(build(power_law_break.Params, point))
+
+    alone = place(ridge=ridge), place(width=width)
+    assert place(ridge=ridge, width=width) == min(alone) < 0.9 * max(alone)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

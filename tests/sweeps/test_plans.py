@@ -15,6 +15,13 @@ SWEEP = {
     "axes": {"n": (5, 9), "slope": (0.5, 2.0), "ridge": (0.0, 1.0)},
     "seed": 3,
 }
+OTHERS = {
+    "version": "9",
+    "formula": "0123456789abcdef",
+    "dtype": "float32",
+    "generator": "key<rbg>",
+    "partitionable": False,
+}
 PLANS = ["plan-000.json", "plan-001.json", "plan-002.json"]
 
 
@@ -161,13 +168,17 @@ def test_a_plan_of_another_place_is_told(folder):
 
 def test_a_plan_of_another_sweep_is_told_even_if_it_says_that_it_extends(folder, chain):
     data = json.loads((folder / PLANS[2]).read_text())
+    assert OTHERS.keys() == data["identity"].keys()
     sweep = {**data["sweep"], "axes": [["n", [5, 9]], ["slope", [0.5, 3.0]], ["ridge", [0.0, 1.0]]]}
     for changes, message in [
         ({"sweep": sweep}, "it is of another sweep"),
         ({"sweep": {**data["sweep"], "seed": 4}}, "it is of another sweep"),
         ({"replicates": [2, 5]}, "its replicates begin at 2, not at 3"),
         ({"replicates": [4, 5]}, "its replicates begin at 4, not at 3"),
-        ({"identity": {**data["identity"], "version": "9"}}, "it was made by another version"),
+        *(
+            ({"identity": {**data["identity"], name: value}}, "it was made by another version")
+            for name, value in OTHERS.items()
+        ),
         ({"previous": chain[0].hash}, "it extends another plan"),
     ]:
         (folder / PLANS[2]).write_bytes(damage.signed({**data, **changes}))

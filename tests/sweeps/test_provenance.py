@@ -1,17 +1,19 @@
 """The formula hash follows what the simulation reaches, and nothing else."""
 
 import ast
+import dataclasses
 import functools
 import importlib
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load, names
 from ci_theory.sweeps import reached as reading
-from ci_theory.sweeps.provenance import _revision, formula_hash
+from ci_theory.sweeps.provenance import _revision, formula_hash, identity_of
 from ci_theory.sweeps.reached import Definition, reached
 
 SIMULATION = '''
@@ -221,6 +223,36 @@ def test_parts_that_are_no_plain_functions_are_opened():
     )
     with pytest.raises(BadInput, match="its source is not to be found"):
         reached([eval("lambda key: key", {"__name__": "nowhere"})])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("jax_threefry_partitionable", False, "partitionable"),
+        ("jax_default_prng_impl", "rbg", "generator"),
+        ("jax_enable_x64", False, "dtype"),
+    ],
+)
+def test_other_random_numbers_are_another_identity(setting, value, told):
+    phenomenon = load("sweep_toys.gram")
+    here, before = identity_of(phenomenon), jax.config.values[setting]
+    try:
+        jax.config.update(setting, value)
+        there = identity_of(phenomenon)
+    finally:
+        jax.config.update(setting, before)
+    assert identity_of(phenomenon) == here
+    assert {name for name in here if here[name] != there[name]} == {told}
+
+
+@pytest.mark.parametrize("stage", ["begin", "advance", "finish"])
+def test_every_stage_of_a_simulation_counts(stage):
+    """Also where the simulation of a whole run does not reach it."""
+    toy = importlib.import_module("sweep_toys.walk")
+    alone = dataclasses.replace(toy.PHENOMENON, simulate=lambda key, params, capacity: None)
+    other = dataclasses.replace(toy.STAGES, **{stage: lambda *given: None})
+    changed = dataclasses.replace(alone, stages=other)
+    assert len({formula_hash(one) for one in (toy.PHENOMENON, alone, changed)}) == 3
 
 
 def test_the_revision_is_that_of_the_packages_own_checkout(tmp_path):

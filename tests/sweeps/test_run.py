@@ -1,5 +1,6 @@
 import concurrent.futures
 import dataclasses
+import errno
 import fcntl
 import itertools
 import json
@@ -301,7 +302,9 @@ def test_dry_run_counts_what_is_stored(tmp_path):
     assert (told.done, told.seconds) == (12, 0.0)
 
 
-@pytest.mark.parametrize("text", ["", "1", "2/2", "-1/2", "a/b", "0/0", "1/2/3"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "2/2", "-1/2", "a/b", "0/0", "1/2/3", "\u0661/2", "1/\u0662"]
+)
 def test_bad_shards_are_told(text):
     with pytest.raises(BadInput, match=r"expected i/n with 0 <= i < n"):
         parse_shard(text)
@@ -352,3 +355,27 @@ def test_every_chunk_has_a_lock_of_its_own(tmp_path, monkeypatch):
     assert held[::2] == held[1::2]  # what is taken is given back
     assert len(set(held)) == len(places)
     assert {size for size, _ in held} == {1}
+
+
+def test_without_locks_every_chunk_may_be_taken_and_none_is_known_to_be_free(tmp_path, monkeypatch):
+    """What another process may be writing must not be swept away."""
+
+    def refused(*given):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    def granted(locks):
+        with locks.hold(0, 0) as mine:
+            return mine
+
+    locks = Locks(tmp_path / "lock")
+    assert locks.free(0, 0)
+    monkeypatch.setattr(fcntl, "lockf", refused)
+    assert not locks.free(0, 0)  # the file system says so only now
+    assert granted(locks)
+    assert not locks.free(0, 0)
+    locks.close()
+    monkeypatch.setattr("ci_theory.sweeps.locks.fcntl", None)  # not a Unix
+    none = Locks(tmp_path / "lock")
+    assert granted(none)
+    assert not none.free(0, 0)
+    none.close()

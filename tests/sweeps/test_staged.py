@@ -89,7 +89,7 @@ def test_a_state_of_other_surroundings_or_a_damaged_one_is_not_used(tmp_path):
     assert list((tmp_path / "u").iterdir()) == []
 
 
-def test_a_state_of_another_chunk_or_plan_is_not_used(tmp_path):
+def test_a_state_of_another_chunk_plan_batch_or_session_is_not_used(tmp_path):
     """A state is copied to the name of another chunk: it is found under its own name only."""
     store = run(walk(replicates=2), tmp_path / "s", most_runs=4)
     assert store.plans[0].chunks > 1
@@ -101,8 +101,12 @@ def test_a_state_of_another_chunk_or_plan_is_not_used(tmp_path):
     states = store.folder / "unfinished"
     (states / names[1]).write_bytes((states / names[0]).read_bytes())
     assert other.read() is None
-    elsewhere = dataclasses.replace(plan, previous="x")
-    assert worker._kept(Job(str(store.folder), 0, 0), elsewhere, 4).read() is None
+    job, elsewhere = Job(str(store.folder), 0, 0), dataclasses.replace(plan, previous="x")
+    assert worker._kept(job, elsewhere, 4).read() is None
+    assert worker._kept(job, plan, 2).read() is None
+    assert worker._kept(job, plan, 4).read()[0] == 7
+    worker._session = "of other libraries"
+    assert worker._kept(job, plan, 4).read() is None
     worker.locks.close()
 
 

@@ -35,6 +35,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaincinv
 
+from ci_theory._errors import BadInput
 from ci_theory.check.compare import Comparison
 from ci_theory.check.verdict import Verdict, judge
 from ci_theory.phenomena._base import Estimate, Prediction
@@ -114,8 +115,16 @@ def like(comparison: Comparison) -> Setting:
 
     The tail is that of the lognormal with the median skewness of the judged cells; the cells
     count as independent, which is the harder case for the family-wise level.
+
+    Raises:
+        BadInput: no cell is judged, or only where the prediction is 0: spreads are relative to it.
     """
     judged = comparison.judged & (np.abs(comparison.estimate.value) > 0)
+    if not judged.any():
+        raise BadInput(
+            f"prediction {comparison.prediction.name}: no cell is judged where it is not 0: "
+            "there is no spread and no skewness to be like"
+        )
     relative = comparison.spread[judged] / np.abs(comparison.estimate.value[judged])
     skew = max(0.0, float(np.median(comparison.skew[judged])))
     tails = np.linspace(0.0, 1.5, 301)

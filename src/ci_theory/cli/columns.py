@@ -108,8 +108,9 @@ class _Table:
         for same in (name, name.lstrip("# ")):  # as it stands in a comment
             if same in names:
                 return names.index(same)
-        if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= len(names):
-            return int(wanted) - 1
+        numbers = [str(number) for number in range(1, len(names) + 1)]
+        if wanted.lstrip("0") in numbers:
+            return numbers.index(wanted.lstrip("0"))
         raise BadInput(f"{self.file}: no column {wanted!r} (there are: {_listed(names)})")
 
     def default(self, what: str, free: list[int]) -> int:

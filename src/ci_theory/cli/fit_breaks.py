@@ -4,7 +4,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
@@ -74,8 +74,10 @@ def analyse(
 
 
 def _wanted(breaks: str) -> int | Literal["auto"]:
-    if breaks == "auto" or (breaks.isascii() and breaks.isdigit() and int(breaks[:9]) <= MOST):
-        return cast("int | Literal['auto']", breaks if breaks == "auto" else int(breaks))
+    if breaks == "auto":
+        return "auto"
+    if breaks in map(str, range(MOST + 1)):
+        return int(breaks)
     raise BadInput(f"--breaks {breaks}: expected auto or 0 to {MOST}")
 
 

@@ -242,7 +242,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     Raises:
         BadInput: not of that form, or i is not below n.
     """
-    match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)
+    match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text)
     if not match or not int(match[1]) < int(match[2]):
         raise BadInput(f"shard '{text}': expected i/n with 0 <= i < n, for example 0/4")
     return int(match[1]), int(match[2])

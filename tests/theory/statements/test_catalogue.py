@@ -1,6 +1,7 @@
 """The catalogue of formulas: complete, and what it reads is what the functions say."""
 
 import ast
+import dataclasses
 import inspect
 import pkgutil
 from importlib import import_module
@@ -51,6 +52,12 @@ def test_most_are_closed_forms_with_a_formula():
     closed = [f for f in catalogue() if f.closed]
     assert len(closed) >= 130
     assert len([f for f in closed if f.statement]) >= 100
+
+
+def test_a_closed_form_has_a_regime_and_a_source():
+    formula = next(f for f in catalogue() if f.closed)
+    halves = {"scope": ""}, {"source": ""}, {"scope": "", "source": ""}
+    assert not any(dataclasses.replace(formula, **half).closed for half in halves)
 
 
 SOLVERS = {"solve_kappa", "log_root", "solve_shares", "solve_gamma", "complex_levels", "while_loop"}
