@@ -27,6 +27,7 @@ from ci_theory.theory.inheritance.editing import (
     exact_edit,
     missed_at_once,
     next_edit,
+    replayed_miss,
 )
 from ci_theory.theory.inheritance.editing_limits import batch_half_life, half_life, lifelong_ridge
 
@@ -160,12 +161,8 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     moves = moves._replace(edit_miss=miss[0] - miss[1])
     long = edit._replace(replay_noise=edit.replay_noise * (1 + 2 / p))
     flips = edited(long, times, every).base_risk - made.base_risk
-    own = params.replay * params.distance * (1 + 2 * made.base_share)
-    more = {
-        "base_risk": flips,
-        "edit_risk": flips,
-        "edit_miss": edit.missed**2 * (flips + 3 * room * own),
-    }
+    beyond = edit.missed**2 * flips + replayed_miss(edit, times, every, p, near.free)
+    more = {"base_risk": flips, "edit_risk": flips, "edit_miss": beyond}
     enough = (near.free >= _slack.FEWEST_FREE) & (p >= _slack.FEWEST_PARAMETERS)
     enough = enough & (near.status == Status.OK)
     found = {}

@@ -35,6 +35,7 @@ __all__ = [
     "exact_edit",
     "missed_at_once",
     "next_edit",
+    "replayed_miss",
 ]
 
 
@@ -285,6 +286,34 @@ def missed_at_once(
     crossed = ridge / p * own * (1 - own) * edit.kept**before
     replayed = replay**2 * distance * own**2 + 2 * flips * crossed + flips * (labels - own**2)
     return ridge**2 * edit.noise / (n * p) * held + noise * labels + replayed
+
+
+@needs_float64
+def replayed_miss(edit: Edit, edits: Number, task: Task, p: Number, free: Number) -> Scalar:
+    """Bound what ``missed_at_once`` leaves out on replayed rows, to first order.
+
+    The square of a row's M_ii exceeds that of its mean by 2 L^2/free of it, L the leverage, and
+    goes with the row's own length: by at most 4 L/p; likewise for the rows beside it, 2/p.
+
+    Args:
+        edit: one edit.
+        edits: K >= 1.
+        task: what is edited.
+        p: dimension of the inputs.
+        free: of ``next_edit``.
+
+    Regime: as ``next_edit``. Source: docs/lifelong_editing.md.
+
+    >>> task = Task(0.05, 1.0, 1.0, 0.2)
+    >>> print(f"{replayed_miss(edit_of(100, 10, 30.0), 4, task, 100, 98.0):.5f}")
+    0.00028
+    """
+    replay, held = task.replay, 1 - edit.missed
+    mixed = replay * (1 - replay)
+    own = replay**2 * 2 * held * (held / free + 2 / p)
+    crossed = 4 * mixed * edit.kept**edits * held * edit.missed / free
+    beside = mixed * (2 * held**2 / free + 2 * edit.noise / p)
+    return edit.missed**2 * task.distance * (own + crossed + beside)
 
 
 def _series(lost: Scalar, edits: Scalar) -> Scalar:
