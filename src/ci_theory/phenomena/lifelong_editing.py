@@ -1,6 +1,6 @@
 """Editing for life: how long a base survives small fits, one after another or all kept at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -76,10 +76,9 @@ class Measures:
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one life of edits; every count of edits, and whatever enters linearly, shares it."""
-    edits, ridge = jnp.asarray(params.edits), jnp.asarray(params.ridge, float)
-    ones = jnp.ones(params.p)
+    edits, ones = jnp.asarray(params.edits), jnp.ones(params.p)
+    ridge, runs = jnp.asarray(params.ridge, float), stream(key, "edits")
     present = (jnp.arange(capacity["n"]) < params.n).astype(ones.dtype)
-    runs = stream(key, "edits")
 
     def step(i: Array, state: tuple) -> tuple:
         life, kept = state
@@ -164,7 +163,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     beyond = edit.missed**2 * flips + replayed_miss(edit, times, every, p, near.free)
     more = {"base_risk": flips, "edit_risk": flips, "edit_miss": beyond}
     enough = (near.free >= _slack.FEWEST_FREE) & (p >= _slack.FEWEST_PARAMETERS)
-    enough = enough & (near.status == Status.OK)
+    enough &= near.status == Status.OK
     found = {}
     for name in ("base_risk", "edit_risk", "edit_miss"):
         shift = tuple(getattr(moves, name))
@@ -183,18 +182,10 @@ def _exact(params: Params) -> Array:
     return (params.ridge == 0) & (params.p - rows >= APART)
 
 
-def _unlike(**changes: float) -> Callable[[Params, Forecast], Forecast]:
+def _taken(params: Params, made: Forecast, **wrong: Scalar) -> Forecast:
     """Return the forecast of a stage whose coefficients were taken for others."""
-
-    def wrong(params: Params, made: Forecast) -> Forecast:
-        edit = made.edit._replace(**{k: jnp.asarray(v, float) for k, v in changes.items()})
-        return made._replace(**edited(edit, made.times, _task(params))._asdict())
-
-    return wrong
-
-
-def _mean_only(params: Params, made: Forecast) -> Forecast:
-    return _unlike(lost=1 - made.edit.kept**2)(params, made)
+    edit = made.edit._replace(**wrong)
+    return made._replace(**edited(edit, made.times, _task(params))._asdict())
 
 
 def _half(params: Params) -> float:
@@ -251,15 +242,9 @@ PHENOMENON = Phenomenon(
             "(1-f)^2 D (1 - 2 h^K + a^K) + base_error a^K + (noise + f (1-f) D) "
             "b (1 - a^K)/(1 - a),  h = kappa/(1 + kappa), a = h^2/(1 - q), b = q/(1 - q)",
         ),
-        _limit(
-            "edit_risk",
-            "the same with D (f^2 + 2 f (1-f) h^K + (1-f)^2 a^K) for the first term",
-        ),
+        _limit("edit_risk", "with D (f^2 + 2 f (1-f) h^K + (1-f)^2 a^K) for the first term"),
         _limit("edit_miss", "(ridge/(n kappa))^2 (noise + edit_risk)"),
-        _limit(
-            "base_share",
-            "f + (1-f) h^K; batch: h of all K n rows, 1 - K n/p without a ridge",
-        ),
+        _limit("base_share", "f + (1-f) h^K; batch: h of all K n rows, 1 - K n/p at ridge 0"),
         Prediction(
             name="exact_base_risk",
             measure="base_risk",
@@ -293,13 +278,13 @@ PHENOMENON = Phenomenon(
             name="replay at peace",
             why="replayed rows and facts are thought not to contradict each other",
             against=_RISKS,
-            forecast=_unlike(replay_noise=0.0),
+            forecast=lambda params, made: _taken(params, made, replay_noise=jnp.zeros(())),
         ),
         Mistake(
             name="only the mean",
             why="what the sampling of rows adds to squared errors is ignored: a = h^2",
             against=_RISKS,
-            forecast=_mean_only,
+            forecast=lambda params, made: _taken(params, made, lost=1 - made.edit.kept**2),
         ),
         Mistake(
             name="ridge per row",
