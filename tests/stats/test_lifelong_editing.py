@@ -141,9 +141,9 @@ edit = jax.jit(editing.edit, static_argnames="editor")
 @pytest.mark.parametrize("editor", editing.EDITORS)
 @pytest.mark.parametrize("ridge", [0.0, 1.5])
 def test_a_life_is_that_of_drawn_labels(editor, ridge):
-    """Five edits of two rows in six dimensions; batch without a ridge passes interpolation."""
+    """Five edits of two rows in five dimensions; batch passes interpolation within an edit."""
     rng = np.random.default_rng(0)
-    p, n, draws = 6, 2, 30_000
+    p, n, draws = 5, 2, 30_000
     replay, noise, distance, base_error = 0.3, 0.6, 1.7, 0.4
     life, rows, labels = editing.unedited(p), [], []
     base, delta, off = rng.normal(size=p), rng.normal(size=(draws, p)), rng.normal(size=(draws, p))

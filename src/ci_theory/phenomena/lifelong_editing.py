@@ -153,7 +153,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     moved, room = near.edit, 1 / near.free
     every = _task(params)
     apart = jnp.diag(jnp.stack([jnp.asarray(cause, float) for cause in every[:3]]))
-    task = Task(*apart, every.replay)  # one cause at a time
+    task = Task(apart[0], apart[1], apart[2], every.replay)  # one cause at a time
     parts, to = edited(edit, times, task), edited(moved, times, task)
     moves = jax.tree.map(jnp.subtract, to, parts)
     miss = [missed_at_once(stage, times, task, *at) for stage in (moved, edit)]

@@ -106,7 +106,8 @@ def test_next_order_of_an_edit_against_drawn_rows(p, n, ridge):
     plain = edit_of(p, n, ridge)
     near = next_edit(plain, p, n, ridge)
     value = np.array([float(near.edit.kept), 1 - float(near.edit.lost), float(near.edit.noise)])
-    left = 1.5 / float(near.free) ** 2 * np.array([1 - value[0], 1 - value[1], value[2]])
+    left = np.array([0.3 * (1 - value[0]), 0.3 * (1 - value[1]), 1.5 * value[2]])
+    left = left / float(near.free) ** 2
     assert np.all(np.abs(mean[:3] - value) < 4 * error[:3] + left)
     assert abs(mean[3] / mean[2] - 1) < 2 / p + 4 * error[3] / mean[3] + float(near.free) ** -2
     if ridge:  # the limit alone is told from the truth

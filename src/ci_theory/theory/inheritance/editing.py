@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Number, Scalar, needs_float64
+from ci_theory._types import Array, Int, Number, Numbers, Scalar, needs_float64
 from ci_theory.theory.ridge.ridge_next_order import next_order
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
 from ci_theory.theory.spectra.groups import counted, plain_rows
@@ -63,7 +63,7 @@ class Edit(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is edited into what.
+    """What is edited into what: numbers, or arrays of one shape.
 
     Attributes:
         base_error: excess risk of the base before all edits, on its own task [label^2].
@@ -72,10 +72,10 @@ class Task(NamedTuple):
         replay: f, probability that a row of an edit comes from the base task.
     """
 
-    base_error: Scalar
-    distance: Scalar
-    noise: Scalar
-    replay: Scalar
+    base_error: Numbers
+    distance: Numbers
+    noise: Numbers
+    replay: Numbers
 
 
 class Edited(NamedTuple):
@@ -285,7 +285,8 @@ def missed_at_once(
     labels = 1 - p / n * edit.lost
     crossed = ridge / p * own * (1 - own) * edit.kept**before
     replayed = replay**2 * distance * own**2 + 2 * flips * crossed + flips * (labels - own**2)
-    return ridge**2 * edit.noise / (n * p) * held + noise * labels + replayed
+    carried = jnp.asarray(ridge, float) ** 2 * edit.noise / (n * p) * held
+    return carried + noise * labels + replayed
 
 
 @needs_float64
@@ -308,12 +309,13 @@ def replayed_miss(edit: Edit, edits: Number, task: Task, p: Number, free: Number
     >>> print(f"{replayed_miss(edit_of(100, 10, 30.0), 4, task, 100, 98.0):.5f}")
     0.00028
     """
-    replay, held = task.replay, 1 - edit.missed
+    distance, replay = jnp.asarray(task.distance, float), jnp.asarray(task.replay, float)
+    held, p = 1 - edit.missed, counted(p)
     mixed = replay * (1 - replay)
     own = replay**2 * 2 * held * (held / free + 2 / p)
     crossed = 4 * mixed * edit.kept**edits * held * edit.missed / free
     beside = mixed * (2 * held**2 / free + 2 * edit.noise / p)
-    return edit.missed**2 * task.distance * (own + crossed + beside)
+    return edit.missed**2 * distance * (own + crossed + beside)
 
 
 def _series(lost: Scalar, edits: Scalar) -> Scalar:
