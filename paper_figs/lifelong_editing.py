@@ -24,6 +24,7 @@ def draw(results: Results) -> Figure:
     panel = curves.contents(replay, "base_share", "edits", "replay", {"ridge": 20.0, "noise": 1.0})
     hidden = curves.paint(b, panel) or hidden
     b.axhline(0.5, color="black", lw=0.6)
+    style.scale(b, "y", 0.0, 1.0, "linear")
     b.set_title("b   replay, ridge 20")
     b.set_ylabel("share of the base [1]")
     style.legend_under(b, handles=panel.keys)
