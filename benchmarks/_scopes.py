@@ -141,6 +141,23 @@ def stages(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def lifelong_editing(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Edits of one row to twice the dimension, exact or gentle."""
+    n = round(spread(rng, 1.0, 2.0 * fixed["p"]))
+    return {"n": n, "ridge": max(n, fixed["p"]) * spread(rng, 1e-2, 10.0, 0.25)}
+
+
+def life(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """How many edits, and of what."""
+    return {
+        "edits": round(spread(rng, 1.0, 60.0)),
+        "replay": float(rng.choice([0.0, rng.uniform(), 1.0], p=[0.3, 0.6, 0.1])),
+        "noise": spread(rng, 1e-2, 10.0, 0.15),
+        "distance": spread(rng, 1e-2, 10.0, 0.15),
+        "base_error": spread(rng, 1e-2, 1.0, 0.15),
+    }
+
+
 def double_double_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Coordinates of both fits, and rows of 0.3 to 6 a coordinate, often near interpolation."""
     d = fixed["d"]
@@ -258,6 +275,7 @@ _SPECTRA: list[dict[str, Any]] = [
 ]
 _SIZES = ((20, 1500), (40, 1000), (80, 400))
 _PLAIN: list[tuple[dict[str, Any], int]] = [({"p": p}, count) for p, count in _SIZES]
+_LIVES = [({"p": p, "editor": e}, 600) for p in (20, 40) for e in ("sequential", "batch")]
 _SPECTRAL = [({"p": p, **s}, count) for p, count in _SIZES for s in _SPECTRA]
 _FEATURES: list[tuple[dict[str, Any], int]] = [
     ({"p": p, "d": d, "activation": act}, 1500)
@@ -298,6 +316,7 @@ SCOPES = {
     "contaminated_test": Scope(_PLAIN, contaminated_test, leak, 15),
     "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
     "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),
+    "lifelong_editing": Scope(_LIVES, lifelong_editing, life, 12),
     "double_double_descent": Scope(
         [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
     ),

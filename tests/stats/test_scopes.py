@@ -42,6 +42,7 @@ LEAST = {"p": 100, "ridge": 0.0}  # least squares: n - df2 is n - p, and n - n^2
 PLAIN = {**LEAST, "repeated_fraction": 0.0}
 STAGES = {"up.ridge": 0.0, "down.ridge": 0.0, "up.repeated_fraction": 0.0, "p": 100}
 PARTIAL = {"up.p": 60, "down.p": 20, "d": 128, "frozen": 40, "up.n": 120, "down.n": 60}
+EDITS = {"p": 100, "ridge": 0.0, "edits": 3}
 CLASSES = {"n": 200, "p": 40, "minority": 0.4, "separation": 1.0, "ridge": 0.0}
 FITTED = {"d": 100, "time": 1e6, "noise": 0.1, "decay": 0.0, "repeated_fraction": 0.0}
 LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  # least squares
@@ -94,6 +95,15 @@ EDGES = {
         Edge(GROUPS, "n", 71, 69, {**LEAST, "p": 60}),  # weights alike: n - p
         Edge(GROUPS, "ridge", 1e-9, 0.0, {"n": 30, "p": 60}),
         Edge(GROUPS, "p", 10, 9, {"n": 100}),
+    ],
+    "lifelong_editing": [
+        Edge("base_risk edit_risk edit_miss base_share", "n", 90, 91, EDITS),  # p - n >= 10
+        Edge("base_risk edit_risk edit_miss base_share", "n", 110, 109, EDITS),
+        Edge("base_risk edit_risk base_share", "p", 10, 9, {**EDITS, "n": 30}),
+        Edge("base_risk base_share", "edits", 18, 19, {**EDITS, "n": 5, "editor": "batch"}),
+        Edge("exact_base_risk", "n", 80, 81, EDITS),
+        Edge("exact_base_risk", "edits", 16, 17, {**EDITS, "n": 5, "editor": "batch"}),
+        Edge("exact_base_risk", "ridge", 0.0, 1e-9, {**EDITS, "n": 5}),
     ],
     "imbalanced_mixture": [
         Edge(BOTH, "n", 52, 51, CLASSES),  # n - 2 - df2 >= 10, df2 = p without a ridge
@@ -289,7 +299,10 @@ def kept_means():
 def test_every_slack_has_means_that_hold_it():
     kept = {(r["phenomenon"], r["prediction"]) for rows in kept_means().values() for r in rows}
     exact = {("ridge_peak", "finite_size_excess"), ("corrupted_inputs", "finite_size_excess")}
-    exact |= {("double_double_descent", "exact_error")} | EVERYWHERE
+    exact |= {
+        ("double_double_descent", "exact_error"),
+        ("lifelong_editing", "exact_base_risk"),
+    } | EVERYWHERE
     exact |= {("zipf_learning", "known"), *(("metric_mirage", p) for p in MIRAGE)}
     exact |= {("sgd_scaling", label) for label in ("risk", "test_error", "over_best")}
     elsewhere = {("zipf_learning", "missing")}  # held above

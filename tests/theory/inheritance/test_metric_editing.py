@@ -1,0 +1,101 @@
+"""Edits in a metric: against the matrix operator, drawn edits, and what an estimate costs."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._errors import Status
+from ci_theory.theory.inheritance import editing
+from ci_theory.theory.inheritance.metric_editing import (
+    edits_in_metric,
+    estimated_metric,
+    first_edit,
+    metric_edit,
+    settled_in_metric,
+)
+from ci_theory.theory.inheritance.operator import RidgeStage, Weights, inherit, risk
+from ci_theory.theory.spectra.groups import plain_rows
+
+P = 12
+KEYS, METRIC = 6 / np.arange(1.0, P + 1), np.geomspace(3, 0.5, P)
+TEST = np.geomspace(0.2, 2, P)
+ERROR, MOVED = np.linspace(0.01, 0.05, P), np.linspace(0.3, 0.02, P)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 4.0])
+def test_edits_are_the_matrix_operator_in_the_coordinates_of_the_metric(ridge):
+    edit = metric_edit(KEYS, METRIC, 5, ridge)
+    root = np.sqrt(METRIC)
+    aim = np.sqrt(MOVED) * root
+    weights = Weights(mean=jnp.zeros(P), spread=jnp.diag(jnp.array(ERROR * METRIC)))
+    stage = RidgeStage(
+        covariance=np.diag(KEYS / METRIC), target=aim, groups=plain_rows(5, 0.4), ridge=ridge
+    )
+    for k in range(1, 4):
+        weights = inherit(weights, stage).weights
+        made = edits_in_metric(edit, k, METRIC, ERROR, MOVED, TEST, 0.4)
+        for found, target in ((made.base_risk, np.zeros(P)), (made.edit_risk, aim)):
+            wanted = float(risk(weights, np.diag(TEST / METRIC), target))
+            assert float(found) == pytest.approx(wanted, rel=1e-9)
+    late = edits_in_metric(edit, 5000, METRIC, ERROR, MOVED, TEST, 0.4).edit_risk
+    assert float(late) == pytest.approx(float(settled_in_metric(edit, METRIC, TEST, 0.4)), rel=1e-9)
+
+
+def test_the_plain_metric_is_the_plain_edit():
+    ones = np.ones(50)
+    edit = metric_edit(ones, ones, 8, 6.0)
+    made = edits_in_metric(edit, 7, ones, 0.1 * ones / 50, ones / 50, ones, 0.3)
+    task = editing.Task(base_error=0.1, distance=1.0, noise=0.3, replay=0.0)
+    wanted = editing.edited(editing.edit_of(50, 8, 6.0), 7, task)
+    assert float(made.base_risk) == pytest.approx(float(wanted.base_risk), rel=1e-10)
+    assert float(made.edit_risk) == pytest.approx(float(wanted.edit_risk), rel=1e-10)
+    assert int(metric_edit(ones, ones, 50, 0.0).status) == Status.NOT_FINITE
+
+
+def test_drawn_edits_in_a_metric_and_without():
+    """p = 60 keys of variances 10/i, n = 2 facts, 10 edits; the metric of the keys costs less."""
+    p, n, edits, runs, noise = 60, 2, 10, 2000, 1.0
+    law = 10 / np.arange(1.0, p + 1)
+    risks = []
+    for metric, room in ((np.ones(p), 0.12), (law, 0.03)):
+        rng = np.random.default_rng(0)
+        w = np.zeros((runs, p))
+        for _ in range(edits):
+            x = rng.normal(size=(runs, n, p)) * np.sqrt(law)
+            y = noise**0.5 * rng.normal(size=(runs, n))
+            gram = (x / metric) @ x.transpose(0, 2, 1) + 0.5 * np.eye(n)
+            gain = np.linalg.solve(gram, (y - np.einsum("rnp,rp->rn", x, w))[..., None])
+            w = w + np.einsum("rnp,rn->rp", x / metric, gain[..., 0])
+        values = (w**2 * law).sum(axis=1)
+        edit, none = metric_edit(law, metric, n, 0.5), np.zeros(p)
+        wanted = float(edits_in_metric(edit, edits, metric, none, none, law, noise).base_risk)
+        error = values.std() / np.sqrt(runs)
+        assert abs(values.mean() - wanted) < 4 * error + room * wanted
+        risks.append(values.mean())
+    assert risks[0] > 1.5 * risks[1]
+
+
+def test_the_first_edit_costs_least_in_the_metric_of_what_is_tested():
+    best = float(first_edit(KEYS, TEST, TEST))
+    assert best == pytest.approx(1 / np.sum(KEYS / TEST))
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        assert float(first_edit(KEYS, TEST * rng.uniform(0.5, 2, P), TEST)) > best
+    one = metric_edit(np.ones(400), np.ones(400), 1, 0.0)  # a surprise of 1, no error before
+    zero = np.zeros(400)
+    cost = edits_in_metric(one, 1, np.ones(400), zero, zero, np.ones(400), 1.0).base_risk
+    assert float(cost) == pytest.approx(1 / 399, rel=1e-9)
+
+
+@pytest.mark.parametrize("rows", [30, 80])
+def test_an_estimated_metric_costs_more(rows):
+    p, runs = 20, 6000
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(runs, rows, p))
+    inverse = np.linalg.inv(x.transpose(0, 2, 1) @ x)
+    # a key along the first axis: the change is along the first column
+    factor = (inverse[:, :, 0] ** 2).sum(axis=1) / inverse[:, 0, 0] ** 2
+    wanted = float(estimated_metric(p, rows))
+    assert abs(factor.mean() - wanted) < 4 * factor.std() / np.sqrt(runs)
+    assert abs(factor.mean() - 1 / (1 - p / rows)) > 4 * factor.std() / np.sqrt(runs)
+    assert float(estimated_metric(20, 20)) == np.inf
