@@ -106,7 +106,8 @@ def test_moments_are_those_of_explicit_fits(case):
     found = teach(np.array(base, float), rows, d, frozen)
     assert found.status == Status.OK
     response, variance = float(found.mean[0]), float(found.covariance[0, 0])
-    beside = found.mean @ found.mean + jnp.trace(found.covariance) + found.learnt + found.spread
+    at, spread = found.mean + found.shift, found.spread + found.spread_shift
+    beside = at @ at + jnp.trace(found.covariance) + found.learnt + spread
     attack = float(attack_success(2.5, response, variance, 1.0 + beside))
     mean, error = drawn(base, rows, d, frozen, 2.5, runs=600)
     wanted = np.array([response + float(found.shift[0]), response**2 + variance, attack, beside])
@@ -225,7 +226,7 @@ def test_one_group_is_the_scalar_law():
         wanted = inside / (n * (kappa + 1 + s**2) ** 2)
         assert float(found.covariance[0, 0]) == pytest.approx(wanted, rel=1e-11)
         energy = (v + (c + s * w) ** 2 + w**2) / (1 - q)
-        assert float(found.spread) == pytest.approx(q * energy * (1 - 3 / d), rel=1e-11)
+        assert float(found.spread) == pytest.approx(q * energy, rel=1e-11)
 
 
 def test_freezing_and_posing_in_closed_form():

@@ -72,10 +72,9 @@ class Taught(NamedTuple):
         mean: in the k directions, (k,).
         covariance: of the weights there, over rows and noise, (k, k).
         shift: next order of the mean, of relative size 1/n, (k,).
-        kept: kappa K, what is kept of a deviation of the base, (k, k).
         learnt: squared norm of the drift that was learnt.
         spread: squared norm of what fluctuates in the other directions.
-        spread_noise: part of it due to label noise and drift.
+        spread_shift: next order of the spread, drift apart.
         free: max(n, d) (1 - q), what is left to average over.
         status: OK, NOT_CONVERGED, OUT_OF_SCOPE, or NOT_FINITE at interpolation without a ridge.
     """
@@ -83,10 +82,9 @@ class Taught(NamedTuple):
     mean: Float[Array, " k"]
     covariance: Float[Array, "k k"]
     shift: Float[Array, " k"]
-    kept: Float[Array, "k k"]
     learnt: Scalar
     spread: Scalar
-    spread_noise: Scalar
+    spread_shift: Scalar
     free: Scalar
     status: Int[Array, ""]
 
@@ -105,7 +103,7 @@ def teach(base: Float[Any, " k"], lessons: Lessons, d: Number, frozen: Float[Any
             + a_g a_g', \qquad r_g = \ell_g - \mu_g \cdot \bar w, \quad a_g = \bar w - t_g,
 
     with e the mean of :math:`r_g^2 + |a_g|^2` and v = noise + (kappa rho)^2 drift. Beside them
-    the weights fluctuate by :math:`q (v + e)/(1 - q)`.
+    the weights fluctuate by :math:`q (v + e)/(1 - q)`. Mean and spread come with their next order.
 
     Args:
         base: w_0 in the k directions.
@@ -135,55 +133,95 @@ def teach(base: Float[Any, " k"], lessons: Lessons, d: Number, frozen: Float[Any
     n, k = jnp.sum(counts), base.shape[0]
     share = counts / n
     fitted = jnp.asarray(d, float) - frozen @ frozen
-    inputs = isotropic(fitted)
-    root = solve_kappa(inputs, n, lessons.ridge)
-    kappa, q = root.value, df2(inputs, root.value) / n
-    rho, more = 1 / (1 + kappa), q / (1 - q)
-    noise = lessons.noise + (kappa * rho) ** 2 * lessons.drift
+    frame = _Frame(base, frozen, share, shared, labels, slopes)
 
-    # the mean, in the directions that are not frozen
-    eye, ice = jnp.eye(k), jnp.outer(frozen, frozen)
-    loose = eye - ice
-    S = eye + jnp.einsum("g,gi,gj->ij", share, shared, shared)
-    K = jnp.linalg.inv(loose @ (S + kappa * eye) @ loose + ice) - ice
-    h = (share * labels) @ shared + share @ slopes
-    mean = base + K @ (h - S @ base)
+    def leading(dimension: Array) -> tuple[Array, Any]:
+        inputs = isotropic(dimension)
+        root = solve_kappa(inputs, n, lessons.ridge)
+        q = df2(inputs, root.value) / n
+        noise = lessons.noise + (root.value / (1 + root.value)) ** 2 * lessons.drift
+        fit = _fit(frame, root.value)
+        return q / (1 - q) * (noise + fit.energy), (root, q, noise, fit)
 
-    # what rows and noise add
-    P = h - S @ mean
-    r, a = labels - shared @ mean, mean[None, :] - slopes
-    size = jnp.sum(a**2, axis=1)
-    energy = share @ (r**2 + size)
-    crossed = jnp.einsum("g,gi,gj->ij", share * r, shared, a)
-    own = energy * eye - crossed - crossed.T + jnp.einsum("g,gi,gj->ij", share, a, a)
-    own = own + jnp.einsum("g,gi,gj->ij", share * size, shared, shared)
-    pulled = own + noise / (1 - q) * S + more * (energy * S + jnp.outer(P, P))
+    # the effective ridge is that of the other directions alone: to first order in their share
+    watched = frozen @ frozen - k
+    spread, fewer, (root, q, noise, fit) = jax.jvp(leading, (fitted,), (watched,), has_aux=True)
+    kappa, more, rho = root.value, q / (1 - q), 1 / (1 + root.value)
+    S, K, P = fit.S, fit.K, fit.P
+    both = fit.energy * S + jnp.outer(P, P)
+    pulled = fit.own + noise / (1 - q) * S + more * both
 
-    # the next order of the mean: the fit's matrix fluctuates with what it is applied to, and
-    # its kappa is that of the other directions alone, whose own next order adds
-    trace, turned = jnp.trace(K), shared @ K
-    rows = (share * r) @ (trace * shared + turned) - share @ (a * trace + a @ K)
-    rows = rows - (share * jnp.sum(turned * a, axis=1)) @ shared
-    rows = rows - (share * jnp.sum(turned * shared, axis=1)) @ a
-    fit = more * (S @ K @ P + P * jnp.trace(S @ K))
-    off = kappa * q * rho / (1 - q) ** 2 + (k - frozen @ frozen) * rho / (1 - q)
-    shift = K @ (P * off - rows - fit) / n
-    others = (jnp.asarray(d, float) - k) / fitted
+    # the mean: the fit's matrix fluctuates with what it is applied to
+    off = kappa * q * rho / (1 - q) ** 2 - watched * rho / (1 - q)
+    shift = K @ (P * off - fit.rows - more * (S @ K @ P + P * jnp.trace(S @ K))) / n
 
+    # the spread: what the k directions take off the residuals, and its own next order
+    moved = shift + watched * rho / (1 - q) * K @ P / n
+    tie = kappa * rho / (1 - q) ** 2
+    taken = fit.own + noise * S + (tie - 1) * (both + noise * S)
+    less = jnp.sum(K @ S @ K * pulled) / n - 2 * jnp.sum(K * taken) / n - 2 * P @ moved
+    wishart = rho / (1 - q) ** 2
+    steep = rho**2 * (3 / (1 - q) ** 2 + 4 * q / (1 - q) ** 3)
+    wishart = q * (wishart - kappa * (1 - q / rho) / (1 - q) * steep) / n
     made = Taught(
-        mean=mean,
+        mean=fit.mean,
         covariance=K @ pulled @ K / n,
         shift=shift,
-        kept=kappa * K,
         learnt=rho**2 * lessons.drift,
-        spread=others * more * (noise + energy),
-        spread_noise=others * more * noise,
+        spread=spread,
+        spread_shift=fewer + more * less + wishart * (noise + fit.energy),
         free=jnp.maximum(n, fitted) * (1 - q),
         status=root.status,
     )
     finite = jnp.isfinite(sum(jnp.sum(part) for part in made[:-1])) & (q < 1)
     status = jnp.where(finite | (root.status != Status.OK), root.status, Status.NOT_FINITE)
     return made._replace(status=status)
+
+
+class _Frame(NamedTuple):
+    """What a fit in the k directions starts from; symbols of the module."""
+
+    base: Array
+    frozen: Array
+    share: Array
+    shared: Array
+    labels: Array
+    slopes: Array
+
+
+class _Fit(NamedTuple):
+    """A fit in the k directions; symbols of ``teach``."""
+
+    mean: Array
+    S: Array
+    K: Array
+    P: Array
+    energy: Array  # e
+    own: Array  # sum of the C_g
+    rows: Array  # mean of (x x' - S) K (x (y - x.w) - P) over rows
+
+
+def _fit(frame: _Frame, kappa: Array) -> _Fit:
+    base, frozen, share, shared, labels, slopes = frame
+    eye, ice = jnp.eye(len(base)), jnp.outer(frozen, frozen)
+    loose = eye - ice
+    S = eye + jnp.einsum("g,gi,gj->ij", share, shared, shared)
+    K = jnp.linalg.inv(loose @ (S + kappa * eye) @ loose + ice) - ice
+    h = (share * labels) @ shared + share @ slopes
+    mean = base + K @ (h - S @ base)
+    P = h - S @ mean
+    P = P - frozen * (frozen @ P)
+    r, a = labels - shared @ mean, mean[None, :] - slopes
+    size = jnp.sum(a**2, axis=1)
+    energy = share @ (r**2 + size)
+    crossed = jnp.einsum("g,gi,gj->ij", share * r, shared, a)
+    own = energy * eye - crossed - crossed.T + jnp.einsum("g,gi,gj->ij", share, a, a)
+    own = own + jnp.einsum("g,gi,gj->ij", share * size, shared, shared)
+    trace, turned = jnp.trace(K), shared @ K
+    rows = (share * r) @ (trace * shared + turned) - share @ (a * trace + a @ K)
+    rows = rows - (share * jnp.sum(turned * a, axis=1)) @ shared
+    rows = rows - (share * jnp.sum(turned * shared, axis=1)) @ a
+    return _Fit(mean, S, K, P, energy, own, rows)
 
 
 @needs_float64
