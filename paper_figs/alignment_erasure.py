@@ -64,7 +64,7 @@ def draw(results: Results) -> Figure:
     for panel_ in (a, c, d):
         panel_.set_xlabel("fine-tuning rows n that erase [rows]")
     style.legend_under(b)
-    runs = "{}; b apart {}".format(*(series.replicates(x) for x in (together, apart)))
+    runs = "{} (nothing in common: {})".format(*(series.replicates(x) for x in (together, apart)))
     keys = marks.keys(replicates=runs, hidden=hidden, decoys=(DECOY,))
     style.legend_below(made, keys)
     title = "What fine-tuning rows share decides how many undo an alignment, not the dimension"
