@@ -48,7 +48,7 @@ def _simulate(inner, replicates=200, **outer):
 
 INNER = {
     "push": [1.0, 0.0, 2.0, 1.0, 1.0],
-    "reversal": [0.0, 0.0, 0.5, 0.0, 0.0],
+    "reversal": [0.0, 0.0, 5.0, 0.0, 0.0],
     "drift": [0.0, 0.0, 0.0, 0.5, 0.0],
     "ridge": [0.0, 0.0, 5.0, 0.0, 60.0],
     "utility": [1.0, 1.0, 1.0, 0.3, 1.0],
@@ -149,6 +149,16 @@ def test_safe_rows_cancel_as_many_that_erase_beyond_the_inertia():
 
 
 # --- the simulation, against normal equations ---------------------------------------------------
+
+
+def test_no_two_rows_share_their_label_noise():
+    key, d = key_for(3, 0, 0, 0), 40
+    first, second = (gaussian.rows(stream(key, k), 6, jnp.ones(d)) for k in ("erasing", "safe"))
+    zero = jnp.zeros(3)
+    drawn = erasure.rows(key, first, second, jnp.ones(12), (zero, zero), zero)
+    noise = np.asarray(drawn.path.vectors @ drawn.parts)[:, -erasure.DRAWS :]
+    apart = np.abs(noise[:, None] - noise[None]).max(axis=2)
+    assert apart[~np.eye(12, dtype=bool)].min() > 0.5
 
 
 RIDGES = [0.0, 2.0]

@@ -211,6 +211,36 @@ def test_mean_of_the_interpolator_is_exact_to_second_order():
             assert gap < 0.5 * abs(exact - float(found.mean[0])) + 3 * error
 
 
+def total(found):
+    """Mean squared distance from the base's other weights, the next order included."""
+    at = found.mean + found.shift
+    return float(
+        at @ at + jnp.trace(found.covariance) + found.learnt + found.spread + found.spread_shift
+    )
+
+
+@pytest.mark.parametrize("frozen", [NONE, along(0.5)])
+@pytest.mark.parametrize("n", [20.0, 300.0, 3000.0])
+def test_label_noise_alone_is_exact_to_second_order(n, frozen):
+    """Inverse Wishart: p/(n - p - 1) or n/(p - n - 1) of it, p directions that are fitted."""
+    d = 150
+    p = d - frozen @ frozen
+    found = teach(NONE, lessons([n], [()], [0.0], noise=1.0), d, frozen)
+    exact = p / (n - p - 1) if n > p else n / (p - n - 1)
+    free = abs(n - p)
+    assert total(found) == pytest.approx(exact, rel=3 / free**2 + 8 / n**2)
+
+
+def test_spread_of_a_large_response_by_many_fits():
+    """Rows that change much: what their common pull and its own next order leave beside."""
+    rows = lessons([6], [(1.0,)], [-2.0], [(-1.5,)], noise=0.05)
+    base, d = np.array([1.5, 0, 0]), 30
+    mean, error = drawn(base, rows, d, NONE, 1.0, runs=20_000)
+    found = teach(base, rows, d, NONE)
+    assert abs(mean[3] - total(found)) < 4 * error[3] + 0.01 * mean[3]
+    assert abs(mean[3] - total(found) + float(found.spread_shift)) > 0.05 * mean[3]
+
+
 def test_one_group_is_the_scalar_law():
     s, c, response, d = 2.0, 0.7, 0.6, 200
     for n, ridge in [(30.0, 0.0), (30.0, 40.0), (500.0, 100.0)]:
