@@ -6,7 +6,7 @@ lie along the fourth, and what the rows teach beside along the fifth. Labels ent
 so every inner point is a combination of the same few fits.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,14 +47,14 @@ class Labels(NamedTuple):
         ridge: total ridge towards the base.
     """
 
-    erasing: Scalar
-    safe: Scalar
-    slope: Scalar
-    response: Scalar
-    drift: Scalar
-    utility: Scalar
-    noise: Scalar
-    ridge: Scalar
+    erasing: Float[Any, ""]
+    safe: Float[Any, ""]
+    slope: Float[Any, ""]
+    response: Float[Any, ""]
+    drift: Float[Any, ""]
+    utility: Float[Any, ""]
+    noise: Float[Any, ""]
+    ridge: Float[Any, ""]
 
 
 class Erased(NamedTuple):

@@ -120,10 +120,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
 
 class Forecast(NamedTuple):
-    """The law at a point, with its next order.
-
-    ``mean``: weights in the watched directions; ``norm``: mean squared norm of all weights.
-    """
+    """The law with its next order; ``mean`` in the watched directions, ``norm``: |w|^2."""
 
     response: Scalar
     attack_success: Scalar
@@ -204,8 +201,8 @@ def _squared(shift: Scalar, part: Scalar) -> Scalar:
     return jnp.where(part > 0, shift**2 / jnp.where(part > 0, part, 1.0), 0.0)
 
 
-def _attacks(params: Params, made: Forecast, variance: Any, norm: Any) -> Forecast:
-    at = attack_success(params.component(), made.mean[0], variance, norm)
+def _surely(params: Params, made: Forecast) -> Forecast:
+    at = attack_success(params.component(), made.mean[0], 0.0, made.norm)
     return made._replace(attack_success=at)
 
 
@@ -214,25 +211,21 @@ def _rows_that_leave(left: float, params: Params) -> float:
     if params.safe > 0 or params.overlap != 1:
         return float("nan")
     s = params.component()
-    return float(
-        erasing_rows(
-            left,
-            params.d - 1,
-            params.shared * s,
-            params.push * s,
-            reversal=params.reversal,
-            ridge=params.ridge,
-            frozen=params.frozen,
-        )
+    at = left, params.d - 1, params.shared * s, params.push * s
+    rest = {"reversal": params.reversal, "ridge": params.ridge, "frozen": params.frozen}
+    return float(erasing_rows(*at, **rest))
+
+
+def _told(name: str, statement: str) -> Prediction:
+    return Prediction(
+        name=name,
+        measure=name,
+        statement=statement,
+        scope="n, d -> infinity, also n << d; s up to sqrt(d); here max(n, d) (1 - df2/n) >= 10",
+        order="1/n^2 of mean and spread, 1/n of what fluctuates: docs/alignment_erasure.md",
+        source="derived here, docs/alignment_erasure.md; finding: Qi et al. 2023, arXiv:2310.03693",
     )
 
-
-_WORDS = {
-    "scope": "n, d -> infinity, also n << d; s up to sqrt(d); here max(n, d) (1 - df2/n) >= 10",
-    "order": "1/n: docs/alignment_erasure.md",
-    "source": "derived here, docs/alignment_erasure.md; the finding: Qi et al. 2023 "
-    "(arXiv:2310.03693)",
-}
 
 PHENOMENON = Phenomenon(
     name="alignment_erasure",
@@ -252,25 +245,16 @@ PHENOMENON = Phenomenon(
     forecast=forecast,
     bounds=bounds,
     predictions=(
-        Prediction(
-            name="response",
-            measure="response",
-            statement="W = A kappa/(kappa + 1 + s^2) - s c/(kappa + 1 + s^2) over A, one kind of "
-            "rows with label -c; else w = w0 + K (h - S w0) in three directions",
-            **_WORDS,
+        _told(
+            "response",
+            "W = (A kappa - s c)/(kappa + 1 + s^2) over A, one kind of rows labelled -c; else "
+            "w = w0 + K (h - S w0) in three directions",
         ),
-        Prediction(
-            name="attack_success",
-            measure="attack_success",
-            statement="Phi(-s W / sqrt(|w|^2 + s^2 Var W))",
-            **_WORDS,
-        ),
-        Prediction(
-            name="utility_risk",
-            measure="utility_risk",
-            statement="|w3|^2 + tr Var w3 + drift/(1 + kappa)^2 + q E,  E = (v + mean square of "
-            "what is left of labels)/(1 - q),  w3: weights in three directions",
-            **_WORDS,
+        _told("attack_success", "Phi(-s W / sqrt(|w|^2 + s^2 Var W))"),
+        _told(
+            "utility_risk",
+            "|w3|^2 + tr Var w3 + drift/(1 + kappa)^2 + q (v + left)/(1 - q), w3: weights in three "
+            "directions, left: mean square of what they leave of labels",
         ),
     ),
     mistakes=(
@@ -302,18 +286,7 @@ PHENOMENON = Phenomenon(
             name="attack on the mean weights",
             why="Phi of the mean for the mean of Phi: the response does not fluctuate",
             against=("attack_success",),
-            forecast=lambda params, made: _attacks(params, made, 0.0, made.norm),
-        ),
-        Mistake(
-            name="norm of the base",
-            why="the weights are taken to be as long as before",
-            against=("attack_success",),
-            forecast=lambda params, made: _attacks(
-                params,
-                made,
-                made.taught.covariance[0, 0],
-                params.utility + (params.answer / params.component()) ** 2,
-            ),
+            forecast=_surely,
         ),
         noise_ignored("utility_risk"),
         Mistake(
