@@ -176,6 +176,35 @@ def targets(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     return {**noise, "signal": signal(rng), "difference": spread(rng, 1e-2, 10.0, 0.2)}
 
 
+def alignment_erasure(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """From two rows to 5 per dimension, safe rows or none, and what rows share and what is held."""
+    d = fixed["d"]
+    few = rng.random() < 2 / 3
+    n = round(spread(rng, 2, 5 * d)) if few else max(2, d + int(rng.integers(-20, 21)))
+    return {
+        "n": n,
+        "safe": int(rng.choice([0, 0, rng.integers(0, d + 1)])),
+        "growth": spread(rng, 5e-3, 1.0, 0.3),
+        "strength": spread(rng, 0.3, 4.0),
+        "shared": float(rng.choice([1.0, 1.0, rng.uniform()])),
+        "overlap": float(rng.choice([1.0, 1.0, rng.uniform(-1, 1)])),
+        "frozen": float(rng.choice([0.0, 0.0, 1.0, rng.uniform()])),
+    }
+
+
+def erasing(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Labels, the base, noise and ridge."""
+    return {
+        "push": float(rng.choice([1.0, 0.0, rng.uniform(-1, 3)])),
+        "reversal": float(rng.choice([0.0, 1.0, rng.uniform(-1, 2)])),
+        "answer": spread(rng, 0.3, 3.0),
+        "utility": spread(rng, 0.2, 5.0, 0.1),
+        "drift": spread(rng, 0.05, 2.0, 0.6),
+        "noise": spread(rng, 0.02, 4.0, 0.1),
+        "ridge": ridge(rng, fixed["d"]),
+    }
+
+
 def imbalanced_mixture(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Minorities of 10 rows and more."""
     n = round(fixed["p"] * spread(rng, 0.5, 8.0))
@@ -319,6 +348,13 @@ SCOPES = {
     "lifelong_editing": Scope(_LIVES, lifelong_editing, life, 12),
     "double_double_descent": Scope(
         [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
+    ),
+    "alignment_erasure": Scope(
+        [({"d": d}, count) for d, count in ((24, 1500), (60, 800))],
+        alignment_erasure,
+        erasing,
+        18,
+        "d",
     ),
     "imbalanced_mixture": Scope(
         _SPECTRAL, imbalanced_mixture, lambda rng, fixed: {"ridge": ridge(rng, fixed["p"])}, 4

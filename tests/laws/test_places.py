@@ -23,6 +23,8 @@ AT = {
 }
 # Formulas of their own, which tests/theory and tests/stats hold.
 FORMULAS = {
+    ("alignment_erasure", "every second attack succeeds"),
+    ("alignment_erasure", "half of the alignment gone"),
     ("contaminated_test", "apparent peak in n"),
     ("corrupted_inputs", "best input noise"),
     ("double_double_descent", "negative transfer"),

@@ -18,6 +18,7 @@ RULED = [name for name in names() if load(name).ruled]
 # Every clause of every rule: a point that it refuses, a word of what it says, and what has to be
 # changed for the point to be let in.
 REFUSED = {
+    "alignment_erasure": [({"growth": 0.0, "strength": 0.0}, "are both 0", {"strength": 0.1})],
     "repeated_data": [({**REPEATED, "budget": 10}, COPIES, {"budget": 11})],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

@@ -49,7 +49,13 @@ LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  
 FEW = {**CLASSES, "separation": 2.0, "ridge": 1.0}
 BOTH = "error_majority error_minority balanced_error balanced_error_optimal"
 GROUPS = "error_majority error_minority gap leverage_minority"
+ERASED = "response attack_success utility_risk"
 EDGES = {
+    "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
+        Edge(ERASED, "n", 88, 90, {"d": 100}),
+        Edge(ERASED, "n", 110, 108, {"d": 100}),
+        Edge(ERASED, "safe", 78, 80, {"d": 100, "n": 10}),
+    ],
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),
         Edge("test_error train_error", "n", 88, 89, LEAST),
