@@ -150,6 +150,20 @@ def backdoor(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def weight_interpolation(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """As two stages, whose copies share their labels."""
+    found = two_stage_ridge(rng, fixed)
+    del found["up.shared_noise"]
+    return found
+
+
+def mixed(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Ridge and noise of both stages, the angle, the shift, the share of the tuned weights."""
+    found = stages(rng, fixed)
+    del found["ood_variance"]
+    return {**found, "transfer": float(rng.uniform(-0.5, 1.5)), "mix": float(rng.uniform(-0.5, 2))}
+
+
 def double_double_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Coordinates of both fits, and rows of 0.3 to 6 a coordinate, often near interpolation."""
     d = fixed["d"]
@@ -288,6 +302,9 @@ SCOPES = {
     "contaminated_test": Scope(_PLAIN, contaminated_test, leak, 15),
     "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
     "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),
+    "weight_interpolation": Scope(
+        [({"p": p}, 800) for p in (20, 40)], weight_interpolation, mixed, 24
+    ),
     "poisoned_ridge": Scope([({"p": p}, 1200) for p in (20, 40)], poisoned_ridge, backdoor, 24),
     "double_double_descent": Scope(
         [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
