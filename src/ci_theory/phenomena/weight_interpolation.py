@@ -19,23 +19,18 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
 from ci_theory.tasks import gaussian
-from ci_theory.theory.inheritance.combination import (
-    FineTuned,
-    IsotropicJoint,
-    fine_tuned_isotropic,
-    independent_isotropic,
-)
 from ci_theory.theory.inheritance.interpolation import (
     Course,
     at_best_ridge,
     best_mix,
-    course,
     risk_of,
     shared_shift,
+    tuned_course,
 )
-from ci_theory.theory.inheritance.operator import Inherited, IsotropicStage, isotropic_risk
+from ci_theory.theory.inheritance.operator import Inherited, isotropic_risk
+from ci_theory.theory.inheritance.poisoning import Tuning, clean_tuning
 from ci_theory.theory.inheritance.two_stages import pretrain
-from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
+from ci_theory.theory.spectra.groups import repeated_rows
 
 
 @record
@@ -119,6 +114,37 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return jax.lax.map(run, (*stages, params.alignment, params.transfer, params.mix))
 
 
+class _Stages(NamedTuple):
+    """Both stages, whatever is then mixed and tested."""
+
+    targets: Array  # of the two stages
+    up: Inherited
+    tuning: Tuning
+
+    def course(self, share: Any) -> Course:
+        """Return the risk on the law that has a share of the shift between the targets."""
+        before, own = self.targets
+        return tuned_course(self.up.weights, self.tuning, own, (1 - share) * before + share * own)
+
+
+def _stages(params: Params) -> _Stages:
+    down = params.down
+    tuning = clean_tuning(down.n, params.p, down.ridge, jnp.inf, down.noise)
+    return _Stages(_targets(params), _before(params), tuning)
+
+
+def _targets(params: Params) -> Array:
+    cosine = jnp.asarray(params.alignment, float)
+    sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))
+    plane = jnp.stack([jnp.array([1.0, 0.0]), jnp.stack([cosine, sine])])
+    return jnp.sqrt(params.signal) * plane
+
+
+def _before(params: Params) -> Inherited:
+    groups = repeated_rows(*params.up.split(), params.up.noise, True)
+    return pretrain(params.p, params.signal, groups, params.up.ridge)
+
+
 class Forecast(NamedTuple):
     """Risks of the mix on both laws, and what they are made of."""
 
@@ -128,53 +154,17 @@ class Forecast(NamedTuple):
     ood_slope: Scalar
     own: Course
     other: Course
-    joint: IsotropicJoint
-    targets: Array  # the upstream one, that of the fine-tuning, that of the other law
-    up: Inherited
-    down: Inherited
+    stages: _Stages
     status: Array
-
-
-class _Stages(NamedTuple):
-    """Both stages, whatever is then mixed and tested."""
-
-    targets: Array  # of the two stages
-    up: Inherited
-    tuned: FineTuned
-    status: Array
-
-
-def _stages(params: Params) -> _Stages:
-    up, down, cosine = params.up, params.down, jnp.asarray(params.alignment, float)
-    sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))
-    plane = jnp.stack([jnp.array([1.0, 0.0]), jnp.stack([cosine, sine])])
-    targets = jnp.sqrt(params.signal) * plane
-    groups = repeated_rows(*up.split(), up.noise, True)
-    before = pretrain(params.p, params.signal, groups, up.ridge)
-    rows = plain_rows(down.n, down.noise)
-    stage = IsotropicStage(target=targets[1], groups=rows, ridge=down.ridge)
-    start = independent_isotropic(before.weights)
-    made = fine_tuned_isotropic(start, jnp.ones(1), stage, params.p)
-    return _Stages(targets, before, made, jnp.maximum(before.status, made.stage.status))
 
 
 def forecast(params: Params, world: None) -> Forecast:
-    """Carry the joint moments of the weights before and after."""
+    """Read both parabolas off the moments of the weights before and what fine-tuning does."""
     made = _stages(params)
-    before, own = made.targets
-    targets = jnp.stack([before, own, (1 - params.transfer) * before + params.transfer * own])
-    return _read(params, made.tuned.joint, targets, made.up, made.tuned.stage, made.status)
+    return _read(params, made, made.course(1.0), made.course(params.transfer))
 
 
-def _read(
-    params: Params,
-    joint: IsotropicJoint,
-    targets: Array,
-    up: Inherited,
-    down: Inherited,
-    status: Any,
-) -> Forecast:
-    own, other = course(joint, targets[1]), course(joint, targets[2])
+def _read(params: Params, stages: _Stages, own: Course, other: Course) -> Forecast:
     return Forecast(
         id_risk=risk_of(own, params.mix),
         ood_risk=risk_of(other, params.mix),
@@ -182,54 +172,49 @@ def _read(
         ood_slope=2 * (other.slope + other.curvature),
         own=own,
         other=other,
-        joint=joint,
-        targets=targets,
-        up=up,
-        down=down,
-        status=status,
+        stages=stages,
+        status=jnp.maximum(stages.up.status, stages.tuning.status),
     )
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach slacks of order 1 / free of each stage, upstream's passed on (docs/finite_size.md).
+    """Attach slacks of order 1 / free upstream, 1 / free^2 downstream (docs/finite_size.md).
 
-    A start that is off by e from a target adds to all three coefficients of that law's parabola;
-    the mean L and mean square of what fine-tuning learns are off by their own next order.
+    The squared error of the start is off by the upstream slack, and its part along the shift, in
+    all three coefficients of a parabola alike; of what fine-tuning takes away the next order is
+    known.
     """
-    p, signal, up, down = params.p, params.signal, made.up.risk, made.down.risk
+    p, tuning, up = params.p, made.stages.tuning, made.stages.up.risk
     at = up.fixed_point
     learned = at.df1 / p
     free = at.effective_rows - at.df1**2 / p
     held = jnp.max(at.leverage) / p
     missed = up.bias + up.signal_variance
     error = _slack.excess(up.noise_variance, missed, learned, free, held)
-    shrunk = learned * (1 - learned) * _slack.per(free)
+    shrunk = jnp.sqrt(params.signal) * learned * (1 - learned) * _slack.per(free)
 
-    now = down.fixed_point
-    moved = now.df1 / p
-    later = now.effective_rows - now.df1**2 / p
-    room = _slack.per(later)
-    kept = (1 - moved) ** 2 / jnp.maximum(1 - moved**2 * p / now.effective_rows, 1e-300)
-    anchor = isotropic_risk(made.up.weights, made.targets[1])
-    one = moved * (1 - moved) * room
-    two = 2 * one + _slack.signal_factor(moved) * room * kept
-    squares = 1 - 2 * (1 - moved) + kept
-    noise = (made.own.curvature - squares * anchor) * room
-    apart = made.targets[1] - made.targets[0]
-    own = error + 2 * jnp.sqrt(apart @ apart) * jnp.sqrt(signal) * shrunk
-    curvature = two * anchor + squares * own + noise
+    room = _slack.per(tuning.free) ** 2
+    more = 0.15 * jnp.abs(tuning.shifts)
+    one, two, noise = more[0] + room / 2, more[1] + room / 2, more[2] + 2 * tuning.noise * room
+    moved, squares = 1 - tuning.kept, 1 - 2 * tuning.kept + tuning.kept_square
+    (before, own), anchor = made.stages.targets, made.own.start
+    pulled = jnp.sqrt((own - before) @ (own - before)) * shrunk
+    curvature = (2 * one + two) * anchor + noise
 
-    def both(target: Array, found: Course) -> tuple[Scalar, Scalar]:
-        away = target - made.targets[0]
-        start = error + 2 * jnp.sqrt(away @ away) * jnp.sqrt(signal) * shrunk
-        mean = 0.5 * (start + own)  # of a product of the two errors
-        slope = moved * mean + one * jnp.sqrt(found.start * anchor)
-        mix = jnp.abs(params.mix)
-        return start + 2 * mix * slope + mix**2 * curvature, 2 * (slope + curvature)
+    def off(share: Any, constant: Any, cross: Scalar, square: Scalar) -> Scalar:
+        """Combine what upstream leaves in start, slope and curvature, which is the same error."""
+        along = 2 * share * constant - (1 + share) * cross + 2 * square
+        return error * jnp.abs(constant - cross + square) + pulled * jnp.abs(along)
+
+    def parabola(found: Course, share: Any) -> tuple[Scalar, Scalar]:
+        mix, slope = params.mix, one * jnp.sqrt(found.start * anchor)
+        risk = off(share, 1.0, 2 * mix * moved, mix**2 * squares)
+        risk = risk + 2 * jnp.abs(mix) * slope + mix**2 * curvature
+        return risk, 2 * (off(share, 0.0, moved, squares) + slope + curvature)
 
     enough = (p >= _slack.FEWEST_PARAMETERS) & (free >= _slack.FEWEST_FREE)
-    valid = enough & (later >= _slack.FEWEST_FREE)
-    inside, outside = both(made.targets[1], made.own), both(made.targets[2], made.other)
+    valid = enough & (tuning.free >= _slack.FEWEST_FREE)
+    inside, outside = parabola(made.own, 1.0), parabola(made.other, params.transfer)
     return {
         "id_risk": Bound(inside[0], valid),
         "ood_risk": Bound(outside[0], valid),
@@ -246,32 +231,33 @@ def _linear(params: Params, made: Forecast) -> Forecast:
 
 
 def _independent(params: Params, made: Forecast) -> Forecast:
-    alone = made.joint.covariance * jnp.eye(2)
-    joint = IsotropicJoint(means=made.joint.means, covariance=alone)
-    return _read(params, joint, made.targets, made.up, made.down, made.status)
+    common = made.stages.tuning.kept * made.stages.up.weights.spread
+
+    def apart(found: Course) -> Course:
+        return Course(found.start, found.slope - common, found.curvature + 2 * common)
+
+    return _read(params, made.stages, apart(made.own), apart(made.other))
 
 
-def _best(law: int, params: Params) -> float:
-    made = forecast(params, None)
-    return float(best_mix((made.own, made.other)[law]))
+def _best(params: Params) -> float:
+    return float(best_mix(_stages(params).course(1.0)))
+
+
+def _best_outside(params: Params) -> float:
+    return float(best_mix(_stages(params).course(params.transfer)))
 
 
 def _shared(params: Params) -> float:
     made = _stages(params)
-    return float(shared_shift(made.tuned.joint, made.targets[1], made.targets[0]))
+    return float(shared_shift(made.up.weights, made.tuning, made.targets[1], made.targets[0]))
 
 
 def _ridge(params: Params) -> float:
-    """Read off the start alone: the place is on the axis of the ridge."""
-    up, noise = params.up, params.down.noise
-    groups = repeated_rows(*up.split(), up.noise, True)
-    before = pretrain(params.p, params.signal, groups, up.ridge).weights
-    angle = jnp.arccos(params.alignment)
-    own = params.signal**0.5 * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
-    return float(at_best_ridge(params.p, noise, isotropic_risk(before, own)))
+    anchor = isotropic_risk(_before(params).weights, _targets(params)[1])
+    return float(at_best_ridge(params.p, params.down.noise, anchor))
 
 
-_ORDER = "1 / (effective rows - df2) of each stage: docs/finite_size.md"
+_ORDER = "1 / (effective rows - df2) upstream, its square downstream: docs/finite_size.md"
 _SOURCE = "derived here, docs/interpolation.md; mixed weights: Wortsman et al. 2021 "
 _SOURCE += "(arXiv:2109.01903)"
 _SCOPE = "rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice, p >= 10"
@@ -302,7 +288,8 @@ PHENOMENON = Phenomenon(
     predictions=(
         _prediction(
             "id_risk",
-            "|w_0 - b|^2 (1 - 2 mix L) + mix^2 N,  L = 1/(1 + kappa),  N = L^2 |w_0 - b|^2 + V",
+            "|w_0 - b|^2 (1 - 2 mix L) + mix^2 N,  N = L2 |w_0 - b|^2 + v; L, L2: mean share of an "
+            "error, and of its square, that fine-tuning takes away",
         ),
         _prediction("ood_risk", "|w_0 - t|^2 - 2 mix L (b - w_0).(t - w_0) + mix^2 N"),
         _prediction("id_slope", "2 (N - L |w_0 - b|^2)"),
@@ -343,7 +330,7 @@ PHENOMENON = Phenomenon(
             measure="ood_risk",
             locator=Valley(log_axis=False),
             statement="L (b - w_0).(t - w_0) / N",
-            closed_form=partial(_best, 1),
+            closed_form=_best_outside,
         ),
         Break(
             name="best mix in distribution",
@@ -351,7 +338,7 @@ PHENOMENON = Phenomenon(
             measure="id_risk",
             locator=Valley(log_axis=False),
             statement="L |w_0 - b|^2 / N < 1/L",
-            closed_form=partial(_best, 0),
+            closed_form=_best,
         ),
         Break(
             name="shared shift",

@@ -15,8 +15,18 @@ import jax.numpy as jnp
 
 from ci_theory._types import Array, Float, Scalar, needs_float64
 from ci_theory.theory.inheritance.combination import IsotropicJoint
+from ci_theory.theory.inheritance.operator import IsotropicWeights, isotropic_risk
+from ci_theory.theory.inheritance.poisoning import Tuning
 
-__all__ = ["Course", "at_best_ridge", "best_mix", "course", "risk_of", "shared_shift"]
+__all__ = [
+    "Course",
+    "at_best_ridge",
+    "best_mix",
+    "course",
+    "risk_of",
+    "shared_shift",
+    "tuned_course",
+]
 
 
 class Course(NamedTuple):
@@ -90,32 +100,79 @@ def best_mix(course: Course) -> Scalar:
 
 
 @needs_float64
-def shared_shift(joint: IsotropicJoint, own: Float[Any, " q"], other: Float[Any, " q"]) -> Scalar:
+def tuned_course(
+    start: IsotropicWeights, tuning: Tuning, own: Float[Any, " q"], target: Float[Any, " q"]
+) -> Course:
+    r"""Read the parabola off the start and what fine-tuning does, at finite size.
+
+    .. math:: S = -L_1\,\mathrm E\,(\beta_{own} - w_0)\cdot(\beta - w_0), \qquad
+        N = L_2\,\mathrm E\,|\beta_{own} - w_0|^2 + v
+
+    with L_1 = 1 - kept and L_2 = 1 - 2 kept + kept_square the mean share of an error, and of its
+    square, that the fine-tuning takes away, v what it adds by label noise.
+
+    Args:
+        start: moments of the weights before.
+        tuning: from ``poisoning.clean_tuning``.
+        own: target of the fine-tuning, (q,).
+        target: of the test law, (q,).
+
+    Regime: isotropic rows of the fine-tuning, exact in its three numbers. Limits: ``course`` of
+    ``combination.fine_tuned_isotropic``, of which it has the next order.
+
+    Source: derived here (docs/interpolation.md).
+
+    >>> from ci_theory.theory.inheritance.poisoning import clean_tuning
+    >>> zero = IsotropicWeights(mean=jnp.zeros(1), spread=jnp.zeros(()))
+    >>> own = jnp.ones(1)
+    >>> found = tuned_course(zero, clean_tuning(50, 100, 0.0, jnp.inf, 0.0), own, own)
+    >>> print(f"{float(best_mix(found)):.6f}")  # half of the way is learned, without noise
+    1.000000
+    """
+    own, target = jnp.asarray(own, float), jnp.asarray(target, float)
+    anchor, spread = isotropic_risk(start, own), start.spread
+    gap = start.mean - target
+    moved, squares = 1 - tuning.kept, 1 - 2 * tuning.kept + tuning.kept_square
+    return Course(
+        start=gap @ gap + spread,
+        slope=-moved * ((start.mean - own) @ gap + spread),
+        curvature=squares * anchor + tuning.noise,
+    )
+
+
+@needs_float64
+def shared_shift(
+    start: IsotropicWeights, tuning: Tuning, own: Float[Any, " q"], other: Float[Any, " q"]
+) -> Scalar:
     r"""Share of the shift between two targets above which mixing back does not pay.
 
     The test law has the target (1 - x) ``other`` + x ``own``. R'(1) = 0 there is linear in x:
 
-    .. math:: x^* = 1 + \frac{S_{own} + N}{(m_1 - m_0)\cdot(\beta_{own} - \beta_{other})}
+    .. math:: x^* = 1 + \frac{S_{own} + N}
+        {L_1\,(\beta_{own} - m_0)\cdot(\beta_{own} - \beta_{other})}
 
     with S at the own target. Below x* some a < 1 is better than 1, above it some a > 1.
 
     Args:
-        joint: moments of the weights before and after.
+        start: moments of the weights before.
+        tuning: from ``poisoning.clean_tuning``.
         own: target of the fine-tuning, (q,).
         other: target of the weights before, say, (q,).
 
     Returns:
         x*; NaN where the two targets do not differ along what is learned.
 
-    Regime: exact in the moments. Source: derived here (docs/interpolation.md).
+    Regime: as ``tuned_course``. Source: derived here (docs/interpolation.md).
 
-    >>> both = IsotropicJoint(means=jnp.array([[0.0], [1.0]]), covariance=jnp.zeros((2, 2)))
-    >>> float(shared_shift(both, jnp.array([2.0]), jnp.array([0.0])))  # half of the way is learned
-    0.5
+    >>> from ci_theory.theory.inheritance.poisoning import clean_tuning
+    >>> zero = IsotropicWeights(mean=jnp.zeros(1), spread=jnp.zeros(()))
+    >>> half = clean_tuning(50, 100, 0.0, jnp.inf, 0.0)
+    >>> print(f"{float(shared_shift(zero, half, jnp.ones(1), jnp.zeros(1))):.6f}")
+    1.000000
     """
     own, other = jnp.asarray(own, float), jnp.asarray(other, float)
-    found = course(joint, own)
-    along = (joint.means[-1] - joint.means[0]) @ (own - other)
+    found = tuned_course(start, tuning, own, own)
+    along = (1 - tuning.kept) * ((own - start.mean) @ (own - other))
     differ = along != 0
     place = 1 + (found.slope + found.curvature) / jnp.where(differ, along, 1.0)
     return jnp.where(differ, place, jnp.nan)
@@ -135,7 +192,7 @@ def at_best_ridge(p: Any, noise: Any, anchor: Any) -> Scalar:
         noise: label-noise variance sigma^2.
         anchor: mean squared distance of the start from the target.
 
-    Regime: exact on isotropic rows for a start whose error has no direction. Source: derived here
+    Regime: exact at every size on isotropic rows, mode by mode. Source: derived here
     (docs/interpolation.md); it is the best ridge of ``transfer``.
 
     >>> float(at_best_ridge(100, 0.5, 2.0))
