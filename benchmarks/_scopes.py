@@ -158,6 +158,43 @@ def life(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def poisoned_ridge(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Rows of both stages, poison from one row in a hundred to most, weak and strong triggers."""
+    return {
+        "up.n": rows(rng, fixed["p"]),
+        "down.n": rows(rng, fixed["p"], 4.0),
+        "up.poison": spread(rng, 0.01, 0.8, 0.1),
+        "up.strength": spread(rng, 0.5, 8.0),
+        "signal": spread(rng, 0.1, 10.0),
+    }
+
+
+def backdoor(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Ridge and noise of both stages, the label, the length of the training, the angle."""
+    up, down = plain(rng, fixed), plain(rng, fixed)
+    return {
+        **{f"up.{k}": v for k, v in up.items()},
+        **{f"down.{k}": v for k, v in down.items()},
+        "up.label": spread(rng, 0.3, 10.0),
+        "down.time": 1e9 if rng.random() < 0.5 else spread(rng, 0.1, 30.0),
+        "alignment": float(rng.choice([0.0, rng.uniform(-1, 1)])),
+    }
+
+
+def weight_interpolation(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """As two stages, whose copies share their labels."""
+    found = two_stage_ridge(rng, fixed)
+    del found["up.shared_noise"]
+    return found
+
+
+def mixed(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Ridge and noise of both stages, the angle, the shift, the share of the tuned weights."""
+    found = stages(rng, fixed)
+    del found["ood_variance"]
+    return {**found, "transfer": float(rng.uniform(-0.5, 1.5)), "mix": float(rng.uniform(-0.5, 2))}
+
+
 def double_double_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Coordinates of both fits, and rows of 0.3 to 6 a coordinate, often near interpolation."""
     d = fixed["d"]
@@ -346,6 +383,10 @@ SCOPES = {
     "corrupted_inputs": Scope(_SPECTRAL, corrupted_inputs, plain, 6),
     "two_stage_ridge": Scope([({"p": p}, 800) for p in (20, 40)], two_stage_ridge, stages, 24),
     "lifelong_editing": Scope(_LIVES, lifelong_editing, life, 12),
+    "weight_interpolation": Scope(
+        [({"p": p}, 800) for p in (20, 40)], weight_interpolation, mixed, 24
+    ),
+    "poisoned_ridge": Scope([({"p": p}, 1200) for p in (20, 40)], poisoned_ridge, backdoor, 24),
     "double_double_descent": Scope(
         [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
     ),

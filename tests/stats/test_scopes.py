@@ -41,6 +41,7 @@ class Edge(NamedTuple):
 LEAST = {"p": 100, "ridge": 0.0}  # least squares: n - df2 is n - p, and n - n^2/p for n < p
 PLAIN = {**LEAST, "repeated_fraction": 0.0}
 STAGES = {"up.ridge": 0.0, "down.ridge": 0.0, "up.repeated_fraction": 0.0, "p": 100}
+STUCK = {"up.ridge": 0.0, "down.ridge": 0.0, "down.time": 1e9, "p": 100}
 PARTIAL = {"up.p": 60, "down.p": 20, "d": 128, "frozen": 40, "up.n": 120, "down.n": 60}
 EDITS = {"p": 100, "ridge": 0.0, "edits": 3}
 CLASSES = {"n": 200, "p": 40, "minority": 0.4, "separation": 1.0, "ridge": 0.0}
@@ -88,6 +89,12 @@ EDGES = {
         Edge("transfer_gain upstream_error", "up.n", 110, 109, {**STAGES, "down.n": 150}),
         Edge("test_error ood_error train_error", "down.n", 110, 109, {**STAGES, "up.n": 150}),
         Edge("upstream_error test_error", "p", 10, 9, {**STAGES, "up.n": 99, "down.n": 99}),
+    ],
+    "poisoned_ridge": [
+        Edge("trigger_response attack_success", "up.n", 110, 109, {**STUCK, "down.n": 150}),
+        Edge("clean_error tuned_success", "up.n", 110, 109, {**STUCK, "down.n": 150}),
+        Edge("survival tuned_success tuned_error", "down.n", 110, 109, {**STUCK, "up.n": 150}),
+        Edge("survival clean_error", "p", 10, 9, {**STUCK, "up.n": 99, "down.n": 99}),
     ],
     "double_double_descent": [
         Edge("test_error transfer_gain", "down.n", 30, 29, PARTIAL),
