@@ -167,7 +167,12 @@ CLAIMS = _claims(
         "feature_spectrum",
         "transition at which a spike leaves the bulk",
     ),
-    ("An inherited label prior can be corrected afterwards", "Zhu 2023 (GLA)", "prior_bias", ""),
+    (
+        "An inherited label prior can be corrected afterwards",
+        "Zhu 2023 (GLA)",
+        "prior_bias",
+        "labels from which on correcting pays; best strength",
+    ),
     (
         "Averaging pre-trained and tuned weights trades the domains against each other",
         "Wortsman 2022 and successors",
