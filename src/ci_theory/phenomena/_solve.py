@@ -29,6 +29,9 @@ STATIC_DECADES = 1.0
 CLOSE = 1e-3
 """Share of its change between two values tried that a curve may make over the last interval."""
 
+SAME = 1e-9
+"""Relative distance within which two solutions are one."""
+
 EXACT = 1e-12
 """Relative distance from the level at which a value is the level."""
 
@@ -137,7 +140,7 @@ def solve(
         level=float(level),
         tried=(float(x[speaks][0]), float(x[speaks][-1])),
         reached=(float(np.min(y[speaks])), float(np.max(y[speaks]))),
-        found=tuple(found),
+        found=_apart(found),
         jumps=tuple(jumps),
     )
 
@@ -218,6 +221,20 @@ def _range(axis: Axis, within: tuple[float, float] | None) -> list[float]:
     if axis.type is int:
         values = {float(round(v)) for v in values}
     return sorted(float(v) for v in values if axis.problem(axis.type(v)) is None)
+
+
+def _apart(found: Sequence[Solution]) -> tuple[Solution, ...]:
+    """Take solutions a rounding error apart for one: there the curve is its own noise.
+
+    >>> one, other = (Solution(at, 0.0, up, True) for at, up in ((9.0, True), (9.0 + 2e-15, False)))
+    >>> [s.at for s in _apart([one, other, one, one._replace(at=10.0)])]
+    [9.0, 10.0]
+    """
+    kept: list[Solution] = []
+    for one in found:
+        if not kept or abs(one.at - kept[-1].at) > SAME * abs(one.at):
+            kept.append(one)
+    return tuple(kept)
 
 
 def _crossed(y: np.ndarray, level: float) -> np.ndarray:
