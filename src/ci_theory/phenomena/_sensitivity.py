@@ -156,7 +156,7 @@ class _Point:
         """Say whether the theory is prepared on the host for each value of a knob."""
         if self.axes[knob].kind is not Kind.STATIC:
             return False
-        params = hiding(build(self.phenomenon.params, self.full), {knob: "read"})
+        params: Any = hiding(build(self.phenomenon.params, self.full), {knob: "read"})
         try:
             self.phenomenon.world(params)
         except BadInput:
