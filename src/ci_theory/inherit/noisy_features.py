@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
 from ci_theory._types import Array, Float, Scalar
+from ci_theory.training.closed_form import without_rounding
 
 
 def whitened(rows: Float[Array, "n d"], count: Scalar) -> Float[Array, "n d"]:
@@ -68,25 +69,62 @@ class Errors(NamedTuple):
         return named * self.named + unnamed * (self.unnamed + moved) + noise * self.noise
 
 
-def probe(weights: Float[Array, "d c"], gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
-    """Fit ridge regression on the features x @ weights and measure it on x ~ N(0, 1).
+class Spectrum(NamedTuple):
+    """Features rotated to their principal axes; q = min(d, c).
+
+    Attributes:
+        values: singular values of the weights, smallest first, (q,).
+        weights: of the rotated features, (d, q).
+    """
+
+    values: Float[Array, " q"]
+    weights: Float[Array, "d q"]
+
+
+def spectrum(weights: Float[Array, "d c"]) -> Spectrum:
+    """Rotate features to their principal axes: no probe sees a difference.
+
+    By the smaller Gram matrix: jaxlib's batched SVD waits for ever where two programs call it.
+
+    >>> found = spectrum(jnp.array([[3.0, 0.0, 0.0], [0.0, 0.0, 2.0]]))
+    >>> print(found.values)
+    [2. 3.]
+    """
+    d, c = weights.shape
+    squares, vectors = jnp.linalg.eigh(weights @ weights.T if d <= c else weights.T @ weights)
+    values = jnp.sqrt(without_rounding(squares, max(d, c)))
+    return Spectrum(values, vectors * values if d <= c else weights @ vectors)
+
+
+def probe(features: Spectrum, gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
+    """Fit ridge regression on the features and measure it on x ~ N(0, 1).
 
     Args:
-        weights: of the features, frozen.
+        features: frozen; a rotation of them changes nothing.
         gram: X'X of the downstream rows.
         ridge: total ridge on the coefficients of the features, > 0.
     """
-    d, c = weights.shape
-    system = weights.T @ gram @ weights + ridge * jnp.eye(c, dtype=weights.dtype)
-    noisy = weights @ jsl.solve(system, weights.T, assume_a="pos")  # labels' moments -> fit
-    fit = noisy @ gram  # target -> mean fit
+    basis = features.weights
+    system = basis.T @ gram @ basis + ridge * jnp.eye(basis.shape[1], dtype=basis.dtype)
+    return _errors(basis @ jsl.solve(system, basis.T, assume_a="pos"), gram)
+
+
+def probe_one(weights: Float[Array, " d"], gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
+    """Fit the same on a single feature: what all clean heads have in common."""
+    return _errors(jnp.outer(weights, weights) / (ridge + weights @ gram @ weights), gram)
+
+
+def _errors(solver: Float[Array, "d d"], gram: Float[Array, "d d"]) -> Errors:
+    """Measure the fit = solver X'y."""
+    d = gram.shape[0]
+    fit = solver @ gram
     off = fit - jnp.eye(d, dtype=fit.dtype)
     named = jnp.sum(off[:, 0] ** 2)
     return Errors(
         named=named,
         unnamed=(jnp.sum(off**2) - named) / (d - 1),
         learned=(jnp.trace(fit) - fit[0, 0]) / (d - 1),
-        noise=jnp.sum(fit * noisy),
+        noise=jnp.sum(fit * solver),
     )
 
 
@@ -97,14 +135,13 @@ class Shape(NamedTuple):
     largest: Scalar
 
 
-def shape(weights: Float[Array, "d c"]) -> Shape:
-    """Measure the singular values of the features on the whitened upstream rows.
+def shape(values: Float[Array, " q"]) -> Shape:
+    """Measure singular values, smallest first.
 
-    >>> found = shape(jnp.eye(4))
+    >>> found = shape(jnp.ones(4))
     >>> print(f"{float(found.entropy / jnp.log(4)):.3f} {float(found.largest / jnp.log(4)):.3f}")
     1.000 1.000
     """
-    values = jnp.linalg.svd(weights, compute_uv=False)
     share = values / jnp.sum(values)
     logs = jnp.log(jnp.where(share > 0, share, 1.0))
-    return Shape(entropy=-jnp.sum(share * logs), largest=-jnp.log(share[0]))
+    return Shape(entropy=-jnp.sum(share * logs), largest=-jnp.log(share[-1]))

@@ -121,15 +121,16 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     inputs = gaussian.rows(stream(key, "down"), capacity["down.n"], ones) * present[:, None]
     gram = inputs.T @ inputs
     limits = label_flips.thresholds(key, (capacity["up.n"], up.heads), rows.dtype)
-    clean_weights = inherited.heads(rows, truth, count, up.scale)  # one head says it all
+    clean_feature = inherited.heads(rows, truth, count, up.scale)[:, 0]  # one says it all
 
     def at(inner: tuple[Scalar, ...]) -> Measures:
         flips, ridge, noise, named, unnamed, kept = inner
         labels = jnp.where(limits < flips, -1.0, 1.0) * truth * signs
-        weights = inherited.heads(rows, labels, count, up.scale)
-        noisy, clean = (inherited.probe(w, gram, ridge) for w in (weights, clean_weights))
+        features = inherited.spectrum(inherited.heads(rows, labels, count, up.scale))
+        noisy = inherited.probe(features, gram, ridge)
+        clean = inherited.probe_one(clean_feature, gram, ridge)
         task = partial(inherited.Errors.excess, named=named, unnamed=unnamed, noise=noise)
-        found = inherited.shape(weights)
+        found = inherited.shape(features.values)
         home, away = task(noisy, kept=1.0), task(noisy, kept=kept)
         return Measures(
             id_excess=home,
