@@ -33,7 +33,7 @@ from ci_theory.theory.inheritance.noisy_features import (
 from ci_theory.theory.spectra.spiked import shape
 
 FEWEST_FLIPS = 3.0
-"""Flips a head below which the lengths of its noise vary too much for a law of its spectrum."""
+"""Flipped labels a head, below which the lengths of the noise of heads vary too much."""
 
 
 @record
@@ -201,42 +201,53 @@ def _told(params: Params, features: Features, clean: Features) -> Forecast:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach slacks of order 1 / size to both stages: docs/noisy_features.md.
+    """Attach slacks of order 1 / size, audited: docs/noisy_features.md.
 
-    ``spread`` is the relative variance of the length of a column of the noise: a head has few
-    flipped labels. The noise that it takes from the resolvent is e/(1 + e)^2 of it.
+    ``uneven`` is the relative variance of the length of a column of the noise, a head having few
+    flipped labels, times what the resolvent makes of it.
     """
-    up, q = params.up, params.up.flips
+    up, down, noisy, clean = params.up, params.down, made.noisy, made.clean
     sizes = 1 / jnp.asarray(params.p, float) + 1 / jnp.asarray(up.heads, float)
-    wrong = up.n * q * (1 - q)
-    spread = jnp.where(q > 0, (1 - 2 * q) ** 2 / jnp.where(q > 0, wrong, 1.0), 0.0)
+    wrong = up.n * up.flips * (1 - up.flips)
+    spread = (1 - 2 * up.flips) ** 2 / jnp.where(wrong > 0, wrong, jnp.inf)
+    uneven = spread * noisy.resolvent.response / (1 + noisy.resolvent.response) ** 2
+    free = down.n - jnp.maximum(noisy.df2, clean.df2)
+    room = _slack.per(free)
 
-    def slack(fitted: Probe, spread: Scalar | float, kept: Scalar | float) -> Scalar:
-        down, learned, held = params.down, fitted.learned, fitted.resolvent.response
-        room = _slack.per(down.n - fitted.df2)
-        mean = down.unnamed * (kept - learned) ** 2
-        rest = excess_where(fitted, down.unnamed, kept) - fitted.noise_part - mean
-        shift = learned * (1 - learned) * (room + sizes / 2 + spread * held / (1 + held) ** 2)
-        moved = down.unnamed * shift * (2 * jnp.abs(kept - learned) + shift)
-        return fitted.noise_part * (room + sizes) + rest * (4 * room + 2 * sizes) + moved
+    def rest(fitted: Probe, kept: Scalar | float) -> Scalar:
+        """Return the part that neither label noise nor the mean unnamed error makes."""
+        mean = down.unnamed * (kept - fitted.learned) ** 2
+        return excess_where(fitted, down.unnamed, kept) - fitted.noise_part - mean
 
-    home, away = (slack(made.noisy, spread, kept) for kept in (1.0, params.down.kept))
-    clean_home, clean_away = (slack(made.clean, 0.0, kept) for kept in (1.0, params.down.kept))
-    free = params.down.n - jnp.maximum(made.noisy.df2, made.clean.df2)
+    def slack(noise: Scalar, others: Scalar, kept: Scalar | float) -> Scalar:
+        learned = noisy.learned
+        moved = 2 * down.unnamed * learned * (1 - learned) * jnp.abs(kept - learned)
+        return (
+            noise * (room + sizes / 2)
+            + others * (1.5 * room + sizes / 2 + 4 * uneven)
+            + moved * (1.5 * room + sizes / 4 + 2 * uneven)
+        )
+
+    def both(kept: Scalar | float) -> tuple[Scalar, Scalar]:
+        now, before = rest(noisy, kept), rest(clean, kept)
+        more = slack(jnp.abs(noisy.noise_part - clean.noise_part), jnp.abs(now - before), kept)
+        shared = noisy.learned * (clean.noise_part + before) * room
+        return slack(noisy.noise_part, now, kept), more + shared
+
+    home, away = both(1.0), both(down.kept)
     least = jnp.minimum(jnp.asarray(params.p, float), jnp.asarray(up.heads, float))
-    enough = (free >= _slack.FEWEST_FREE) & (least >= _slack.FEWEST_PARAMETERS)
-    weights = made.features.weights
+    counted = (up.flips == 0) | (wrong >= FEWEST_FLIPS)
+    enough = (free >= _slack.FEWEST_FREE) & (least >= _slack.FEWEST_PARAMETERS) & counted
+    weights, share = made.features.weights, (spread + sizes) / 4
     edge = weights.noise * jnp.sqrt(weights.rows * weights.columns)
-    counted = (q == 0) | (wrong >= FEWEST_FLIPS)
-    stands_out = enough & counted & (weights.strength >= 3 * edge)
-    share = (spread + sizes) / 4
+    clear = (least >= _slack.FEWEST_PARAMETERS) & counted & (weights.strength >= 3 * edge)
     return {
-        "id_excess": Bound(home, enough),
-        "ood_excess": Bound(away, enough),
-        "id_change": Bound(home + clean_home, enough),
-        "ood_change": Bound(away + clean_away, enough),
-        "entropy": Bound(made.entropy * share, stands_out),
-        "largest": Bound(made.largest * share, stands_out),
+        "id_excess": Bound(home[0], enough),
+        "ood_excess": Bound(away[0], enough),
+        "id_change": Bound(home[1], enough),
+        "ood_change": Bound(away[1], enough),
+        "entropy": Bound(made.entropy * share, clear),
+        "largest": Bound(made.largest * share, clear),
     }
 
 
@@ -283,7 +294,8 @@ def _boundary(params: Params) -> float:
 
 _RISKS = ("id_excess", "ood_excess", "id_change", "ood_change")
 _ORDER = "1 / (down.n - df2), 1 / p, 1 / heads"
-_SCOPE = "p, heads, rows -> infinity; here down.n - df2 >= 10, p and heads >= 10"
+_SCOPE = "p, heads, rows -> infinity; here down.n - df2, p and heads >= 10; no flips, or "
+_SCOPE += "3 a head"
 _SOURCE = "derived here, docs/noisy_features.md"
 
 PHENOMENON = Phenomenon(
@@ -341,7 +353,7 @@ PHENOMENON = Phenomenon(
             name="entropy",
             measure="entropy",
             statement="log S - (1/S) sum s log s over the outlier and a Marchenko-Pastur bulk",
-            scope="as id_excess; the signal 3 times the detection threshold; 3 flips a head or 0",
+            scope="p, heads >= 10, flips as there; the signal is 3 times the detection threshold",
             order="1 / p, 1 / heads, 1 / (up.n flips)",
             source=_SOURCE + "; outlier: Benaych-Georges, Nadakuditi (arXiv:1103.2221)",
             closed=True,
