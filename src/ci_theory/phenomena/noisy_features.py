@@ -223,15 +223,15 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
         learned = noisy.learned
         moved = 2 * down.unnamed * learned * (1 - learned) * jnp.abs(kept - learned)
         return (
-            noise * (room + sizes / 2)
-            + others * (1.5 * room + sizes / 2 + 4 * uneven)
-            + moved * (1.5 * room + sizes / 4 + 2 * uneven)
+            noise * (room + sizes / 4)
+            + others * (1 + learned) * (1.25 * room + sizes / 3 + 4 * uneven)
+            + moved * (2 * room + sizes / 4 + 2 * uneven)
         )
 
     def both(kept: Scalar | float) -> tuple[Scalar, Scalar]:
         now, before = rest(noisy, kept), rest(clean, kept)
         more = slack(jnp.abs(noisy.noise_part - clean.noise_part), jnp.abs(now - before), kept)
-        shared = noisy.learned * (clean.noise_part + before) * room
+        shared = 2 * noisy.learned * (clean.noise_part + before) * room
         return slack(noisy.noise_part, now, kept), more + shared
 
     home, away = both(1.0), both(down.kept)
