@@ -93,7 +93,7 @@ def spectrum(weights: Float[Array, "d c"]) -> Spectrum:
     d, c = weights.shape
     squares, vectors = jnp.linalg.eigh(weights @ weights.T if d <= c else weights.T @ weights)
     values = jnp.sqrt(without_rounding(squares, max(d, c)))
-    return Spectrum(values, vectors * values if d <= c else weights @ vectors)
+    return Spectrum(values, vectors * values[None, :] if d <= c else weights @ vectors)
 
 
 def probe(features: Spectrum, gram: Float[Array, "d d"], ridge: Scalar) -> Errors:

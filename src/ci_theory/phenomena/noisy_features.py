@@ -125,7 +125,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
     def at(inner: tuple[Scalar, ...]) -> Measures:
         flips, ridge, noise, named, unnamed, kept = inner
-        labels = jnp.where(limits < flips, -1.0, 1.0) * truth * signs
+        labels = jnp.where(limits < flips, -1.0, 1.0) * truth * signs[None, :]
         features = inherited.spectrum(inherited.heads(rows, labels, count, up.scale))
         noisy = inherited.probe(features, gram, ridge)
         clean = inherited.probe_one(clean_feature, gram, ridge)
