@@ -276,7 +276,11 @@ def _anywhere(params: Params, made: Forecast) -> Forecast:
 
 def _without_outlier(params: Params, made: Forecast) -> Forecast:
     bulk = shape(dataclasses.replace(made.features.weights, strength=jnp.zeros(())))
-    return made._replace(entropy=bulk.entropy, largest=bulk.largest)
+    there = made.features.weights.noise > 0  # else no spectrum is left
+    return made._replace(
+        entropy=jnp.where(there, bulk.entropy, made.entropy),
+        largest=jnp.where(there, bulk.largest, made.largest),
+    )
 
 
 def _least(params: Params) -> float:
