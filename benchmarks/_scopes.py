@@ -195,6 +195,24 @@ def mixed(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     return {**found, "transfer": float(rng.uniform(-0.5, 1.5)), "mix": float(rng.uniform(-0.5, 2))}
 
 
+def noisy_features(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Upstream and downstream rows, size of the weights."""
+    up = round(fixed["p"] * spread(rng, 1.5, 60.0))
+    return {"up.n": up, "down.n": rows(rng, fixed["p"]), "up.scale": spread(rng, 0.5, 5.0)}
+
+
+def flipped(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Flips, the probe's ridge and noise, both parts of the target and where it is tested."""
+    return {
+        "up.flips": spread(rng, 1e-3, 0.5, 0.05),
+        "down.ridge": spread(rng, 1e-3, 30.0),
+        "down.noise": spread(rng, 1e-2, 10.0, 0.15),
+        "down.named": spread(rng, 0.1, 10.0, 0.1),
+        "down.unnamed": spread(rng, 0.1, 10.0, 0.1),
+        "down.kept": float(rng.uniform(-2, 2)),
+    }
+
+
 def double_double_descent(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Coordinates of both fits, and rows of 0.3 to 6 a coordinate, often near interpolation."""
     d = fixed["d"]
@@ -387,6 +405,12 @@ SCOPES = {
         [({"p": p}, 800) for p in (20, 40)], weight_interpolation, mixed, 24
     ),
     "poisoned_ridge": Scope([({"p": p}, 1200) for p in (20, 40)], poisoned_ridge, backdoor, 24),
+    "noisy_features": Scope(
+        [({"p": 24, "up.heads": 16}, 800), ({"p": 20, "up.heads": 50}, 800)],
+        noisy_features,
+        flipped,
+        24,
+    ),
     "double_double_descent": Scope(
         [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
     ),

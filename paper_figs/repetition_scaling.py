@@ -32,12 +32,13 @@ def draw(results: Results) -> Figure:
         2, 2, height=3.7, height_ratios=[curves.strip_height(4), 2.4], sharex="col"
     )
     a, b = axes[1]
-    panel = curves.contents(data, "excess_risk", "repeats", "n")
+    (fraction,) = data["repeated_fraction"].to_numpy().tolist()
+    held = {"repeated_fraction": fraction}
+    panel = curves.contents(data, "excess_risk", "repeats", "n", held)
     hidden = curves.paint(a, panel, strip=axes[0, 0])
     style.scale(a, "x", 1, 180, "log")
     style.legend_under(a, handles=panel.keys)
 
-    (fraction,) = data["repeated_fraction"].to_numpy().tolist()
     exact = law(fraction)
     b.plot(SIZES, exact, color="black", lw=0.9, label="exact maximum, endless spectrum")
     slope = float(size_exponent(jnp.asarray(ALPHA), SOURCE))

@@ -12,7 +12,12 @@ from ci_theory._keys import stream
 from ci_theory._types import Array, Float, Key, Scalar
 
 
+def thresholds(key: Key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "..."]:
+    """Draw for each label the share of flips above which it is flipped (stream "flips")."""
+    return jax.random.uniform(stream(key, "flips"), shape, dtype)
+
+
 def flipped(key: Key, labels: Float[Array, " n"], flips: Scalar) -> Float[Array, " n"]:
     """Flip each label with probability ``flips`` (stream "flips")."""
-    wrong = jax.random.bernoulli(stream(key, "flips"), flips, labels.shape)
-    return jnp.where(wrong, -labels, labels)
+    at = thresholds(key, labels.shape, jnp.result_type(flips, jnp.float32))
+    return jnp.where(at < flips, -labels, labels)

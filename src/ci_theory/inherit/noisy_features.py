@@ -1,0 +1,147 @@
+"""Features learned from binary labels of which some are flipped, and a ridge probe on them.
+
+Upstream rows are whitened, so that least squares is one product and the weights are exact.
+Downstream everything quadratic in the probe's error is computed from its d x d maps: averages over
+the label noise, and over the direction of the target that the upstream labels do not name, are
+exact given the rows and the flips.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+
+from ci_theory._types import Array, Float, Scalar
+from ci_theory.training.closed_form import without_rounding
+
+
+def whitened(rows: Float[Array, "n d"], count: Scalar) -> Float[Array, "n d"]:
+    """Make the sample covariance of rows the identity.
+
+    Args:
+        rows: of rank d; rows that are not there are zero, and stay so.
+        count: how many there are, >= d.
+
+    >>> import numpy as np
+    >>> x = whitened(jnp.asarray(np.random.default_rng(0).normal(size=(9, 2))), 9)
+    >>> bool(jnp.allclose(x.T @ x, 9 * jnp.eye(2), atol=1e-5))
+    True
+    """
+    factor = jnp.linalg.cholesky(rows.T @ rows)
+    return jnp.sqrt(count) * jsl.solve_triangular(factor, rows.T, lower=True).T
+
+
+def heads(
+    rows: Float[Array, "n d"], labels: Float[Array, "n c"], count: Scalar, scale: Scalar
+) -> Float[Array, "d c"]:
+    """Fit a linear head to each column of labels by least squares on whitened rows.
+
+    The weights are scaled so that clean heads have a largest singular value near ``scale``.
+    """
+    unit = scale * jnp.sqrt(jnp.pi / (2 * labels.shape[1]))
+    return unit * (rows.T @ labels) / count
+
+
+class Errors(NamedTuple):
+    """Of a probe on clean labels, given its rows; label² for a target of unit norm.
+
+    Attributes:
+        named: squared error for the target along the first axis.
+        unnamed: the same for a target across it, averaged over its direction.
+        learned: mean share of that target that the fit has.
+        noise: squared error per unit of label-noise variance.
+    """
+
+    named: Scalar
+    unnamed: Scalar
+    learned: Scalar
+    noise: Scalar
+
+    def excess(self, named: Scalar, unnamed: Scalar, noise: Scalar, kept: Scalar) -> Scalar:
+        """Return the excess risk of a task.
+
+        Args:
+            named, unnamed: squared norms of the two parts of its target [label²].
+            noise: label-noise variance.
+            kept: multiple of the unnamed part on which the fit is tested; 1 is in-domain.
+        """
+        moved = (kept - 1) * (kept + 1 - 2 * self.learned)
+        return named * self.named + unnamed * (self.unnamed + moved) + noise * self.noise
+
+
+class Spectrum(NamedTuple):
+    """Features rotated to their principal axes; q = min(d, c).
+
+    Attributes:
+        values: singular values of the weights, smallest first, (q,).
+        weights: of the rotated features, (d, q).
+    """
+
+    values: Float[Array, " q"]
+    weights: Float[Array, "d q"]
+
+
+def spectrum(weights: Float[Array, "d c"]) -> Spectrum:
+    """Rotate features to their principal axes: no probe sees a difference.
+
+    By the smaller Gram matrix: jaxlib's batched SVD waits for ever where two programs call it.
+
+    >>> found = spectrum(jnp.array([[3.0, 0.0, 0.0], [0.0, 0.0, 2.0]]))
+    >>> print(found.values)
+    [2. 3.]
+    """
+    d, c = weights.shape
+    squares, vectors = jnp.linalg.eigh(weights @ weights.T if d <= c else weights.T @ weights)
+    values = jnp.sqrt(without_rounding(squares, max(d, c)))
+    return Spectrum(values, vectors * values[None, :] if d <= c else weights @ vectors)
+
+
+def probe(features: Spectrum, gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
+    """Fit ridge regression on the features and measure it on x ~ N(0, 1).
+
+    Args:
+        features: frozen; a rotation of them changes nothing.
+        gram: X'X of the downstream rows.
+        ridge: total ridge on the coefficients of the features, > 0.
+    """
+    basis = features.weights
+    system = basis.T @ gram @ basis + ridge * jnp.eye(basis.shape[1], dtype=basis.dtype)
+    return _errors(basis @ jsl.solve(system, basis.T, assume_a="pos"), gram)
+
+
+def probe_one(weights: Float[Array, " d"], gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
+    """Fit the same on a single feature: what all clean heads have in common."""
+    return _errors(jnp.outer(weights, weights) / (ridge + weights @ gram @ weights), gram)
+
+
+def _errors(solver: Float[Array, "d d"], gram: Float[Array, "d d"]) -> Errors:
+    """Measure the fit = solver X'y."""
+    d = gram.shape[0]
+    fit = solver @ gram
+    off = fit - jnp.eye(d, dtype=fit.dtype)
+    named = jnp.sum(off[:, 0] ** 2)
+    return Errors(
+        named=named,
+        unnamed=(jnp.sum(off**2) - named) / (d - 1),
+        learned=(jnp.trace(fit) - fit[0, 0]) / (d - 1),
+        noise=jnp.sum(fit * solver),
+    )
+
+
+class Shape(NamedTuple):
+    """Of singular values as shares p of their sum: - sum p log p, and - log of the largest."""
+
+    entropy: Scalar
+    largest: Scalar
+
+
+def shape(values: Float[Array, " q"]) -> Shape:
+    """Measure singular values, smallest first.
+
+    >>> found = shape(jnp.ones(4))
+    >>> print(f"{float(found.entropy / jnp.log(4)):.3f} {float(found.largest / jnp.log(4)):.3f}")
+    1.000 1.000
+    """
+    share = values / jnp.sum(values)
+    logs = jnp.log(jnp.where(share > 0, share, 1.0))
+    return Shape(entropy=-jnp.sum(share * logs), largest=-jnp.log(share[-1]))
