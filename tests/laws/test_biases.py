@@ -17,6 +17,7 @@ from ci_theory.biases import (
     leaks,
     noise,
     oversampling,
+    poison,
     repetition,
     subset,
 )
@@ -132,6 +133,22 @@ def test_wrong_answers_are_wrong_and_any_of_the_others():
     counts = np.bincount(shift, minlength=5)
     assert counts[0] == 0
     assert np.all(np.abs(counts[1:] - DRAWS / 8) < 5 * (DRAWS / 8) ** 0.5)
+
+
+def test_poison_befalls_whole_rows_that_are_there():
+    there = jnp.arange(12) < 10
+    for share, count in [(0.0, 0), (0.26, 3), (1.0, 10)]:
+        struck = np.asarray(poison.struck(KEY, there, share))
+        assert struck.sum() == count
+        assert not struck[10:].any()
+        moved = np.asarray(poison.triggered(jnp.zeros((12, 3)), struck, 2.5))
+        np.testing.assert_array_equal(moved, np.outer(struck, [2.5, 0.0, 0.0]))
+
+    @record
+    class Some(poison.Poison):
+        n: int = sized(10, low=1, doc="rows")
+
+    assert float(Some(poison=0.26).poisoned()) == 3.0
 
 
 def test_biases_of_one_field_are_refused_together():

@@ -90,6 +90,11 @@ EDGES = {
         Edge("test_error ood_error train_error", "down.n", 110, 109, {**STAGES, "up.n": 150}),
         Edge("upstream_error test_error", "p", 10, 9, {**STAGES, "up.n": 99, "down.n": 99}),
     ],
+    "weight_interpolation": [
+        Edge("id_risk ood_risk id_slope ood_slope", "up.n", 110, 109, {**STAGES, "down.n": 150}),
+        Edge("id_risk ood_risk id_slope ood_slope", "down.n", 110, 109, {**STAGES, "up.n": 150}),
+        Edge("id_risk ood_slope", "p", 10, 9, {**STAGES, "up.n": 99, "down.n": 99}),
+    ],
     "poisoned_ridge": [
         Edge("trigger_response attack_success", "up.n", 110, 109, {**STUCK, "down.n": 150}),
         Edge("clean_error tuned_success", "up.n", 110, 109, {**STUCK, "down.n": 150}),

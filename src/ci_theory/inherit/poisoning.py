@@ -5,6 +5,7 @@ the weights: the clean target, along the trigger and across it, the label of the
 draws of label noise. Noise comes in pairs of opposite sign: what is linear in it is exact.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -123,7 +124,7 @@ def excess(weights: Float[Array, "p r"], target: Float[Array, " 2"]) -> Scalar:
     return jnp.mean(jnp.sum(gap**2, axis=0))
 
 
-def _solver(path: RidgePath, factor: Float[Array, " q"]):  # type: ignore[no-untyped-def]
+def _solver(path: RidgePath, factor: Float[Array, " q"]) -> Callable[[Array], Array]:
     """Return the map from labels (n, k) to weights (p, k) that scales eigen-coordinates."""
 
     def solve(labels: Array) -> Array:

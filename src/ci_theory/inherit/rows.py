@@ -13,7 +13,7 @@ from ci_theory._keys import stream
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import input_noise as inputs_noise
 from ci_theory.biases import noise as label_noise
-from ci_theory.biases import repetition
+from ci_theory.biases import poison, repetition
 from ci_theory.biases.label_flips import flipped as labels_flipped
 from ci_theory.biases.subset import subset
 from ci_theory.tasks import gaussian
@@ -117,7 +117,7 @@ def poisoned(share: Scalar | float, trigger: Float[Array, " d"], label: Scalar |
     """Add a trigger to a share of the inputs and give them one label."""
 
     def apply(key: Key, rows: Rows) -> Rows:
-        hit = subset(stream(key, "poisoned"), rows.weights > 0, share)
+        hit = poison.struck(key, rows.weights > 0, share)
         inputs = rows.inputs + jnp.where(hit, 1.0, 0.0)[:, None] * trigger[None, :]
         errors = jnp.where(hit, label - rows.clean, rows.errors)
         return rows._replace(inputs=inputs, errors=errors)

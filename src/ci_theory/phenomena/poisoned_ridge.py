@@ -89,7 +89,8 @@ class Measures:
     )
 
 
-def _target(signal: Scalar, alignment: Scalar) -> Array:
+def _target(signal: Scalar | float, alignment: Scalar | float) -> Array:
+    signal, alignment = jnp.asarray(signal), jnp.asarray(alignment)
     across = jnp.sqrt(jnp.maximum(1 - alignment**2, 0.0))
     return jnp.sqrt(signal) * jnp.stack([alignment, across])
 

@@ -265,8 +265,14 @@ _ID, _OOD = ("id_risk", "id_slope"), ("ood_risk", "ood_slope")
 
 
 def _prediction(name: str, statement: str) -> Prediction:
-    told = {"scope": _SCOPE, "order": _ORDER, "source": _SOURCE}
-    return Prediction(name=name, measure=name, statement=statement, **told)
+    return Prediction(
+        name=name,
+        measure=name,
+        statement=statement,
+        scope=_SCOPE,
+        order=_ORDER,
+        source=_SOURCE,
+    )
 
 
 PHENOMENON = Phenomenon(
