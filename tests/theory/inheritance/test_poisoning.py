@@ -186,3 +186,17 @@ def test_status_where_there_is_no_answer():
     assert np.isnan(poisoned_ridge(20, 20, 0.1, 3.0, 2.0, target, 0.1, 0.0).wobble)
     assert int(clean_tuning(20, 10, -1.0, 1.0, 0.1).status) == Status.OUT_OF_SCOPE
     assert int(clean_tuning(20, 10, 1.0, 1.0, 0.1).status) == Status.OK
+
+
+def test_an_error_across_the_trigger_is_turned_into_it():
+    """Weights without wobble that miss only across: what varies along t comes from there."""
+    p, n, runs = 12, 6, 4000
+    x = np.random.default_rng(4).normal(size=(runs, n, p))
+    kept = np.eye(p)[1] - np.einsum(
+        "rni,rn->ri", x, np.linalg.solve(x @ x.mT, x[:, :, 1:2])[..., 0]
+    )
+    before = poisoned_ridge(50, p, 0.1, 3.0, 2.0, jnp.zeros(2), 0.0, 4.0)
+    still = IsotropicWeights(mean=jnp.array([0.0, 1.0]), spread=jnp.zeros(()))
+    before = before._replace(weights=still, wobble=jnp.zeros(()))
+    made = tuned(before, clean_tuning(n, p, 0.0, np.inf, 0.0), jnp.zeros(2), p)
+    assert float(made.wobble) == pytest.approx(kept[:, 0].var(), rel=0.08)
