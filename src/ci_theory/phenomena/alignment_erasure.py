@@ -1,7 +1,7 @@
 """A handful of fine-tuning rows undoes an alignment: how many, and what helps against it."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,9 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.inherit import erasure
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_ignored
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.erasure import (
     Lessons,
@@ -119,12 +120,19 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """The law with its next order; ``mean`` in the watched directions, ``norm``: |w|^2."""
 
-    response: Scalar
-    attack_success: Scalar
-    utility_risk: Scalar
+    response: Scalar = predicted(
+        statement="W = (A kappa - s c)/(kappa + 1 + s^2) over A, one kind of rows labelled -c; "
+        "else w = w0 + K (h - S w0) in three directions",
+    )
+    attack_success: Scalar = predicted(statement="Phi(-s W / sqrt(|w|^2 + s^2 Var W))")
+    utility_risk: Scalar = predicted(
+        statement="|w3|^2 + tr Var w3 + drift/(1 + kappa)^2 + q (v + left)/(1 - q), w3: weights in "
+        "three directions, left: mean square of what they leave of labels",
+    )
     taught: Taught
     mean: Array
     norm: Scalar
@@ -201,9 +209,9 @@ def _squared(shift: Scalar, part: Scalar) -> Scalar:
     return jnp.where(part > 0, shift**2 / jnp.where(part > 0, part, 1.0), 0.0)
 
 
-def _surely(params: Params, made: Forecast) -> Forecast:
+def _surely(params: Params, made: Forecast) -> dict[str, Scalar]:
     at = attack_success(params.component(), made.mean[0], 0.0, made.norm)
-    return made._replace(attack_success=at)
+    return {"attack_success": at}
 
 
 def _rows_that_leave(left: float, params: Params) -> float:
@@ -214,17 +222,6 @@ def _rows_that_leave(left: float, params: Params) -> float:
     at = left, params.d - 1, params.shared * s, params.push * s
     rest = {"reversal": params.reversal, "ridge": params.ridge, "frozen": params.frozen}
     return float(erasing_rows(*at, **rest))
-
-
-def _told(name: str, statement: str) -> Prediction:
-    return Prediction(
-        name=name,
-        measure=name,
-        statement=statement,
-        scope="n, d -> infinity, also n << d; s up to sqrt(d); here max(n, d) (1 - df2/n) >= 10",
-        order="1/n^2 of mean and spread, 1/n of what fluctuates: docs/alignment_erasure.md",
-        source="derived here, docs/alignment_erasure.md; finding: Qi et al. 2023, arXiv:2310.03693",
-    )
 
 
 PHENOMENON = Phenomenon(
@@ -244,18 +241,11 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        _told(
-            "response",
-            "W = (A kappa - s c)/(kappa + 1 + s^2) over A, one kind of rows labelled -c; else "
-            "w = w0 + K (h - S w0) in three directions",
-        ),
-        _told("attack_success", "Phi(-s W / sqrt(|w|^2 + s^2 Var W))"),
-        _told(
-            "utility_risk",
-            "|w3|^2 + tr Var w3 + drift/(1 + kappa)^2 + q (v + left)/(1 - q), w3: weights in three "
-            "directions, left: mean square of what they leave of labels",
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, d -> infinity, also n << d; s up to sqrt(d); here max(n, d) (1 - df2/n) >= 10",
+        order="1/n^2 of mean and spread, 1/n of what fluctuates: docs/alignment_erasure.md",
+        source="derived here, docs/alignment_erasure.md; finding: Qi et al. 2023, arXiv:2310.03693",
     ),
     mistakes=(
         Mistake(
@@ -293,7 +283,7 @@ PHENOMENON = Phenomenon(
             name="only the response moves",
             why="fine-tuning is thought to change nothing beside the aligned direction",
             against=("utility_risk",),
-            forecast=lambda params, made: made._replace(utility_risk=made.mean[0] ** 2),
+            forecast=lambda params, made: {"utility_risk": made.mean[0] ** 2},
         ),
     ),
     breaks=(

@@ -1,7 +1,6 @@
 """Editing for life: how long a base survives small fits, one after another or all kept at once."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,9 @@ from ci_theory.inherit import editing
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_ignored
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.editing import (
     Edit,
@@ -33,6 +33,7 @@ from ci_theory.theory.inheritance.editing_limits import batch_half_life, half_li
 
 LEVEL = 0.5  # excess risk above which the base counts as lost; label²
 APART = 20  # p less rows: below it the exact means are too heavy-tailed
+_RISKS = ("base_risk", "edit_risk")
 
 
 @record
@@ -95,26 +96,6 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return Measures(**found._asdict())
 
 
-class Forecast(NamedTuple):
-    """Errors after the last edit; ``exact_base_risk`` is that of exact edits, without a limit.
-
-    Attributes:
-        edit: the stage that is applied ``times`` times: of ``rows`` rows.
-        other: what the other editor would do.
-    """
-
-    base_risk: Scalar
-    edit_risk: Scalar
-    edit_miss: Scalar
-    base_share: Scalar
-    exact_base_risk: Scalar
-    edit: Edit
-    rows: Scalar
-    times: Scalar
-    other: Edited
-    status: Array
-
-
 def _task(params: Params) -> Task:
     return Task(params.base_error, params.distance, params.noise, params.replay)
 
@@ -123,6 +104,47 @@ def _stage(params: Params, editor: str) -> tuple[Scalar, Scalar]:
     """Return the rows of a stage, and how many times it is applied."""
     n, edits = jnp.asarray(params.n, float), jnp.asarray(params.edits, float)
     return (n, edits) if editor == "sequential" else (n * edits, jnp.ones(()))
+
+
+def _exact(params: Params) -> Array:
+    rows, _ = _stage(params, params.editor)
+    return (params.ridge == 0) & (params.p - rows >= APART)
+
+
+@record
+class Forecast:
+    """Errors after the last edit; ``exact_base_risk`` is that of exact edits, without a limit.
+
+    Attributes:
+        edit: the stage that is applied ``times`` times: of ``rows`` rows.
+        other: what the other editor would do.
+    """
+
+    base_risk: Scalar = predicted(
+        statement="(1-f)^2 D (1 - 2 h^K + a^K) + base_error a^K + (noise + f (1-f) D) "
+        "b (1 - a^K)/(1 - a),  h = kappa/(1 + kappa), a = h^2/(1 - q), b = q/(1 - q)",
+    )
+    edit_risk: Scalar = predicted(
+        statement="with D (f^2 + 2 f (1-f) h^K + (1-f)^2 a^K) for the first term"
+    )
+    edit_miss: Scalar = predicted(statement="(ridge/(n kappa))^2 (noise + edit_risk)")
+    base_share: Scalar = predicted(
+        statement="f + (1-f) h^K; batch: h of all K n rows, 1 - K n/p at ridge 0"
+    )
+    exact_base_risk: Scalar = predicted(
+        "base_risk",
+        statement="base_risk with h = a = 1 - n/p, b = n/(p - n - 1), and (1 - 2/p) f (1-f) D",
+        scope="exact at every size: ridge = 0, p - rows >= 20",
+        order="exact",
+        source="inverse Wishart mean, docs/lifelong_editing.md",
+        where=_exact,
+        closed=True,
+    )
+    edit: Edit
+    rows: Scalar
+    times: Scalar
+    other: Edited
+    status: Array
 
 
 def forecast(params: Params, world: None) -> Forecast:
@@ -150,10 +172,9 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     p, edit, times = params.p, made.edit, made.times
     at = p, made.rows, params.ridge
     near = next_edit(edit, *at)
-    moved, room = near.edit, 1 / near.free
-    every = _task(params)
-    apart = jnp.diag(jnp.stack([jnp.asarray(cause, float) for cause in every[:3]]))
-    task = Task(apart[0], apart[1], apart[2], every.replay)  # one cause at a time
+    moved, every = near.edit, _task(params)
+    causes = jnp.diag(jnp.stack([jnp.asarray(cause, float) for cause in every[:3]]))
+    task = Task(causes[0], causes[1], causes[2], every.replay)  # one cause at a time
     parts, to = edited(edit, times, task), edited(moved, times, task)
     moves = jax.tree.map(jnp.subtract, to, parts)
     miss = [missed_at_once(stage, times, task, *at) for stage in (moved, edit)]
@@ -161,31 +182,28 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     long = edit._replace(replay_noise=edit.replay_noise * (1 + 2 / p))
     flips = edited(long, times, every).base_risk - made.base_risk
     beyond = edit.missed**2 * flips + replayed_miss(edit, times, every, p, near.free)
-    more = {"base_risk": flips, "edit_risk": flips, "edit_miss": beyond}
     enough = (near.free >= _slack.FEWEST_FREE) & (p >= _slack.FEWEST_PARAMETERS)
     enough &= near.status == Status.OK
     found = {}
-    for name in ("base_risk", "edit_risk", "edit_miss"):
-        shift = tuple(getattr(moves, name))
-        slack = _slack.next_order(shift, tuple(getattr(parts, name)), room)
-        small = _slack.is_small(shift, getattr(made, name))
-        found[name] = Bound(slack + more[name], enough & small)
+    for name, more in (("base_risk", flips), ("edit_risk", flips), ("edit_miss", beyond)):
+        shift, apart = tuple(getattr(moves, name)), tuple(getattr(parts, name))
+        bound = _slack.computed(shift, apart, (near.free,), getattr(made, name))
+        found[name] = Bound(bound.slack + more, bound.valid & enough)
     fresh = 1 - params.replay
     left = fresh * edit.kept**times
-    shift = (fresh * moved.kept**times - left,)
-    slack = _slack.next_order(shift, (left,), jnp.zeros(()))
-    return {**found, "base_share": Bound(slack, enough & _slack.is_small(shift, left))}
+    moved_share = (fresh * moved.kept**times - left,)
+    slack = _slack.next_order(moved_share, (left,), jnp.zeros(()))
+    return {**found, "base_share": Bound(slack, enough & _slack.is_small(moved_share, left))}
 
 
-def _exact(params: Params) -> Array:
-    rows, _ = _stage(params, params.editor)
-    return (params.ridge == 0) & (params.p - rows >= APART)
-
-
-def _taken(params: Params, made: Forecast, **wrong: Scalar) -> Forecast:
-    """Return the forecast of a stage whose coefficients were taken for others."""
+def _taken(params: Params, made: Forecast, **wrong: Scalar) -> dict[str, Scalar]:
+    """Return the risks of a stage whose coefficients were taken for others."""
     edit = made.edit._replace(**wrong)
-    return made._replace(**edited(edit, made.times, _task(params))._asdict())
+    return _picked(edited(edit, made.times, _task(params)), _RISKS)
+
+
+def _picked(found: Edited, names: tuple[str, ...]) -> dict[str, Scalar]:
+    return {name: getattr(found, name) for name in names}
 
 
 def _half(params: Params) -> float:
@@ -206,20 +224,6 @@ def _anchor(params: Params) -> float:
     return float(jnp.where(found > 0, found, jnp.nan))
 
 
-def _limit(name: str, statement: str) -> Prediction:
-    """Declare the limit of the measure of that name."""
-    return Prediction(
-        name=name,
-        measure=name,
-        statement=statement,
-        scope="p -> infinity, any n; here max(rows, p) (1 - q) >= 10, next order below a quarter",
-        order="1 / (max(rows, p) (1 - q)) of an edit, computed",
-        source="the inheritance operator K times, docs/lifelong_editing.md",
-    )
-
-
-_RISKS = ("base_risk", "edit_risk")
-
 PHENOMENON = Phenomenon(
     name="lifelong_editing",
     title="Editing for life: gradual and catastrophic forgetting",
@@ -236,25 +240,11 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        _limit(
-            "base_risk",
-            "(1-f)^2 D (1 - 2 h^K + a^K) + base_error a^K + (noise + f (1-f) D) "
-            "b (1 - a^K)/(1 - a),  h = kappa/(1 + kappa), a = h^2/(1 - q), b = q/(1 - q)",
-        ),
-        _limit("edit_risk", "with D (f^2 + 2 f (1-f) h^K + (1-f)^2 a^K) for the first term"),
-        _limit("edit_miss", "(ridge/(n kappa))^2 (noise + edit_risk)"),
-        _limit("base_share", "f + (1-f) h^K; batch: h of all K n rows, 1 - K n/p at ridge 0"),
-        Prediction(
-            name="exact_base_risk",
-            measure="base_risk",
-            statement="base_risk with h = a = 1 - n/p, b = n/(p - n - 1), and (1 - 2/p) f (1-f) D",
-            scope="exact at every size: ridge = 0, p - rows >= 20",
-            order="exact",
-            source="inverse Wishart mean, docs/lifelong_editing.md",
-            where=_exact,
-            closed=True,
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="p -> infinity, any n; here max(rows, p) (1 - q) >= 10, next order below a quarter",
+        order="1 / (max(rows, p) (1 - q)) of an edit, computed",
+        source="the inheritance operator K times, docs/lifelong_editing.md",
     ),
     mistakes=(
         noise_ignored(*_RISKS, "edit_miss", "exact_base_risk"),
@@ -262,11 +252,7 @@ PHENOMENON = Phenomenon(
             name="editors alike",
             why="edits made one after another are taken for edits all kept, and the reverse",
             against=(*_RISKS, "base_share"),
-            forecast=lambda params, made: made._replace(
-                base_risk=made.other.base_risk,
-                edit_risk=made.other.edit_risk,
-                base_share=made.other.base_share,
-            ),
+            forecast=lambda params, made: _picked(made.other, (*_RISKS, "base_share")),
         ),
         Mistake(
             name="replay ignored",
@@ -296,13 +282,13 @@ PHENOMENON = Phenomenon(
             name="optimism ignored",
             why="the error on a fresh fact is taken for that on a fact just edited in",
             against=("edit_miss",),
-            forecast=lambda params, made: made._replace(edit_miss=params.noise + made.edit_risk),
+            forecast=lambda params, made: {"edit_miss": params.noise + made.edit_risk},
         ),
         Mistake(
             name="proportional limit",
             why="the limit p -> infinity used at finite size: p - n for p - n - 1",
             against=("exact_base_risk",),
-            forecast=lambda params, made: made._replace(exact_base_risk=made.base_risk),
+            forecast=lambda params, made: {"exact_base_risk": made.base_risk},
         ),
     ),
     breaks=(

@@ -1,7 +1,6 @@
 """A backdoor in ridge regression: planted by poisoned rows, worn off by clean fine-tuning."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +12,9 @@ from ci_theory.biases import poison
 from ci_theory.inherit import poisoning
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_ignored, time_doubled
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.operator import IsotropicWeights, isotropic_risk
 from ci_theory.theory.inheritance.poisoning import (
@@ -127,15 +127,38 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return jax.lax.map(run, (*inner_fields, params.alignment))
 
 
-class Forecast(NamedTuple):
+_BOTH = "as upstream, and down.n - p (1 - survival)^2 >= 10"
+
+
+@record
+class Forecast:
     """Both stages by their moments; ``status`` is of both, ``down_status`` of the second alone."""
 
-    trigger_response: Scalar
-    attack_success: Scalar
-    clean_error: Scalar
-    survival: Scalar
-    tuned_success: Scalar
-    tuned_error: Scalar
+    trigger_response: Scalar = predicted(
+        statement="s m_t/c,  m_t = [(1-q) b + q s c]/(1 + kappa + q s^2)", status="up_status"
+    )
+    attack_success: Scalar = predicted(
+        statement="E Phi(s w_t/|w|) over w_t ~ N(m_t, u), u of order 1/n: finite-size form",
+        status="up_status",
+    )
+    clean_error: Scalar = predicted(
+        statement="up.noise + |m - w|^2 + V,  V = g/(1-g) [(1-q)(noise + |m - w|^2) + "
+        "q ((c - s m_t)^2 + |m|^2)],  g = (p/n)/(1 + kappa)^2",
+        status="up_status",
+    )
+    survival: Scalar = predicted(
+        statement="mean of (l + x e^{-(x+l)t})/(x + l) over Marchenko-Pastur x, l = ridge/n; "
+        "max(0, 1 - n/p) or kappa/(1 + kappa) at the end",
+        scope="n, p -> infinity; here down.n - p (1 - survival)^2 >= 10, p >= 10",
+        status="down_status",
+    )
+    tuned_success: Scalar = predicted(
+        statement="as attack_success, with m_t' = b + survival (m_t - b) and u' of both stages",
+        scope=_BOTH,
+    )
+    tuned_error: Scalar = predicted(
+        statement="down.noise (1 + learned) + mean of K^2 |w_up - w|^2", scope=_BOTH
+    )
     target: Array
     share: Scalar
     before: Backdoor
@@ -152,20 +175,13 @@ def forecast(params: Params, world: None) -> Forecast:
     target, share = _target(params.signal, params.alignment), up.poisoned() / up.n
     before = poisoned_ridge(up.n, p, share, up.strength, up.label, target, up.noise, up.ridge)
     tuning = clean_tuning(down.n, p, down.ridge, down.time, down.noise)
-    return _read(params, target, share, before, tuning)
-
-
-def _read(
-    params: Params, target: Array, share: Scalar, before: Backdoor, tuning: Tuning
-) -> Forecast:
-    up, after = params.up, tuned(before, tuning, target, params.p)
+    after = tuned(before, tuning, target, p)
     return Forecast(
         trigger_response=up.strength * before.weights.mean[0] / up.label,
         attack_success=attack_success(before, up.strength),
         clean_error=isotropic_risk(before.weights, target) + up.noise,
         survival=tuning.kept,
-        tuned_success=attack_success(after, up.strength),
-        tuned_error=isotropic_risk(after.weights, target) + params.down.noise,
+        **_tuned(params, after, target),
         target=target,
         share=share,
         before=before,
@@ -175,6 +191,13 @@ def _read(
         up_status=before.status,
         down_status=tuning.status,
     )
+
+
+def _tuned(params: Params, after: Backdoor, target: Array) -> dict[str, Scalar]:
+    return {
+        "tuned_success": attack_success(after, params.up.strength),
+        "tuned_error": isotropic_risk(after.weights, target) + params.down.noise,
+    }
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
@@ -221,24 +244,17 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _unsaturated(params: Params, made: Forecast) -> Forecast:
+def _unsaturated(params: Params, made: Forecast) -> dict[str, Scalar]:
     up, q = params.up, made.share
     rows = q * up.strength * up.label + (1 - q) * made.target[0]
-    rise = up.strength * rows / (1 + made.before.kappa) / up.label
-    return made._replace(trigger_response=rise)
+    return {"trigger_response": up.strength * rows / (1 + made.before.kappa) / up.label}
 
 
-def _from_nothing(params: Params, made: Forecast) -> Forecast:
-    nothing = jax.tree.map(jnp.zeros_like, made.before.weights)
-    before = made.before._replace(weights=nothing, wobble=jnp.zeros(()))
-    return _read(params, made.target, made.share, before, made.tuning)
-
-
-def _mean_only(params: Params, made: Forecast) -> Forecast:
-    weights = made.before.weights
-    still = IsotropicWeights(mean=weights.mean, spread=jnp.zeros(()))
+def _from_mean(params: Params, made: Forecast, mean: Array) -> dict[str, Scalar]:
+    """Fine-tune weights that do not fluctuate."""
+    still = IsotropicWeights(mean=mean, spread=jnp.zeros(()))
     before = made.before._replace(weights=still, wobble=jnp.zeros(()))
-    return _read(params, made.target, made.share, before, made.tuning)
+    return _tuned(params, tuned(before, made.tuning, made.target, params.p), made.target)
 
 
 def _half_saturated(params: Params) -> float:
@@ -255,11 +271,6 @@ def _half_removed(params: Params) -> float:
     ended = jnp.abs(made.kept - made.shifts[0] - 0.5) < 1e-4
     return float(jnp.where(ended, place, jnp.nan))
 
-
-_ORDER = "1 / (n - df2) of each stage: docs/finite_size.md"
-_SOURCE = "derived here, docs/poisoning.md"
-_UP = "n, p -> infinity at fixed trigger and label; here up.n - df2 >= 10, p >= 10"
-_BOTH = "as upstream, and down.n - p (1 - survival)^2 >= 10"
 
 PHENOMENON = Phenomenon(
     name="poisoned_ridge",
@@ -278,61 +289,11 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="trigger_response",
-            measure="trigger_response",
-            statement="s m_t/c,  m_t = [(1-q) b + q s c]/(1 + kappa + q s^2)",
-            scope=_UP,
-            order=_ORDER,
-            source=_SOURCE,
-            status="up_status",
-        ),
-        Prediction(
-            name="attack_success",
-            measure="attack_success",
-            statement="E Phi(s w_t/|w|) over w_t ~ N(m_t, u), u of order 1/n: finite-size form",
-            scope=_UP,
-            order=_ORDER,
-            source=_SOURCE,
-            status="up_status",
-        ),
-        Prediction(
-            name="clean_error",
-            measure="clean_error",
-            statement="up.noise + |m - w|^2 + V,  V = g/(1-g) [(1-q)(noise + |m - w|^2) + "
-            "q ((c - s m_t)^2 + |m|^2)],  g = (p/n)/(1 + kappa)^2",
-            scope=_UP,
-            order=_ORDER,
-            source=_SOURCE,
-            status="up_status",
-        ),
-        Prediction(
-            name="survival",
-            measure="survival",
-            statement="mean of (l + x e^{-(x+l)t})/(x + l) over Marchenko-Pastur x, l = ridge/n; "
-            "max(0, 1 - n/p) or kappa/(1 + kappa) at the end",
-            scope="n, p -> infinity; here down.n - p (1 - survival)^2 >= 10, p >= 10",
-            order=_ORDER,
-            source=_SOURCE,
-            status="down_status",
-        ),
-        Prediction(
-            name="tuned_success",
-            measure="tuned_success",
-            statement="as attack_success, with m_t' = b + survival (m_t - b) and u' of both stages",
-            scope=_BOTH,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="tuned_error",
-            measure="tuned_error",
-            statement="down.noise (1 + learned) + mean of K^2 |w_up - w|^2",
-            scope=_BOTH,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="n, p -> infinity at fixed trigger and label; here up.n - df2 >= 10, p >= 10",
+        order="1 / (n - df2) of each stage: docs/finite_size.md",
+        source="derived here, docs/poisoning.md",
     ),
     mistakes=(
         Mistake(
@@ -365,13 +326,13 @@ PHENOMENON = Phenomenon(
             name="nothing is inherited",
             why="fine-tuning is thought to start from zero",
             against=("tuned_success", "tuned_error"),
-            forecast=_from_nothing,
+            forecast=lambda params, made: _from_mean(params, made, jnp.zeros(2)),
         ),
         Mistake(
             name="only the mean is inherited",
             why="the fluctuation of the poisoned weights is ignored",
             against=("tuned_error",),
-            forecast=_mean_only,
+            forecast=lambda params, made: _from_mean(params, made, made.before.weights.mean),
         ),
     ),
     breaks=(

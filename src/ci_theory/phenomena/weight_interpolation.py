@@ -16,8 +16,9 @@ from ci_theory.inherit import finetune, interpolation
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
+from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.interpolation import (
     Course,
@@ -145,13 +146,17 @@ def _before(params: Params) -> Inherited:
     return pretrain(params.p, params.signal, groups, params.up.ridge)
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """Risks of the mix on both laws, and what they are made of."""
 
-    id_risk: Scalar
-    ood_risk: Scalar
-    id_slope: Scalar
-    ood_slope: Scalar
+    id_risk: Scalar = predicted(
+        statement="|w_0 - b|^2 (1 - 2 mix L) + mix^2 N,  N = L2 |w_0 - b|^2 + v; L, L2: mean share "
+        "of an error, and of its square, that fine-tuning takes away",
+    )
+    ood_risk: Scalar = predicted(statement="|w_0 - t|^2 - 2 mix L (b - w_0).(t - w_0) + mix^2 N")
+    id_slope: Scalar = predicted(statement="2 (N - L |w_0 - b|^2)")
+    ood_slope: Scalar = predicted(statement="2 (N - L (b - w_0).(t - w_0))")
     own: Course
     other: Course
     stages: _Stages
@@ -160,21 +165,24 @@ class Forecast(NamedTuple):
 
 def forecast(params: Params, world: None) -> Forecast:
     """Read both parabolas off the moments of the weights before and what fine-tuning does."""
-    made = _stages(params)
-    return _read(params, made, made.course(1.0), made.course(params.transfer))
-
-
-def _read(params: Params, stages: _Stages, own: Course, other: Course) -> Forecast:
+    stages = _stages(params)
+    own, other = stages.course(1.0), stages.course(params.transfer)
     return Forecast(
-        id_risk=risk_of(own, params.mix),
-        ood_risk=risk_of(other, params.mix),
-        id_slope=2 * (own.slope + own.curvature),
-        ood_slope=2 * (other.slope + other.curvature),
+        **_read(params, own, other),
         own=own,
         other=other,
         stages=stages,
         status=jnp.maximum(stages.up.status, stages.tuning.status),
     )
+
+
+def _read(params: Params, own: Course, other: Course) -> dict[str, Scalar]:
+    return {
+        "id_risk": risk_of(own, params.mix),
+        "ood_risk": risk_of(other, params.mix),
+        "id_slope": 2 * (own.slope + own.curvature),
+        "ood_slope": 2 * (other.slope + other.curvature),
+    }
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
@@ -223,20 +231,20 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _linear(params: Params, made: Forecast) -> Forecast:
+def _linear(params: Params, made: Forecast) -> dict[str, Scalar]:
     def between(found: Course) -> Array:
         return (1 - params.mix) * risk_of(found, 0.0) + params.mix * risk_of(found, 1.0)
 
-    return made._replace(id_risk=between(made.own), ood_risk=between(made.other))
+    return {"id_risk": between(made.own), "ood_risk": between(made.other)}
 
 
-def _independent(params: Params, made: Forecast) -> Forecast:
+def _independent(params: Params, made: Forecast) -> dict[str, Scalar]:
     common = made.stages.tuning.kept * made.stages.up.weights.spread
 
     def apart(found: Course) -> Course:
         return Course(found.start, found.slope - common, found.curvature + 2 * common)
 
-    return _read(params, made.stages, apart(made.own), apart(made.other))
+    return _read(params, apart(made.own), apart(made.other))
 
 
 def _best(params: Params) -> float:
@@ -257,23 +265,7 @@ def _ridge(params: Params) -> float:
     return float(at_best_ridge(params.p, params.down.noise, anchor))
 
 
-_ORDER = "1 / (effective rows - df2) upstream, its square downstream: docs/finite_size.md"
-_SOURCE = "derived here, docs/interpolation.md; mixed weights: Wortsman et al. 2021 "
-_SOURCE += "(arXiv:2109.01903)"
-_SCOPE = "rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice, p >= 10"
 _ID, _OOD = ("id_risk", "id_slope"), ("ood_risk", "ood_slope")
-
-
-def _prediction(name: str, statement: str) -> Prediction:
-    return Prediction(
-        name=name,
-        measure=name,
-        statement=statement,
-        scope=_SCOPE,
-        order=_ORDER,
-        source=_SOURCE,
-    )
-
 
 PHENOMENON = Phenomenon(
     name="weight_interpolation",
@@ -291,15 +283,12 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        _prediction(
-            "id_risk",
-            "|w_0 - b|^2 (1 - 2 mix L) + mix^2 N,  N = L2 |w_0 - b|^2 + v; L, L2: mean share of an "
-            "error, and of its square, that fine-tuning takes away",
-        ),
-        _prediction("ood_risk", "|w_0 - t|^2 - 2 mix L (b - w_0).(t - w_0) + mix^2 N"),
-        _prediction("id_slope", "2 (N - L |w_0 - b|^2)"),
-        _prediction("ood_slope", "2 (N - L (b - w_0).(t - w_0))"),
+    predictions=predictions(
+        Forecast,
+        scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice, p >= 10",
+        order="1 / (effective rows - df2) upstream, its square downstream: docs/finite_size.md",
+        source="derived here, docs/interpolation.md; mixed weights: Wortsman et al. 2021 "
+        "(arXiv:2109.01903)",
     ),
     mistakes=(
         Mistake(
