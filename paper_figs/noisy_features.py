@@ -12,33 +12,36 @@ EXPERIMENTS = ("noisy_features",)
 def draw(results: Results) -> Figure:
     """In-domain risk against the flips, the change elsewhere by what is kept, the boundary."""
     data = dataset(EXPERIMENTS[0], results)
-    made, axes = style.figure(1, 3, height=3.4)
-    a, b, c = axes[0]
+    heights = [curves.strip_height(1), 2.2]
+    made, axes = style.figure(2, 3, height=3.6, height_ratios=heights, sharex="col")
+    a, b, c = axes[1]
     inside = curves.contents(data, "id_excess", "up.flips", None, {"down.kept": 1.0})
-    hidden = curves.paint(a, inside)
+    hidden = curves.paint(a, inside, strip=axes[0, 0])
     a.set_ylabel("excess risk [label²]")
-    a.set_title("a   in-domain")
+    axes[0, 0].set_title("a   in-domain")
     away = curves.contents(data, "ood_change", "up.flips", "down.kept", {})
     hidden = curves.paint(b, away) or hidden
     b.axhline(0, color="black", lw=0.6)
-    b.set_ylabel("change of the risk by flips [label²]")
-    b.set_title("b   elsewhere")
+    b.set_ylabel("change of the risk [label²]")
+    axes[0, 1].set_title("b   elsewhere")
     style.legend_under(b, handles=away.keys)
 
     phenomenon, fixed = series.phenomenon_of(data), series.fixed_values(data)
     flips = data["up.flips"].to_numpy().astype(float)
-    fine = np.geomspace(flips[flips > 0].min(), flips.max(), 60)
+    fine = np.linspace(flips[flips > 0].min(), flips.max(), 90)
     rule = next(k for k in phenomenon.breaks if k.name == "sign boundary")
     form = series.closed_form(phenomenon, rule.name, fixed, "up.flips", fine)
     c.plot(fine, form, color=style.PALETTE[0])
     found = series.located_along(data, rule, "up.flips", {})
     marks.places(c, flips, found, style.PALETTE[0], style.MARKERS[0], "flips help above")
     c.axhline(0, color="black", lw=0.6)
-    c.set_ylabel("share of the unnamed target kept [1]")
-    c.set_title("c   where the sign turns")
+    c.set_ylabel("unnamed target kept [1]")
+    axes[0, 2].set_title("c   where the sign turns")
     style.legend_under(c)
-    for axis in axes[0]:
-        axis.set_xlabel("share of flipped upstream labels [1]")
+    for axis in axes[0, 1:]:
+        axis.set_axis_off()
+    for axis in axes[1]:
+        axis.set_xlabel("share of flips upstream [1]")
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys)
     made.suptitle(
