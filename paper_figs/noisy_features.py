@@ -23,7 +23,7 @@ def draw(results: Results) -> Figure:
     hidden = curves.paint(b, away) or hidden
     b.axhline(0, color="black", lw=0.6)
     b.set_ylabel("change of the risk [label²]")
-    axes[0, 1].set_title("b   elsewhere")
+    axes[0, 1].set_title("b   by what is kept")
     style.legend_under(b, handles=away.keys)
 
     phenomenon, fixed = series.phenomenon_of(data), series.fixed_values(data)
