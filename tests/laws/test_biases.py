@@ -107,6 +107,16 @@ def test_noise_of_the_inputs_has_its_variance():
     assert added.var() == pytest.approx(0.25, rel=5 * (2 / DRAWS) ** 0.5)
 
 
+@pytest.mark.parametrize(
+    "flips", [0.3, np.float32(0.3), jnp.asarray(0.3)], ids=lambda v: str(type(v))
+)
+def test_flips_are_drawn_in_the_precision_of_their_probability(flips):
+    """As jax.random.bernoulli draws them: stores of earlier versions are continued, not mixed."""
+    labels = jnp.ones(997)
+    wrong = jax.random.bernoulli(stream(KEY, "flips"), flips, labels.shape)
+    np.testing.assert_array_equal(label_flips.flipped(KEY, labels, flips) < 0, wrong)
+
+
 def test_labels_are_flipped_at_their_rate():
     labels = jnp.where(jnp.arange(DRAWS) % 3 == 0, -1.0, 1.0)
     np.testing.assert_array_equal(label_flips.flipped(KEY, labels, 0.0), labels)

@@ -29,6 +29,10 @@ REFUSED = {
     "two_stage_ridge": [
         ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})
     ],
+    "noisy_features": [({"up.n": 40, "p": 40}, "more rows than p = 40", {"up.n": 41})],
+    "weight_interpolation": [
+        ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})
+    ],
     "power_law_break": [({"repeats": 11, "n": 10}, "more often than n", {"n": 11})],
     "sgd_scaling": [
         ({"width": 50, "inputs": 50}, "below the 50 inputs", {"width": 49}),

@@ -50,6 +50,7 @@ LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  
 FEW = {**CLASSES, "separation": 2.0, "ridge": 1.0}
 BOTH = "error_majority error_minority balanced_error balanced_error_optimal"
 GROUPS = "error_majority error_minority gap leverage_minority"
+FLIPPED = "id_excess ood_excess id_change ood_change"
 ERASED = "response attack_success utility_risk"
 EDGES = {
     "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
@@ -128,6 +129,14 @@ EDGES = {
         Edge(BOTH, "p", 8, 7, CLASSES),  # df2 >= 8
         Edge("error_minority balanced_error", "minority", 0.05, 0.045, FEW),  # 10 rows of 200
         Edge("error_minority", "separation", 8.9, 9.0, {**CLASSES, "minority": 0.3, "ridge": 1.0}),
+    ],
+    "noisy_features": [
+        Edge(FLIPPED, "down.n", 11, 10, {"up.flips": 0.0}),  # clean features are one: n - df2
+        Edge(FLIPPED + " entropy largest", "p", 10, 9, {}),
+        Edge(FLIPPED + " entropy largest", "up.heads", 10, 9, {}),
+        Edge(FLIPPED + " entropy largest", "up.flips", 0.00302, 0.003, {"up.n": 1000}),  # 3 flips
+        Edge(FLIPPED + " entropy largest", "up.flips", 0.0, 0.0005, {}),  # none, or three
+        Edge("entropy largest", "up.flips", 0.475, 0.48, {}),  # signal 3 times the threshold
     ],
     "random_feature_peak": [
         Edge(

@@ -19,5 +19,5 @@ def thresholds(key: Key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Arra
 
 def flipped(key: Key, labels: Float[Array, " n"], flips: Scalar) -> Float[Array, " n"]:
     """Flip each label with probability ``flips`` (stream "flips")."""
-    at = thresholds(key, labels.shape, jnp.result_type(flips, jnp.float32))
+    at = thresholds(key, labels.shape, jnp.result_type(flips))
     return jnp.where(at < flips, -labels, labels)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Number, Scalar
 from ci_theory.training.closed_form import without_rounding
 
 
@@ -32,13 +32,13 @@ def whitened(rows: Float[Array, "n d"], count: Scalar) -> Float[Array, "n d"]:
 
 
 def heads(
-    rows: Float[Array, "n d"], labels: Float[Array, "n c"], count: Scalar, scale: Scalar
+    rows: Float[Array, "n d"], labels: Float[Array, "n c"], count: Scalar, scale: Number
 ) -> Float[Array, "d c"]:
     """Fit a linear head to each column of labels by least squares on whitened rows.
 
     The weights are scaled so that clean heads have a largest singular value near ``scale``.
     """
-    unit = scale * jnp.sqrt(jnp.pi / (2 * labels.shape[1]))
+    unit = jnp.sqrt(jnp.pi / (2 * labels.shape[1])) * scale
     return unit * (rows.T @ labels) / count
 
 
@@ -57,7 +57,7 @@ class Errors(NamedTuple):
     learned: Scalar
     noise: Scalar
 
-    def excess(self, named: Scalar, unnamed: Scalar, noise: Scalar, kept: Scalar) -> Scalar:
+    def excess(self, named: Scalar, unnamed: Scalar, noise: Scalar, kept: Number) -> Scalar:
         """Return the excess risk of a task.
 
         Args:

@@ -225,7 +225,9 @@ def excess_where(fitted: Probe, unnamed: Number, kept: Number) -> Scalar:
         unnamed: b^2 [label^2].
         kept: rho: 1 in-domain, 0 where that part is gone, -1 where it is reversed.
 
-    Regime: as ``probe``. Source: the mean of a quadratic form; inputs have one law.
+    Regime: as ``probe``.
+
+    Source: the mean of a quadratic form; inputs have one law.
 
     >>> task = Task(n=150.0, ridge=0.36, noise=0.6, named=1.0, unnamed=0.2025)
     >>> made = probe(flipped_heads(100.0, 80.0, 3200.0, 0.05, 3.0), task)
@@ -255,7 +257,9 @@ def spared_share(clean: Probe, noisy: Probe, unnamed: Number) -> Scalar:
     Returns:
         rho; without a limit: NaN at q = 0.
 
-    Regime: as ``probe``. Source: derived here (docs/noisy_features.md).
+    Regime: as ``probe``.
+
+    Source: derived here (docs/noisy_features.md).
 
     >>> task = Task(n=150.0, ridge=0.36, noise=0.6, named=1.0, unnamed=0.2025)
     >>> clean, little, more = (
@@ -289,8 +293,9 @@ def clean_slope(features: Features, task: Task, n_up: Number, scale: Number, kep
         scale: theta.
         kept: rho of the test law, 1 in-domain.
 
-    Regime: leading order in 1/n and in ridge/(n x); Source: derived here (docs/noisy_features.md);
-    the first order of ``probe`` in q.
+    Regime: leading order in 1/n and in ridge/(n x).
+
+    Source: derived here (docs/noisy_features.md); the first order of ``probe`` in q.
 
     >>> task = Task(n=150.0, ridge=0.36, noise=0.6, named=1.0, unnamed=0.2025)
     >>> clean = flipped_heads(100.0, 80.0, 3200.0, 0.0, 3.0)
