@@ -174,7 +174,7 @@ def test_claims_prefer_the_stores_of_the_user_and_say_so(capsys, monkeypatch):
     assert toy["verdict"] == "AGREES 1, UNDERPOWERED 1"
     assert (toy["source"], len(toy["answers"])) == ("yours", 2)
     assert rows[0]["phenomena"]["ridge_peak"]["source"] == "kept"
-    assert rows[24]["phenomena"]["lifelong_editing"]["verdict"] in ("planned", "not run")
+    assert rows[16]["phenomena"]["unlearning"]["verdict"] in ("planned", "not run")
     assert all("toys.wrong" not in row["phenomena"] for row in rows)
 
 
