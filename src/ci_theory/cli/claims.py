@@ -1,7 +1,8 @@
 """`ci-theory claims`: the 25 claims, and what the sweeps of their phenomena say of each.
 
-The answers are those kept with the package (``ci_theory.answers``), which need no run; of a
-phenomenon that the user has stores of, theirs.
+The answer in words (``ci_theory.claimed``) and the verdicts (``ci_theory.answers``) are those kept
+with the package, which need no run; of a phenomenon that the user has stores of, the verdicts are
+theirs.
 """
 
 from collections import Counter
@@ -12,8 +13,10 @@ from typing import Any
 from ci_theory import answers, phenomena
 from ci_theory._errors import BadInput
 from ci_theory.check.answer import answer
+from ci_theory.claimed import answered
 from ci_theory.claims import CLAIMS, Claim
 from ci_theory.cli.output import number, print_lines, say
+from ci_theory.figures import paper
 from ci_theory.sweeps.provenance import formula_hash
 
 PLANNED, NOT_RUN, MEASURED = "planned", "not run", "measured, nothing predicted"
@@ -37,6 +40,7 @@ def table(results: Path | None) -> list[dict[str, Any]]:
             "claim": claim.text,
             "cited": claim.cited,
             "break_point": claim.breaks or None,
+            "answer": _answer(claim),
             "phenomena": {
                 name: about.get(name, {"implemented": False, "verdict": PLANNED, "verdicts": {}})
                 for name in _models(claim, registered)
@@ -44,6 +48,28 @@ def table(results: Path | None) -> list[dict[str, Any]]:
         }
         for claim in CLAIMS
     ]
+
+
+def _answer(claim: Claim) -> dict[str, Any]:
+    """Return what the claim comes to in our models, of what is kept with the package."""
+    found, figures = answered(claim.number), paper.shown()
+    return {
+        "word": found.word.value,
+        "text": found.text,
+        "parts": [
+            {
+                "says": one.part.says,
+                "word": one.word.value,
+                "why": one.why or None,
+                "numbers": one.numbers or None,
+                "sweeps": list(one.sweeps),
+                "figures": sorted({figures[s] for s in one.sweeps if s in figures}),
+                "predictions": list(one.behind),
+                "old": list(one.old),
+            }
+            for one in found.parts
+        ],
+    }
 
 
 def _models(claim: Claim, registered: Sequence[str]) -> list[str]:
@@ -102,6 +128,7 @@ def print_claims(entries: list[dict[str, Any]]) -> None:
     """Print the claims, each with the answers of its phenomena, and what is not answered."""
     for entry in entries:
         say(f"{entry['number']}. {entry['claim']} ({entry['cited']})")
+        _print_words(entry["answer"])
         if entry["break_point"]:
             print_lines([("looked for:", entry["break_point"])], indent=3)
         answered = {n: p for n, p in entry["phenomena"].items() if "answers" in p}
@@ -117,6 +144,19 @@ def print_claims(entries: list[dict[str, Any]]) -> None:
     done = [e for e in entries if any("answers" in p for p in e["phenomena"].values())]
     open_ = [str(e["number"]) for e in entries if e not in done]
     say(f"{len(done)} of {len(entries)} claims have an answer; not yet: {', '.join(open_)}")
+    words = Counter(entry["answer"]["word"] for entry in entries)
+    told = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    say(f"in our models, as kept with the package: {told}")
+
+
+def _print_words(said: Mapping[str, Any]) -> None:
+    """Print the answer in words, and where each part of it is read off."""
+    print_lines([("in our models:", said["text"])], indent=3)
+    for part in said["parts"]:
+        from_ = f"{part['word']}, by {', '.join(part['predictions']) or 'nothing'}"
+        shown = f"; figure {', '.join(part['figures'])}" if part["figures"] else ""
+        old = f"; {', '.join(part['old'])}: {STALE}" if part["old"] else ""
+        print_lines([("-", f"{part['says']}: {from_}{shown}{old}")], indent=5, width=0)
 
 
 def _print_rest(silent: Mapping[str, Any]) -> None:
