@@ -3,8 +3,8 @@
 >>> seen = [({"n": n, "noise": s}, n >= 100) for n in (10, 100, 1000) for s in (0.0, 1.0)]
 >>> region(seen)
 'n ≥ 100'
->>> region([(at, at["n"] >= (100 if at["noise"] else 1000)) for at, _ in seen])
-'n ≥ 1000 where noise = 0; n ≥ 100 where noise = 1'
+>>> region([(at, at["n"] >= 100 and at["noise"] > 0) for at, _ in seen])
+'n ≥ 100 where noise = 1'
 """
 
 import itertools
