@@ -40,7 +40,7 @@ def kept(rows, error=0.01, checks=AGREES, breaks=(), answer=None, formula=None, 
         "checks": json.dumps(checks),
         "breaks": json.dumps(breaks),
     }
-    return Evidence(xarray.Dataset(data, {"noise": list(NOISE), "n": list(N)}, attrs), answer or {})
+    return Evidence(xarray.Dataset(data, {"noise": list(NOISE), "n": list(N)}, attrs), answer)
 
 
 def told(evidence, *looks):
@@ -95,6 +95,15 @@ def test_nothing_is_told_that_no_prediction_stands_behind(checks, why):
     assert found.word is Word.NOT_YET
     assert found.why.startswith(why)
     assert found.numbers == ""
+
+
+@pytest.mark.parametrize(
+    ("newer", "word"),
+    [("AGREES", Word.SUPPORTED), ("UNDERPOWERED", Word.NOT_YET), ("DISAGREES", Word.NOT_YET)],
+)
+def test_the_verdict_of_the_kept_answer_is_the_one_that_counts(newer, word):
+    answer = {"predictions": [{"name": "test_error", "verdict": newer}], "breaks": []}
+    assert told(kept([[1, 2, 3], [2, 3, 4]], answer=answer), RISES).word is word
 
 
 def test_nothing_kept_and_nothing_looked_at_is_not_yet(monkeypatch):
@@ -153,6 +162,11 @@ def test_a_middle_is_higher_than_both_ends_by_more_than_a_little():
     assert told(kept([[1, 1.05, 1], [1, 1.05, 1]]), middle).word is Word.NOT_YET
 
 
+def peaks(**counts):
+    """Return the kept answer of a sweep, as far as its breaks go."""
+    return {"predictions": [], "breaks": [{"name": "peak in n", **counts}]}
+
+
 def found_at(noise, place, low, high, status="OK", sure=None):
     """Return a kept break: located at 95 %, and at the level of the whole sweep."""
     ends = [place, low, high]
@@ -167,16 +181,17 @@ def test_a_break_is_there_not_there_or_not_told():
         ["NO_BREAK", None, None],
     ]
     one = found_at(0.1, 101, 99, 103)
-    sure = {"peak in n": {"told": 1, "predicted": 1, "disagree": 0}}
+    sure = peaks(told=1, predicted=1, disagree=0)
     rows, peak = [[1, 2, 1], [1, 1, 1]], Place("peak in n")
     found = told(kept(rows, breaks=[one, nothing], answer=sure), peak)
     assert (found.word, found.why) == (Word.ONLY_WHEN, "noise = 0.1")
     absent = told(kept(rows, breaks=[one, nothing], answer=sure), peak._replace(absent=True))
     assert absent.why == "noise = 1"
     for doubt in (
-        {},
-        {"peak in n": {"told": 1, "predicted": 2, "disagree": 0}},
-        {"peak in n": {"told": 1, "predicted": 1, "disagree": 1}},
+        None,
+        {"predictions": [], "breaks": []},
+        peaks(told=1, predicted=2, disagree=0),
+        peaks(told=1, predicted=1, disagree=1),
     ):
         slices = told(kept(rows, breaks=[one, nothing], answer=doubt), peak).slices
         assert [s.holds for s in slices] == [True, None]  # one may have been missed
@@ -200,7 +215,7 @@ def test_the_place_of_a_break_is_held_against_bars():
         ["NO_BREAK", None, None, None, 1],
         ["NO_BREAK", None, None],
     ]
-    sure = {"peak in n": {"told": 1, "predicted": 1, "disagree": 0}}
+    sure = peaks(told=1, predicted=1, disagree=0)
     found = told(kept(rows, breaks=[both[0], gone], answer=sure), near)
     assert found.slices[1].holds is None  # it may lie before the first place
 

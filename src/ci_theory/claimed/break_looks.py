@@ -136,8 +136,9 @@ def _all_found(evidence: Evidence, kind: str) -> bool:
 
     They are if every slice whose prediction may have one was told, and none disagrees.
     """
-    kept = evidence.breaks.get(kind)
-    return kept is not None and not kept["disagree"] and kept["told"] == kept["predicted"]
+    kinds = evidence.answer["breaks"] if evidence.answer else []
+    kept = [one for one in kinds if one["name"] == kind]
+    return bool(kept) and not kept[0]["disagree"] and kept[0]["told"] == kept[0]["predicted"]
 
 
 def _value(data: xarray.Dataset, at: Mapping[str, Any], name: str) -> float:

@@ -58,11 +58,11 @@ class Evidence(NamedTuple):
 
     Attributes:
         data: condensed (``figures.condensed``).
-        breaks: the kept answer on each of its kinds of breaks; empty if none is kept.
+        answer: the kept answer of the sweep (``ci_theory.answers``); None if none is kept.
     """
 
     data: xarray.Dataset
-    breaks: Mapping[str, Mapping[str, Any]]
+    answer: Mapping[str, Any] | None
 
 
 class Slice(NamedTuple):

@@ -129,10 +129,8 @@ def kept_evidence(sweep: str) -> Evidence | None:
     file = paper.kept_file(sweep)
     if file is None:
         return None
-    breaks = {
-        b["name"]: b for one in answers.every() if one["sweep"] == sweep for b in one["breaks"]
-    }
-    return Evidence(_read(file), breaks)
+    answer = next((one for one in answers.every() if one["sweep"] == sweep), None)
+    return Evidence(_read(file), answer)
 
 
 def said(part: Part, source: Source = kept_evidence) -> Said:
@@ -177,10 +175,18 @@ def said(part: Part, source: Source = kept_evidence) -> Said:
 
 
 def _behind(evidence: Evidence, measure: str) -> tuple[list[str], str]:
-    """Return the predictions of a measure that AGREE, and why they do not stand behind it."""
+    """Return the predictions of a measure that AGREE, and why they do not stand behind it.
+
+    The verdict is that of the kept answer, which may be newer; of a sweep without one, that which
+    the sweep is kept with.
+    """
+    newer = (
+        {p["name"]: p["verdict"] for p in evidence.answer["predictions"]} if evidence.answer else {}
+    )
     told = [one for one in condensed.told(evidence.data) if one.measure == measure]
-    agree = [one.prediction for one in told if one.verdict == Verdict.AGREES.value]
-    wrong = [one.prediction for one in told if one.verdict == Verdict.DISAGREES.value]
+    verdicts = {one.prediction: newer.get(one.prediction, one.verdict) for one in told}
+    agree = [name for name, word in verdicts.items() if word == Verdict.AGREES.value]
+    wrong = [name for name, word in verdicts.items() if word == Verdict.DISAGREES.value]
     if wrong:
         return agree, f"the prediction {wrong[0]} DISAGREES"
     return agree, "" if agree else f"no prediction of {measure} AGREES"
