@@ -42,6 +42,10 @@ def test_a_rule_is_found_again(rule, words):
 def test_axes_that_are_not_told_apart_are_all_named():
     seen = [({"n": n, "d": 2 * n, "e": 1}, n > 1) for n in (1, 2, 3)]
     assert region(seen) == "n ≥ 2 (not told apart from d ≥ 4)"
+    seen = [({"n": n, "d": 2 * (n % 3)}, n > 1) for n in (1, 2, 3)]
+    assert region([({"d": a["d"], "n": a["n"]}, h) for a, h in seen]) == (
+        "n ≥ 2 (not told apart from d = 0, 4)"
+    )
 
 
 def test_a_rule_of_one_or_two_axes_is_true_of_every_place():

@@ -35,6 +35,7 @@ def region(seen: Sequence[tuple[At, bool]]) -> str:
             if _decide(seen, chosen):
                 told.append(_rule(seen, chosen) if count == 1 else _rules(seen, chosen))
         if told and count == 1:
+            told.sort(key=lambda rule: " = " in rule)  # a bound tells more than a list
             return told[0] + (f" (not told apart from {', '.join(told[1:])})" if told[1:] else "")
         if told:
             return min(told, key=lambda rule: (rule.count(";"), len(rule)))

@@ -21,7 +21,7 @@ from ci_theory.figures import condensed, kept, paper
 from ci_theory.phenomena import load
 from ci_theory.sweeps.provenance import formula_hash
 
-__all__ = ["Answered", "Said", "Word", "answered", "kept_evidence", "said"]
+__all__ = ["Answered", "Said", "Word", "answered", "kept_evidence", "said", "today"]
 
 
 class Word(Enum):
@@ -119,7 +119,7 @@ _read = cache(kept.read)  # a sweep is looked at by several parts
 
 
 @cache
-def _today(phenomenon: str) -> str:
+def today(phenomenon: str) -> str:
     """Return the hash of a phenomenon's simulation, as it is now."""
     return formula_hash(load(phenomenon, trusted=False))
 
@@ -154,7 +154,7 @@ def said(part: Part, source: Source = kept_evidence) -> Said:
             return Said(
                 part, Word.NOT_YET, f"{phenomenon.name} measures it, and nothing predicts it"
             )
-        if evidence.data.attrs["formula"] != _today(evidence.data.attrs["phenomenon"]):
+        if evidence.data.attrs["formula"] != today(evidence.data.attrs["phenomenon"]):
             old.append(sweep)
         for measure in dict.fromkeys(m for look in looks for m in look.measures(evidence)):
             agree, problem = _behind(evidence, measure)

@@ -13,11 +13,10 @@ from typing import Any
 from ci_theory import answers, phenomena
 from ci_theory._errors import BadInput
 from ci_theory.check.answer import answer
-from ci_theory.claimed import answered
+from ci_theory.claimed import answered, words
 from ci_theory.claims import CLAIMS, Claim
 from ci_theory.cli.output import number, print_lines, say
 from ci_theory.figures import paper
-from ci_theory.sweeps.provenance import formula_hash
 
 PLANNED, NOT_RUN, MEASURED = "planned", "not run", "measured, nothing predicted"
 YOURS, KEPT = "yours", "kept"
@@ -34,13 +33,14 @@ def table(results: Path | None) -> list[dict[str, Any]]:
     mine = {} if results is None else stored_answers(results)
     registered = sorted({*phenomena.names(), *mine})
     about = {name: _of(name, mine) for name in registered}
+    figures = paper.shown()
     return [
         {
             "number": claim.number,
             "claim": claim.text,
             "cited": claim.cited,
             "break_point": claim.breaks or None,
-            "answer": _answer(claim),
+            "answer": _answer(claim, figures),
             "phenomena": {
                 name: about.get(name, {"implemented": False, "verdict": PLANNED, "verdicts": {}})
                 for name in _models(claim, registered)
@@ -50,9 +50,9 @@ def table(results: Path | None) -> list[dict[str, Any]]:
     ]
 
 
-def _answer(claim: Claim) -> dict[str, Any]:
+def _answer(claim: Claim, figures: Mapping[str, str]) -> dict[str, Any]:
     """Return what the claim comes to in our models, of what is kept with the package."""
-    found, figures = answered(claim.number), paper.shown()
+    found = answered(claim.number)
     return {
         "word": found.word.value,
         "text": found.text,
@@ -100,11 +100,11 @@ def _of(name: str, mine: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
         made["verdict"] = MEASURED if found else f"{NOT_RUN}; it predicts nothing to judge"
     if found:
         counts = Counter(p["verdict"] for one in found for p in one["predictions"])
-        words = ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
-        made |= {"verdict": words or MEASURED, "verdicts": dict(counts)}
+        told = ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
+        made |= {"verdict": told or MEASURED, "verdicts": dict(counts)}
         made["source"] = YOURS if name in mine else KEPT
         made["answers"] = [dict(one) for one in found]
-        if name not in mine and any(o["formula"] != formula_hash(phenomenon) for o in found):
+        if name not in mine and any(o["formula"] != words.today(name) for o in found):
             made["note"] = STALE
     return made
 
@@ -144,8 +144,8 @@ def print_claims(entries: list[dict[str, Any]]) -> None:
     done = [e for e in entries if any("answers" in p for p in e["phenomena"].values())]
     open_ = [str(e["number"]) for e in entries if e not in done]
     say(f"{len(done)} of {len(entries)} claims have an answer; not yet: {', '.join(open_)}")
-    words = Counter(entry["answer"]["word"] for entry in entries)
-    told = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    counts = Counter(entry["answer"]["word"] for entry in entries)
+    told = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     say(f"in our models, as kept with the package: {told}")
 
 
@@ -166,8 +166,8 @@ def _print_rest(silent: Mapping[str, Any]) -> None:
     if rest:
         print_lines([("no answer:", ", ".join(rest))], indent=3)
     if planned:
-        words = f"no phenomenon tests it yet (planned: {', '.join(planned)})"
-        print_lines([("not answered:", words)], indent=3)
+        why = f"no phenomenon tests it yet (planned: {', '.join(planned)})"
+        print_lines([("not answered:", why)], indent=3)
 
 
 def _print_answer(one: Mapping[str, Any]) -> None:
