@@ -25,6 +25,7 @@ MEASURES = {
     "imbalanced_mixture": ("error_majority", "error_minority"),
     "metric_mirage": ("token_error", "exact_match"),
     "repeated_data": ("excess_risk",),
+    "zipf_learning": ("error",),
 }
 RUNS = ("modular_grokking", "modular_decay", "modular_repeats", "modular_phases")
 """Sweeps of networks, whose runs are shown one by one."""

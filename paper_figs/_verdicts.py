@@ -56,9 +56,10 @@ CLAIMED = """## Claims
 
 What each claim of the seed paper comes to in our models: every part is looked at in a kept sweep
 (`src/ci_theory/claimed/parts.py`), and told only where a prediction of the same measure AGREES with
-that sweep. *k of m*: slices that hold of those that tell, at a level of 1e-3 for all slices of a
-part; then what is seen in the middle one of those that hold, with its interval at that level, a
-ratio after ×. A claim is contradicted if a part is, else not yet answered if a part is not.
+that sweep and half of its slices tell. *k of m*: slices that hold of those that tell, at a level of
+1e-3 for all slices of a sweep together; then what is seen in the middle one of those that hold,
+with its interval at that level, a ratio after ×. A claim is contradicted if a part is, else not yet
+answered if a part is not.
 
 | # | claim | in our models | sweeps | figures |
 |---|---|---|---|---|

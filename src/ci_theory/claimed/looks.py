@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 LEVEL = 1e-3
-"""Chance that any slice of a look is told wrongly, all together."""
+"""Chance that any slice of a sweep is told wrongly by a look, all together."""
 
 Where = Mapping[str, Any]
 ANYWHERE: Where = MappingProxyType({})

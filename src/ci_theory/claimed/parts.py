@@ -91,6 +91,11 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             "imbalanced_mixture",
             Place("minority lost"),
         ),
+        _part(
+            "a longer tail of rare items leaves more answered wrongly",
+            "zipf_learning",
+            Change("error", "vocabulary", 300, 10_000, "rises"),
+        ),
     ),
     6: (
         _part(
