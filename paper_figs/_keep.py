@@ -1,16 +1,16 @@
-"""Keep the results of the figures' sweeps as small files: python paper_figs/_keep.py [SWEEP ...].
+"""Keep the results of sweeps as small files: python paper_figs/_keep.py [SWEEP ...].
 
-What is missing is run first: about ten minutes for all but `modular_phases`, which takes half an
-hour. Measures that no figure shows are left out of the large ones.
+They are those that a figure shows and those that the answers to the claims look at. What is missing
+is run first: about a quarter of an hour for all but `modular_phases`, which takes half an hour.
+Measures that nobody looks at are left out of the large ones.
 """
 
-import ast
-import re
 import sys
 from pathlib import Path
 
 from ci_theory import enable_float64
 from ci_theory._errors import BadInput
+from ci_theory.claimed.parts import PARTS
 from ci_theory.figures import condensed, kept, paper
 
 HERE = Path(__file__).parent
@@ -21,6 +21,11 @@ MEASURES = {
     "modular_repeats": ("test_accuracy",),
     "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
     "prior_bias": ("balanced_error", "gain"),
+    "contaminated_test": ("gain",),
+    "imbalanced_mixture": ("error_majority", "error_minority"),
+    "metric_mirage": ("token_error", "exact_match"),
+    "repeated_data": ("excess_risk",),
+    "zipf_learning": ("error",),
 }
 RUNS = ("modular_grokking", "modular_decay", "modular_repeats", "modular_phases")
 """Sweeps of networks, whose runs are shown one by one."""
@@ -29,10 +34,9 @@ LAST = {"modular_phases": "step"}
 
 
 def sweeps() -> list[str]:
-    """List the sweeps that the figures name."""
-    texts = [script.read_text(encoding="utf-8") for script in sorted(HERE.glob("[!_]*.py"))]
-    found = (re.search(r"^EXPERIMENTS = (\(.*?\))$", t, re.DOTALL | re.MULTILINE) for t in texts)
-    return sorted({name for one in found if one for name in ast.literal_eval(one[1])})
+    """List the sweeps that the figures show and the parts of the claims look at."""
+    looked_at = {name for parts in PARTS.values() for part in parts for name, _ in part.cases}
+    return sorted({*paper.shown(), *looked_at})
 
 
 def keep(name: str, folder: Path, stores: Path = paper.STORES) -> None:
@@ -51,7 +55,7 @@ def main() -> None:
     enable_float64()
     for name in sys.argv[1:] or sweeps():
         if name not in sweeps():
-            sys.exit(f"{name} is in no figure; known: {', '.join(sweeps())}")
+            sys.exit(f"{name}: in no figure and no claim; known: {', '.join(sweeps())}")
         print(name, file=sys.stderr, flush=True)
         try:
             keep(name, HERE / "data")

@@ -1,10 +1,10 @@
 """Run and check every declared sweep, and write what they say: python paper_figs/_verdicts.py.
 
 It writes ``src/ci_theory/answers.json`` (what `ci-theory claims` answers from), and from that file
-docs/verdicts.md and the findings in README.md. Sweeps made for a picture (``fig_*``) or for the
-demo are left out. Stores are those of the figures, so that what was run before is only checked.
-``_verdicts.py SWEEP ...`` replaces the answers of these sweeps alone; ``_verdicts.py --pages`` only
-writes the pages anew.
+and the kept sweeps (``paper_figs/_keep.py``) docs/verdicts.md and the findings in README.md. Sweeps
+made for a picture (``fig_*``) or for the demo are left out. Stores are those of the figures, so
+that what was run before is only checked. ``_verdicts.py SWEEP ...`` replaces the answers of these
+sweeps alone; ``_verdicts.py --pages`` only writes the pages anew.
 """
 
 import sys
@@ -17,6 +17,7 @@ from ci_theory import answers, enable_float64
 from ci_theory._errors import BadInput
 from ci_theory.check import Verdict
 from ci_theory.check.answer import answer
+from ci_theory.claimed import answered
 from ci_theory.claims import CLAIMS, Claim
 from ci_theory.figures import paper
 from ci_theory.phenomena import load
@@ -36,6 +37,9 @@ with the package (runs of {dates}, ci_theory {versions}, jax {jax}, seeds as dec
 - **{breaks} kinds of break points** in their sweeps, {slices} slices: {places}. {told} slices tell
   where the break is, {wrong} disagree.
 
+{claims}
+## Predictions
+
 UNDERPOWERED: the sweep is too small for its [finite-size slack](finite_size.md); DISAGREES: a
 finding, for real images see [real data](real_data.md).
 
@@ -47,6 +51,18 @@ level of 1e-3 is for a whole sweep. A prediction that speaks about no cell of a 
 
 | sweep | cells x runs | prediction | verdict | bias | finds | worst z | decoys |
 |---|---|---|---|---|---|---|---|
+"""
+CLAIMED = """## Claims
+
+What each claim of the seed paper comes to in our models: every part is looked at in a kept sweep
+(`src/ci_theory/claimed/parts.py`), and told only where a prediction of the same measure AGREES with
+that sweep and half of its slices tell. *k of m*: slices that hold of those that tell, at a level of
+1e-3 for all slices of a sweep together; then what is seen in the middle one of those that hold,
+with its interval at that level, a ratio after ×. A claim is contradicted if a part is, else not yet
+answered if a part is not.
+
+| # | claim | in our models | sweeps | figures |
+|---|---|---|---|---|
 """
 BREAKS = """
 ## Break points
@@ -98,6 +114,20 @@ def break_row(sweep: str, one: Answer) -> str:
     return f"| {sweep} | {one['name']} | {one['verdict']} | {counts} | {silent} | {missed} |"
 
 
+def claim_rows() -> str:
+    """Return the table of claims, and what each comes to."""
+    rows, figures = [], paper.shown()
+    for claim in CLAIMS:
+        made = answered(claim.number)
+        sweeps = list(dict.fromkeys(name for one in made.parts for name in one.sweeps))
+        shown = sorted({figures[name] for name in sweeps if name in figures})
+        linked = ", ".join(f"[{name}](../experiments/{name}.toml)" for name in sweeps)
+        pictures = ", ".join(f"[{name}](../paper_figs/{name}.py)" for name in shown)
+        cells = (claim.number, claim.text, made.text, linked or "-", pictures or "-")
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(rows) + "\n"
+
+
 def page(found: Sequence[Answer]) -> str:
     """Return the text of the page of verdicts."""
     predictions = [(one["sweep"], p) for one in found for p in one["predictions"]]
@@ -105,6 +135,7 @@ def page(found: Sequence[Answer]) -> str:
     dates = sorted({one["date"] for one in found})
     return (
         HEAD.format(
+            claims=CLAIMED + claim_rows(),
             versions=_all(found, "version"),
             jax=_all(found, "jax"),
             dates=dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
@@ -145,7 +176,10 @@ def findings(found: Sequence[Answer]) -> str:
             continue
         models = ", ".join(f"`{name}`" for name in dict.fromkeys(o["phenomenon"] for o in ours))
         told = [b for one in ours for b in one["breaks"] if b["middle"]]
-        row = f"| {claim.number} | {claim.text} | {models} | {_listed(_verdicts(ours))} | "
+        words = answered(claim.number).short
+        row = (
+            f"| {claim.number} | {claim.text} | {words} | {models} | {_listed(_verdicts(ours))} | "
+        )
         rows.append(row + (f"{_located(told[0])} |" if told else "- |"))
     verdicts = [p["verdict"] for one in found for p in one["predictions"]]
     slices = [b for one in found for b in one["breaks"]]
@@ -155,8 +189,10 @@ def findings(found: Sequence[Answer]) -> str:
         f"({sum(b['told'] for b in slices)} tell the place, {sum(b['disagree'] for b in slices)} "
         "disagree), kept with the package;\n`ci-theory claims` has all numbers, "
         "[docs/verdicts.md](docs/verdicts.md) every row:\n\n"
-        "| # | claimed of large models | model | predictions | a break: located [95 %], predicted |"
-        "\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        "| # | claimed of large models | in our models | phenomena | predictions | "
+        "a break: located [95 %], predicted |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
         f"Not answered yet by any phenomenon: claims {', '.join(open_)}.\n"
     )
 

@@ -1,12 +1,14 @@
 """What list, show and claims print: complete, strict as JSON, readable in 80 columns."""
 
 import json
+from collections import Counter
 
 import pytest
 import said
 
 from ci_theory import answers, phenomena
 from ci_theory._record import Axis, Kind
+from ci_theory.claimed import answered
 from ci_theory.claims import CLAIMS
 from ci_theory.cli import describe, main
 from ci_theory.cli.output import number, plain
@@ -104,6 +106,19 @@ def test_claims_are_answered_from_what_is_kept_with_the_package(capsys, monkeypa
                 assert (state["source"], state["answers"]) == ("kept", answers.kept(name))
     text = answer(capsys, "claims")
     assert all(claim.text.split()[0] in text for claim in CLAIMS)
+    flat = " ".join(text.split())
+    for row, claim in zip(rows, CLAIMS, strict=True):
+        found = answered(claim.number)
+        assert (row["answer"]["word"], row["answer"]["text"]) == (found.word.value, found.text)
+        # The answer in words is what a claim begins with.
+        head = f"{claim.number}. {claim.text} ({claim.cited}) in our models: {found.text}"
+        assert head.replace(" ", "") in flat.replace(" ", "")
+    (slight,) = [
+        part for part in rows[5]["answer"]["parts"] if part["word"] == "supported only when"
+    ]
+    assert slight["sweeps"] == slight["figures"] == ["noisy_features"]
+    assert slight["predictions"] == ["noisy_features: ood_excess"]
+    assert flat.endswith(told_words(rows))
     assert "25 claims have an answer" in text
     (one,) = [part for part in text.split("\n\n") if part.startswith("2. ")]
     words = ["repeated_data:", "(kept)", "AGREES", "worst z", "worst repeat count: located"]
@@ -111,6 +126,13 @@ def test_claims_are_answered_from_what_is_kept_with_the_package(capsys, monkeypa
     assert [word for word in words if word not in " ".join(one.split())] == []
     (one,) = [part for part in text.split("\n\n") if part.startswith("3. ")]
     assert "no phenomenon tests it yet (planned: memorised_duplicates)" in " ".join(one.split())
+
+
+def told_words(rows):
+    """Return the last words of the command: how often each word was told."""
+    counts = Counter(row["answer"]["word"] for row in rows).most_common()
+    told = ", ".join(f"{count} {word}" for word, count in counts)
+    return f"in our models, as kept with the package: {told}"
 
 
 def test_a_kept_answer_of_another_simulation_is_said_to_be_one(capsys, monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 import ci_theory
 from ci_theory import figures
 from ci_theory._errors import BadInput
+from ci_theory.claimed.parts import PARTS
 from ci_theory.figures import kept, paper, series, style
 from ci_theory.figures.paper import Results
 from ci_theory.sweeps import read_sweep
@@ -41,6 +42,7 @@ def sweeps_of(script):
 
 
 KEPT = sorted({name for script in SCRIPTS for name in sweeps_of(script)})
+LOOKED_AT = {name for parts in PARTS.values() for part in parts for name, _ in part.cases}
 
 
 def test_names_are_the_listing_of_the_folder(monkeypatch):
@@ -147,8 +149,8 @@ def test_a_figure_reads_what_is_kept_and_asked_afresh_the_store(tmp_path, monkey
     assert paper.dataset(own, Results(tmp_path)) is runs
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_every_figure_has_its_results_in_small_files_with_their_provenance(name):
+@pytest.mark.parametrize("name", sorted({*KEPT, *LOOKED_AT}))
+def test_every_figure_and_claim_has_its_results_in_small_files_with_their_provenance(name):
     file = paper.kept_file(name)
     assert file.stat().st_size <= 200_000
     data, sweep = kept.read(file), read_sweep(ROOT / "experiments" / f"{name}.toml")
@@ -162,6 +164,15 @@ def test_every_figure_has_its_results_in_small_files_with_their_provenance(name)
     assert "jax" in data.attrs["session"]
 
 
-def test_nothing_is_kept_that_no_figure_shows():
+def test_nothing_is_kept_that_no_figure_shows_and_no_claim_looks_at():
     files = {f.stem for f in (ROOT / "paper_figs" / "data").glob("*.csv")}
-    assert files - {"translation"} == set(KEPT)  # translation.csv is a curve of other people
+    assert files - {"translation"} == {
+        *KEPT,
+        *LOOKED_AT,
+    }  # translation.csv is a curve of other people
+
+
+def test_every_sweep_that_is_shown_has_its_figure():
+    shown = paper.shown()
+    assert sorted(shown) == KEPT
+    assert {shown[name] for name in ("fig_ridge_peak_n", "fig_ridge_peak_p")} == {"ridge_peak"}

@@ -1,7 +1,8 @@
 """`ci-theory claims`: the 25 claims, and what the sweeps of their phenomena say of each.
 
-The answers are those kept with the package (``ci_theory.answers``), which need no run; of a
-phenomenon that the user has stores of, theirs.
+The answer in words (``ci_theory.claimed``) and the verdicts (``ci_theory.answers``) are those kept
+with the package, which need no run; of a phenomenon that the user has stores of, the verdicts are
+theirs.
 """
 
 from collections import Counter
@@ -12,9 +13,10 @@ from typing import Any
 from ci_theory import answers, phenomena
 from ci_theory._errors import BadInput
 from ci_theory.check.answer import answer
+from ci_theory.claimed import answered, words
 from ci_theory.claims import CLAIMS, Claim
 from ci_theory.cli.output import number, print_lines, say
-from ci_theory.sweeps.provenance import formula_hash
+from ci_theory.figures import paper
 
 PLANNED, NOT_RUN, MEASURED = "planned", "not run", "measured, nothing predicted"
 YOURS, KEPT = "yours", "kept"
@@ -31,12 +33,14 @@ def table(results: Path | None) -> list[dict[str, Any]]:
     mine = {} if results is None else stored_answers(results)
     registered = sorted({*phenomena.names(), *mine})
     about = {name: _of(name, mine) for name in registered}
+    figures = paper.shown()
     return [
         {
             "number": claim.number,
             "claim": claim.text,
             "cited": claim.cited,
             "break_point": claim.breaks or None,
+            "answer": _answer(claim, figures),
             "phenomena": {
                 name: about.get(name, {"implemented": False, "verdict": PLANNED, "verdicts": {}})
                 for name in _models(claim, registered)
@@ -44,6 +48,28 @@ def table(results: Path | None) -> list[dict[str, Any]]:
         }
         for claim in CLAIMS
     ]
+
+
+def _answer(claim: Claim, figures: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the claim comes to in our models, of what is kept with the package."""
+    found = answered(claim.number)
+    return {
+        "word": found.word.value,
+        "text": found.text,
+        "parts": [
+            {
+                "says": one.part.says,
+                "word": one.word.value,
+                "why": one.why or None,
+                "numbers": one.numbers or None,
+                "sweeps": list(one.sweeps),
+                "figures": sorted({figures[s] for s in one.sweeps if s in figures}),
+                "predictions": list(one.behind),
+                "old": list(one.old),
+            }
+            for one in found.parts
+        ],
+    }
 
 
 def _models(claim: Claim, registered: Sequence[str]) -> list[str]:
@@ -74,11 +100,11 @@ def _of(name: str, mine: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
         made["verdict"] = MEASURED if found else f"{NOT_RUN}; it predicts nothing to judge"
     if found:
         counts = Counter(p["verdict"] for one in found for p in one["predictions"])
-        words = ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
-        made |= {"verdict": words or MEASURED, "verdicts": dict(counts)}
+        told = ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
+        made |= {"verdict": told or MEASURED, "verdicts": dict(counts)}
         made["source"] = YOURS if name in mine else KEPT
         made["answers"] = [dict(one) for one in found]
-        if name not in mine and any(o["formula"] != formula_hash(phenomenon) for o in found):
+        if name not in mine and any(o["formula"] != words.today(name) for o in found):
             made["note"] = STALE
     return made
 
@@ -102,6 +128,7 @@ def print_claims(entries: list[dict[str, Any]]) -> None:
     """Print the claims, each with the answers of its phenomena, and what is not answered."""
     for entry in entries:
         say(f"{entry['number']}. {entry['claim']} ({entry['cited']})")
+        _print_words(entry["answer"])
         if entry["break_point"]:
             print_lines([("looked for:", entry["break_point"])], indent=3)
         answered = {n: p for n, p in entry["phenomena"].items() if "answers" in p}
@@ -117,6 +144,19 @@ def print_claims(entries: list[dict[str, Any]]) -> None:
     done = [e for e in entries if any("answers" in p for p in e["phenomena"].values())]
     open_ = [str(e["number"]) for e in entries if e not in done]
     say(f"{len(done)} of {len(entries)} claims have an answer; not yet: {', '.join(open_)}")
+    counts = Counter(entry["answer"]["word"] for entry in entries)
+    told = ", ".join(f"{count} {word}" for word, count in counts.most_common())
+    say(f"in our models, as kept with the package: {told}")
+
+
+def _print_words(said: Mapping[str, Any]) -> None:
+    """Print the answer in words, and where each part of it is read off."""
+    print_lines([("in our models:", said["text"])], indent=3)
+    for part in said["parts"]:
+        from_ = f"{part['word']}, by {', '.join(part['predictions']) or 'nothing'}"
+        shown = f"; figure {', '.join(part['figures'])}" if part["figures"] else ""
+        old = f"; {', '.join(part['old'])}: {STALE}" if part["old"] else ""
+        print_lines([("-", f"{part['says']}: {from_}{shown}{old}")], indent=5, width=0)
 
 
 def _print_rest(silent: Mapping[str, Any]) -> None:
@@ -126,8 +166,8 @@ def _print_rest(silent: Mapping[str, Any]) -> None:
     if rest:
         print_lines([("no answer:", ", ".join(rest))], indent=3)
     if planned:
-        words = f"no phenomenon tests it yet (planned: {', '.join(planned)})"
-        print_lines([("not answered:", words)], indent=3)
+        why = f"no phenomenon tests it yet (planned: {', '.join(planned)})"
+        print_lines([("not answered:", why)], indent=3)
 
 
 def _print_answer(one: Mapping[str, Any]) -> None:

@@ -8,6 +8,8 @@ missing there is run first.
 """
 
 import argparse
+import ast
+import re
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -25,7 +27,17 @@ from ci_theory.sweeps import read_sweep, run
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["PREVIEW", "Results", "agreements", "dataset", "kept_file", "main", "make", "names"]
+__all__ = [
+    "PREVIEW",
+    "Results",
+    "agreements",
+    "dataset",
+    "kept_file",
+    "main",
+    "make",
+    "names",
+    "shown",
+]
 
 OUT, STORES = Path("results/figures"), Path("results/stores")
 PREVIEW = 110  # dots per inch: a full-width picture stays below 150 kB
@@ -46,6 +58,17 @@ class Results(NamedTuple):
 def names() -> list[str]:
     """List the published figures."""
     return _shipped.names(FIGURE)
+
+
+def shown() -> dict[str, str]:
+    """Return for every sweep that a published figure shows the name of the first that does."""
+    found: dict[str, str] = {}
+    for name in names():
+        text = _shipped.find(FIGURE, name).read_text(encoding="utf-8")
+        declared = re.search(r"^EXPERIMENTS = (\(.*?\))$", text, re.DOTALL | re.MULTILINE)
+        for sweep in ast.literal_eval(declared[1]) if declared else ():
+            found.setdefault(sweep, name)
+    return found
 
 
 def make(

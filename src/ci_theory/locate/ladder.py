@@ -175,7 +175,8 @@ def _chances(
 ) -> list[float]:
     """Return how often, if a form is true, each larger one gains as much as it does here.
 
-    Source: Besag and Clifford 1991 (Biometrika 78), for stopping early where it is often.
+    Source: Besag and Clifford 1991 (Biometrika 78), for stopping early where it is often
+    (cited from memory).
     """
     curves = np.concatenate([y[None], again.curves])
     losses = np.concatenate([[again.loss], again.losses])

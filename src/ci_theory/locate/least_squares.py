@@ -53,7 +53,8 @@ def minimise(
         steps: steps after which a search is given up.
 
     Source: Marquardt 1963 (J. SIAM 11), with the diagonal scaled by J'J; the damping follows the
-    share of the hoped-for fall that a step brings (Nielsen 1999, IMM-REP-1999-05, DTU).
+    share of the hoped-for fall that a step brings (Nielsen 1999, IMM-REP-1999-05, DTU); both
+    cited from memory.
     """
     low, high = (np.broadcast_to(end, start.shape) for end in (low, high))
     theta = np.clip(start, low, high)

@@ -79,7 +79,8 @@ class Resampled(NamedTuple, Generic[F]):
             value: the number; ``again``: what it is in the resampled curves (r,).
             row: its derivatives by the parameters (p,); ``rows``: likewise (r, p).
 
-        Source: Hall 1988, On symmetric bootstrap confidence intervals, J. R. Statist. Soc. B 50.
+        Source: Hall 1988, On symmetric bootstrap confidence intervals, J. R. Statist. Soc. B 50
+        (cited from memory).
         """
         error = np.sqrt(np.maximum(row @ self.covariance @ row, 0.0))
         errors = np.sqrt(np.maximum(np.einsum("ra,rab,rb->r", rows, self.covariances, rows), 0.0))

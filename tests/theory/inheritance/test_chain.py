@@ -1,11 +1,19 @@
 """Chains of stages: against their parts, exact sums, and simulations with models as teachers."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ci_theory import BadInput, Status
-from ci_theory.theory.inheritance.chain import Training, chain, fine_tuned_mixture, harm
+from ci_theory.theory.inheritance.chain import (
+    Training,
+    chain,
+    elasticities,
+    fine_tuned_mixture,
+    harm,
+)
 from ci_theory.theory.inheritance.combination import combined, fine_tuned, independent
 from ci_theory.theory.inheritance.mixture import Mixture, fit_mixture
 from ci_theory.theory.inheritance.operator import RidgeStage, Weights, from_scratch, inherit, risk
@@ -236,3 +244,87 @@ def test_forgetting_by_a_task_vector_is_a_chain():
 def test_what_is_not_there_yet_is_refused(steps, told):
     with pytest.raises(BadInput, match=told):
         chain(None, steps)
+
+
+def at_the_end(made):
+    """The risk of the last model, on a law that no stage trains on."""
+    return risk(made.model(-1), jnp.asarray(LAWS[0] @ LAWS[0]), jnp.asarray(TARGETS[0]))
+
+
+def two(scale=lambda stage, knob: 1.0):
+    """A mixture, and a model that it anchors and teaches."""
+
+    def both_scaled():
+        return both(
+            counts=tuple(scale(0, "rows") * c for c in (60.0, 25.0)),
+            weights=tuple(scale(0, "weights") * c for c in (1.0, 3.0)),
+            noise=tuple(scale(0, "noise") * c for c in (0.3, 0.1)),
+            ridge=12.0 * scale(0, "ridge"),
+        )
+
+    def single(i, rows):
+        weighted = plain_rows(rows * scale(i, "rows"), 0.3 * scale(i, "noise"))
+        groups = dataclasses.replace(weighted, weights=weighted.weights * scale(i, "weights"))
+        ridge = 12.0 * scale(i, "ridge")
+        return dataclasses.replace(one(i), groups=groups, ridge=ridge)
+
+    return [
+        Training(stage=both_scaled()),
+        Training(
+            stage=single(1, 25),
+            anchor=(0.8 * scale(1, "anchor"),),
+            labels=(0.2 * scale(1, "labels"),),
+        ),
+    ]
+
+
+@pytest.fixture(scope="module")
+def found():
+    return elasticities(None, two(), at_the_end)
+
+
+def test_every_knob_of_every_stage_is_differentiated(found):
+    """Against central differences of chains that are built anew."""
+    h = 1e-4
+
+    def moved(i, knob, factor):
+        stages = two(lambda stage, name: factor if (stage, name) == (i, knob) else 1.0)
+        return float(at_the_end(chain(None, stages)))
+
+    knobs = ("rows", "weights", "noise", "ridge")
+    expected = {(i, k) for i in range(2) for k in knobs} | {(1, "anchor"), (1, "labels")}
+    assert {(f.stage, f.knob) for f in found} == expected
+    for f in found:
+        up, down = (moved(f.stage, f.knob, np.exp(sign * h)) for sign in (1, -1))
+        assert f.elasticity == pytest.approx(np.log(up / down) / (2 * h), rel=1e-6, abs=1e-8)
+    sizes = [abs(f.elasticity) for f in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) > 1e-4
+
+
+def test_heavier_rows_are_a_smaller_ridge_and_risk_is_affine_in_the_noise(found):
+    """Two identities that hold whatever the chain: of the objective, and of linear estimators."""
+    told = {(f.stage, f.knob): f.elasticity for f in found}
+    for i in range(2):
+        assert told[i, "weights"] == pytest.approx(-told[i, "ridge"], rel=1e-9)
+    quiet = at_the_end(chain(None, two(lambda stage, name: 0.0 if name == "noise" else 1.0)))
+    whole = at_the_end(chain(None, two()))
+    noisy = sum(told[i, "noise"] for i in range(2))
+    assert noisy == pytest.approx(float((whole - quiet) / whole), rel=1e-9)
+
+
+def test_what_has_no_derivative_has_no_elasticity():
+    stages = [Training(stage=one(0, noise=0.0))]
+    here = at_the_end(chain(None, stages))
+
+    def half_bent(made):  # a derivative that is right on one side
+        risk_now = at_the_end(made)
+        return jnp.where(risk_now >= here * (1 - 1e-12), risk_now, here)
+
+    bent = elasticities(None, stages, half_bent)
+    assert [f.knob for f in bent] == ["rows", "weights", "ridge"]  # no noise, nothing before
+    assert all(np.isnan(f.elasticity) for f in bent)
+    nothing = elasticities(None, stages, lambda made: 0.0 * at_the_end(made))
+    assert all(np.isnan(f.elasticity) for f in nothing)
+    with pytest.raises(BadInput, match="no stage"):
+        elasticities(None, [], at_the_end)

@@ -7,25 +7,36 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
+from asked_of_statements import NUMBERS
 
-from ci_theory import phenomena
 from ci_theory._errors import BadInput
-from ci_theory.phenomena import predict
 from ci_theory.theory.spectra import power_law as law
-from ci_theory.theory.spectra.spectrum import Spectrum, isotropic, power_law
+from ci_theory.theory.spectra.spectrum import Spectrum, power_law
 from ci_theory.theory.statements.catalogue import catalogue
 from ci_theory.theory.statements.statement import (
     Limit,
     delta,
+    df_share,
     f,
     g,
     kappa,
+    label,
+    labels,
     level,
+    mix,
+    moved,
     n,
+    n_1,
+    n_2,
     p,
+    prior,
+    q,
     rho,
     sigma,
+    strength,
     t,
+    tau,
+    told,
     w,
 )
 from ci_theory.theory.statements.symbolic import STATEMENTS, concerning, find
@@ -64,83 +75,6 @@ def test_limits_hold(statement, limit):
 
 def test_a_wrong_limit_is_noticed():
     assert not Limit(words="", symbol=g, point=0, value=0).holds(rhs("isotropic.ridgeless_under"))
-
-
-# name -> (how to ask the function that the statement names, ranges of the statement's arguments)
-NUMBERS = {
-    "isotropic.kappa": (
-        lambda solve, n, p, ridge: solve(isotropic(p), n, ridge).value,
-        {"n": (20, 90), "p": (20, 90), "ridge": (0.5, 20)},
-    ),
-    "isotropic.ridgeless_under": (
-        lambda risk, g, noise: risk(100.0, 100 * g, noise).test_error,
-        {"g": (0.1, 0.95), "noise": (0.1, 3)},
-    ),
-    "isotropic.ridgeless_over": (
-        lambda risk, g, noise, signal: risk(100.0, 100 * g, noise, signal).test_error,
-        {"g": (1.1, 7), "noise": (0.1, 3), "signal": (0.5, 2)},
-    ),
-    "isotropic.exact_under": (
-        lambda risk, n, noise, p: risk(n, p, noise).test_error,
-        {"n": (50, 90), "noise": (0.1, 3), "p": (10, 48)},
-    ),
-    "isotropic.exact_over": (
-        lambda risk, n, noise, p, signal: risk(n, p, noise, signal).test_error,
-        {"n": (10, 48), "noise": (0.1, 3), "p": (50, 300), "signal": (0.5, 2)},
-    ),
-    "isotropic.peak_height": (
-        lambda height, level, noise, signal: height(100.0, 100 * level, noise, signal),
-        {"level": (1e-6, 1), "noise": (0.1, 3), "signal": (0.5, 2)},
-    ),
-    "isotropic.peak_height_small_ridge": (
-        lambda height, level, noise, signal: height(100.0, 100 * level, noise, signal),
-        {"level": (1e-6, 0.1), "noise": (0.1, 3), "signal": (0.5, 2)},
-    ),
-    "isotropic.local_minimum": (
-        lambda minimum, noise, signal: minimum(noise, signal).ratio,
-        {"noise": (0.1, 0.9), "signal": (1, 2)},
-    ),
-    "isotropic.local_minimum_risk": (
-        lambda minimum, noise, signal: minimum(noise, signal).excess_risk,
-        {"noise": (0.1, 0.9), "signal": (1, 2)},
-    ),
-    "isotropic.optimal_ridge": (
-        lambda best, noise, p, signal: best(p, noise, signal),
-        {"noise": (0.1, 3), "p": (10, 90), "signal": (0.5, 2)},
-    ),
-    "power_law.ridgeless_kappa": (
-        lambda kappa, alpha, n: kappa(n, alpha),
-        {"alpha": (1.2, 3), "n": (10, 1e4)},
-    ),
-    "power_law.gamma": (
-        lambda ridgeless, alpha, n: ridgeless(n, alpha, 0.4, 0.1).gamma,
-        {"alpha": (1.2, 3), "n": (10, 1e4)},
-    ),
-    "power_law.bias": (
-        lambda bias, alpha, kappa, source: bias(kappa, alpha, source),
-        {"alpha": (1.3, 2), "kappa": (1e-5, 1e-2), "source": (0.3, 0.9)},
-    ),
-    "power_law.plateau": (
-        lambda plateau, alpha, noise: plateau(alpha, noise),
-        {"alpha": (1.2, 3), "noise": (0.1, 3)},
-    ),
-    "power_law.ridge_crossover": (
-        lambda crossover, alpha, level: crossover(level, alpha),
-        {"alpha": (1.2, 3), "level": (1e-6, 1e-2)},
-    ),
-    "power_law.tuned_slope": (
-        lambda tuned, alpha, source: tuned(alpha, source).slope,
-        {"alpha": (1.2, 3), "source": (0.3, 1)},
-    ),
-    "repetition.excess": (
-        lambda excess, fraction, ratio: excess(fraction, ratio),
-        {"fraction": (0.1, 0.9), "ratio": (0.2, 4)},
-    ),
-    "repetition.worst_excess": (
-        lambda excess, fraction: excess(fraction, 1.0),
-        {"fraction": (0.1, 0.9)},
-    ),
-}
 
 
 def points(name, ranges, count=3):
@@ -213,57 +147,23 @@ def test_the_pressure_behind_repetition_solves_its_equation():
         assert float(left) == pytest.approx(float(right), rel=1e-10)
 
 
+def test_the_gap_of_two_groups():
+    """Its value, and that of the difference of the two errors, at the leverages found."""
+    statement = find("groups.gap")
+    for at in points("groups", {"weight": (0.5, 6), "ridge": (0.1, 20)}.items()):
+        found = function(statement)(60.0, 180.0, 90.0, at["weight"], 0.3, 2.0, 0.1, at["ridge"])
+        first, second = (float(v) for v in found.held)
+        gap = statement.evaluate(d_1=first, d_2=second, p=60.0, cosine=0.3, signal=2.0)
+        assert float(found.gap) == pytest.approx(gap, rel=1e-12)
+        apart = float(found.error_minority - found.error_majority)
+        assert apart == pytest.approx(gap, rel=1e-9, abs=1e-9)
+
+
 def test_every_statement_is_compared():
     apart = {"ridge.kappa", "ridge.test_error", "ridge.train_error", "repetition.pressure"}
+    apart |= {"groups.gap"}
     assert {s.name for s in STATEMENTS} == {*NUMBERS, *apart}
     assert {s.name for s in STATEMENTS if not s.closed} <= apart
-
-
-class TestPredictions:
-    """A prediction that a statement is said to state has its value, at a point of a sweep."""
-
-    def test_the_names_exist(self):
-        linked = {name for s in STATEMENTS for name in s.predictions}
-        assert len(linked) >= 4
-        for name in linked:
-            phenomenon, prediction = name.split(".")
-            assert prediction in {p.name for p in phenomena.load(phenomenon).predictions}
-        for statement in STATEMENTS:
-            assert {name.split(".")[0] for name in statement.predictions} <= {*statement.phenomena}
-
-    def value(self, phenomenon, prediction, **at):
-        found = predict(phenomena.load(phenomenon), at)[prediction].estimate
-        assert found.valid[0]
-        return float(found.value[0])
-
-    def test_ridge_peak(self):
-        """Isotropic inputs, whose effective ridge the statements give too."""
-        at = {"n": 150, "p": 100, "ridge": 7.0, "noise": 0.3}
-        k = find("isotropic.kappa").evaluate(n=150, p=100, ridge=7.0)
-        bias, share = k**2 / (1 + k) ** 2, 100 / 150 / (1 + k) ** 2
-        error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.3)
-        assert self.value("ridge_peak", "test_error", **at) == pytest.approx(error, rel=1e-12)
-        left = find("ridge.train_error").evaluate(E_te=error, kappa=k, n=150, ridge=7.0)
-        assert self.value("ridge_peak", "train_error", **at) == pytest.approx(left, rel=1e-12)
-
-    @pytest.mark.parametrize("n", [60, 150])
-    def test_ridge_peak_at_finite_size(self, n):
-        at = {"n": n, "p": 100, "noise": 0.3}
-        if n > 100:
-            error = find("isotropic.exact_under").evaluate(**at)
-        else:
-            error = find("isotropic.exact_over").evaluate(**at, signal=1)
-        found = self.value("ridge_peak", "finite_size_excess", **at, ridge=0.0)
-        assert found == pytest.approx(error - 0.3, rel=1e-12)
-
-    def test_power_law_break(self):
-        at = {"n": 200, "alpha": 1.5, "source": 0.3, "noise": 0.1}
-        k = find("power_law.ridgeless_kappa").evaluate(alpha=1.5, n=200)
-        bias = find("power_law.bias").evaluate(alpha=1.5, kappa=k, source=0.3)
-        share = find("power_law.gamma").evaluate(alpha=1.5, n=200)
-        error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.1)
-        found = self.value("power_law_break", "closed_form", **at, ridge=0.0, modes=10_000)
-        assert found == pytest.approx(error - 0.1, rel=1e-12)
 
 
 def test_missing_arguments_are_refused():
@@ -371,3 +271,39 @@ class TestAgainstEachOther:
         bend = sp.simplify(sp.diff(excess, rho, 2).subs(rho, 1))
         assert bend.subs(f, sp.Rational(1, 2)) < 0
         assert sp.simplify(excess.subs(rho, 1) - rhs("repetition.worst_excess")) == 0
+
+    def test_the_best_mix_is_the_minimum_of_the_parabola(self):
+        risk, best = rhs("interpolation.risk"), rhs("interpolation.best_mix")
+        assert sp.simplify(sp.diff(risk, mix).subs(mix, best)) == 0
+        assert sp.diff(risk, mix, 2) == 2 * moved
+
+    def test_equal_weights_of_equal_held_degrees(self):
+        """At the equalising weight both groups hold p/2 of the p degrees of freedom."""
+        per_row = sp.Symbol("e", positive=True)  # trace per row, of a row of weight 1
+        held = n_1 * per_row / (1 + per_row)
+        (at,) = sp.solve(held - p / 2, per_row)
+        heavy = rhs("groups.equalising_weight")
+        assert (
+            sp.simplify((n_2 * heavy * per_row / (1 + heavy * per_row)).subs(per_row, at) - p / 2)
+            == 0
+        )
+
+    def test_labels_that_pay_are_those_whose_spread_is_what_is_taken_off(self):
+        """E (L - tau L_hat)^2 = L^2 at the number of labels, of mean L' and variance v."""
+        at = {told: sp.Rational(33, 50), prior: sp.Rational(7, 10), tau: sp.Rational(4, 5)}
+        share = at[told]
+        seen, inherited = sp.log(share / (1 - share)), sp.log(sp.Rational(7, 3))
+        spread = 1 / (rhs("prior.fewest_labels").subs(at) * share * (1 - share))
+        left = (inherited - at[tau] * seen) ** 2 + at[tau] ** 2 * spread - inherited**2
+        assert abs(left.evalf(40)) < 1e-30
+        best = rhs("prior.best_strength").subs({**at, labels: rhs("prior.fewest_labels").subs(at)})
+        slope = -2 * seen * (inherited - best * seen) + 2 * best * spread
+        assert abs(slope.evalf(40)) < 1e-30
+
+    def test_half_of_the_label_at_half_of_saturation(self):
+        planted = rhs("poison.response").subs(q, rhs("poison.half_saturated"))
+        assert sp.simplify(strength * planted - label / 2) == 0
+
+    def test_the_harm_on_any_spectrum_is_that_of_isotropic_rows_without_a_ridge(self):
+        ratio = rhs("repetition.peak_noise").subs(df_share, 1) - rhs("repetition.worst_excess")
+        assert sp.simplify(ratio) == 0

@@ -99,7 +99,7 @@ def items_seen(p: Float[Array, " V"], n: Any, times: int) -> Scalar:
     Arguments as ``mass_seen``. The estimate of the missing mass by the number of items met once,
     over n, has as its mean the missing mass after n - 1 draws.
 
-    Regime: exact. Source: Good 1953 (Biometrika 40).
+    Regime: exact. Source: Good 1953 (Biometrika 40; from memory).
 
     >>> p = frequencies(1000, 1.5)
     >>> bool(abs(items_seen(p, 1000.0, 1) / 1000 - mass_seen(p, 999.0)) < 1e-15)

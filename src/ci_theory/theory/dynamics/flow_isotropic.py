@@ -205,7 +205,7 @@ def stable_rate(n: Any, p: Any, ridge: Any = 0.0) -> Scalar:
 
     Regime: limit n, p -> infinity; the largest eigenvalue fluctuates by n^(-2/3).
 
-    Source: the upper edge of Marchenko and Pastur 1967 (Math. USSR Sbornik 1).
+    Source: the upper edge of Marchenko and Pastur 1967 (Math. USSR Sbornik 1; from memory).
 
     >>> float(stable_rate(100, 100))
     0.5

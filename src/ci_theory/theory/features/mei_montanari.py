@@ -148,8 +148,8 @@ def mei_montanari_risk(
 
     Errors: OUT_OF_SCOPE for ridge <= 0 or an activation with slope or rest 0.
 
-    Source: Mei & Montanari 2019, arXiv:1908.05355, Theorem 2. The real scalar equation is
-    derived here.
+    Source: Mei & Montanari 2019, arXiv:1908.05355, Theorem 2 (from memory). The real scalar
+    equation is derived here.
 
     >>> m = gaussian_moments(np.tanh)
     >>> print(f"{float(mei_montanari_risk(m, 300, 200, 100, 0.1, 0.5).test_error):.6f}")

@@ -13,7 +13,8 @@ with a_j the coefficients of its anchor, b_gj those of the teacher of source g, 
 unlearning are chains. See docs/inheritance.md.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +34,16 @@ from ci_theory.theory.inheritance.operator import (
 )
 from ci_theory.theory.spectra.groups import counted
 
-__all__ = ["Chained", "Harm", "Training", "chain", "fine_tuned_mixture", "harm"]
+__all__ = [
+    "Chained",
+    "Elasticity",
+    "Harm",
+    "Training",
+    "chain",
+    "elasticities",
+    "fine_tuned_mixture",
+    "harm",
+]
 
 
 @record
@@ -252,3 +262,117 @@ def harm(defective: Weights, clean: Weights, covariance: Any, target: Any) -> Ha
     wrong, right = parts(defective), parts(clean)
     bias, noise = wrong[0] - right[0], wrong[1] - right[1]
     return Harm(bias + noise, bias, noise)
+
+
+class Elasticity(NamedTuple):
+    """What a small change of one knob of one stage does to what is measured at the end.
+
+    Attributes:
+        stage: number of the stage, from 0.
+        knob: "rows", "weights" (of rows), "noise", "ridge", "anchor" or "labels"; of a stage with
+            several groups or sources all of them together.
+        elasticity: d log |measure| / d log knob; NaN for a measure of 0 and where the differences
+            to both sides do not meet the derivative, as at a kink.
+    """
+
+    stage: int
+    knob: str
+    elasticity: float
+
+
+_STEP = 1e-5
+"""Step of a difference quotient, in the logarithm of a knob."""
+
+_AGREE = 1e-3
+"""Difference of a derivative and a quotient that is still one number, of the larger or of 1."""
+
+
+@needs_float64
+def elasticities(
+    start: Joint | None,
+    trainings: Sequence[Training],
+    measure: Callable[[Chained], Scalar],
+) -> tuple[Elasticity, ...]:
+    """Differentiate what is measured at the end of a chain by every knob of every stage.
+
+    Args:
+        start: as for ``chain``.
+        trainings: the stages.
+        measure: a number read off the outcome, such as the risk of the last model on some law.
+
+    Returns:
+        an entry a knob that is not 0 (nothing can be less than no noise), the one that matters
+        most first. Counts of rows change continuously.
+
+    Raises:
+        BadInput: as ``chain``.
+
+    Regime: of ``chain``. Every derivative is held against a difference on either side.
+
+    Source: derivatives of ``chain`` by JAX.
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> rows = RidgeStage(
+    ...     covariance=jnp.eye(2), target=jnp.ones(2), groups=plain_rows(50, 1.0), ridge=0.0)
+    >>> def missed(made):
+    ...     return risk(made.model(-1), jnp.eye(2), jnp.ones(2))
+    >>> found = elasticities(None, [Training(stage=rows)], missed)  # the risk is 2 noise/(n - 2)
+    >>> [(one.knob, round(one.elasticity, 3)) for one in found if abs(one.elasticity) > 1e-9]
+    [('rows', -1.042), ('noise', 1.0)]
+    """
+    knobs = [(i, name) for i, one in enumerate(trainings) for name in _knobs(one)]
+
+    def at(logs: Array) -> Scalar:
+        scales = [
+            {name: jnp.exp(logs[k]) for k, (j, name) in enumerate(knobs) if j == i}
+            for i in range(len(trainings))
+        ]
+        return measure(
+            chain(start, [_scaled(t, s) for t, s in zip(trainings, scales, strict=True)])
+        )
+
+    here = jnp.zeros(len(knobs))
+    value, exact = at(here), jax.jacfwd(at)(here)
+    steps = _STEP * jnp.eye(len(knobs))
+    sides = [(jax.lax.map(at, sign * steps) - value) / (sign * _STEP) for sign in (1, -1)]
+    near = [
+        jnp.abs(side - exact) <= _AGREE * jnp.maximum(jnp.abs(exact), abs(value)) for side in sides
+    ]
+    settled = jnp.where(near[0] & near[1] & (value != 0), exact / value, jnp.nan)
+    found = [Elasticity(i, name, float(e)) for (i, name), e in zip(knobs, settled, strict=True)]
+    return tuple(sorted(found, key=lambda one: -jnp.nan_to_num(abs(one.elasticity), nan=-1.0)))
+
+
+def _knobs(training: Training) -> list[str]:
+    """List the knobs of a stage that are not 0."""
+    held = _held(training)
+    return [name for name, values in held.items() if bool(jnp.any(jnp.asarray(values) != 0))]
+
+
+def _held(training: Training) -> dict[str, Any]:
+    stage = training.stage
+    rows = stage.groups if isinstance(stage, RidgeStage) else stage
+    return {
+        "rows": rows.counts,
+        "weights": rows.weights,
+        "noise": rows.noise,
+        "ridge": stage.ridge,
+        "anchor": training.anchor,
+        "labels": training.labels,
+    }
+
+
+def _scaled(training: Training, scales: dict[str, Scalar]) -> Training:
+    """Multiply the knobs of a stage."""
+    new = {
+        name: jnp.asarray(value, float) * scales.get(name, 1.0)
+        for name, value in _held(training).items()
+    }
+    rows = {"counts": new["rows"], "weights": new["weights"], "noise": new["noise"]}
+    stage = training.stage
+    if isinstance(stage, RidgeStage):
+        groups = dataclasses.replace(stage.groups, **rows)
+        stage = dataclasses.replace(stage, groups=groups, ridge=new["ridge"])
+    else:
+        stage = dataclasses.replace(stage, **rows, ridge=new["ridge"])
+    return Training(stage=stage, anchor=new["anchor"], labels=new["labels"])

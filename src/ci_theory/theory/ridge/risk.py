@@ -212,7 +212,7 @@ def gcv(train_error: Numbers, hat_trace: Numbers, n: Numbers) -> Float[Array, ".
     Regime: consistent as n, p -> infinity, ridge > 0; 0/0 for an interpolator. Estimates the
     error on the training law only.
 
-    Source: Golub, Heath, Wahba (1979); Hastie et al., arXiv:1903.08560.
+    Source: Golub, Heath, Wahba 1979 (from memory); Hastie et al., arXiv:1903.08560.
 
     >>> float(gcv(0.25, 100, 200))
     1.0

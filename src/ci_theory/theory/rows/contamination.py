@@ -85,8 +85,8 @@ def contaminated_risk(
     ``(1 - phi) E``; with fresh labels ``E - phi (E_x - noise)``, which is above the truth where
     the excess risk is below the noise.
 
-    Source: Mallows 1973 (in-sample error); Craven, Wahba 1979 (training error); leaked repeated
-    rows derived here (docs/contamination.md).
+    Source: Mallows 1973 (in-sample error) and Craven, Wahba 1979 (training error), both from
+    memory; leaked repeated rows derived here (docs/contamination.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = contaminated_risk(isotropic(100), 200, 0.0, 0.5, 0.2)

@@ -123,8 +123,8 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     have err_+ = err_-; ridge -> infinity the nearest-mean direction.
 
     Source: derived here (docs/imbalance.md) from w ~ (W + ridge)^-1 (difference of the class
-    means) with W a Wishart matrix of n - 2 degrees of freedom; related: Raudys 1967; Dobriban,
-    Wager 2015 (arXiv:1507.03003); Mai, Liao 2019 (arXiv:1905.13742).
+    means) with W a Wishart matrix of n - 2 degrees of freedom; related: Raudys 1967 (from
+    memory); Dobriban, Wager 2015 (arXiv:1507.03003); Mai, Liao 2019 (arXiv:1905.13742).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = mixture_risk(isotropic(50, signal=1.0), 180.0, 20.0, 0.0)

@@ -132,7 +132,7 @@ def corrupted_law(
     modes stays clean.
 
     Source: conditioning of jointly Gaussian variables; the errors-in-variables model
-    (e.g. Fuller 1987).
+    (e.g. Fuller 1987; from memory).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> law = corrupted_law(isotropic(10), 0.25, 1.0)
@@ -184,7 +184,8 @@ def input_noise_risk(
     law with ridge n eta^2 (Bishop 1995), but fitted to labels of the larger noise sigma~^2.
 
     Source: derived here from ``corrupted_law`` and the out-of-distribution formula of
-    ``theory.ridge.shift``; Bishop 1995, Neural Computation 7, for the limit.
+    ``theory.ridge.shift``; Bishop 1995, Neural Computation 7, for the limit
+    (from memory).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = input_noise_risk(isotropic(100), 300, 0.0, 0.5, 1.0)
@@ -338,8 +339,9 @@ def label_flip_risk(spectrum: Spectrum, n: Any, ridge: Any, flips: Any) -> FlipR
     Regime: limit n, p -> infinity with the target spread over many modes, or n >> 1. The squared
     error treats a label as a linear teacher with independent noise of the same second moments.
 
-    Source: Brillinger 1982; Thrampoulidis, Abbasi, Hassibi 2015 (arXiv:1506.02181) for the
-    equivalence; the angle in this form derived here (docs/corrupted_inputs.md).
+    Source: Brillinger 1982 (year from memory); Thrampoulidis, Abbasi, Hassibi 2015
+    (arXiv:1506.02181) for the equivalence; the angle in this form derived here
+    (docs/corrupted_inputs.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = label_flip_risk(isotropic(100), 200.0, 0.0, 0.1)

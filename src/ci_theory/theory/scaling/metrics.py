@@ -176,7 +176,7 @@ def brier(error: Any, choices: Any) -> Scalar:
     Smooth in eps, where the accuracy of the largest chance jumps from 0 to 1 at
     eps = 1 - 1/K.
 
-    Regime: exact. Source: Brier 1950 (Monthly Weather Review 78).
+    Regime: exact. Source: Brier 1950 (Monthly Weather Review 78; from memory).
 
     Args:
         error: eps, chance given to wrong answers, in [0, 1].

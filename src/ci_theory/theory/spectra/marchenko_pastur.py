@@ -69,7 +69,7 @@ def eigenvalue_law(gamma: Number) -> EigenvalueLaw:
     Regime: the law is the limit n, p -> infinity; the rule leaves a relative error near 1e-14
     in averages of powers of s, of 1/(s + ridge) and of exp(-s t), t up to about 1e10.
 
-    Source: Marchenko, Pastur 1967; the rule is derived here (docs/dynamics.md).
+    Source: Marchenko, Pastur 1967 (from memory); the rule is derived here (docs/dynamics.md).
 
     >>> law = eigenvalue_law(2.0)
     >>> print(f"{float(law.atom):.3f} {float(jnp.sum(law.weights)):.12f}")

@@ -233,7 +233,7 @@ def tuned(alpha: Numbers, source: Numbers) -> Tuned:
         source: source exponent r > 0; rho = min(r, 1).
 
     Regime: n -> infinity with noise. Source: Cui et al., arXiv:2105.15004; the rates of Caponnetto
-    and De Vito (2007).
+    and De Vito 2007 (from memory).
 
     >>> best = tuned(1.5, 0.4)
     >>> print(f"{float(best.decay):.4f} {float(best.slope):.4f}")

@@ -35,7 +35,7 @@ def levels(d: int, degree: int) -> int:
         degree: l.
 
     Regime: exact. Source: standard (e.g. Mei & Montanari 2019, arXiv:1908.05355, appendix on
-    harmonics).
+    harmonics; from memory).
 
     >>> [levels(3, l) for l in range(4)]  # 2 l + 1
     [1, 3, 5, 7]

@@ -140,8 +140,8 @@ def resolvent(spiked: Spiked, k: Number) -> Resolvent:
     Regime: limit d, c -> infinity at a fixed ratio; T includes the next order, A does not.
     Limits: tau = 0: A = 1/(k + x), T = (d - 1)/k + 1/(k + x), exact.
 
-    Source: Marchenko, Pastur 1967 for g; the rank-one part as in Benaych-Georges, Nadakuditi,
-    arXiv:1103.2221; composed here (docs/noisy_features.md).
+    Source: Marchenko, Pastur 1967 for g (from memory); the rank-one part as in Benaych-Georges,
+    Nadakuditi, arXiv:1103.2221; composed here (docs/noisy_features.md).
 
     >>> found = resolvent(Spiked(rows=10.0, columns=5.0, strength=3.0, noise=0.0), 0.5)
     >>> print(f"{float(found.trace):.6f} {float(found.along):.6f}")

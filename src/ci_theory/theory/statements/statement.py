@@ -22,6 +22,20 @@ alpha, rho, delta, sigma, w, t = _positive("alpha rho delta sigma w t")
 B, gamma, r, gap = _positive("B gamma r epsilon")
 slope = sp.Symbol("s", real=True)
 E_te, E_tr, E_x = _positive("E_te E_tr E_x")
+budget, df1, df_share = _positive("N df_1 df_2/df_1")
+# two groups, an inherited prior
+n_1, n_2, held_1, held_2 = _positive("n_1 n_2 d_1 d_2")
+cosine = sp.Symbol("c", real=True)
+prior, told, tau, mu = _positive("pi pi_t tau mu")
+# mixed weights, alignment, poison
+mix, S, start, moved, anchor = sp.symbols("a S R_0 N_w A_2", real=True)
+d, strength, left, reversal = _positive("d s L r_u")
+label = sp.Symbol("c", positive=True)
+response = sp.Symbol("W", real=True)
+variance, norm = _positive("V_W W_2")
+along = sp.Symbol("b", real=True)
+count, labels, balanced, success, cost, weight = _positive("r_w n_l E_b P C c_2")
+group_gap, shift = sp.symbols("G z", real=True)
 
 # what a symbol of a formula is in the arguments of the numerical functions
 _ARGUMENTS = {
@@ -32,6 +46,32 @@ _ARGUMENTS = {
     f: sp.Symbol("fraction", positive=True),
     rho: sp.Symbol("ratio", positive=True),
     level: sp.Symbol("level", positive=True),
+    budget: sp.Symbol("budget", positive=True),
+    df1: sp.Symbol("df1", positive=True),
+    df_share: sp.Symbol("share", positive=True),
+    n_1: sp.Symbol("majority", positive=True),
+    n_2: sp.Symbol("minority", positive=True),
+    cosine: sp.Symbol("cosine", real=True),
+    prior: sp.Symbol("prior", positive=True),
+    told: sp.Symbol("told", positive=True),
+    tau: sp.Symbol("strength", positive=True),
+    mu: sp.sqrt(sp.Symbol("separation", positive=True)),
+    mix: sp.Symbol("mix", real=True),
+    S: sp.Symbol("slope", real=True),
+    start: sp.Symbol("start", real=True),
+    moved: sp.Symbol("curvature", real=True),
+    anchor: sp.Symbol("anchor", real=True),
+    strength: sp.Symbol("strength", positive=True),
+    label: sp.Symbol("label", positive=True),
+    left: sp.Symbol("left", positive=True),
+    reversal: sp.Symbol("reversal", positive=True),
+    response: sp.Symbol("response", real=True),
+    variance: sp.Symbol("variance", positive=True),
+    norm: sp.Symbol("norm", positive=True),
+    q: sp.Symbol("share", positive=True),
+    along: sp.Symbol("along", real=True),
+    labels: sp.Symbol("n", positive=True),
+    shift: sp.Symbol("shift", real=True),
 }
 
 _MEANINGS = {
@@ -54,6 +94,41 @@ _MEANINGS = {
     E_te: "test error, label noise included [label²]",
     E_tr: "training error [label²]",
     E_x: "excess risk, test error - noise [label²]",
+    budget: "rows of the budget, counted with repeats",
+    df1: "effective parameters of plain ridge regression on the budget",
+    df_share: "share df2/df1 of the effective parameters that noise sees twice",
+    n_1: "rows of the majority, of weight 1",
+    n_2: "rows of the minority",
+    held_1: "degrees of freedom that the majority's rows hold",
+    held_2: "degrees of freedom that the minority's rows hold",
+    cosine: "cosine of the angle between the targets of two groups",
+    prior: "share of the common class upstream",
+    told: "share of the labels that say the common class, wrong ones included",
+    tau: "share of the estimated log prior that is taken off",
+    mu: "half distance of the classes, in standard deviations; separation = μ²",
+    mix: "share of the tuned weights",
+    S: "half slope of the risk at the weights before [label²]",
+    start: "excess risk of the weights before [label²]",
+    moved: "mean squared distance of the weights before and after [label²/x²]",
+    anchor: "mean squared distance of the start from the target [label²/x²]",
+    d: "dimension of the inputs",
+    strength: "length of the component that rows share, or of the trigger [x]",
+    label: "label of the rows that carry it; in alignment over the response that they turn",
+    left: "share of the response that is left",
+    reversal: "slope of the labels along the response, over minus the base's",
+    response: "weight along the common component, mean over runs [label/x]",
+    variance: "variance of that weight over runs",
+    norm: "squared norm of the weights",
+    q: "share of the upstream rows that carry the component or the trigger",
+    along: "the clean target's part along the trigger [label/x]",
+    weight: "weight of a row of the minority",
+    count: "repeat count that does most harm",
+    labels: "labels that the prior is estimated from",
+    balanced: "mean of the errors on both classes",
+    success: "share of the attacks that succeed",
+    shift: "what is left in the score of the inherited log prior",
+    cost: "rows that erase over rows that aligned",
+    group_gap: "error of the minority less that of the majority [label²]",
 }
 
 

@@ -1,0 +1,305 @@
+"""The claims in words: they follow the kept numbers, and nothing is supported without a verdict."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray
+
+from ci_theory import answers
+from ci_theory._errors import BadInput
+from ci_theory.claimed import Word, answered, said, words
+from ci_theory.claimed.break_looks import Moves, Place
+from ci_theory.claimed.looks import LEVEL, Change, Evidence, Level, Middle
+from ci_theory.claimed.parts import PARTS, Part
+from ci_theory.claims import CLAIMS
+from ci_theory.figures import condensed
+from ci_theory.phenomena import load
+from ci_theory.sweeps.provenance import formula_hash
+
+N, NOISE = (50, 100, 200), (0.1, 1.0)
+TODAY = formula_hash(load("ridge_peak"))
+FIXED = {"p": 100, "spectrum": "isotropic", "alpha": 1.5, "signal": 1.0, "ridge": 1.0}
+AGREES = (("test_error", "test_error", "AGREES", 1.0), ("train", "train_error", "AGREES", 1.0))
+
+
+def kept(rows, error=0.01, checks=AGREES, breaks=(), answer=None, formula=None, **measures):
+    """Return a condensed sweep of ridge_peak whose means are chosen: rows (noise, n)."""
+    data = {}
+    for name, values in {"test_error": rows, **measures}.items():
+        mean = np.array(values, float)
+        parts = (mean, np.full_like(mean, error), np.full_like(mean, 9))
+        for part, array in zip(condensed.PARTS, parts, strict=True):
+            data[f"{name}{part}"] = (("noise", "n"), array)
+    attrs = {
+        "phenomenon": "ridge_peak",
+        "name": "toy",
+        "fixed": json.dumps(FIXED),
+        "formula": formula or TODAY,
+        "checks": json.dumps(checks),
+        "breaks": json.dumps(breaks),
+    }
+    return Evidence(xarray.Dataset(data, {"noise": list(NOISE), "n": list(N)}, attrs), answer)
+
+
+def told(evidence, *looks):
+    part = Part("it is so", (("toy", looks),))
+    return said(part, {"toy": evidence}.get)
+
+
+RISES = Change("test_error", "noise", 0.1, 1.0, "rises")
+
+
+def test_a_verdict_flips_with_the_numbers():
+    up, down = [[1, 2, 3], [2, 3, 4]], [[2, 3, 4], [1, 2, 3]]
+    assert told(kept(up), RISES).word is Word.SUPPORTED
+    assert told(kept(down), RISES).word is Word.CONTRADICTED
+    assert told(kept(down), RISES._replace(to="falls")).word is Word.SUPPORTED
+    part = told(kept([[1, 2, 3], [2, 3, 2.5]]), RISES)
+    assert (part.word, part.why) == (Word.ONLY_WHEN, "n ≤ 100")
+    assert part.text.startswith("it is so only when n ≤ 100 (2 of 3; test_error from noise = 0.1")
+    assert told(kept([[1, 2, 3], [0.5, 3, 4]]), RISES).why == "n ≥ 100"
+
+
+def test_what_the_errors_do_not_tell_apart_is_not_told():
+    found = told(kept([[1, 2, 3], [1.02, 2.02, 3.02]]), RISES)
+    assert (found.word, found.why) == (Word.NOT_YET, "0 of 3 curves tell")
+    assert told(kept([[1, 2, 3], [1.02, 2.02, 3.02]], error=1e-4), RISES).word is Word.SUPPORTED
+    one = told(kept([[1, 2, 3], [1.02, 2.02, 4]]), RISES)
+    assert one.word is Word.NOT_YET  # fewer than half of the curves
+    two = told(kept([[1, 2, 3], [1.02, 3, 4]]), RISES)
+    assert (two.word, [s.holds for s in two.slices]) == (Word.SUPPORTED, [None, True, True])
+
+
+def test_the_interval_is_student_s_for_all_slices_and_ends_together():
+    for slice_ in told(kept([[1, 2, 3], [2, 3, 4]]), RISES).slices:
+        half = scipy.stats.t.ppf(1 - LEVEL / (2 * 6), 8) * 0.01
+        i = N.index(slice_.at["n"])
+        low, high = (i + 2 - half) / (i + 1 + half), (i + 2 + half) / (i + 1 - half)
+        np.testing.assert_allclose(slice_.seen, ((i + 2) / (i + 1), low, high), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("checks", "why"),
+    [
+        ([("test_error", "test_error", "UNDERPOWERED", 1.0)], "toy: no prediction of test_error"),
+        ([("test_error", "test_error", "OUT_OF_SCOPE", None)], "toy: no prediction of test_error"),
+        ([("train", "train_error", "AGREES", 1.0)], "toy: no prediction of test_error"),
+        ([*AGREES, ("exact", "test_error", "DISAGREES", 9.0)], "toy: the prediction exact DISAGR"),
+        ([], "toy: no prediction of test_error AGREES"),
+    ],
+)
+def test_nothing_is_told_that_no_prediction_stands_behind(checks, why):
+    found = told(kept([[1, 2, 3], [2, 3, 4]], checks=checks), RISES)
+    assert found.word is Word.NOT_YET
+    assert found.why.startswith(why)
+    assert found.numbers == ""
+
+
+@pytest.mark.parametrize(
+    ("newer", "word"),
+    [("AGREES", Word.SUPPORTED), ("UNDERPOWERED", Word.NOT_YET), ("DISAGREES", Word.NOT_YET)],
+)
+def test_the_verdict_of_the_kept_answer_is_the_one_that_counts(newer, word):
+    answer = {"predictions": [{"name": "test_error", "verdict": newer}], "breaks": []}
+    assert told(kept([[1, 2, 3], [2, 3, 4]], answer=answer), RISES).word is word
+
+
+def test_nothing_kept_and_nothing_looked_at_is_not_yet(monkeypatch):
+    assert told(None, RISES).text == "it is so: not yet, nothing is kept of toy"
+    assert answered(3, {}.get).word is Word.NOT_YET
+    monkeypatch.setitem(PARTS, 3, ())
+    assert answered(3).text == "not yet: no kept sweep is looked at"
+    assert {answered(claim.number, {}.get).word for claim in CLAIMS} == {Word.NOT_YET}
+
+
+def test_an_older_simulation_is_named():
+    assert told(kept([[1, 2, 3], [2, 3, 4]], formula="old"), RISES).old == ("toy",)
+    assert told(kept([[1, 2, 3], [2, 3, 4]]), RISES).old == ()
+
+
+def test_a_height_is_seen_above_another_place():
+    high = Change("test_error", "noise", 0.1, 1.0, "rises", {"n": 100}, less={"n": 200})
+    found = told(kept([[0, 5, 3], [0, 9, 8]]), high)  # 2 above, then 1
+    assert (found.word, found.slices[0].seen.value) == (Word.CONTRADICTED, 0.5)
+    assert found.part.cases[0][1][0].quantity.startswith("test_error at n = 100 less at n = 200")
+    assert told(kept([[0, 5, 3], [0, 9, 2]]), high).word is Word.SUPPORTED
+
+
+def test_a_change_from_nothing_is_a_difference():
+    (first, *_) = told(kept([[0, 2, 3], [2, 3, 4]]), RISES).slices
+    assert (first.ratio, first.seen.value, first.holds) == (False, 2.0, True)
+
+
+def test_a_level_is_held_against_a_bar_or_another_measure():
+    rows = [[1, 2, 3], [2, 3, 4]]
+    found = told(kept(rows), Level("test_error", "above", 1.5))
+    assert found.why == "noise = 1 where n = 50; n = 100, 200"
+    below = told(kept(rows), Level("test_error", "below", 1.5))
+    assert below.why == "noise = 0.1 where n = 50"
+    pair = Level("test_error", "above", "train_error")
+    assert told(kept(rows, train_error=np.array(rows) - 1), pair).word is Word.SUPPORTED
+    assert told(kept(rows, train_error=np.array(rows) + 1), pair).word is Word.CONTRADICTED
+    assert told(kept(rows, train_error=np.array(rows)), pair).word is Word.NOT_YET
+    without = kept(rows, train_error=rows, checks=AGREES[:1])
+    assert told(without, pair).why == "toy: no prediction of train_error AGREES"
+
+
+def test_all_looks_must_hold_and_one_that_fails_is_enough():
+    both = (RISES, RISES._replace(of="train_error", to="falls"))
+    falls = [[5, 5, 5], [4, 4, 6]]
+    found = told(kept([[1, 2, 3], [2, 2, 4]], train_error=falls), *both)
+    assert [one.holds for one in found.slices] == [True, None, False]
+
+
+def test_a_middle_is_higher_than_both_ends_by_more_than_a_little():
+    middle = Middle("test_error", "n")
+    found = told(kept([[1, 2, 1.5], [3, 2, 1]]), middle)
+    assert (found.word, found.why) == (Word.ONLY_WHEN, "noise = 0.1")
+    little = told(kept([[1, 1.005, 1], [1, 1.005, 1]], error=1e-5), middle)
+    assert little.word is Word.CONTRADICTED
+    assert told(kept([[1, 1.05, 1], [1, 1.05, 1]]), middle).word is Word.NOT_YET
+
+
+def peaks(**counts):
+    """Return the kept answer of a sweep, as far as its breaks go."""
+    return {"predictions": [], "breaks": [{"name": "peak in n", **counts}]}
+
+
+def found_at(noise, place, low, high, status="OK", sure=None):
+    """Return a kept break: located at 95 %, and at the level of the whole sweep."""
+    ends = [place, low, high]
+    return ["peak in n", {"noise": noise}, [status, *ends, 1], [sure or status, low, high]]
+
+
+def test_a_break_is_there_not_there_or_not_told():
+    nothing = [
+        "peak in n",
+        {"noise": 1.0},
+        ["NO_BREAK", None, None, None, 1],
+        ["NO_BREAK", None, None],
+    ]
+    one = found_at(0.1, 101, 99, 103)
+    sure = peaks(told=1, predicted=1, disagree=0)
+    rows, peak = [[1, 2, 1], [1, 1, 1]], Place("peak in n")
+    found = told(kept(rows, breaks=[one, nothing], answer=sure), peak)
+    assert (found.word, found.why) == (Word.ONLY_WHEN, "noise = 0.1")
+    absent = told(kept(rows, breaks=[one, nothing], answer=sure), peak._replace(absent=True))
+    assert absent.why == "noise = 1"
+    for doubt in (
+        None,
+        {"predictions": [], "breaks": []},
+        peaks(told=1, predicted=2, disagree=0),
+        peaks(told=1, predicted=1, disagree=1),
+    ):
+        slices = told(kept(rows, breaks=[one, nothing], answer=doubt), peak).slices
+        assert [s.holds for s in slices] == [True, None]  # one may have been missed
+    edge = found_at(1.0, 150, 120, None, "AT_EDGE")
+    weak = found_at(1.0, 150, None, None, "OK", "NO_BREAK")
+    for unsure in (edge, weak):
+        assert told(kept(rows, breaks=[one, unsure], answer=sure), peak).slices[1].holds is None
+
+
+def test_the_place_of_a_break_is_held_against_bars():
+    rows, near = [[1, 2, 1], [1, 2, 1]], Place("peak in n", above=0.9, below=1.1, per="p")
+    both = [found_at(0.1, 101, 99, 103), found_at(1.0, 130, 120, 140)]
+    found = told(kept(rows, breaks=both), near)
+    assert [s.holds for s in found.slices] == [True, False]
+    np.testing.assert_allclose(found.slices[0].seen, (1.01, 0.99, 1.03))
+    across = [found_at(0.1, 101, 99, 103), found_at(1.0, 108, 105, 120)]
+    assert told(kept(rows, breaks=across), near).slices[1].holds is None
+    gone = [
+        "peak in n",
+        {"noise": 1.0},
+        ["NO_BREAK", None, None, None, 1],
+        ["NO_BREAK", None, None],
+    ]
+    sure = peaks(told=1, predicted=1, disagree=0)
+    found = told(kept(rows, breaks=[both[0], gone], answer=sure), near)
+    assert found.slices[1].holds is None  # it may lie before the first place
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ((130, 120, 140), {"later": True, "earlier": False, "elsewhere": True}),
+        ((80, 75, 85), {"later": False, "earlier": True, "elsewhere": True}),
+        ((101, 100.9, 101.1), {"later": False, "earlier": False, "elsewhere": False}),
+        ((104, 95, 115), {"later": None, "earlier": None, "elsewhere": None}),
+    ],
+)
+def test_a_break_moves_earlier_later_or_not_at_all(second, words):
+    breaks = [found_at(0.1, 101, 100.9, 101.1), found_at(1.0, *second)]
+    for to, holds in words.items():
+        look = Moves("peak in n", "noise", 0.1, 1.0, to)
+        (seen,) = told(kept([[1, 2, 1], [1, 2, 1]], breaks=breaks), look).slices
+        assert (seen.holds, seen.at) == (holds, {})
+        assert seen.seen.value == second[0] / 101
+
+
+def test_two_models_are_told_apart_by_their_sweep_only():
+    other = kept([[2, 3, 4], [1, 2, 3]])
+    other.data.attrs["phenomenon"] = "random_feature_peak"
+    other.data.attrs["fixed"] = json.dumps(
+        {
+            f: a.default
+            for f, a in load("random_feature_peak").axes.items()
+            if f not in ("n", "noise")
+        }
+    )
+    part = Part("it is so", (("a", (RISES,)), ("b", (RISES,))))
+    found = said(part, {"a": kept([[1, 2, 3], [2, 3, 4]]), "b": other}.get)
+    assert found.why == "sweep = a"
+
+
+def test_a_claim_is_what_its_worst_part_is(monkeypatch):
+    up, down, mixed = [[1, 2, 3], [2, 3, 4]], [[2, 3, 4], [1, 2, 3]], [[1, 2, 3], [2, 3, 2]]
+    sweeps = {name: kept(rows) for name, rows in (("up", up), ("down", down), ("mixed", mixed))}
+
+    def word(*names):
+        parts = tuple(Part(name, ((name, (RISES,)),)) for name in names)
+        monkeypatch.setitem(PARTS, 3, parts)
+        return answered(3, sweeps.get)
+
+    assert word("up", "up").word is Word.SUPPORTED
+    assert word("up", "mixed").word is Word.ONLY_WHEN
+    assert word("up", "mixed").short == "supported only when: mixed only when n ≤ 100"
+    assert word("up", "mixed", "lost").word is Word.NOT_YET
+    assert word("up", "mixed", "lost", "down").word is Word.CONTRADICTED
+    assert "up (3 of 3; test_error" in word("up", "mixed").text
+
+
+def test_a_look_at_what_is_not_there_is_refused():
+    rows = [[1, 2, 3], [2, 3, 4]]
+    for look, problem in (
+        (RISES._replace(axis="ridge"), "has no axis ridge"),
+        (RISES._replace(end=7.0), "no noise = 7.0 among"),
+        (Level("excess_risk", "above", 0.0), "keeps no measure excess_risk"),
+        (Place("peak in time"), "has no kind of break 'peak in time'"),
+    ):
+        checks = [*AGREES, ("e", "excess_risk", "AGREES", 1.0)]
+        with pytest.raises(BadInput, match=problem):
+            told(kept(rows, checks=checks), look)
+
+
+@pytest.mark.parametrize("number", sorted(PARTS))
+def test_no_kept_claim_is_supported_without_an_agreement_behind_it(number):
+    """Every part is looked at in what is kept, and its predictions are read again from there."""
+    for one in answered(number).parts:
+        assert (one.word is Word.NOT_YET) == (not one.behind)
+        for behind in one.behind:
+            sweep, name = behind.split(": ")
+            checks = condensed.told(words.kept_evidence(sweep).data)
+            assert ("AGREES", name) in [(c.verdict, c.prediction) for c in checks]
+            ours = [p for a in answers.every() if a["sweep"] == sweep for p in a["predictions"]]
+            assert {"DISAGREES"} & {p["verdict"] for p in ours if p["name"] == name} == set()
+        if one.word is Word.ONLY_WHEN:
+            assert {True, False} <= {s.holds for s in one.slices}
+            assert one.why
+
+
+def test_the_parts_are_of_claims():
+    assert set(PARTS) <= {claim.number for claim in CLAIMS}
+    assert answered(6).word is Word.ONLY_WHEN
+    assert "down.kept ≤ 0.25" in answered(6).short

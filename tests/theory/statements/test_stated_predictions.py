@@ -1,0 +1,128 @@
+"""Predictions that a statement is said to state have its value, at a point of a sweep."""
+
+import math
+from importlib import import_module
+
+import pytest
+import sympy as sp
+
+from ci_theory import phenomena
+from ci_theory.phenomena import predict
+from ci_theory.theory.statements.statement import S, mix, moved
+from ci_theory.theory.statements.symbolic import STATEMENTS, find
+
+
+class TestPredictions:
+    """A prediction that a statement is said to state has its value, at a point of a sweep."""
+
+    def test_the_names_exist(self):
+        linked = {name for s in STATEMENTS for name in s.predictions}
+        assert len(linked) >= 4
+        for name in linked:
+            phenomenon, prediction = name.split(".")
+            assert prediction in {p.name for p in phenomena.load(phenomenon).predictions}
+        for statement in STATEMENTS:
+            assert {name.split(".")[0] for name in statement.predictions} <= {*statement.phenomena}
+
+    def value(self, phenomenon, prediction, **at):
+        found = predict(phenomena.load(phenomenon), at)[prediction].estimate
+        assert found.valid[0]
+        return float(found.value[0])
+
+    def test_ridge_peak(self):
+        """Isotropic inputs, whose effective ridge the statements give too."""
+        at = {"n": 150, "p": 100, "ridge": 7.0, "noise": 0.3}
+        k = find("isotropic.kappa").evaluate(n=150, p=100, ridge=7.0)
+        bias, share = k**2 / (1 + k) ** 2, 100 / 150 / (1 + k) ** 2
+        error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.3)
+        assert self.value("ridge_peak", "test_error", **at) == pytest.approx(error, rel=1e-12)
+        left = find("ridge.train_error").evaluate(E_te=error, kappa=k, n=150, ridge=7.0)
+        assert self.value("ridge_peak", "train_error", **at) == pytest.approx(left, rel=1e-12)
+
+    @pytest.mark.parametrize("n", [60, 150])
+    def test_ridge_peak_at_finite_size(self, n):
+        at = {"n": n, "p": 100, "noise": 0.3}
+        if n > 100:
+            error = find("isotropic.exact_under").evaluate(**at)
+        else:
+            error = find("isotropic.exact_over").evaluate(**at, signal=1)
+        found = self.value("ridge_peak", "finite_size_excess", **at, ridge=0.0)
+        assert found == pytest.approx(error - 0.3, rel=1e-12)
+
+    def test_power_law_break(self):
+        at = {"n": 200, "alpha": 1.5, "source": 0.3, "noise": 0.1}
+        k = find("power_law.ridgeless_kappa").evaluate(alpha=1.5, n=200)
+        bias = find("power_law.bias").evaluate(alpha=1.5, kappa=k, source=0.3)
+        share = find("power_law.gamma").evaluate(alpha=1.5, n=200)
+        error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.1)
+        found = self.value("power_law_break", "closed_form", **at, ridge=0.0, modes=10_000)
+        assert found == pytest.approx(error - 0.1, rel=1e-12)
+
+    def test_group_gap(self):
+        """Rows of equal weight hold p/n degrees of freedom each, without a ridge."""
+        at = {"n": 240, "minority": 0.25, "p": 60, "alignment": 0.3, "signal": 2.0}
+        gap = find("groups.gap").evaluate(d_1=45.0, d_2=15.0, p=60.0, cosine=0.3, signal=2.0)
+        found = self.value("group_gap", "gap", **at, weight=1.0, ridge=0.0)
+        assert found == pytest.approx(gap, rel=1e-12)
+
+    def test_prior_bias(self):
+        """The mean over Python's own binomials, estimate by estimate."""
+        at = {"n": 12, "prior": 0.7, "flips": 0.1, "separation": 0.8, "strength": 0.9}
+        told, error = 0.7 + 0.1 * (1 - 1.4), find("prior.balanced_error")
+        inherited = math.log(0.7 / 0.3)
+        expected = 0.0
+        for k in range(13):
+            chance = math.comb(12, k) * told**k * (1 - told) ** (12 - k)
+            left = inherited - 0.9 * math.log((k + 0.5) / (12 - k + 0.5))
+            expected += chance * error.evaluate(separation=0.8, shift=left)
+        assert self.value("prior_bias", "balanced_error", **at) == pytest.approx(
+            expected, rel=1e-12
+        )
+        before = error.evaluate(separation=0.8, shift=inherited)
+        found = self.value("prior_bias", "gain", **at)
+        assert found == pytest.approx(before - expected, rel=1e-10)
+
+    def test_weight_interpolation(self):
+        """One parabola through three of its points gives every other, and the slopes."""
+        parabola = find("interpolation.risk")
+        for kind in ("id", "ood"):
+            at = {"transfer": 0.3, "up.noise": 0.5, "down.n": 120, "p": 60}
+
+            def seen(mix, what, kind=kind, at=at):
+                return self.value("weight_interpolation", f"{kind}_{what}", **at, mix=mix)
+
+            start, half, one = (seen(mix, "risk") for mix in (0.0, 0.5, 1.0))
+            curvature = 2 * (start + one - 2 * half)
+            slope = (one - start - curvature) / 2
+            given = {"start": start, "slope": slope, "curvature": curvature}
+            assert seen(1.5, "risk") == pytest.approx(
+                parabola.evaluate(mix=1.5, **given), rel=1e-10
+            )
+            along = sp.diff(parabola.expression, mix)
+            steep = along.subs({mix: 1, S: slope, moved: curvature})
+            assert seen(1.0, "slope") == pytest.approx(float(steep), rel=1e-9)
+
+    def test_alignment_erasure(self):
+        at = {"n": 12, "d": 100, "noise": 1.0}
+        module = import_module("ci_theory.phenomena.alignment_erasure")
+        params = module.Params(**at)
+        made = module.forecast(params, None)
+        success = find("erasure.attack_success").evaluate(
+            strength=float(params.component()),
+            response=float(made.mean[0]),
+            variance=float(made.taught.covariance[0, 0]),
+            norm=float(made.norm),
+        )
+        found = self.value("alignment_erasure", "attack_success", **at)
+        assert found == pytest.approx(success, rel=1e-12)
+
+    def test_poisoned_ridge(self):
+        at = {"up.n": 300, "p": 60, "up.poison": 0.1, "up.strength": 5.0, "up.label": 2.0}
+        k = find("isotropic.kappa").evaluate(n=300, p=60, ridge=30.0)
+        planted = find("poison.response").evaluate(
+            kappa=k, share=0.1, strength=5.0, label=2.0, along=0.4
+        )
+        found = self.value("poisoned_ridge", "trigger_response", **at, **{
+            "up.ridge": 30.0, "alignment": 0.4, "signal": 1.0,
+        })  # fmt: skip
+        assert found == pytest.approx(5.0 * planted / 2.0, rel=1e-12)
