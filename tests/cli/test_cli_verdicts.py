@@ -166,7 +166,9 @@ def test_locate_finds_what_the_closed_form_says(capsys):
 
 def test_claims_prefer_the_stores_of_the_user_and_say_so(capsys, monkeypatch):
     before = answers.every()
-    monkeypatch.setattr(answers, "every", lambda: (*before, {"phenomenon": "toys.mean", "sweep": "mean"}))
+    monkeypatch.setattr(
+        answers, "every", lambda: (*before, {"phenomenon": "toys.mean", "sweep": "mean"})
+    )
     assert main(["claims", "--results", ".", "--json"]) == 0
     rows = strict(capsys.readouterr().out)
     toy = rows[24]["phenomena"]["toys.mean"]

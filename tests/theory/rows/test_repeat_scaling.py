@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from ci_theory import Status
+from ci_theory.theory.features.random_features import random_feature_risk
+from ci_theory.theory.features.repeated_features import repeated_feature_risk
 from ci_theory.theory.ridge.best_ridge import best_ridge
 from ci_theory.theory.rows.repeat_peak import data_rich_excess, worst_repeats
 from ci_theory.theory.rows.repeat_scaling import (
     peak_noise,
     size_exponent,
+    worst_repeats_features,
     worst_repeats_law,
+    worst_repeats_of,
     worst_repeats_on,
 )
 from ci_theory.theory.spectra import power_law
@@ -131,6 +135,51 @@ def test_the_height_at_the_peak():
     ridge = n * 1e-4
     worst = worst_repeats_on(spectrum, n, 0.5, ridge, 1e6)  # noise so large that bias is nothing
     assert float(worst.excess) == pytest.approx(float(peak_noise(0.5, 1 - 1 / alpha)), rel=2e-3)
+
+
+LOUD = 1e6  # label noise beside which the bias is nothing
+
+
+@jax.jit
+def on_features(budget, fraction, p, ridge):
+    """Worst count of p random features at a ridge, and the modes they learn of plain rows."""
+    spectrum = power_law.endless(1.5, 0.5, 1e-13)
+
+    def risk(rows):
+        return repeated_feature_risk(spectrum, rows, p, ridge).excess_risk
+
+    plain = random_feature_risk(spectrum, budget, p, ridge, LOUD)
+    return worst_repeats_of(risk, budget, fraction, LOUD), df1(spectrum, plain.gamma)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+@pytest.mark.parametrize(
+    ("p", "ridge", "full"), [(100.0, 5.5, 0.98), (2000.0, 40.0, 0.5), (1e5, 55.0, 0.01)]
+)
+def test_on_features_it_is_rows_per_learned_mode(p, ridge, full, fraction):
+    """The law leaves out some copies, whatever the size: from features that limit to many."""
+    for budget in (1e6, 1e7):
+        worst, learned = on_features(budget, fraction, p, ridge * budget / 1e6)
+        assert int(worst.status) == Status.OK
+        assert learned / p > full
+        law = worst_repeats_features(budget, fraction, learned, p, 1.5)
+        assert 0 < worst.repeats - law < 6
+        per_mode, per_feature = budget / learned, budget / p
+        wrong = [per_mode * (1 - fraction) ** (-1 / 3), per_feature]  # as df1, and as p
+        assert max(abs(worst.repeats - w) for w in wrong) > 5 * abs(worst.repeats - law)
+
+
+def test_features_that_limit_are_parameters_and_many_are_none():
+    """N/p + 3 for z = p, on every spectrum; the law of inputs for p >> z."""
+    for fraction in (0.1, 0.5):
+        worst, learned = on_features(2000.0, fraction, 100.0, 0.0)
+        assert float(learned) == pytest.approx(100.0, rel=1e-12)
+        closed = worst_repeats(2000.0, fraction, 100.0)
+        assert float(worst.repeats) == pytest.approx(float(closed.repeats), rel=1e-8)
+        few = worst_repeats_features(2000.0, fraction, 100.0, 100.0, 1.5)
+        assert float(few) == pytest.approx(20.0, rel=1e-14)
+        many = worst_repeats_features(2000.0, fraction, 10.0, jnp.inf, 1.5)
+        assert float(many) == pytest.approx(200.0 * (1 - fraction) ** (-1 / 3), rel=1e-14)
 
 
 @pytest.mark.parametrize(

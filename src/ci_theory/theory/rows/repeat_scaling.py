@@ -15,6 +15,7 @@ learner regularised at its best the effective parameters grow with N, and r* is 
 1, set by the task. Derivation and the next order: docs/repetition.md.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,12 +25,20 @@ from ci_theory._errors import Status
 from ci_theory._types import Array, Scalar, needs_float64
 from ci_theory.theory.rows.repeat_peak import SCAN, WorstRepeats
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
-from ci_theory.theory.spectra.groups import repeated_rows
+from ci_theory.theory.spectra.groups import Groups, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum
 
-__all__ = ["peak_noise", "size_exponent", "worst_repeats_law", "worst_repeats_on"]
+__all__ = [
+    "peak_noise",
+    "size_exponent",
+    "worst_repeats_features",
+    "worst_repeats_law",
+    "worst_repeats_of",
+    "worst_repeats_on",
+]
 
 HALVINGS = 40  # of an interval of the grid: relative 1e-13
+STEPS = 40  # for the learned modes at the peak: usually 5 to 10 are needed
 
 
 @needs_float64
@@ -62,6 +71,63 @@ def worst_repeats_law(budget: Any, fraction: Any, df1: Any, alpha: Any) -> Scala
     beta, q = 1 / jnp.asarray(alpha, float), jnp.sqrt(1 - f)
     second = (2 - beta) * (1 + q) - (1 - beta) * ((1 - q) * (2 - beta) + q)
     return budget / df1 * q**-beta + second / q
+
+
+@needs_float64
+def worst_repeats_features(budget: Any, fraction: Any, learned: Any, p: Any, alpha: Any) -> Scalar:
+    r"""Repeat count that does most harm to p random features: rows per *learned mode*.
+
+    .. math::
+        r^* = \frac Nz\, \rho t, \qquad t = \frac{1 + q^2\rho}{1 + \rho}, \qquad
+        q^2\rho^2 + \eta f \rho = 1, \qquad q^2 = 1 - f
+
+    where with z of p modes learned, w = z/p and b = 1/alpha, the modes and Q of
+    ``repeated_feature_risk`` move with t by
+
+    .. math::
+        w^{-\alpha} (1 - w)\, t = w_0^{-\alpha} (1 - w_0), \qquad
+        \eta = \frac{d \ln (Q/z)}{d \ln t}
+             = \frac{b (1 - w)}{1 - w + b w}\, \frac{b^2 w}{(1 - w + b w)^2}\, \frac zQ, \qquad
+        \frac Qz = 1 - b + \frac{b^2 w}{1 - w + b w}
+
+    Args:
+        budget: N, rows counted with repeats.
+        fraction: f, share of the budget on repeated rows, in [0, 1).
+        learned: z_0 = p w_0 = df1(gamma) of plain rows, the modes that the features learn, <= p.
+        p: random features; inf trains on the inputs.
+        alpha: capacity exponent of the spectrum around gamma.
+
+    Regime: z << N, harm by label noise, shared labels; leading order, O(1) copies are left out.
+    Limits: p >> z is the leading order of ``worst_repeats_law``, and z = p, where features are
+    what limits, is N/p whatever the spectrum. Source: derived here (docs/repetition.md).
+
+    >>> print(f"{float(worst_repeats_features(1e6, 0.5, 1158.67, 2000.0, 1.5)):.0f}")
+    917
+    >>> print(f"{float(worst_repeats_features(1e6, 0.5, 100.0, 100.0, 1.5)):.0f}")
+    10000
+    """
+    budget, f, z = (jnp.asarray(v, float) for v in (budget, fraction, learned))
+    b, square = 1 / jnp.asarray(alpha, float), 1 - f
+    plain = z / jnp.asarray(p, float)
+    moves = (plain > 0) & (plain < 1)  # at 1 all features are learned, at 0 none is missed
+    start = jnp.where(moves, plain, 0.5)
+
+    def at(w: Array) -> tuple[Array, Array, Array]:
+        left = 1 - w + b * w
+        beta, share = b * (1 - w) / left, 1 - b + b**2 * w / left
+        eta = beta * w * b**2 / (left**2 * share)
+        rho = 2 / (eta * f + jnp.sqrt((eta * f) ** 2 + 4 * square))
+        return rho, (1 + square * rho) / (1 + rho), beta
+
+    def newton(_: Any, w: Array) -> Array:
+        _, t, beta = at(w)
+        gap = jnp.log(t) + jnp.log1p(-w) - jnp.log1p(-start) - jnp.log(w / start) / b
+        return jnp.minimum(w * jnp.exp(beta * gap), 0.5 * (1 + w))
+
+    w = jax.lax.fori_loop(0, STEPS, newton, start)
+    rho, t, beta = at(jnp.where(moves, w, plain))
+    fewer = jnp.where(moves, w / start, t**beta)
+    return budget / z * rho * t / fewer
 
 
 @needs_float64
@@ -108,19 +174,72 @@ def size_exponent(alpha: Any, source: Any) -> Scalar:
     return power / (1 + power)
 
 
-def _log_excess(repeats: Array, budget: Array, fraction: Array, rest: tuple) -> Array:
-    spectrum, ridge, noise = rest
-    copies = fraction * budget
-    groups = repeated_rows(budget - copies, copies / repeats, repeats, noise, True)
-    return jnp.log(weighted_ridge_risk(spectrum, groups, ridge).excess_risk)
+@needs_float64
+def worst_repeats_of(
+    excess: Callable[[Groups], Any], budget: Any, fraction: Any, noise: Any
+) -> WorstRepeats:
+    """Find the repeat count with the largest excess risk, by any theory of weighted rows.
 
+    The maximum over 1 <= r <= f N of the risk itself, looked for on a grid in log r and refined
+    by halving between places of rising and of falling harm.
 
-def _slope(repeats: Array, budget: Array, fraction: Array, rest: tuple) -> Array:
-    """Derivative of the log excess in log r."""
-    along = jax.jvp(
-        lambda r: _log_excess(r, budget, fraction, rest), (repeats,), (jnp.ones_like(repeats),)
+    Args:
+        excess: excess risk [label^2] of training rows in ``Groups``, differentiable in their
+            counts and weights: of ridge regression, random features, a flow stopped in time.
+        budget: N, rows counted with repeats.
+        fraction: f, share of the budget on repeated rows; f N / r need not be whole.
+        noise: label-noise variance, > 0; copies share their label.
+
+    Returns:
+        As ``worst_repeats``; ``excess`` is in units of the noise, and its status AT_EDGE where
+        the harm is largest without repetition or for a single repeated row.
+
+    Regime: that of ``excess``. Limits: fewer random features than rows and no ridge: that of
+    as many parameters, ``worst_repeats``, on every spectrum, since what is not fitted acts as
+    label noise that copies share. Source: derived here (docs/repetition.md).
+
+    >>> from ci_theory.theory.features.repeated_features import repeated_feature_risk
+    >>> from ci_theory.theory.spectra.spectrum import power_law
+    >>> spectrum = power_law(500, 1.5, tail=True)
+    >>> def of_features(rows):
+    ...     return repeated_feature_risk(spectrum, rows, 100, 0.0).excess_risk
+    >>> print(f"{float(worst_repeats_of(of_features, 2000.0, 0.3, 0.1).repeats):.4f}")
+    23.2748
+    """
+    budget, f, noise = (jnp.asarray(v, float) for v in (budget, fraction, noise))
+    asked = (budget > 0) & (f >= 0) & (f <= 1) & (noise > 0)
+    some = asked & (f * budget > 1)
+    n0, f0 = jnp.where(some, budget, 1e3), jnp.where(some, f, 0.3)
+
+    def log_excess(log_repeats: Array) -> Array:
+        copies, repeats = f0 * n0, jnp.exp(log_repeats)
+        rows = repeated_rows(n0 - copies, copies / repeats, repeats, noise, True)
+        return jnp.log(excess(rows))
+
+    places = jnp.linspace(0.0, 1.0, SCAN) * jnp.log(f0 * n0)
+    heights = jax.vmap(log_excess)(places)
+    top = jnp.argmax(jnp.where(jnp.isfinite(heights), heights, -jnp.inf))
+    inside = (top > 0) & (top < SCAN - 1)
+    middle = jnp.clip(top, 1, SCAN - 2)
+
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        half = 0.5 * (low + high)
+        rising = jax.jvp(log_excess, (half,), (jnp.ones_like(half),))[1] > 0
+        return jnp.where(rising, half, low), jnp.where(rising, high, half)
+
+    low, high = jax.lax.fori_loop(0, HALVINGS, halve, (places[middle - 1], places[middle + 1]))
+    place = jnp.where(inside, 0.5 * (low + high), places[top])
+    status = jnp.where(inside, Status.OK, Status.AT_EDGE)
+    status = jnp.where(some, status, Status.NO_BREAK)
+    status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
+    known = some & jnp.any(jnp.isfinite(heights))
+    status = jnp.where(some & ~known, Status.NOT_FINITE, status)
+    return WorstRepeats(
+        repeats=jnp.where(known, jnp.exp(place), jnp.nan),
+        excess=jnp.where(known, jnp.exp(log_excess(place)) / noise, jnp.nan),
+        status=status,
     )
-    return repeats * along[1]
 
 
 @needs_float64
@@ -130,8 +249,7 @@ def worst_repeats_on(
 ) -> WorstRepeats:
     """Find the repeat count with the largest excess risk, on any spectrum and at any ridge.
 
-    The maximum over 1 <= r <= f N of ``weighted_ridge_risk`` itself, looked for on a grid in
-    log r and refined by halving between places of rising and of falling harm.
+    ``worst_repeats_of`` for ``weighted_ridge_risk``.
 
     Args:
         spectrum: of the inputs, with the target on it.
@@ -141,8 +259,7 @@ def worst_repeats_on(
         noise: label-noise variance, > 0; copies share their label.
 
     Returns:
-        As ``worst_repeats``; ``excess`` is in units of the noise, and its status AT_EDGE where
-        the harm is largest without repetition or for a single repeated row.
+        As ``worst_repeats_of``.
 
     Regime: as ``weighted_ridge_risk``. Limits: isotropic without a ridge: ``worst_repeats``; few
     effective parameters: ``worst_repeats_law``. Source: as ``weighted_ridge_risk``.
@@ -152,32 +269,13 @@ def worst_repeats_on(
     >>> print(f"{float(worst.repeats):.4f} {float(worst.excess):.6f} {int(worst.status)}")
     23.2748 0.167768 0
     """
-    budget, f, ridge, noise = (jnp.asarray(v, float) for v in (budget, fraction, ridge, noise))
-    asked = (budget > 0) & (f >= 0) & (f <= 1) & (ridge >= 0) & (noise > 0)
-    some = asked & (f * budget > 1)
-    n0, f0 = jnp.where(some, budget, 1e3), jnp.where(some, f, 0.3)
-    rest = (spectrum, ridge, noise)
-    places = jnp.exp(jnp.linspace(0.0, 1.0, SCAN) * jnp.log(f0 * n0))
-    heights = jax.vmap(lambda r: _log_excess(r, n0, f0, rest))(places)
-    top = jnp.argmax(jnp.where(jnp.isfinite(heights), heights, -jnp.inf))
-    inside = (top > 0) & (top < SCAN - 1)
-    middle = jnp.clip(top, 1, SCAN - 2)
-
-    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        half = jnp.sqrt(low * high)
-        rising = _slope(half, n0, f0, rest) > 0
-        return jnp.where(rising, half, low), jnp.where(rising, high, half)
-
-    low, high = jax.lax.fori_loop(0, HALVINGS, halve, (places[middle - 1], places[middle + 1]))
-    repeats = jnp.where(inside, jnp.sqrt(low * high), places[top])
-    status = jnp.where(inside, Status.OK, Status.AT_EDGE)
-    status = jnp.where(some, status, Status.NO_BREAK)
-    status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
-    known = some & jnp.any(jnp.isfinite(heights))
-    status = jnp.where(some & ~known, Status.NOT_FINITE, status)
+    ridge = jnp.asarray(ridge, float)
+    found = worst_repeats_of(
+        lambda rows: weighted_ridge_risk(spectrum, rows, ridge).excess_risk, budget, fraction, noise
+    )
+    refused = ridge < 0
     return WorstRepeats(
-        repeats=jnp.where(known, repeats, jnp.nan),
-        excess=jnp.where(known, jnp.exp(_log_excess(repeats, n0, f0, rest)) / noise, jnp.nan),
-        status=status,
+        repeats=jnp.where(refused, jnp.nan, found.repeats),
+        excess=jnp.where(refused, jnp.nan, found.excess),
+        status=jnp.where(refused, Status.OUT_OF_SCOPE, found.status),
     )
