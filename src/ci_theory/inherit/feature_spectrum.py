@@ -9,6 +9,36 @@ from ci_theory.inherit.noisy_features import Shape, shape
 from ci_theory.training.closed_form import without_rounding
 
 
+class Products(NamedTuple):
+    """Weighted sums over rows, of which X'CX at every signal and noise is made.
+
+    Attributes:
+        bulk: of e e', (d, d); cross: of z e, (d,); own: of z^2.
+    """
+
+    bulk: Float[Array, "d d"]
+    cross: Float[Array, " d"]
+    own: Scalar
+
+    def gram(self, signal: Number, noise: Number) -> Float[Array, "d d"]:
+        """Return X'CX of rows signal^1/2 z e_1 + noise^1/2 e.
+
+        >>> made = products(jnp.array([[0.0, 1.0]]), jnp.ones(1), 3 * jnp.ones(1))
+        >>> made.gram(4.0, 1.0).tolist()
+        [[12.0, 6.0], [6.0, 3.0]]
+        """
+        first = jnp.arange(len(self.cross)) == 0
+        mixed = jnp.sqrt(signal * noise) * jnp.outer(first, self.cross)
+        return noise * self.bulk + mixed + mixed.T + signal * self.own * jnp.outer(first, first)
+
+
+def products(
+    rows: Float[Array, "n d"], own: Float[Array, " n"], weights: Float[Array, " n"]
+) -> Products:
+    """Sum over rows e (n, d), their strengths z along the direction, and their weights."""
+    return Products((rows.T * weights) @ rows, (weights * own) @ rows, weights @ own**2)
+
+
 class Spectrum(NamedTuple):
     """Of the rows x (n, d) with weights c: eigenvalues of X'CX and the leading direction.
 
@@ -63,21 +93,21 @@ def foretold(found: Spectrum, rows: Scalar) -> Scalar:
 
 def probe(
     direction: Float[Array, " d"],
-    rows: Float[Array, "m d"],
+    rows: Float[Array, "m k d"],
     present: Bool[Array, " m"],
     noise: Number,
 ) -> Scalar:
     """Fit y = x.e_1 + noise to the feature x.direction by least squares; return the excess risk.
 
-    Averaged over the label noise, on x ~ N(0, I), given the rows.
+    Averaged over the label noise, on x ~ N(0, I), given the rows; a mean over k sets of rows.
 
     Args:
         direction: a unit vector.
-        rows: downstream rows; those that are not present have no weight.
+        rows: downstream rows of each set; those that are not present have no weight.
         present: which rows are there.
         noise: label-noise variance.
     """
-    feature = jnp.where(present, rows @ direction, 0.0)
-    size = feature @ feature
-    learned = feature @ rows[:, 0] / size
-    return 1 - 2 * learned * direction[0] + learned**2 + noise / size
+    feature = jnp.where(present[:, None], rows @ direction, 0.0)
+    size = jnp.sum(feature**2, axis=0)
+    learned = jnp.sum(feature * rows[:, :, 0], axis=0) / size
+    return jnp.mean(1 - 2 * learned * direction[0] + learned**2 + noise / size)

@@ -28,7 +28,7 @@ class NoiseAt(NamedTuple):
 
 
 @needs_float64
-def foretold_overlap(value: Number, noise: Number, n: Number, d: Number) -> Scalar:
+def foretold_overlap(value: Number, trace: Number, n: Number, d: Number) -> Scalar:
     r"""Infer from the largest eigenvalue how much of the true direction its vector has.
 
     .. math:: \lambda_1 = n(\ell + \sigma)(1 + \gamma\sigma/\ell) \;\Rightarrow\; \ell, \qquad
@@ -36,7 +36,7 @@ def foretold_overlap(value: Number, noise: Number, n: Number, d: Number) -> Scal
 
     Args:
         value: lambda_1 of X'CX [x^2 rows].
-        noise: sigma, the mean of the other eigenvalues per row [x^2].
+        trace: of X'CX: the other eigenvalues are the noise, n sigma each in the mean.
         n: rows, copies counted as rows.
         d: input dimension.
 
@@ -48,11 +48,11 @@ def foretold_overlap(value: Number, noise: Number, n: Number, d: Number) -> Scal
 
     Source: ``spiked_rows.leading`` for plain rows, solved for the signal.
 
-    >>> print(f"{float(foretold_overlap(302.4, 0.2, 240.0, 60.0)):.4f}")
+    >>> print(f"{float(foretold_overlap(302.4, 302.4 + 59 * 48.0, 240.0, 60.0)):.4f}")
     0.9429
     """
-    value, noise, n, d = (jnp.asarray(v, float) for v in (value, noise, n, d))
-    gamma = d / n
+    value, trace, n, d = (jnp.asarray(v, float) for v in (value, trace, n, d))
+    gamma, noise = d / n, jnp.maximum(trace - value, 0.0) / (d - 1) / n
     half = 0.5 * (value / n - (1 + gamma) * noise)
     inside = half * half - gamma * noise**2
     seen = (half > 0) & (inside > 0)

@@ -63,6 +63,8 @@ class Leading(NamedTuple):
         value: the eigenvalue: the outlier, or the edge of the bulk where there is none [x^2 rows].
         overlap: squared cosine between its vector and u, 0 without an outlier.
         crowding: q, how near the bulk is: 0 far from it, 1 at the transition, above 1 inside.
+        rows: effective number of rows that the vector is made of, at most that of distinct ones:
+            q = (d/rows)(noise/signal)^2.
         spread: variance of the logarithm of the singular value, of order 1/rows.
         visible: whether there is an outlier.
         status: of the roots; OUT_OF_SCOPE without rows or without a signal.
@@ -72,6 +74,7 @@ class Leading(NamedTuple):
     value: Scalar
     overlap: Scalar
     crowding: Scalar
+    rows: Scalar
     spread: Scalar
     visible: Bool[Array, ""]
     status: Int[Array, ""]
@@ -167,7 +170,8 @@ def leading(rows: SpikedRows) -> Leading:
     scale = root.value + there.heaviest * noise  # S
     held = pull / wanted  # shares of the rows in u, their sum is 1
     response = 1 / (scale * (there.counts @ (held / apart)))
-    spread = 0.5 * (1 - crowding) * (there.counts @ held**2) * response**2
+    squares = there.counts @ held**2
+    spread = 0.5 * (1 - crowding) * squares * response**2
     edge = transition(d, rows.groups)
     status = jnp.where(visible, root.status, jnp.maximum(root.status, edge.status))
     outlier = scale * d * (1 + noise / power)
@@ -175,6 +179,7 @@ def leading(rows: SpikedRows) -> Leading:
         value=jnp.where(visible, outlier, noise * edge.edge),
         overlap=jnp.where(visible, (1 - crowding) / (1 + power * per_noise), 0.0),
         crowding=crowding,
+        rows=1 / squares,
         spread=jnp.where(visible, spread, 0.0),
         visible=visible,
         status=jnp.where(asked, status, int(Status.OUT_OF_SCOPE)),
