@@ -38,8 +38,8 @@ class Onset:
     singly: ClassVar[bool] = False  # breaks are those of the mean curve
 
     level: float = 1.0
-    low: float = 0.03
-    high: float = 0.5
+    low: float = 0.01
+    high: float = 0.4
     confidence: float = 0.95
     log_axis: bool | None = True
 

@@ -298,7 +298,7 @@ PHENOMENON = Phenomenon(
             name="transition",
             axis="up.noise",
             measure="crowding",
-            locator=Onset(level=1.0, low=0.03, high=MOST_CROWDED),
+            locator=Onset(level=1.0, low=0.01, high=0.4),
             statement="q = 1; plain rows: signal (n/p)^1/2",
             closed_form=lambda params: _noise(params, 0.0),
         ),
