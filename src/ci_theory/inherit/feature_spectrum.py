@@ -36,7 +36,7 @@ def products(
     rows: Float[Array, "n d"], own: Float[Array, " n"], weights: Float[Array, " n"]
 ) -> Products:
     """Sum over rows e (n, d), their strengths z along the direction, and their weights."""
-    return Products((rows.T * weights) @ rows, (weights * own) @ rows, weights @ own**2)
+    return Products((rows.T * weights[None, :]) @ rows, (weights * own) @ rows, weights @ own**2)
 
 
 class Spectrum(NamedTuple):

@@ -29,11 +29,10 @@ from ci_theory.theory.rows.spiked_rows import Leading, SpikedRows, leading, row_
 from ci_theory.theory.spectra.groups import Groups, repeated_rows
 from ci_theory.theory.spectra.spiked import Spiked, outlier
 
-SETS = 16  # downstream data sets that a run draws
+SETS = 8  # downstream data sets that a run draws
 MOST_CROWDED = 0.5  # q beyond which the outlier is too near the bulk for its next order
 MOST_ROOM = 0.1  # 1/d + 1/effective rows beyond which no next order is small
 FEWEST_PROBED = 10.0  # downstream rows, below which the error of the probe has heavy tails
-HALF = 0.5
 
 
 @record
@@ -70,17 +69,13 @@ class Measures:
 
     outlier: Float[Array, " m"] = measured(unit="input²", doc="largest eigenvalue of X'CX/n")
     overlap: Float[Array, " m"] = measured(unit="1", doc="squared cosine of its vector and u")
-    foretold: Float[Array, " m"] = measured(
-        unit="1", doc="the same as inferred from the eigenvalues alone, all rows taken for distinct"
-    )
+    foretold: Float[Array, " m"] = measured(unit="1", doc="overlap inferred from eigenvalues alone")
     entropy: Float[Array, " m"] = measured(unit="nat", doc="entropy of the singular values (SVE)")
     largest: Float[Array, " m"] = measured(unit="nat", doc="-log of the largest one's share (LSVR)")
     crowding: Float[Array, " m"] = measured(
         unit="1", doc="q = (1 - overlap)/(1 + overlap signal/noise): 1 where the outlier vanishes"
     )
-    error: Float[Array, " m"] = measured(
-        unit="label²", doc="downstream excess risk of a probe on the leading direction"
-    )
+    error: Float[Array, " m"] = measured(unit="label²", doc="downstream excess risk of the probe")
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
@@ -123,7 +118,7 @@ class Forecast:
     overlap: Scalar = predicted(
         statement="(1 - q)/(1 + q signal/noise),  q = (noise^2/d) sum n_g c_g^2/(S - c_g noise)^2"
     )
-    crowding: Scalar = predicted(statement="q", status="outside")
+    crowding: Scalar = predicted(statement="q; 1 is the transition", status="outside")
     foretold: Scalar = predicted(
         statement="(1 - g w^2/s^2)/(1 + g w/s),  outlier = (s + w)(1 + g w/s),  g = d/n"
     )
@@ -151,8 +146,7 @@ def forecast(params: Params, world: None) -> Forecast:
     rows = SpikedRows(d=d, signal=up.signal, noise=up.noise, groups=groups)
     top = leading(rows)
     shape = row_shape(rows, top)
-    solved = jnp.isfinite(shape.entropy)
-    status = jnp.maximum(top.status, jnp.where(solved, 0, int(Status.NOT_CONVERGED)))
+    status = jnp.where(jnp.isfinite(shape.entropy), top.status, int(Status.NOT_CONVERGED))
     return Forecast(
         outlier=top.value / n,
         overlap=top.overlap,
@@ -181,7 +175,8 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     place = few + near_bulk
     turned = (1 - made.overlap) * (3 * few + 8 * near_bulk)
 
-    signal, noise = params.up.signal, params.up.noise  # of dq/d overlap
+    signal, noise = params.up.signal, params.up.noise
+    # by dq/d overlap, and half of that for the curvature of q
     missed = 1.5 * turned * noise * (noise + signal) / (noise + signal * made.overlap) ** 2
 
     far, near = (_foretold(params, top.value * (1 + s * place)) for s in (1, -1))
@@ -190,8 +185,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     read = jnp.abs(far - near) + jnp.abs(bent[0] + bent[1] - 2 * made.foretold)
 
     probed = jnp.asarray(params.down.n, float)
-    room = 1 / d + few
-    sizes = (room <= MOST_ROOM) & (params.p >= _slack.FEWEST_PARAMETERS)
+    sizes = (1 / d + few <= MOST_ROOM) & (params.p >= _slack.FEWEST_PARAMETERS)
     enough = sizes & (top.crowding <= MOST_CROWDED)
     share = jnp.exp(-made.largest)
     return {
@@ -199,16 +193,12 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
         "overlap": Bound(turned, enough),
         "crowding": Bound(missed, enough),
         "foretold": Bound(read, enough),
-        "entropy": Bound(room**2 * (1 + share), sizes),
+        "entropy": Bound((1 / d + few) ** 2 * (1 + share), sizes),
         "largest": Bound((place + top.spread) / 2, enough),
         "error": Bound(
             turned * (probed - 1) / jnp.maximum(probed - 2, 1.0), enough & (probed >= FEWEST_PROBED)
         ),
     }
-
-
-def _distinct(params: Params) -> dict[str, Any]:
-    return {"up.n": params.up.distinct(), "up.repeated_fraction": 0.0}
 
 
 def _turned(params: Params, overlap: Scalar) -> dict[str, Any]:
@@ -271,7 +261,7 @@ PHENOMENON = Phenomenon(
             name="copies do not count",
             why="only distinct rows are thought to count, as if copies had been removed",
             against=ALL,
-            params=_distinct,
+            params=lambda params: {"up.n": params.up.distinct(), "up.repeated_fraction": 0.0},
         ),
         Mistake(
             name="singular values are trusted",
@@ -306,9 +296,9 @@ PHENOMENON = Phenomenon(
             name="half of the direction",
             axis="up.noise",
             measure="overlap",
-            locator=Crossing(level=HALF, direction="down", log_axis=True),
+            locator=Crossing(level=0.5, direction="down", log_axis=True),
             statement="(1 - q)/(1 + q signal/noise) = 1/2",
-            closed_form=lambda params: _noise(params, HALF),
+            closed_form=lambda params: _noise(params, 0.5),
         ),
         Break(
             name="probe stops to pay",
@@ -324,7 +314,7 @@ PHENOMENON = Phenomenon(
             name="repeats that cost half",
             axis="up.repeats",
             measure="overlap",
-            locator=Crossing(level=HALF, direction="down", log_axis=True),
+            locator=Crossing(level=0.5, direction="down", log_axis=True),
         ),
     ),
 )
