@@ -17,8 +17,8 @@ from ci_theory.phenomena.feature_spectrum import SETS, TURNED, Params, simulate
 from ci_theory.tasks import gaussian
 
 PHENOMENON = load("feature_spectrum")
-NOISES = np.array([0.0, 0.1, 0.3, 0.6, 4.0])
-BASE = {"p": 24, "up.n": 240, "up.repeated_fraction": 0.4, "up.repeats": 4, "down.n": 12}
+NOISES = np.array([0.0, 0.1, 0.3, 0.5, 4.0])
+BASE = {"p": 24, "up.n": 240, "up.repeated_fraction": 0.4, "up.repeats": 6, "down.n": 12}
 INNER = {"up.noise": NOISES, "down.noise": np.full(5, 2.0)}
 CAPACITY = {"up.n": 240, "down.n": 16}
 NAMES = tuple(PHENOMENON.measure_info)
@@ -38,7 +38,7 @@ def program():
 
 
 @functools.cache
-def simulated(repeats=4, replicates=400):
+def simulated(repeats=6, replicates=400):
     made = program()({"up.repeats": jnp.asarray(repeats)}, jnp.arange(replicates))
     return {k: np.asarray(v) for k, v in made.items()}
 
@@ -58,7 +58,7 @@ def test_a_run_is_what_numpy_makes_of_its_rows():
     down = gaussian.rows(stream(key, "down"), 16 * SETS, jnp.ones(d)).reshape(16, SETS, d)
     rng = np.random.default_rng(0)
     for i in (1, 3):
-        x = NOISES[i] ** 0.5 * noise_rows
+        x = NOISES[i] ** 0.5 * np.asarray(noise_rows)
         x[:, 0] += own
         assert len(x) == 240
         _, sizes, vectors = np.linalg.svd(x)

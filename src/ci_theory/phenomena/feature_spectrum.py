@@ -14,7 +14,6 @@ from ci_theory.biases import repetition
 from ci_theory.inherit import feature_spectrum as inherited
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.onset import Onset
-from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
@@ -124,7 +123,7 @@ class Forecast:
     )
     entropy: Scalar = predicted(
         statement="log S - (1/S) sum s log s,  both from df1 of ridge regression at every ridge",
-        scope="d >= 10, 1/d + 1/effective rows <= 0.1",
+        scope="rows, p -> infinity; here 1/p + 1/effective rows <= 0.1",
     )
     largest: Scalar = predicted(statement="log(S/s_1),  s_1^2 = n outlier")
     error: Scalar = predicted(
@@ -182,10 +181,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     far, near = (_foretold(params, top.value * (1 + s * place)) for s in (1, -1))
     apart = 2 * jnp.sqrt(top.spread)
     bent = [_foretold(params, top.value * (1 + s * apart)) for s in (1, -1)]
-    read = jnp.abs(far - near) + jnp.abs(bent[0] + bent[1] - 2 * made.foretold)
+    read = 0.5 * (jnp.abs(far - near) + jnp.abs(bent[0] + bent[1] - 2 * made.foretold))
 
     probed = jnp.asarray(params.down.n, float)
-    sizes = (1 / d + few <= MOST_ROOM) & (params.p >= _slack.FEWEST_PARAMETERS)
+    sizes = 1 / d + few <= MOST_ROOM
     enough = sizes & (top.crowding <= MOST_CROWDED)
     share = jnp.exp(-made.largest)
     return {
@@ -250,8 +249,8 @@ PHENOMENON = Phenomenon(
     bounds=bounds,
     predictions=predictions(
         Forecast,
-        scope="rows, p -> infinity; here q <= 0.5, d >= 10, 1/d + 1/effective rows <= 0.1",
-        order="1/d + 1/effective rows, larger near the transition",
+        scope="rows, p -> infinity; here q <= 0.5, 1/p + 1/effective rows <= 0.1",
+        order="1/p + 1/effective rows, larger near the transition",
         source="derived here, docs/feature_spectrum.md; plain rows: Baik, Ben Arous, Peche "
         "(arXiv:math/0403022)",
     ),

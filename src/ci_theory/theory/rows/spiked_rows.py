@@ -142,7 +142,8 @@ def leading(rows: SpikedRows) -> Leading:
     No noise: lambda_1 = N signal, overlap 1.
 
     Source: derived here (docs/feature_spectrum.md); for plain rows Baik, Ben Arous, Peche,
-    arXiv:math/0403022, and Paul 2007.
+    arXiv:math/0403022, and Paul 2007; weighted rows are treated by Hong, Fessler, Balzano,
+    arXiv:1810.12862.
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows
     >>> for repeats, kept in ((1, 72.0), (12, 6.0)):
