@@ -1,6 +1,6 @@
 """The leading direction of upstream rows as a frozen feature, and a probe on it downstream."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -20,7 +20,7 @@ class Products(NamedTuple):
     cross: Float[Array, " d"]
     own: Scalar
 
-    def gram(self, signal: Number, noise: Number) -> Float[Array, "d d"]:
+    def gram(self, signal: Any, noise: Any) -> Float[Array, "d d"]:
         """Return X'CX of rows signal^1/2 z e_1 + noise^1/2 e.
 
         >>> made = products(jnp.array([[0.0, 1.0]]), jnp.ones(1), 3 * jnp.ones(1))
