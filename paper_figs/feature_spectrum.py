@@ -18,6 +18,7 @@ def draw(results: Results) -> Figure:
     panel = curves.contents(data, "overlap", *AXES, {})
     hidden = curves.paint(a, panel, strip=axes[0, 0])
     a.axhline(0.5, color="black", lw=0.6, ls=":")
+    style.scale(a, "y", 0.0, 1.05, "linear")
     a.set_xlabel("upstream noise [input²]")
     a.set_ylabel("overlap with the direction [1]")
     style.legend_under(a, handles=panel.keys)
