@@ -201,6 +201,19 @@ def noisy_features(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     return {"up.n": up, "down.n": rows(rng, fixed["p"]), "up.scale": spread(rng, 0.5, 5.0)}
 
 
+def feature_spectrum(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Upstream rows with repeats, downstream rows."""
+    up = round(fixed["p"] * spread(rng, 0.6, 16.0))
+    found = {"up.n": up, "down.n": round(spread(rng, 10.0, 200.0)), **repeated(rng, "up.", up)}
+    del found["up.shared_noise"]
+    return {**found, "up.signal": spread(rng, 0.1, 10.0)}
+
+
+def buried(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Noise of the upstream rows and of the downstream labels."""
+    return {"up.noise": spread(rng, 3e-3, 30.0, 0.03), "down.noise": spread(rng, 1e-2, 10.0, 0.15)}
+
+
 def flipped(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     """Flips, the probe's ridge and noise, both parts of the target and where it is tested."""
     return {
@@ -411,6 +424,7 @@ SCOPES = {
         flipped,
         24,
     ),
+    "feature_spectrum": Scope([({"p": 20}, 2000), ({"p": 45}, 800)], feature_spectrum, buried, 24),
     "double_double_descent": Scope(
         [({"d": d}, 800) for d in (40, 80)], double_double_descent, targets, 24, "d"
     ),

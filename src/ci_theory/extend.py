@@ -19,6 +19,7 @@ from ci_theory._record import again, inner, part, record, sized, static, traced
 from ci_theory._types import Array, Bool, Float, Int, Key, Scalar, enable_float64
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.floor import Floor
+from ci_theory.locate.onset import Onset
 from ci_theory.locate.peak import Peak
 from ci_theory.locate.point import BreakPoint
 from ci_theory.locate.survival import Survival
@@ -58,6 +59,7 @@ __all__ = [
     "Int",
     "Key",
     "Mistake",
+    "Onset",
     "Peak",
     "Phenomenon",
     "Prediction",

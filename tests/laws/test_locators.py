@@ -11,13 +11,13 @@ EVERY = sorted(
     name for name in ci_theory.locate.__all__ if hasattr(getattr(ci_theory.locate, name), "locate")
 )
 SINGLY = ["Survival"]  # looks at single runs, not at their mean: tests/stats/test_survival.py
-LAWS = ["Floor"]  # fits a law on logarithmic axes: tests/stats/test_floor.py
+LAWS = ["Floor", "Onset"]  # on logarithmic axes: tests/stats/test_floor.py, test_onset.py
 LOCATORS = [name for name in EVERY if name not in SINGLY + LAWS]
 FOUND = (Status.OK, Status.AT_EDGE)
 
 
 def test_what_was_collected():
-    assert EVERY == ["Crossing", "Floor", "Peak", "Survival", "Valley"]
+    assert EVERY == ["Crossing", "Floor", "Onset", "Peak", "Survival", "Valley"]
 
 
 @pytest.fixture(params=LOCATORS)

@@ -30,6 +30,9 @@ REFUSED = {
         ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})
     ],
     "noisy_features": [({"up.n": 40, "p": 40}, "more rows than p = 40", {"up.n": 41})],
+    "feature_spectrum": [
+        ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})
+    ],
     "weight_interpolation": [
         ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})
     ],

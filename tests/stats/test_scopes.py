@@ -50,7 +50,9 @@ LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  
 FEW = {**CLASSES, "separation": 2.0, "ridge": 1.0}
 BOTH = "error_majority error_minority balanced_error balanced_error_optimal"
 GROUPS = "error_majority error_minority gap leverage_minority"
+UNREPEATED = {"up.repeated_fraction": 0.0}
 FLIPPED = "id_excess ood_excess id_change ood_change"
+SPECTRAL = "outlier overlap foretold crowding largest error"
 ERASED = "response attack_success utility_risk"
 EDGES = {
     "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
@@ -137,6 +139,11 @@ EDGES = {
         Edge(FLIPPED + " entropy largest", "up.flips", 0.00302, 0.003, {"up.n": 1000}),  # 3 flips
         Edge(FLIPPED + " entropy largest", "up.flips", 0.0, 0.0005, {}),  # none, or three
         Edge("entropy largest", "up.flips", 0.475, 0.48, {}),  # signal 3 times the threshold
+    ],
+    "feature_spectrum": [  # plain rows: q = (p/n) noise^2, and all of them are effective
+        Edge(SPECTRAL, "up.noise", 1.41, 1.42, {"up.n": 160, "p": 40, **UNREPEATED}),
+        Edge(SPECTRAL + " entropy", "up.n", 111, 109, {"p": 11, "up.noise": 0.1, **UNREPEATED}),
+        Edge("error", "down.n", 10, 9, {}),
     ],
     "random_feature_peak": [
         Edge(
