@@ -158,29 +158,29 @@ class Drawn(NamedTuple):
         rows: whitened; those that are not there are zero, (n, d).
         truth: +-1, 0 for a row that is not there, (n, 1).
         limits: the share of flips above which a head's label is flipped, (n, c).
-        count: rows that are there.
+        size: how many rows are there.
         scale: of the weights, see ``heads``.
     """
 
     rows: Float[Array, "n d"]
     truth: Float[Array, "n 1"]
     limits: Float[Array, "n c"]
-    count: Scalar
+    size: Scalar
     scale: Number
 
     @property
     def clean(self) -> Float[Array, " d"]:
         """The feature of clean labels: one says what all do."""
-        return heads(self.rows, self.truth, self.count, self.scale)[:, 0]
+        return heads(self.rows, self.truth, self.size, self.scale)[:, 0]
 
     def features(self, flips: Scalar) -> "Spectrum":
         """Fit heads, of either sign in turn, to labels of which some are flipped."""
         signs = jnp.where(jnp.arange(self.limits.shape[1]) % 2 == 0, 1.0, -1.0)
         labels = jnp.where(self.limits < flips, -1.0, 1.0) * self.truth * signs[None, :]
-        return spectrum(heads(self.rows, labels, self.count, self.scale))
+        return spectrum(heads(self.rows, labels, self.size, self.scale))
 
 
-def upstream(key: Key, n: Scalar, scale: Scalar, most: int, d: int, c: int) -> Drawn:
+def upstream(key: Key, n: Number, scale: Number, most: int, d: int, c: int) -> Drawn:
     """Draw whitened rows and thresholds (streams "up" and "flips").
 
     Args:
@@ -199,7 +199,7 @@ def upstream(key: Key, n: Scalar, scale: Scalar, most: int, d: int, c: int) -> D
     return Drawn(rows, truth, label_flips.thresholds(key, (most, c), rows.dtype), count, scale)
 
 
-def downstream(key: Key, n: Scalar, most: int, d: int) -> Float[Array, "d d"]:
+def downstream(key: Key, n: Number, most: int, d: int) -> Float[Array, "d d"]:
     """Draw rows and return X'X (stream "down")."""
     present = jnp.arange(most) < n
     inputs = gaussian.rows(stream(key, "down"), most, jnp.ones(d)) * present[:, None]

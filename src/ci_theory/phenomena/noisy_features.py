@@ -18,17 +18,8 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.theory.inheritance import noisy_features as theory
 from ci_theory.theory.inheritance.features_next_order import next_probe, uneven_heads
-from ci_theory.theory.inheritance.noisy_features import (
-    Features,
-    Probe,
-    Task,
-    best_flips,
-    excess_where,
-    flipped_heads,
-    probe,
-    spared_share,
-)
 from ci_theory.theory.spectra.spiked import shape
 
 _RISKS = ("id_excess", "ood_excess", "id_change", "ood_change")
@@ -64,9 +55,7 @@ class Downstream:
     noise: float = inner(0.6, low=0, unit="label²", doc="downstream label-noise variance")
     named: float = inner(1.0, low=0, unit="label²", doc="|target|² that upstream labels name")
     unnamed: float = inner(0.2, low=0, unit="label²", doc="|target|² that they do not name")
-    kept: float = inner(
-        0.0, low=-10, high=10, unit="", doc="multiple of the unnamed target out of domain"
-    )
+    kept: float = inner(0.0, low=-10, high=10, unit="", doc="multiple of `unnamed` out of domain")
 
 
 @record
@@ -89,21 +78,11 @@ class Measures:
     """Averaged over downstream label noise and the direction of the unnamed target."""
 
     id_excess: Float[Array, " m"] = measured(unit="label²", doc="in-domain excess risk")
-    ood_excess: Float[Array, " m"] = measured(
-        unit="label²", doc="excess risk where the unnamed target is `kept` times itself"
-    )
-    id_change: Float[Array, " m"] = measured(
-        unit="label²", doc="in-domain excess risk less that after clean upstream labels"
-    )
-    ood_change: Float[Array, " m"] = measured(
-        unit="label²", doc="out-of-domain excess risk less that after clean upstream labels"
-    )
-    entropy: Float[Array, " m"] = measured(
-        unit="nat", doc="entropy of the features' singular values as shares of their sum (SVE)"
-    )
-    largest: Float[Array, " m"] = measured(
-        unit="nat", doc="minus log of the largest singular value's share of the sum (LSVR)"
-    )
+    ood_excess: Float[Array, " m"] = measured(unit="label²", doc="the same out of domain")
+    id_change: Float[Array, " m"] = measured(unit="label²", doc="id_excess less that of clean ones")
+    ood_change: Float[Array, " m"] = measured(unit="label²", doc="the same out of domain")
+    entropy: Float[Array, " m"] = measured(unit="nat", doc="entropy of the singular values (SVE)")
+    largest: Float[Array, " m"] = measured(unit="nat", doc="-log of the largest one's share (LSVR)")
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
@@ -137,8 +116,8 @@ class Forecast:
         statement="log S - (1/S) sum s log s over the outlier and a Marchenko-Pastur bulk", **_SHAPE
     )
     largest: Scalar = predicted(statement="log(S/s_1),  s_1^2 = (x + p t)(x + heads t)/x", **_SHAPE)
-    features: Features  # after noisy labels and after clean ones, as the probes
-    probes: Probe
+    features: theory.Features  # after noisy labels and after clean ones, as the probes
+    probes: theory.Probe
     status: Array
 
 
@@ -147,9 +126,9 @@ def forecast(params: Params, world: None) -> Forecast:
     return _told(params, _features(params))
 
 
-def _features(params: Params) -> Features:
+def _features(params: Params) -> theory.Features:
     """Return those of noisy labels, and those of clean ones."""
-    up, made = params.up, partial(flipped_heads, params.p, params.up.heads, params.up.n)
+    up, made = params.up, partial(theory.flipped_heads, params.p, params.up.heads, params.up.n)
     return jax.vmap(partial(made, scale=up.scale))(_flips(params))
 
 
@@ -157,22 +136,20 @@ def _flips(params: Params) -> Array:
     return jnp.stack([jnp.asarray(params.up.flips, float), jnp.zeros(())])
 
 
-def _task(params: Params) -> Task:
+def _task(params: Params) -> theory.Task:
     down = params.down
-    return Task(
+    return theory.Task(
         n=down.n, ridge=down.ridge, noise=down.noise, named=down.named, unnamed=down.unnamed
     )
 
 
-def _probes(params: Params, features: Features) -> Probe:
-    return jax.vmap(partial(probe, task=_task(params)))(features)
+def _probes(params: Params, features: theory.Features) -> theory.Probe:
+    return jax.vmap(partial(theory.probe, task=_task(params)))(features)
 
 
-def _told(params: Params, features: Features) -> Forecast:
-    probes = _probes(params, features)
-    home, away = (
-        excess_where(probes, params.down.unnamed, kept) for kept in (1.0, params.down.kept)
-    )
+def _told(params: Params, features: theory.Features) -> Forecast:
+    probes, down = _probes(params, features), params.down
+    home, away = (theory.excess_where(probes, down.unnamed, kept) for kept in (1.0, down.kept))
     found = shape(_one(features.weights))
     return Forecast(
         id_excess=home[0],
@@ -195,22 +172,20 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Take what is beyond the next order of both stages; for the spectrum an audited share."""
     up, down, weights = params.up, params.down, _one(made.features.weights)
     uneven = uneven_heads(up.n, _flips(params))
-    probes = jax.vmap(next_probe, (0, None, 0, 0))(
-        made.features, _task(params), made.probes, uneven
-    )
+    at = jax.vmap(next_probe, (0, None, 0, 0))(made.features, _task(params), made.probes, uneven)
     least = jnp.minimum(jnp.asarray(params.p, float), jnp.asarray(up.heads, float))
     flipped = up.n * up.flips * (1 - up.flips)
-    enough = (up.flips == 0) | (flipped >= FEWEST_FLIPS)
-    enough &= least >= _slack.FEWEST_PARAMETERS
-    risks = enough & (jnp.minimum(probes.free, probes.left)[0] >= _slack.FEWEST_FREE)
-    unsampled = probes.parts[:, 1] / up.n  # of u, by which the clean fit differs
+    some = jnp.logical_or(up.flips == 0, flipped >= FEWEST_FLIPS)
+    enough = some & (least >= _slack.FEWEST_PARAMETERS)
+    risks = enough & (jnp.minimum(at.free, at.left)[0] >= _slack.FEWEST_FREE)
+    unsampled = at.parts[:, 1] / up.n  # of u, by which the clean fit differs
     found = {}
     for name, kept in (("id", 1.0), ("ood", down.kept)):
-        shifts, parts = probes.elsewhere(down.unnamed, kept)
+        shifts, parts = at.elsewhere(down.unnamed, kept)
         sure = risks & _slack.is_small(tuple(shifts[0]), getattr(made, f"{name}_excess"))
-        slack = _slack.next_order(shifts[0], parts[0], probes.room[0]) + unsampled[0]
+        slack = _slack.next_order(shifts[0], parts[0], at.room[0]) + unsampled[0]
         found[f"{name}_excess"] = Bound(slack, sure)
-        slack = _slack.change(shifts, parts, probes.room) + jnp.abs(unsampled[0] - unsampled[1])
+        slack = _slack.change(shifts, parts, at.room) + jnp.abs(unsampled[0] - unsampled[1])
         found[f"{name}_change"] = Bound(slack, sure)
     clear = weights.strength >= 3 * weights.noise * jnp.sqrt(weights.rows * weights.columns)
     spread = (1 - 2 * up.flips) ** 2 / jnp.where(flipped > 0, flipped, jnp.inf)
@@ -221,20 +196,18 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 
 
 def _attenuated(params: Params, made: Forecast) -> Forecast:
-    weights = made.features.weights
-    weights = dataclasses.replace(weights, noise=jnp.zeros_like(weights.noise))
+    weights = dataclasses.replace(made.features.weights, noise=jnp.zeros(2))
     return _told(params, dataclasses.replace(made.features, weights=weights))
 
 
 def _well_named(params: Params, made: Forecast) -> Forecast:
-    overlap = jnp.ones_like(made.features.overlap)
-    return _told(params, dataclasses.replace(made.features, overlap=overlap))
+    return _told(params, dataclasses.replace(made.features, overlap=jnp.ones(2)))
 
 
 def _anywhere(params: Params, made: Forecast) -> dict[str, Scalar]:
     at = _one(made.probes)
     at = at._replace(learned=1 - at.kappa * at.resolvent.trace / params.p)
-    return {"ood_excess": excess_where(at, params.down.unnamed, params.down.kept)}
+    return {"ood_excess": theory.excess_where(at, params.down.unnamed, params.down.kept)}
 
 
 def _without_outlier(params: Params, made: Forecast) -> dict[str, Scalar]:
@@ -247,15 +220,14 @@ def _without_outlier(params: Params, made: Forecast) -> dict[str, Scalar]:
 def _least(params: Params) -> float:
     """Share of flips with the least in-domain risk; NaN if none is best."""
     up = params.up
-    found = best_flips(params.p, up.heads, up.n, up.scale, _task(params))
+    found = theory.best_flips(params.p, up.heads, up.n, up.scale, _task(params))
     return float(jnp.where(found.status == int(Status.OK), found.flips, jnp.nan))
 
 
 def _boundary(params: Params) -> float:
     """Kept multiple of the unnamed target at which noise does neither good nor harm."""
-    probes = _probes(params, _features(params))
-    noisy, clean = (_one(probes, i) for i in (0, 1))
-    return float(spared_share(clean, noisy, params.down.unnamed))
+    noisy, clean = (_one(_probes(params, _features(params)), i) for i in (0, 1))
+    return float(theory.spared_share(clean, noisy, params.down.unnamed))
 
 
 PHENOMENON = Phenomenon(
@@ -305,10 +277,7 @@ PHENOMENON = Phenomenon(
             name="in-domain",
             why="the change of the target out of domain is ignored",
             against=("ood_excess", "ood_change"),
-            forecast=lambda params, made: {
-                "ood_excess": made.id_excess,
-                "ood_change": made.id_change,
-            },
+            forecast=lambda _, made: {"ood_excess": made.id_excess, "ood_change": made.id_change},
         ),
         Mistake(
             name="unnamed is anywhere",
