@@ -132,6 +132,103 @@ def test_an_anchor_keeps_the_base_for_ever():
     assert np.isnan(sought.closed_form(build(Params, away)))
 
 
+# --- the slack where lives are too noisy to tell: means by eigenvalues ---------------------------
+
+
+def _lives_by_eigenvalues(point, runs):
+    """Measures of lives whose edits have the same singular values, (4, runs).
+
+    Given the singular values the rows' vectors are uniform on a sphere: squares of coordinates
+    have the moments of a Dirichlet law, and nothing else is random in a mean.
+    """
+    p, n, edits, r = (point[k] for k in ("p", "n", "edits", "ridge"))
+    n, edits = (n * edits, 1) if point["editor"] == "batch" else (n, edits)
+    few, many = sorted((p, n))
+    rng = np.random.default_rng(7)
+    low = np.tril(rng.normal(size=(runs, few, few)), -1)
+    k = np.arange(few)
+    low[:, k, k] = np.sqrt(rng.chisquare(many - k, size=(runs, few)))  # Bartlett
+    s = np.linalg.eigvalsh(low @ low.transpose(0, 2, 1))
+    s = np.concatenate([s, np.zeros((runs, n - few))], axis=1)
+    missed, seen = r / (s + r), s / (s + r)
+
+    def mean(*fs):
+        """Mean over a row of the product of sum_k u_k^2 f_k, u uniform on the sphere."""
+        ones = [f.sum(axis=1) for f in fs]
+        if len(fs) == 1:
+            return ones[0] / n
+        if len(fs) == 2:
+            return (ones[0] * ones[1] + 2 * (fs[0] * fs[1]).sum(axis=1)) / (n * (n + 2))
+        total = np.prod(ones, axis=0) + 8 * np.prod(fs, axis=0).sum(axis=1)
+        for i, one in enumerate(ones):
+            total += 2 * one * np.prod(fs[:i] + fs[i + 1 :], axis=0).sum(axis=1)
+        return total / (n * (n + 2) * (n + 4))
+
+    h = 1 - seen.sum(axis=1) / p
+    a = 1 - (2 * seen - seen**2).sum(axis=1) / p
+    gain = seen / (s + r)
+    left, own = mean(missed**2 * s) / p, mean(missed, missed, s) / p
+    replayed = n * mean(gain, s) / p
+    h, a, b, replayed, left, own, crossed, beside, labels = (
+        v.mean(keepdims=True) if edits > 1 else v  # edits are independent: series of the means
+        for v in (h, a, gain.sum(axis=1), replayed, left, own, mean(missed, missed * s) / p,
+                  mean(missed**2, s) / p - own, mean(missed**2))
+    )  # fmt: skip
+    f, far = point["replay"], point["distance"]
+    fresh, flips = 1 - f, f * (1 - f) * far
+    series = [sum(a**i for i in range(k)) for k in (edits, edits - 1)]
+    noise, before = ((point["noise"] * b + flips * replayed) * k for k in series)
+    held = point["base_error"] * a**edits + noise
+    miss = (point["base_error"] + far * fresh**2) * left * a ** (edits - 1) + left * before
+    miss = miss + far * (2 * f * fresh * crossed * h ** (edits - 1) + f**2 * own)
+    mean_square = 1 - 2 * h**edits + a**edits
+    there = f**2 + 2 * f * fresh * h**edits + fresh**2 * a**edits
+    return {
+        "base_risk": far * fresh**2 * mean_square + held,
+        "edit_risk": far * there + held,
+        "edit_miss": miss + point["noise"] * labels + flips * beside,
+        "base_share": f + fresh * h**edits,
+    }
+
+
+def _point(p, editor, n, edits, ridge, replay, noise, distance, base_error):
+    return dict(locals())
+
+
+AUDITED = [  # measure, point: the largest deviations of an audit, in slacks and in error bars
+    ("edit_miss", _point(20, "batch", 25, 45, 2.0262, 0.0, 0.4967, 0.0, 0.0204)),
+    ("edit_miss", _point(20, "batch", 16, 23, 0.2878, 0.0, 0.0429, 9.4684, 0.2191)),
+    ("edit_miss", _point(40, "batch", 41, 14, 19.1494, 1.0, 5.9674, 0.0518, 0.0246)),
+    ("edit_miss", _point(20, "batch", 13, 22, 3.8603, 1.0, 6.3364, 4.5713, 0.4298)),
+    ("base_share", _point(40, "batch", 3, 2, 210.0369, 0.1487, 0.5834, 0.0, 0.0184)),
+    ("base_share", _point(40, "batch", 3, 5, 210.0369, 0.0, 0.0383, 0.0269, 0.4392)),
+    ("base_risk", _point(20, "batch", 37, 22, 2.8541, 0.6979, 0.2968, 0.5417, 0.1954)),
+    ("edit_risk", _point(40, "batch", 41, 27, 19.1494, 0.2396, 0.1662, 3.179, 0.0152)),
+]
+
+
+@pytest.mark.parametrize(("measure", "point"), AUDITED)
+def test_slack_bounds_the_deviation_where_an_audit_could_not_tell(measure, point):
+    runs = min(2_000_000 // (point["n"] * point["edits"]), 60_000)
+    found = _lives_by_eigenvalues(point, runs)[measure]
+    estimate = predict(PHENOMENON, point)[measure].estimate
+    slack, gap = estimate.slack[0], abs(found.mean() - estimate.value[0])
+    error = found.std() / np.sqrt(len(found))
+    assert estimate.valid[0]
+    assert error < slack / 10
+    assert gap + 2 * error < slack
+
+
+def test_means_by_eigenvalues_are_those_of_lives():
+    for change in ({"replay": 0.3}, {"editor": "batch", "replay": 0.4, "ridge": 2.0}):
+        made = _simulate(**change)
+        for i, edits in enumerate(EDITS[:5]):
+            point = PHENOMENON.point({**BASE, **change, "edits": int(edits)})
+            for name, values in _lives_by_eigenvalues(point, 4000).items():
+                mean, error = _mean(made[name])
+                assert abs(mean[i] - values.mean()) < 4.5 * error[i] + 2e-3 * values.mean()
+
+
 # --- the life itself, against drawn labels and explicit solves ---------------------------------
 
 

@@ -6,12 +6,16 @@ the label noise, and over the direction of the target that the upstream labels d
 exact given the rows and the flips.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
-from ci_theory._types import Array, Float, Number, Scalar
+from ci_theory._keys import stream
+from ci_theory._types import Array, Float, Key, Number, Scalar
+from ci_theory.biases import label_flips
+from ci_theory.tasks import gaussian
 from ci_theory.training.closed_form import without_rounding
 
 
@@ -145,3 +149,103 @@ def shape(values: Float[Array, " q"]) -> Shape:
     share = values / jnp.sum(values)
     logs = jnp.log(jnp.where(share > 0, share, 1.0))
     return Shape(entropy=-jnp.sum(share * logs), largest=-jnp.log(share[-1]))
+
+
+class Drawn(NamedTuple):
+    """What upstream heads are fitted to, and the labels' flips yet to be chosen.
+
+    Attributes:
+        rows: whitened; those that are not there are zero, (n, d).
+        truth: +-1, 0 for a row that is not there, (n, 1).
+        limits: the share of flips above which a head's label is flipped, (n, c).
+        size: how many rows are there.
+        scale: of the weights, see ``heads``.
+    """
+
+    rows: Float[Array, "n d"]
+    truth: Float[Array, "n 1"]
+    limits: Float[Array, "n c"]
+    size: Scalar
+    scale: Number
+
+    @property
+    def clean(self) -> Float[Array, " d"]:
+        """The feature of clean labels: one says what all do."""
+        return heads(self.rows, self.truth, self.size, self.scale)[:, 0]
+
+    def features(self, flips: Scalar) -> "Spectrum":
+        """Fit heads, of either sign in turn, to labels of which some are flipped."""
+        signs = jnp.where(jnp.arange(self.limits.shape[1]) % 2 == 0, 1.0, -1.0)
+        labels = jnp.where(self.limits < flips, -1.0, 1.0) * self.truth * signs[None, :]
+        return spectrum(heads(self.rows, labels, self.size, self.scale))
+
+
+def upstream(key: Key, n: Number, scale: Number, most: int, d: int, c: int) -> Drawn:
+    """Draw whitened rows and thresholds (streams "up" and "flips").
+
+    Args:
+        key: of the run.
+        n: rows, >= d.
+        scale: see ``heads``.
+        most: length of the arrays, >= n.
+        d: inputs.
+        c: heads.
+    """
+    there = jnp.arange(most) < n
+    rows = gaussian.rows(stream(key, "up"), most, jnp.ones(d)) * there[:, None]
+    count = jnp.asarray(n, rows.dtype)
+    rows = whitened(rows, count)
+    truth = jnp.where(rows[:, 0] > 0, 1.0, -1.0)[:, None] * there[:, None]
+    return Drawn(rows, truth, label_flips.thresholds(key, (most, c), rows.dtype), count, scale)
+
+
+def downstream(key: Key, n: Number, most: int, d: int) -> Float[Array, "d d"]:
+    """Draw rows and return X'X (stream "down")."""
+    present = jnp.arange(most) < n
+    inputs = gaussian.rows(stream(key, "down"), most, jnp.ones(d)) * present[:, None]
+    return inputs.T @ inputs
+
+
+class Measured(NamedTuple):
+    """Excess risks in and out of domain, the same less those of clean labels, and the spectrum."""
+
+    id_excess: Scalar
+    ood_excess: Scalar
+    id_change: Scalar
+    ood_change: Scalar
+    entropy: Scalar
+    largest: Scalar
+
+
+def measure(
+    drawn: Drawn,
+    gram: Float[Array, "d d"],
+    flips: Scalar,
+    ridge: Scalar,
+    noise: Scalar,
+    named: Scalar,
+    unnamed: Scalar,
+    kept: Scalar,
+) -> Measured:
+    """Fit a probe on the features of flipped labels and one on those of clean labels.
+
+    Args:
+        drawn: upstream.
+        gram: X'X downstream.
+        flips: share of flipped labels.
+        ridge: of the probe.
+        noise, named, unnamed, kept: as in ``Errors.excess``.
+    """
+    features = drawn.features(flips)
+    noisy, clean = probe(features, gram, ridge), probe_one(drawn.clean, gram, ridge)
+    task = partial(Errors.excess, named=named, unnamed=unnamed, noise=noise)
+    home, away = task(noisy, kept=1.0), task(noisy, kept=kept)
+    found = shape(features.values)
+    return Measured(
+        id_excess=home,
+        ood_excess=away,
+        id_change=home - task(clean, kept=1.0),
+        ood_change=away - task(clean, kept=kept),
+        entropy=found.entropy,
+        largest=found.largest,
+    )

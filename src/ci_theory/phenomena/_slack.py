@@ -125,6 +125,29 @@ def next_order(shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], room: Scal
     return total
 
 
+def change(shifts: Array, parts: Array, rooms: Array) -> Scalar:
+    """Bound the deviation of one error less another, both with their next order computed.
+
+    Their next orders are subtracted; what is beyond them is in proportion to what the parts, the
+    shifts and the rooms differ by: nothing deviates where the two are the same.
+
+    Args:
+        shifts: the next order of each part of both errors, (2, k).
+        parts: the parts, >= 0, (2, k).
+        rooms: 1 / free of both, (2,).
+
+    >>> shifts, parts = jnp.array([[0.02], [0.01]]), jnp.array([[1.0], [0.9]])
+    >>> print(f"{float(change(shifts, parts, jnp.array([0.02, 0.02]))):.4f}")
+    0.0144
+    >>> print(f"{float(change(shifts[:1], parts[:1], jnp.array([0.02]))):.4f}")
+    0.0000
+    """
+    pace = jnp.abs(shifts[0]) / jnp.where(parts[0] > 0, parts[0], 1.0) + rooms[0]
+    moved, grown = (jnp.abs(both[0] - both[-1]) for both in (shifts, parts))
+    wider = jnp.abs(rooms[0] ** 2 - rooms[-1] ** 2) * parts[-1]
+    return jnp.sum((1.25 + 4 * pace) * moved + 4 * pace * rooms[0] * grown + 4 * wider)
+
+
 def computed(
     shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], left: tuple[Scalar, ...], value: Scalar
 ) -> Bound:

@@ -3,34 +3,34 @@
 import dataclasses
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ci_theory._errors import Status
-from ci_theory._keys import stream
 from ci_theory._record import inner, part, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
-from ci_theory.biases import label_flips
 from ci_theory.inherit import noisy_features as inherited
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
-from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, Prediction, measured
+from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
-from ci_theory.tasks import gaussian
-from ci_theory.theory.inheritance.noisy_features import (
-    Features,
-    Probe,
-    Task,
-    best_flips,
-    excess_where,
-    flipped_heads,
-    probe,
-    spared_share,
-)
+from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.theory.inheritance import noisy_features as theory
+from ci_theory.theory.inheritance.features_next_order import next_probe, uneven_heads
 from ci_theory.theory.spectra.spiked import shape
+
+_RISKS = ("id_excess", "ood_excess", "id_change", "ood_change")
+_SOURCE = "derived here, docs/noisy_features.md"
+_SPECTRUM = ("entropy", "largest")
+_SHAPE: dict[str, Any] = {
+    "scope": "p, heads >= 10, flips as there; the signal is 3 times the detection threshold",
+    "order": "1 / p, 1 / heads, 1 / (up.n flips)",
+    "source": _SOURCE + "; outlier: Benaych-Georges, Nadakuditi (arXiv:1103.2221)",
+    "closed": True,
+}
 
 FEWEST_FLIPS = 3.0
 """Flipped labels a head, below which the lengths of the noise of heads vary too much."""
@@ -43,9 +43,7 @@ class Upstream:
     n: int = sized(3200, low=3, unit="rows", doc="whitened upstream rows, more than p")
     heads: int = static(80, low=2, high=10**4, unit="heads", doc="binary heads = features")
     scale: float = traced(3.0, above=0, unit="label/input", doc="size of the clean weights")
-    flips: float = inner(
-        0.05, low=0, high=0.5, unit="", doc="probability that an upstream label is flipped"
-    )
+    flips: float = inner(0.05, low=0, high=0.5, unit="", doc="probability that a label is flipped")
 
 
 @record
@@ -53,19 +51,11 @@ class Downstream:
     """The task that inherits the features: a ridge probe on them."""
 
     n: int = sized(150, low=1, unit="rows", doc="downstream rows")
-    ridge: float = inner(
-        0.36, above=0, unit="rows·feature²", doc="total ridge on the features' coefficients"
-    )
+    ridge: float = inner(0.36, above=0, unit="rows·feature²", doc="total ridge of the probe")
     noise: float = inner(0.6, low=0, unit="label²", doc="downstream label-noise variance")
-    named: float = inner(
-        1.0, low=0, unit="label²", doc="squared norm of the target that upstream labels name"
-    )
-    unnamed: float = inner(
-        0.2, low=0, unit="label²", doc="squared norm of the target that they do not name"
-    )
-    kept: float = inner(
-        0.0, low=-10, high=10, unit="", doc="multiple of the unnamed target out of domain"
-    )
+    named: float = inner(1.0, low=0, unit="label²", doc="|target|² that upstream labels name")
+    unnamed: float = inner(0.2, low=0, unit="label²", doc="|target|² that they do not name")
+    kept: float = inner(0.0, low=-10, high=10, unit="", doc="multiple of `unnamed` out of domain")
 
 
 @record
@@ -87,105 +77,80 @@ class Params:
 class Measures:
     """Averaged over downstream label noise and the direction of the unnamed target."""
 
-    id_excess: Float[Array, " m"] = measured(
-        unit="label²", doc="in-domain excess risk of the probe"
-    )
-    ood_excess: Float[Array, " m"] = measured(
-        unit="label²", doc="excess risk where the unnamed target is `kept` times itself"
-    )
-    id_change: Float[Array, " m"] = measured(
-        unit="label²", doc="in-domain excess risk less that after clean upstream labels"
-    )
-    ood_change: Float[Array, " m"] = measured(
-        unit="label²", doc="out-of-domain excess risk less that after clean upstream labels"
-    )
-    entropy: Float[Array, " m"] = measured(
-        unit="nat", doc="entropy of the features' singular values as shares of their sum (SVE)"
-    )
-    largest: Float[Array, " m"] = measured(
-        unit="nat", doc="minus log of the largest singular value's share of the sum (LSVR)"
-    )
+    id_excess: Float[Array, " m"] = measured(unit="label²", doc="in-domain excess risk")
+    ood_excess: Float[Array, " m"] = measured(unit="label²", doc="the same out of domain")
+    id_change: Float[Array, " m"] = measured(unit="label²", doc="id_excess less that of clean ones")
+    ood_change: Float[Array, " m"] = measured(unit="label²", doc="the same out of domain")
+    entropy: Float[Array, " m"] = measured(unit="nat", doc="entropy of the singular values (SVE)")
+    largest: Float[Array, " m"] = measured(unit="nat", doc="-log of the largest one's share (LSVR)")
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw both designs and the thresholds of the flips; all inner points share them."""
-    up, down, ones = params.up, params.down, jnp.ones(params.p)
-    there = jnp.arange(capacity["up.n"]) < up.n
-    rows = gaussian.rows(stream(key, "up"), capacity["up.n"], ones) * there[:, None]
-    count = jnp.asarray(up.n, rows.dtype)
-    rows = inherited.whitened(rows, count)
-    truth = jnp.where(rows[:, 0] > 0, 1.0, -1.0)[:, None] * there[:, None]
-    signs = jnp.where(jnp.arange(up.heads) % 2 == 0, 1.0, -1.0)
-
-    present = jnp.arange(capacity["down.n"]) < down.n
-    inputs = gaussian.rows(stream(key, "down"), capacity["down.n"], ones) * present[:, None]
-    gram = inputs.T @ inputs
-    limits = label_flips.thresholds(key, (capacity["up.n"], up.heads), rows.dtype)
-    clean_feature = inherited.heads(rows, truth, count, up.scale)[:, 0]  # one says it all
-
-    def at(inner: tuple[Scalar, ...]) -> Measures:
-        flips, ridge, noise, named, unnamed, kept = inner
-        labels = jnp.where(limits < flips, -1.0, 1.0) * truth * signs[None, :]
-        features = inherited.spectrum(inherited.heads(rows, labels, count, up.scale))
-        noisy = inherited.probe(features, gram, ridge)
-        clean = inherited.probe_one(clean_feature, gram, ridge)
-        task = partial(inherited.Errors.excess, named=named, unnamed=unnamed, noise=noise)
-        found = inherited.shape(features.values)
-        home, away = task(noisy, kept=1.0), task(noisy, kept=kept)
-        return Measures(
-            id_excess=home,
-            ood_excess=away,
-            id_change=home - task(clean, kept=1.0),
-            ood_change=away - task(clean, kept=kept),
-            entropy=found.entropy,
-            largest=found.largest,
-        )
-
+    up, down, d = params.up, params.down, params.p
+    drawn = inherited.upstream(key, up.n, up.scale, capacity["up.n"], d, up.heads)
+    gram = inherited.downstream(key, down.n, capacity["down.n"], d)
     inner = up.flips, down.ridge, down.noise, down.named, down.unnamed, down.kept
-    return jax.lax.map(at, tuple(jnp.asarray(v, float) for v in inner))
+    points = tuple(jnp.asarray(v, float) for v in inner)
+    found = jax.lax.map(lambda point: inherited.measure(drawn, gram, *point), points)
+    return Measures(**found._asdict())
 
 
-class Forecast(NamedTuple):
+@record
+class Forecast:
     """Risks after noisy and clean upstream labels, and the features' spectrum."""
 
-    id_excess: Scalar
-    ood_excess: Scalar
-    id_change: Scalar
-    ood_change: Scalar
-    entropy: Scalar
-    largest: Scalar
-    features: Features
-    noisy: Probe
-    clean: Probe
+    id_excess: Scalar = predicted(
+        statement="R = [-k^2 (a^2 A_u' + b^2 A_g') + noise df2/n]/(1 - df2/n), A = entries of "
+        "(WW' + k)^-1 along u and across, W a rank one in noise",
+    )
+    ood_excess: Scalar = predicted(statement="R + b^2 [(kept - l)^2 - (1 - l)^2],  l = 1 - k A_g")
+    id_change: Scalar = predicted(
+        statement="R(flips) - R(0); -4 pi scale^2 n/(up.n ridge) (b^2 + a^2 (1 - cos^2)) flips "
+        "to first order",
+    )
+    ood_change: Scalar = predicted(
+        statement="the same out of domain: to first order with kept b^2 in place of b^2"
+    )
+    entropy: Scalar = predicted(
+        statement="log S - (1/S) sum s log s over the outlier and a Marchenko-Pastur bulk", **_SHAPE
+    )
+    largest: Scalar = predicted(statement="log(S/s_1),  s_1^2 = (x + p t)(x + heads t)/x", **_SHAPE)
+    features: theory.Features  # after noisy labels and after clean ones, as the probes
+    probes: theory.Probe
     status: Array
 
 
 def forecast(params: Params, world: None) -> Forecast:
     """Fit the probe on noisy and on clean features, in the limit."""
-    return _told(params, _features(params, params.up.flips), _features(params, 0.0))
+    return _told(params, _features(params))
 
 
-def _features(params: Params, flips: Scalar | float) -> Features:
-    up = params.up
-    return flipped_heads(params.p, up.heads, up.n, flips, up.scale)
+def _features(params: Params) -> theory.Features:
+    """Return those of noisy labels, and those of clean ones."""
+    up, made = params.up, partial(theory.flipped_heads, params.p, params.up.heads, params.up.n)
+    return jax.vmap(partial(made, scale=up.scale))(_flips(params))
 
 
-def _task(params: Params) -> Task:
+def _flips(params: Params) -> Array:
+    return jnp.stack([jnp.asarray(params.up.flips, float), jnp.zeros(())])
+
+
+def _task(params: Params) -> theory.Task:
     down = params.down
-    return Task(
+    return theory.Task(
         n=down.n, ridge=down.ridge, noise=down.noise, named=down.named, unnamed=down.unnamed
     )
 
 
-def _told(params: Params, features: Features, clean: Features) -> Forecast:
-    both = jax.tree.map(lambda *v: jnp.stack([jnp.asarray(x, float) for x in v]), features, clean)
-    fitted = jax.vmap(partial(probe, task=_task(params)))(both)
-    noisy, without = (jax.tree.map(lambda leaf, i=i: leaf[i], fitted) for i in range(2))
-    home, away = (
-        [excess_where(p, params.down.unnamed, kept) for p in (noisy, without)]
-        for kept in (1.0, params.down.kept)
-    )
-    found = shape(features.weights)
+def _probes(params: Params, features: theory.Features) -> theory.Probe:
+    return jax.vmap(partial(theory.probe, task=_task(params)))(features)
+
+
+def _told(params: Params, features: theory.Features) -> Forecast:
+    probes, down = _probes(params, features), params.down
+    home, away = (theory.excess_where(probes, down.unnamed, kept) for kept in (1.0, down.kept))
+    found = shape(_one(features.weights))
     return Forecast(
         id_excess=home[0],
         ood_excess=away[0],
@@ -194,113 +159,76 @@ def _told(params: Params, features: Features, clean: Features) -> Forecast:
         entropy=found.entropy,
         largest=found.largest,
         features=features,
-        noisy=noisy,
-        clean=without,
-        status=jnp.maximum(noisy.status, without.status),
+        probes=probes,
+        status=jnp.max(probes.status),
     )
+
+
+def _one(both: Any, which: int = 0) -> Any:
+    return jax.tree.map(lambda leaf: leaf[which], both)
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach slacks of order 1 / size, audited: docs/noisy_features.md.
-
-    ``uneven`` is the relative variance of the length of a column of the noise, a head having few
-    flipped labels, times what the resolvent makes of it.
-    """
-    up, down, noisy, clean = params.up, params.down, made.noisy, made.clean
-    sizes = 1 / jnp.asarray(params.p, float) + 1 / jnp.asarray(up.heads, float)
-    wrong = up.n * up.flips * (1 - up.flips)
-    spread = (1 - 2 * up.flips) ** 2 / jnp.where(wrong > 0, wrong, jnp.inf)
-    uneven = spread * noisy.resolvent.response / (1 + noisy.resolvent.response) ** 2
-    free = down.n - jnp.maximum(noisy.df2, clean.df2)
-    room = _slack.per(free)
-
-    def rest(fitted: Probe, kept: Scalar | float) -> Scalar:
-        """Return the part that neither label noise nor the mean unnamed error makes."""
-        mean = down.unnamed * (kept - fitted.learned) ** 2
-        return excess_where(fitted, down.unnamed, kept) - fitted.noise_part - mean
-
-    def slack(noise: Scalar, others: Scalar, kept: Scalar | float) -> Scalar:
-        learned = noisy.learned
-        moved = 2 * down.unnamed * learned * (1 - learned) * jnp.abs(kept - learned)
-        return (
-            noise * (room + sizes / 4)
-            + others * (1 + learned) * (1.25 * room + sizes / 3 + 4 * uneven)
-            + moved * (2 * room + sizes / 4 + 2 * uneven)
-        )
-
-    def both(kept: Scalar | float) -> tuple[Scalar, Scalar]:
-        now, before = rest(noisy, kept), rest(clean, kept)
-        more = slack(jnp.abs(noisy.noise_part - clean.noise_part), jnp.abs(now - before), kept)
-        shared = 2 * noisy.learned * (clean.noise_part + before) * room
-        return slack(noisy.noise_part, now, kept), more + shared
-
-    home, away = both(1.0), both(down.kept)
+    """Take what is beyond the next order of both stages; for the spectrum an audited share."""
+    up, down, weights = params.up, params.down, _one(made.features.weights)
+    uneven = uneven_heads(up.n, _flips(params))
+    at = jax.vmap(next_probe, (0, None, 0, 0))(made.features, _task(params), made.probes, uneven)
     least = jnp.minimum(jnp.asarray(params.p, float), jnp.asarray(up.heads, float))
-    counted = (up.flips == 0) | (wrong >= FEWEST_FLIPS)
-    enough = (free >= _slack.FEWEST_FREE) & (least >= _slack.FEWEST_PARAMETERS) & counted
-    weights, share = made.features.weights, (spread + sizes) / 4
-    edge = weights.noise * jnp.sqrt(weights.rows * weights.columns)
-    clear = (least >= _slack.FEWEST_PARAMETERS) & counted & (weights.strength >= 3 * edge)
-    return {
-        "id_excess": Bound(home[0], enough),
-        "ood_excess": Bound(away[0], enough),
-        "id_change": Bound(home[1], enough),
-        "ood_change": Bound(away[1], enough),
-        "entropy": Bound(made.entropy * share, clear),
-        "largest": Bound(made.largest * share, clear),
-    }
+    flipped = up.n * up.flips * (1 - up.flips)
+    some = jnp.logical_or(up.flips == 0, flipped >= FEWEST_FLIPS)
+    enough = some & (least >= _slack.FEWEST_PARAMETERS)
+    risks = enough & (jnp.minimum(at.free, at.left)[0] >= _slack.FEWEST_FREE)
+    unsampled = at.parts[:, 1] / up.n  # of u, by which the clean fit differs
+    found = {}
+    for name, kept in (("id", 1.0), ("ood", down.kept)):
+        shifts, parts = at.elsewhere(down.unnamed, kept)
+        sure = risks & _slack.is_small(tuple(shifts[0]), getattr(made, f"{name}_excess"))
+        slack = _slack.next_order(shifts[0], parts[0], at.room[0]) + unsampled[0]
+        found[f"{name}_excess"] = Bound(slack, sure)
+        slack = _slack.change(shifts, parts, at.room) + jnp.abs(unsampled[0] - unsampled[1])
+        found[f"{name}_change"] = Bound(slack, sure)
+    clear = weights.strength >= 3 * weights.noise * jnp.sqrt(weights.rows * weights.columns)
+    spread = (1 - 2 * up.flips) ** 2 / jnp.where(flipped > 0, flipped, jnp.inf)
+    share = (spread + 1 / weights.rows + 1 / weights.columns) / 4
+    for name in _SPECTRUM:
+        found[name] = Bound(getattr(made, name) * share, enough & clear)
+    return found
 
 
 def _attenuated(params: Params, made: Forecast) -> Forecast:
-    weights = dataclasses.replace(made.features.weights, noise=jnp.zeros(()))
-    features = dataclasses.replace(made.features, weights=weights)
-    return _told(params, features, _features(params, 0.0))
+    weights = dataclasses.replace(made.features.weights, noise=jnp.zeros(2))
+    return _told(params, dataclasses.replace(made.features, weights=weights))
 
 
 def _well_named(params: Params, made: Forecast) -> Forecast:
-    one = jnp.ones(())
-    features, clean = made.features, _features(params, 0.0)
-    return _told(
-        params,
-        dataclasses.replace(features, overlap=one),
-        dataclasses.replace(clean, overlap=one),
-    )
+    return _told(params, dataclasses.replace(made.features, overlap=jnp.ones(2)))
 
 
-def _anywhere(params: Params, made: Forecast) -> Forecast:
-    at = made.noisy
-    learned = 1 - at.kappa * at.resolvent.trace / params.p
-    away = excess_where(at._replace(learned=learned), params.down.unnamed, params.down.kept)
-    return made._replace(ood_excess=away)
+def _anywhere(params: Params, made: Forecast) -> dict[str, Scalar]:
+    at = _one(made.probes)
+    at = at._replace(learned=1 - at.kappa * at.resolvent.trace / params.p)
+    return {"ood_excess": theory.excess_where(at, params.down.unnamed, params.down.kept)}
 
 
-def _without_outlier(params: Params, made: Forecast) -> Forecast:
-    bulk = shape(dataclasses.replace(made.features.weights, strength=jnp.zeros(())))
-    there = made.features.weights.noise > 0  # else no spectrum is left
-    return made._replace(
-        entropy=jnp.where(there, bulk.entropy, made.entropy),
-        largest=jnp.where(there, bulk.largest, made.largest),
-    )
+def _without_outlier(params: Params, made: Forecast) -> dict[str, Scalar]:
+    weights = _one(made.features.weights)
+    bulk = shape(dataclasses.replace(weights, strength=jnp.zeros(())))
+    there = weights.noise > 0  # else no spectrum is left
+    return {n: jnp.where(there, getattr(bulk, n), getattr(made, n)) for n in _SPECTRUM}
 
 
 def _least(params: Params) -> float:
     """Share of flips with the least in-domain risk; NaN if none is best."""
     up = params.up
-    found = best_flips(params.p, up.heads, up.n, up.scale, _task(params))
+    found = theory.best_flips(params.p, up.heads, up.n, up.scale, _task(params))
     return float(jnp.where(found.status == int(Status.OK), found.flips, jnp.nan))
 
 
 def _boundary(params: Params) -> float:
     """Kept multiple of the unnamed target at which noise does neither good nor harm."""
-    noisy, clean = (probe(_features(params, q), _task(params)) for q in (params.up.flips, 0.0))
-    return float(spared_share(clean, noisy, params.down.unnamed))
+    noisy, clean = (_one(_probes(params, _features(params)), i) for i in (0, 1))
+    return float(theory.spared_share(clean, noisy, params.down.unnamed))
 
-
-_RISKS = ("id_excess", "ood_excess", "id_change", "ood_change")
-_ORDER = "1 / (down.n - df2), 1 / p, 1 / heads"
-_SCOPE = "p, heads, rows -> infinity; here down.n - df2, p and heads >= 10; no flips, or "
-_SCOPE += "3 a head"
-_SOURCE = "derived here, docs/noisy_features.md"
 
 PHENOMENON = Phenomenon(
     name="noisy_features",
@@ -318,72 +246,25 @@ PHENOMENON = Phenomenon(
     simulate=simulate,
     forecast=forecast,
     bounds=bounds,
-    predictions=(
-        Prediction(
-            name="id_excess",
-            measure="id_excess",
-            statement="R = [-k^2 (a^2 A_u' + b^2 A_g') + noise df2/n]/(1 - df2/n), A = entries of "
-            "(WW' + k)^-1 along u and across, W a rank one in noise",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="ood_excess",
-            measure="ood_excess",
-            statement="R + b^2 [(kept - l)^2 - (1 - l)^2],  l = 1 - k A_g",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="id_change",
-            measure="id_change",
-            statement="R(flips) - R(0); -4 pi scale^2 n/(up.n ridge) (b^2 + a^2 (1 - cos^2)) flips "
-            "to first order",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="ood_change",
-            measure="ood_change",
-            statement="the same out of domain: to first order with kept b^2 in place of b^2",
-            scope=_SCOPE,
-            order=_ORDER,
-            source=_SOURCE,
-        ),
-        Prediction(
-            name="entropy",
-            measure="entropy",
-            statement="log S - (1/S) sum s log s over the outlier and a Marchenko-Pastur bulk",
-            scope="p, heads >= 10, flips as there; the signal is 3 times the detection threshold",
-            order="1 / p, 1 / heads, 1 / (up.n flips)",
-            source=_SOURCE + "; outlier: Benaych-Georges, Nadakuditi (arXiv:1103.2221)",
-            closed=True,
-        ),
-        Prediction(
-            name="largest",
-            measure="largest",
-            statement="log(S/s_1),  s_1^2 = (x + p t)(x + heads t)/x",
-            scope="as entropy",
-            order="as entropy",
-            source="as entropy",
-            closed=True,
-        ),
+    predictions=predictions(
+        Forecast,
+        scope="p, heads, rows -> infinity; here p, heads, down.n - df2 and max(p, heads) (1 - q) "
+        ">= 10, next order below a quarter; no flips, or 3 a head",
+        order="1 / (down.n - df2), 1 / p, 1 / heads, 1 / (up.n flips), computed",
+        source=_SOURCE,
     ),
     mistakes=(
         noise_halved("id_excess", "ood_excess", field="down.noise"),
         Mistake(
             name="noise only attenuates",
             why="flips shrink the features and add nothing to them",
-            against=(*_RISKS, "entropy", "largest"),
+            against=(*_RISKS, *_SPECTRUM),
             forecast=_attenuated,
         ),
         Mistake(
             name="flips for relabelling",
             why="flips are taken for labels drawn anew, of which half are right",
-            against=(*_RISKS, "entropy", "largest"),
+            against=(*_RISKS, *_SPECTRUM),
             params=lambda params: {"up.flips": params.up.flips / 2},
         ),
         Mistake(
@@ -396,9 +277,7 @@ PHENOMENON = Phenomenon(
             name="in-domain",
             why="the change of the target out of domain is ignored",
             against=("ood_excess", "ood_change"),
-            forecast=lambda params, made: made._replace(
-                ood_excess=made.id_excess, ood_change=made.id_change
-            ),
+            forecast=lambda _, made: {"ood_excess": made.id_excess, "ood_change": made.id_change},
         ),
         Mistake(
             name="unnamed is anywhere",
@@ -409,7 +288,7 @@ PHENOMENON = Phenomenon(
         Mistake(
             name="no outlier",
             why="the spectrum of the noise alone",
-            against=("entropy", "largest"),
+            against=_SPECTRUM,
             forecast=_without_outlier,
         ),
     ),

@@ -184,8 +184,8 @@ def probe(features: Features, task: Task) -> Probe:
     kappa = found.value
     at = resolvent(weights, kappa)
 
-    _, unnamed = _mixed(features.overlap, d, at.trace, at.along)
-    named_slope, unnamed_slope = _mixed(features.overlap, d, at.trace_slope, at.along_slope)
+    _, unnamed = mixed(features.overlap, d, at.trace, at.along)
+    named_slope, unnamed_slope = mixed(features.overlap, d, at.trace_slope, at.along_slope)
     df1 = d - kappa * at.trace
     df2 = d - 2 * kappa * at.trace - kappa**2 * at.trace_slope
     left = 1 - df2 / n
@@ -206,7 +206,7 @@ def probe(features: Features, task: Task) -> Probe:
     )
 
 
-def _mixed(overlap: Any, d: Scalar, trace: Scalar, along: Scalar) -> tuple[Scalar, Scalar]:
+def mixed(overlap: Any, d: Scalar, trace: Scalar, along: Scalar) -> tuple[Scalar, Scalar]:
     """Return the mean entry along u and across it, given the trace and the entry along s."""
     aside = (trace - along) / (d - 1)
     named = overlap * along + (1 - overlap) * aside

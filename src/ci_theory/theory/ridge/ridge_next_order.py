@@ -14,7 +14,7 @@ In units of rho = 1 everything is a sum over modes of powers of x = s/(s + kappa
 a ridge.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions
 
-__all__ = ["NextOrder", "next_order"]
+__all__ = ["NextOrder", "Sums", "moved_mean", "moved_risk", "next_order"]
 
 
 class NextOrder(NamedTuple):
@@ -44,6 +44,40 @@ class NextOrder(NamedTuple):
     noise_shift: Scalar
     left: Scalar
     status: Int[Array, ""]
+
+
+class Sums(NamedTuple):
+    """Rows, and sums over modes of x^2, x^3 and x^4, x = s/(s + kappa) the share learned."""
+
+    n: Scalar
+    squares: Scalar
+    cubes: Scalar
+    fourths: Scalar
+
+
+class _Saddle(NamedTuple):
+    """gamma = p q and the derivatives of p and q at rho = 1, as the saddle point gives them."""
+
+    p: Scalar
+    p_r: Scalar
+    p_rr: Scalar
+    q: Scalar
+    w: Scalar
+    v: Scalar
+    left: Scalar
+
+    @classmethod
+    def of(cls, sums: Sums) -> "_Saddle":
+        p, n = sums.squares, sums.n
+        left = 1 - p * (1 / n)
+        return cls(p, -2 * sums.cubes, 6 * sums.fourths, 1 / n, 2 / n**2, 6 / n**3, left)
+
+    def source(self, k: Scalar, k_r: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+        """Return the derivatives in u of tau, rho, p and gamma."""
+        tau_u = k / self.left
+        r_u = -self.q * tau_u
+        p_u = self.p_r * r_u - k_r
+        return tau_u, r_u, p_u, p_u * self.q - self.p * self.w * tau_u
 
 
 @needs_float64
@@ -69,16 +103,46 @@ def next_order(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> N
     """
     root = solve_kappa(spectrum, n, ridge)
     x, y = fractions(spectrum.eigenvalues, root.value)
-    sums = [jnp.sum(spectrum.multiplicity * x**k) for k in (2, 3, 4)]
-    kept = [jnp.sum(spectrum.power * x**k * y**2) for k in range(3)]
-    kept[0] = kept[0] + spectrum.tail_power
-    n, noise = counted(n), jnp.asarray(noise, float)
+    squares, cubes, fourths = (jnp.sum(spectrum.multiplicity * x**k) for k in (2, 3, 4))
+    missed, once, twice = (jnp.sum(spectrum.power * x**k * y**2) for k in range(3))
+    sums = Sums(counted(n), squares, cubes, fourths)
+    return moved_risk(sums, (missed + spectrum.tail_power, once, twice), noise, root.status)
 
-    # Derivatives at rho = 1, the sign and size of each as the saddle point gives them.
-    p, p_r, p_rr = sums[0], -2 * sums[1], 6 * sums[2]
-    q, w, v = 1 / n, 2 / n**2, 6 / n**3
-    gamma = p * q
-    left = 1 - gamma
+
+def moved_mean(sums: Sums, kept: tuple[Scalar, Scalar]) -> Scalar:
+    """Return the next order of the mean share of a target that is missed, sum y w^2.
+
+    Args:
+        sums: of the spectrum.
+        kept: sums of w^2 x^k y, k = 1, 2, w the coordinates of the target, y = 1 - x.
+
+    >>> sums = Sums(*(jnp.array(v) for v in (40.0, 5.0, 2.5, 1.25)))  # 20 modes at x = 1/2
+    >>> print(f"{moved_mean(sums, (jnp.array(0.25), jnp.array(0.125))):.6f}")
+    0.003061
+    """
+    at = _Saddle.of(sums)
+    *_, gamma_u = at.source(-kept[0], 2 * kept[1])
+    return -gamma_u / at.left / 2
+
+
+def moved_risk(
+    sums: Sums, kept: tuple[Scalar, Scalar, Scalar], noise: Number, status: Any = Status.OK
+) -> NextOrder:
+    """Return the limit and the next order of an excess risk, from sums over modes alone.
+
+    Args:
+        sums: of the spectrum.
+        kept: sums of (target's power) x^k y^2, k = 0, 1, 2.
+        noise: label-noise variance.
+        status: of what the sums come from.
+
+    >>> sums = Sums(*(jnp.array(v) for v in (100.0, 50.0, 50.0, 50.0)))  # exactly 50/49
+    >>> print(f"{moved_risk(sums, (jnp.zeros(()),) * 3, 1.0).noise_shift:.3f}")
+    0.020
+    """
+    at = _Saddle.of(sums)
+    p, p_r, p_rr, q, w, v, left = at
+    noise = jnp.asarray(noise, float)
     r_t, tau_t = 1 / left, -p / left
     gamma_t = p_r * r_t * q - p * w * tau_t
 
@@ -87,12 +151,9 @@ def next_order(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> N
 
     # The target: K' = -k1, K'' = 2 k2, K''' = -6 k3, so P_u = -K'', P_ru = -K'''.
     k, k_r, k_rr = -kept[0], 2 * kept[1], -6 * kept[2]
-    tau_u = k / left
-    r_u = -q * tau_u
+    tau_u, r_u, p_u, gamma_u = at.source(k, k_r)
     tau_tu = (-p_r * r_t * r_u + k_r * r_t - p * w * tau_t * tau_u) / left
     r_tu = w * tau_t * tau_u - q * tau_tu
-    p_u = p_r * r_u - k_r
-    gamma_u = p_u * q - p * w * tau_u
     gamma_tu = (
         (p_rr * r_t * r_u - k_rr * r_t + p_r * r_tu) * q
         - p_r * r_t * w * tau_u
@@ -101,7 +162,7 @@ def next_order(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> N
     )
 
     # The labels: q(tau, c) = n c/(1 + c tau) moves, H does not.
-    r_c, tau_c = q / left, -gamma / left
+    r_c, tau_c = q / left, -(1 - left) / left
     tau_tc = (-p_r * r_t * r_c - p * w * tau_t * (tau_c - 1)) / left
     r_tc = w * tau_t * (tau_c - 1) - q * tau_tc
     gamma_c = p_r * r_c * q + p * w * (1 - tau_c)
@@ -116,6 +177,6 @@ def next_order(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> N
         noise=-noise * tau_c,
         signal_shift=-mixed(gamma_u, gamma_tu),
         noise_shift=-noise * mixed(gamma_c, gamma_tc),
-        left=n * left,
-        status=jnp.where(left > 0, root.status, jnp.maximum(root.status, Status.NOT_FINITE)),
+        left=sums.n * left,
+        status=jnp.where(left > 0, status, jnp.maximum(status, Status.NOT_FINITE)),
     )
