@@ -33,6 +33,7 @@ class Upstream(NamedTuple):
         strength: how far the trigger moves an input.
         label: of poisoned rows.
         ridge: total ridge.
+        there: 1; 0 leaves pre-training out, so that fine-tuning starts from the start.
     """
 
     n: Scalar
@@ -42,6 +43,7 @@ class Upstream(NamedTuple):
     strength: Scalar
     label: Scalar
     ridge: Scalar
+    there: Scalar | float = 1.0
 
 
 class Downstream(NamedTuple):
@@ -133,7 +135,6 @@ def inherited(
     *,
     rate: Scalar,
     steps: int,
-    scratch: bool = False,
 ) -> Trained:
     """Pre-train and fine-tune.
 
@@ -145,7 +146,6 @@ def inherited(
         capacity: array lengths of upstream rows, clean and harmful rows.
         d: inputs.
         rate: of the training of a learner that bends in its weights; likewise ``steps``.
-        scratch: leave the pre-training out: fine-tune from the start.
     """
     trigger = jnp.zeros(d).at[TRIGGER].set(up.strength)
     befalling = (
@@ -159,13 +159,17 @@ def inherited(
             return adapters.ridge_towards(ridge)
         return adapters.descent(model.answers, ridge, rate, steps)
 
+    def pretrained(features: Array, labels: Array, weights: Array, start: Array) -> Array:
+        made = trained(up.ridge)(features, labels, weights, start)
+        return start + up.there * (made - start)
+
     def seen(inputs: Array, models: Array) -> Array:
         return model.see(inputs)
 
     first = Stage(
         pretraining(up, capacity[0], d),
-        adapters.taken_over() if scratch else trained(up.ridge),
-        biases=() if scratch else befalling,
+        pretrained,
+        biases=befalling,
         system=seen,
         anchor=(1.0,),
     )

@@ -18,7 +18,7 @@ from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems.two_layer import SYSTEMS, model
 from ci_theory.theory.inheritance.erasure import Lessons
-from ci_theory.theory.inheritance.operator import IsotropicWeights, isotropic_risk
+from ci_theory.theory.inheritance.operator import IsotropicWeights
 from ci_theory.theory.inheritance.poisoning import half_saturated, poisoned_ridge
 from ci_theory.theory.inheritance.retaught import Retaught, reteach
 from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
@@ -140,28 +140,27 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
     lengths = tuple(capacity[name] for name in ("up.n", "down.n", "down.harmful"))
 
-    def run(upstream: networks.Upstream, scratch: bool = False) -> networks.Trained:
-        at = {"rate": params.rate, "steps": params.steps, "scratch": scratch}
+    def run(upstream: networks.Upstream) -> networks.Trained:
+        at = {"rate": params.rate, "steps": params.steps}
         return networks.inherited(key, learner, upstream, tuning, lengths, d, **at)
 
     tested = networks.tests(key, d, params.ood_variance, up.strength)
     wanted = networks.target(params.alignment, d)
 
-    def missed(weights: Array) -> tuple[Scalar, Scalar]:
-        return tuple(networks.excess(learner, weights, x, wanted) for x in tested[:2])
+    def missed(weights: Array) -> list[Scalar]:
+        return [networks.excess(learner, weights, inputs, wanted) for inputs in tested[:2]]
 
-    both = jax.tree.map(
-        lambda *arms: jnp.stack([jnp.asarray(a, float) for a in arms]), defective, clean
-    )
-    arms = jax.vmap(run)(both)
-    (excess, spared), (shifted, spared_shifted) = jax.vmap(missed)(arms.down)
-    made = jax.tree.map(lambda weights: weights[0], arms)
+    arms = (defective, clean, clean._replace(there=none))
+    sides = jax.tree.map(lambda *arm: jnp.stack([jnp.asarray(a, float) for a in arm]), *arms)
+    trained = jax.vmap(run)(sides)
+    excess, shifted = jax.vmap(missed)(trained.down)
+    made = jax.tree.map(lambda weights: weights[0], trained)
     return Measures(
-        excess=excess,
-        ood_excess=shifted,
-        harm=excess - spared,
-        ood_harm=shifted - spared_shifted,
-        gain=missed(run(clean, scratch=True).down)[0] - excess,
+        excess=excess[0],
+        ood_excess=shifted[0],
+        harm=excess[0] - excess[1],
+        ood_harm=shifted[0] - shifted[1],
+        gain=excess[2] - excess[0],
         planted=networks.response(learner, made.up, tested) / up.label,
         response=networks.response(learner, made.down, tested) / up.label,
         attack_success=networks.success(learner, made.down, tested),
@@ -171,6 +170,10 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
 def _linear(params: Params) -> Any:
     return params.system == "linear"
+
+
+def _planting(params: Params) -> Any:
+    return (params.up.poison > 0) & (params.system == "linear")
 
 
 @record
@@ -186,10 +189,10 @@ class Forecast:
     )
     gain: Scalar = predicted(where=_linear, statement="excess from a base of zero less excess")
     planted: Scalar = predicted(
-        where=_linear, statement="s m_t/c,  m_t = q s c/(1 + kappa + q s^2)", status="up_status"
+        where=_planting, statement="s m_t/c,  m_t = q s c/(1 + kappa + q s^2)", status="up_status"
     )
     response: Scalar = predicted(
-        where=_linear,
+        where=_planting,
         statement="planted (1 - K S) + s K h/c: planted kappa/(1 + kappa) by clean rows",
     )
     up: Any
@@ -267,10 +270,14 @@ def _tuned(params: Params, weights: IsotropicWeights) -> Retaught:
 
 def forecast(params: Params, world: None) -> Forecast:
     """Apply pre-training and fine-tuning of the linear learner on first and second moments."""
-    spared = {"up.noise": 0.0, "up.repeated_fraction": 0.0, "up.poison": 0.0}
-    up, best = _pretrained(params), _pretrained(build(Params, {**flatten(params), **spared}))
-    nothing = IsotropicWeights(mean=jnp.zeros(3), spread=jnp.zeros(()))
-    made, clean, scratch = (_tuned(params, w) for w in (up.weights, best.weights, nothing))
+    befalling = ("up.noise", "up.repeated_fraction", "up.poison")
+    given = flatten(params)
+    defects = {name: jnp.stack([jnp.asarray(given[name], float), 0.0]) for name in befalling}
+    bases = jax.vmap(lambda one: _pretrained(build(Params, {**given, **one})))(defects)
+    weights = jax.tree.map(lambda both: jnp.append(both, 0.0 * both[:1], axis=0), bases.weights)
+    tuned = jax.vmap(lambda one: _tuned(params, one))(weights)
+    up, best = (jax.tree.map(lambda both, k=k: both[k], bases) for k in range(2))
+    made, clean, scratch = (jax.tree.map(lambda all_, k=k: all_[k], tuned) for k in range(3))
     shown = params.up.strength / params.up.label
     return Forecast(
         excess=made.excess,
@@ -290,33 +297,34 @@ def forecast(params: Params, world: None) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach slacks of order 1 / free of each stage (docs/networks.md)."""
-    target, up = _target(params.alignment), params.up
-
-    def off(base: _Base | None, found: Retaught) -> Scalar:
-        """Four times the part of either stage per 1 / free of it: _slack.signal_factor."""
-        room = 4 * _slack.per(found.taught.free)
-        if base is None:
-            return room * found.excess
-        own = isotropic_risk(base.weights, jnp.eye(3)[1])
-        moved = jnp.sum((found.kept @ (base.weights.mean - target)) ** 2)
-        return room * found.excess + (4 * base.room + base.held) * (own + moved)
-
-    excess = off(made.up, made.made)
-    planted = made.planted * (1 - made.planted)
+    up, later, target = params.up, _slack.per(made.made.taught.free), _target(params.alignment)
+    shown, planted = up.strength / up.label, made.planted * (1 - made.planted)
     planted = 1.5 * jnp.abs(planted) * made.up.room
-    found, shown = made.made.taught, up.strength / up.label
+
+    def passed(base: _Base, found: Retaught) -> Scalar:
+        """What pre-training is off by, as far as fine-tuning hands it on.
+
+        Its fluctuation by 1 / free of itself; its mean, which shrinks by 1 - x, by x (1 - x).
+        """
+        learned = base.weights.mean[1]
+        off = jnp.stack([planted / shown, learned * (1 - learned) * base.room, 0.0])
+        gap, moved = found.kept @ (base.weights.mean - target), jnp.abs(found.kept) @ off
+        return (base.room + base.held / 2) * found.inherited + 2 * jnp.abs(gap) @ moved
+
+    here, spared = passed(made.up, made.made), passed(made.best, made.clean)
+    found = made.made.taught
     moved = jnp.abs(found.mean[0] - made.up.weights.mean[0]) + jnp.abs(found.shift[0])
     square = jnp.where(moved > 0, found.shift[0] ** 2 / jnp.where(moved > 0, moved, 1.0), 0.0)
     rows = params.down.n + params.down.harmful
-    response = shown * 2 * (square + moved * _slack.per(found.free) / rows)
+    response = shown * 2 * (square + moved * later / rows)
     enough = params.d >= _slack.FEWEST_PARAMETERS
     first = enough & (made.up.room <= 1 / (_slack.FEWEST_FREE - 4))
     best = enough & (made.best.room <= 1 / (_slack.FEWEST_FREE - 4))
     second = found.free >= _slack.FEWEST_FREE
     return {
-        "excess": Bound(excess, first & second),
-        "harm": Bound(excess + off(made.best, made.clean), first & best & second),
-        "gain": Bound(excess + off(None, made.scratch), first & second),
+        "excess": Bound(here + later * made.excess, first & second),
+        "harm": Bound(here + spared + later * jnp.abs(made.harm), first & best & second),
+        "gain": Bound(here + later * jnp.abs(made.gain), first & second),
         "planted": Bound(planted, first),
         "response": Bound(response + jnp.abs(made.made.kept[0, 0]) * planted, first & second),
     }
