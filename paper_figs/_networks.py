@@ -113,6 +113,12 @@ def located(locator: Any, x: np.ndarray, y: np.ndarray) -> Found:
     return Found(made.value, max(made.low, 0.0), made.high)
 
 
+def matched(x: np.ndarray, runs: np.ndarray, curve: np.ndarray) -> float:
+    """Return the peak of a formula, smoothed over the grid as that of runs is."""
+    locator = Peak()
+    return locator.matching(locator.locate(x, runs)).locate(x, curve).value
+
+
 class Sweep:
     """The runs of one sweep, and the closed form of the linear learner on its grid."""
 
@@ -204,7 +210,7 @@ def _noise(s: Mapping[str, Sweep]) -> list[Conclusion]:
             "label noise",
             "it harms most at so many upstream rows, close to the number of inputs, 12",
             "place",
-            located(Peak(), rows.x("up.n"), rows.theory("harm")).value,
+            matched(rows.x("up.n"), rows.runs("harm", "linear"), rows.theory("harm")),
             _each(most),
         ),
     ]
@@ -226,7 +232,7 @@ def _repeats(s: Mapping[str, Sweep]) -> list[Conclusion]:
         return Found(*(value / 240 for value in made))
 
     told = [
-        located(Peak(), sweep.x(axis), sweep.theory("harm")).value
+        matched(sweep.x(axis), sweep.runs("harm", "linear"), sweep.theory("harm"))
         for sweep, axis in ((repeats, "up.repeats"), (rows, "up.n"))
     ]
     return [
@@ -339,7 +345,13 @@ def _poison(s: Mapping[str, Sweep]) -> list[Conclusion]:
         [cleaning.theory(m, up__poison=q, down__n=12) for m in ("response", "planted")]
         for q in (0.05, 0.2)
     ]
-    costs = {"up__strength": 4.0}
+
+    def cost(system: str | None, strength: float) -> Any:
+        at = [{"up__poison": q, "up__strength": strength} for q in (0.2667, 0.0)]
+        if system is None:
+            return poison.theory("harm", **at[0]) - poison.theory("harm", **at[1])
+        return poison.runs("harm", system, **at[0]) - poison.runs("harm", system, **at[1])
+
     return [
         Conclusion(
             "poison",
@@ -360,17 +372,15 @@ def _poison(s: Mapping[str, Sweep]) -> list[Conclusion]:
             "poison",
             "a share of 0.27 costs error on clean inputs, downstream (strength 4)",
             "sign",
-            _value(
-                poison.theory("harm", up__poison=0.2667, **costs)
-                - poison.theory("harm", up__poison=0.0, **costs)
-            ),
-            _each(
-                lambda k: jackknifed(
-                    poison.runs("harm", k, up__poison=0.2667, **costs)
-                    - poison.runs("harm", k, up__poison=0.0, **costs),
-                    _value,
-                )
-            ),
+            _value(cost(None, 4.0)),
+            _each(lambda k: jackknifed(cost(k, 4.0), _value)),
+        ),
+        Conclusion(
+            "poison",
+            "a weaker trigger (2), which is not learnt as well, costs more than a strong one",
+            "sign",
+            _value(cost(None, 2.0) - cost(None, 4.0)),
+            _each(lambda k: jackknifed(cost(k, 2.0) - cost(k, 4.0), _value)),
         ),
         Conclusion(
             "poison",
@@ -439,7 +449,7 @@ def _erasing(s: Mapping[str, Sweep]) -> list[Conclusion]:
 
 def _order(s: Mapping[str, Sweep]) -> list[Conclusion]:
     noise, poison = s["noise"], s["poison"]
-    held = {"up__strength": 4.0}
+    held = {"up__strength": 2.0}  # where the closed forms lie well apart
 
     def added(system: str | None, sweep: Sweep, ends: Sequence[dict[str, float]]) -> Any:
         if system is None:
@@ -453,10 +463,10 @@ def _order(s: Mapping[str, Sweep]) -> list[Conclusion]:
     return [
         Conclusion(
             "order",
-            "a second unit of label noise costs more than poisoning a share of 0.27 of the rows",
+            "poisoning a share of 0.27 (strength 2) costs more than a second unit of noise",
             "sign",
-            added(None, *louder) - added(None, *struck),
-            _each(lambda k: less(added(k, *louder), added(k, *struck))),
+            added(None, *struck) - added(None, *louder),
+            _each(lambda k: less(added(k, *struck), added(k, *louder))),
         )
     ]
 

@@ -1,12 +1,13 @@
 """The same defects in three learners: linear, random features, a network of two layers."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from ci_theory._record import again, build, flatten, part, record, sized, static, traced
+from ci_theory._record import again, part, record, sized, static, traced
 from ci_theory._types import Array, Key, Scalar
 from ci_theory.biases import poison, repetition
 from ci_theory.inherit import networks
@@ -19,10 +20,9 @@ from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems.two_layer import SYSTEMS, model
 from ci_theory.theory.inheritance.erasure import Lessons
 from ci_theory.theory.inheritance.operator import IsotropicWeights
-from ci_theory.theory.inheritance.poisoning import half_saturated, poisoned_ridge
-from ci_theory.theory.inheritance.retaught import Retaught, reteach
+from ci_theory.theory.inheritance.poisoning import half_saturated
+from ci_theory.theory.inheritance.retaught import Pretrained, Retaught, pretrained, reteach
 from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
-from ci_theory.theory.inheritance.two_stages import pretrain
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
@@ -34,6 +34,7 @@ class Upstream(repetition.Repetition, poison.Poison):
 
     n: int = sized(80, low=1, high=10**6, unit="rows", doc="upstream rows, copies included")
     repeats: int = again(repetition.Repetition, "repeats", 4)
+    poison: float = again(poison.Poison, "poison", 0.0)
     noise: float = traced(1.0, low=0, high=1e6, unit="label²", doc="upstream label-noise variance")
     ridge: float = traced(
         8.0, low=0, high=1e6, unit="rows·input²", doc="total ridge towards the start"
@@ -42,12 +43,6 @@ class Upstream(repetition.Repetition, poison.Poison):
     strength: float = traced(
         3.0, above=0, high=1e3, unit="input", doc="how far the trigger moves an input"
     )
-
-    def problem(self) -> str | None:
-        """Ask for one defect of the rows at a time."""
-        if self.poison > 0 and self.repeated_fraction > 0 and self.repeats > 1:
-            return "poison and repeated rows: no formula has both, take one at a time"
-        return super().problem()
 
 
 @record
@@ -169,11 +164,14 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
 
 def _linear(params: Params) -> Any:
-    return params.system == "linear"
+    """Say whether the closed form speaks: one kind of odd rows at a time."""
+    copied = (params.up.repeated_fraction > 0) & (params.up.repeats > 1)
+    both = copied & (params.up.poison > 0)
+    return (both == 0) & (params.system == "linear")
 
 
 def _planting(params: Params) -> Any:
-    return (params.up.poison > 0) & (params.system == "linear")
+    return _linear(params) & (params.up.poison > 0)
 
 
 @record
@@ -195,8 +193,8 @@ class Forecast:
         where=_planting,
         statement="planted (1 - K S) + s K h/c: planted kappa/(1 + kappa) by clean rows",
     )
-    up: Any
-    best: Any
+    up: Pretrained
+    best: Pretrained
     made: Retaught
     clean: Retaught
     scratch: Retaught
@@ -209,47 +207,12 @@ def _target(cosine: Scalar) -> Array:
     return jnp.stack([0.0 * cosine, cosine, jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))])
 
 
-class _Base(NamedTuple):
-    """What pre-training leaves: weights in three directions, 1/free, a row's leverage over d."""
-
-    weights: IsotropicWeights
-    room: Scalar
-    held: Scalar
-    status: Array
-
-
-def _pretrained(params: Params) -> _Base:
+def _pretrained(params: Params) -> Pretrained:
     """Fit the upstream rows, some of them repeated, or some of them poisoned."""
-    up, d, n = params.up, jnp.asarray(params.d, float), jnp.asarray(params.up.n, float)
-    copied = pretrain(d, 1.0, repeated_rows(*up.split(), up.noise, True), up.ridge)
-    at, zero, across = copied.risk.fixed_point, jnp.zeros(()), jnp.array([0.0, 1.0])
-    share = up.poisoned() / n
-    struck = poisoned_ridge(n, d, share, up.strength, up.label, across, up.noise, up.ridge)
-    found = [
-        _Base(
-            IsotropicWeights(mean=jnp.stack(mean), spread=weights.spread),
-            _slack.per(free),
-            held,
-            status,
-        )
-        for mean, weights, free, held, status in (
-            (
-                [*struck.weights.mean, zero],
-                struck.weights,
-                n * (1 - struck.gamma),
-                zero,
-                struck.status,
-            ),
-            (
-                [zero, copied.weights.mean[0], zero],
-                copied.weights,
-                at.effective_rows - at.df1**2 / d,
-                jnp.max(at.leverage) / d,
-                copied.status,
-            ),
-        )
-    ]
-    return jax.tree.map(lambda a, b: jnp.where(share > 0, a, b), *found)
+    up = params.up
+    groups = repeated_rows(*up.split(), up.noise, True)
+    share = up.poisoned() / jnp.asarray(up.n, float)
+    return pretrained(params.d, groups, up.ridge, share, up.strength, up.label)
 
 
 def _tuned(params: Params, weights: IsotropicWeights) -> Retaught:
@@ -270,10 +233,14 @@ def _tuned(params: Params, weights: IsotropicWeights) -> Retaught:
 
 def forecast(params: Params, world: None) -> Forecast:
     """Apply pre-training and fine-tuning of the linear learner on first and second moments."""
-    befalling = ("up.noise", "up.repeated_fraction", "up.poison")
-    given = flatten(params)
-    defects = {name: jnp.stack([jnp.asarray(given[name], float), 0.0]) for name in befalling}
-    bases = jax.vmap(lambda one: _pretrained(build(Params, {**given, **one})))(defects)
+
+    def base(there: Scalar) -> Pretrained:
+        """Pre-train with the defects, or without them."""
+        names = ("noise", "repeated_fraction", "poison")
+        defects = {name: there * getattr(params.up, name) for name in names}
+        return _pretrained(replace(params, up=replace(params.up, **defects)))
+
+    bases = jax.vmap(base)(jnp.array([1.0, 0.0]))
     weights = jax.tree.map(lambda both: jnp.append(both, 0.0 * both[:1], axis=0), bases.weights)
     tuned = jax.vmap(lambda one: _tuned(params, one))(weights)
     up, best = (jax.tree.map(lambda both, k=k: both[k], bases) for k in range(2))
@@ -299,17 +266,17 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach slacks of order 1 / free of each stage (docs/networks.md)."""
     up, later, target = params.up, _slack.per(made.made.taught.free), _target(params.alignment)
     shown, planted = up.strength / up.label, made.planted * (1 - made.planted)
-    planted = 1.5 * jnp.abs(planted) * made.up.room
+    planted = 1.5 * jnp.abs(planted) * _slack.per(made.up.free)
 
-    def passed(base: _Base, found: Retaught) -> Scalar:
+    def passed(base: Pretrained, found: Retaught) -> Scalar:
         """What pre-training is off by, as far as fine-tuning hands it on.
 
         Its fluctuation by 1 / free of itself; its mean, which shrinks by 1 - x, by x (1 - x).
         """
-        learned = base.weights.mean[1]
-        off = jnp.stack([planted / shown, learned * (1 - learned) * base.room, 0.0])
+        learned, room = base.weights.mean[1], _slack.per(base.free)
+        off = jnp.stack([planted / shown, learned * (1 - learned) * room, 0.0])
         gap, moved = found.kept @ (base.weights.mean - target), jnp.abs(found.kept) @ off
-        return (base.room + base.held / 2) * found.inherited + 2 * jnp.abs(gap) @ moved
+        return (room + base.held / 2) * found.inherited + 2 * jnp.abs(gap) @ moved
 
     here, spared = passed(made.up, made.made), passed(made.best, made.clean)
     found = made.made.taught
@@ -318,13 +285,19 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     rows = params.down.n + params.down.harmful
     response = shown * 2 * (square + moved * later / rows)
     enough = params.d >= _slack.FEWEST_PARAMETERS
-    first = enough & (made.up.room <= 1 / (_slack.FEWEST_FREE - 4))
-    best = enough & (made.best.room <= 1 / (_slack.FEWEST_FREE - 4))
+    first, best = (enough & (one.free >= _slack.FEWEST_FREE) for one in (made.up, made.best))
     second = found.free >= _slack.FEWEST_FREE
+    # clean rows act on every error alike, harmful ones do not
+    both = [made.excess + other.excess for other in (made.clean, made.scratch)]
+    alike = params.down.harmful == 0
+    harm, gain = (
+        later * jnp.where(alike, jnp.abs(difference), total)
+        for difference, total in zip((made.harm, made.gain), both, strict=True)
+    )
     return {
         "excess": Bound(here + later * made.excess, first & second),
-        "harm": Bound(here + spared + later * jnp.abs(made.harm), first & best & second),
-        "gain": Bound(here + later * jnp.abs(made.gain), first & second),
+        "harm": Bound(here + spared + harm, first & best & second),
+        "gain": Bound(here + gain, first & second),
         "planted": Bound(planted, first),
         "response": Bound(response + jnp.abs(made.made.kept[0, 0]) * planted, first & second),
     }

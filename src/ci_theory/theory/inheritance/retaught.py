@@ -19,11 +19,73 @@ import jax.numpy as jnp
 from ci_theory._types import Array, Float, Int, Number, Scalar, needs_float64
 from ci_theory.theory.inheritance.erasure import Lessons, Taught, teach
 from ci_theory.theory.inheritance.operator import IsotropicWeights
+from ci_theory.theory.inheritance.poisoning import poisoned_ridge
+from ci_theory.theory.inheritance.two_stages import pretrain
 from ci_theory.theory.spectra.fixed_point import solve_kappa
-from ci_theory.theory.spectra.groups import counted
+from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import isotropic
 
-__all__ = ["Retaught", "reteach"]
+__all__ = ["Pretrained", "Retaught", "pretrained", "reteach"]
+
+
+class Pretrained(NamedTuple):
+    """What pre-training leaves.
+
+    Attributes:
+        weights: their moments: the mean along the trigger, the target, and a third direction.
+        free: rows left to average over, effective rows less df2.
+        held: leverage of the heaviest row, over d.
+        status: of the fit.
+    """
+
+    weights: IsotropicWeights
+    free: Scalar
+    held: Scalar
+    status: Int[Array, ""]
+
+
+@needs_float64
+def pretrained(
+    d: Number, groups: Groups, ridge: Any, share: Any, strength: Any, label: Any
+) -> Pretrained:
+    """Fit upstream rows of which a share is poisoned, or, at share 0, some are repeated.
+
+    Args:
+        d: inputs, isotropic.
+        groups: the rows; with poison all of weight 1 and one noise.
+        ridge: total ridge.
+        share: of the rows that are poisoned.
+        strength: how far the trigger moves an input.
+        label: of poisoned rows.
+
+    Regime: as ``two_stages.pretrain`` and ``poisoning.poisoned_ridge``. Source: these.
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> made = pretrained(50, plain_rows(500, 0.5), 10.0, 0.1, 3.0, 2.0)
+    >>> print(made.weights.mean.round(3), f"{float(made.free):.0f}")
+    [0.312 0.88  0.   ] 452
+    """
+    d, zero = jnp.asarray(d, float), jnp.zeros(())
+    copied, across = pretrain(d, 1.0, groups, ridge), jnp.array([0.0, 1.0])
+    at, n, noise = copied.risk.fixed_point, groups.counts @ groups.weights, groups.noise[0]
+    struck = poisoned_ridge(n, d, share, strength, label, across, noise, ridge)
+    poisoned = Pretrained(
+        _watched([*struck.weights.mean, zero], struck.weights.spread),
+        n * (1 - struck.gamma),
+        zero,
+        struck.status,
+    )
+    plain = Pretrained(
+        _watched([zero, copied.weights.mean[0], zero], copied.weights.spread),
+        at.effective_rows - at.df1**2 / d,
+        jnp.max(at.leverage) / d,
+        copied.status,
+    )
+    return jax.tree.map(lambda a, b: jnp.where(share > 0, a, b), poisoned, plain)
+
+
+def _watched(mean: list[Scalar], spread: Scalar) -> IsotropicWeights:
+    return IsotropicWeights(mean=jnp.stack(mean), spread=spread)
 
 
 class Retaught(NamedTuple):
