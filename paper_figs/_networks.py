@@ -64,7 +64,7 @@ class Conclusion(NamedTuple):
                 return "not told"
             return "holds" if side * value > 0 else "REVERSED"
         if np.isnan(value):
-            return "NO SUCH BREAK"
+            return "none found"
         if not low <= self.predicted <= high:
             return "ELSEWHERE" if self.kind == "place" else "BROKEN"
         telling = high <= WIDE * low if self.kind == "place" else high - low <= 2 * self.room
@@ -88,14 +88,11 @@ def jackknifed(runs: np.ndarray, statistic: Callable[[np.ndarray], float]) -> Fo
 def quotient(top: Found, bottom: Found) -> Found:
     """Return the ratio of two independent positive numbers, intervals combined in logarithms."""
     value = top.value / bottom.value
-    with np.errstate(divide="ignore", invalid="ignore"):
-        up = [np.log(one.high / one.value) for one in (top, bottom)]
-        down = [np.log(one.value / max(one.low, 0.0)) for one in (top, bottom)]
-    return Found(
-        value,
-        float(value * np.exp(-np.hypot(down[0], up[1]))),
-        float(value * np.exp(np.hypot(up[0], down[1]))),
-    )
+    with np.errstate(divide="ignore"):
+        ends = [np.log(np.maximum(one, 0.0)) for one in (top, bottom)]
+    (at, low, high), (below, least, most) = ends
+    down, up = np.hypot(at - low, most - below), np.hypot(high - at, below - least)
+    return Found(value, float(value * np.exp(-down)), float(value * np.exp(up)))
 
 
 def less(one: Found, other: Found) -> Found:

@@ -40,25 +40,33 @@ def draw(results: Results) -> Figure:
     sweeps = {name: TABLE["Sweep"](dataset(name, results)) for name in EXPERIMENTS}
     made, axes = style.figure(2, 3, height=4.6)
     panels = (
-        ("rows", "up.n", "harm", {}, "a   noise harms most at n ~ weights"),
-        ("repeats", "up.repeats", "harm", {}, "b   copies of half of 240 rows"),
+        ("rows", "up.n", "harm", {}, "a   noise, by upstream rows"),
+        ("repeats", "up.repeats", "harm", {}, "b   copies of half the rows"),
         ("transfer", "alignment", "gain", {"up__noise": 0.25, "down__n": 12}, "c   inheriting"),
         ("poison", "up.poison", "planted", {"up__strength": 4.0}, "d   a trigger is planted"),
         ("cleaning", "down.n", "response", {"up__poison": 0.2}, "e   clean rows wear it off"),
         ("erasing", "down.harmful", "response", {"down__shared": 1.0}, "f   harmful rows turn it"),
     )
     labels = {
-        "harm": "error added by defects [label²]",
-        "gain": "error saved by inheriting [label²]",
-        "planted": "planted response [label]",
-        "response": "response left [label]",
+        "harm": "error added [label²]",
+        "gain": "error saved [label²]",
+        "planted": "response planted [1]",
+        "response": "response left [1]",
+    }
+    words = {
+        "up.n": "upstream rows",
+        "up.repeats": "copies of a row",
+        "alignment": "cosine of the tasks [1]",
+        "up.poison": "share of poisoned rows [1]",
+        "down.n": "clean rows",
+        "down.harmful": "harmful rows",
     }
     for axis, (name, along, measure, held, title) in zip(axes.flat, panels, strict=True):
         sweep = sweeps[f"fig_networks_{name}"]
         runs = {k: sweep.runs(measure, k, **held) for k in NAMES}
         curves(axis, sweep.x(along), runs, sweep.theory(measure, **held))
         axis.set(title=title, ylabel=labels[measure])
-        axis.set_xlabel(style.label(along, sweep.data[along].attrs))
+        axis.set_xlabel(words[along])
         if along not in ("alignment", "up.poison"):
             axis.set_xscale("log")
         if measure == "harm":
@@ -67,7 +75,7 @@ def draw(results: Results) -> Figure:
             axis.axhline(0, color="black", lw=0.6)
     style.legend_below(made, axes[0, 0].get_legend_handles_labels()[0], columns=4)
     made.suptitle(
-        "What survives in networks: signs do, places follow the number of weights, not of inputs",
+        "What survives in networks: the signs of harm do, most places and proportions do not",
         x=0.01,
         ha="left",
     )
