@@ -3,6 +3,8 @@
 Only ``systems/two_layer.py`` uses this file, which hides flax from everybody else.
 """
 
+from typing import Any
+
 from flax import linen as nn
 
 from ci_theory._types import Array, Float
@@ -18,7 +20,7 @@ class Perceptron(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, " n"]:
         """Return the answer to each input."""
-        own = {"param_dtype": x.dtype}
+        own: dict[str, Any] = {"param_dtype": x.dtype}
         hidden = nn.relu(nn.Dense(self.width, kernel_init=_WIDE, name="into", **own)(x))
         start = nn.initializers.zeros
         return nn.Dense(1, use_bias=False, kernel_init=start, name="out", **own)(hidden)[:, 0]
