@@ -26,9 +26,23 @@ MEASURES = {
     "metric_mirage": ("token_error", "exact_match"),
     "repeated_data": ("excess_risk",),
     "zipf_learning": ("error",),
+    "fig_networks_noise": ("harm", "ood_harm", "moved"),
+    "fig_networks_rows": ("harm",),
+    "fig_networks_repeats": ("harm",),
+    "fig_networks_transfer": ("gain",),
+    "fig_networks_poison": ("planted", "harm"),
+    "fig_networks_cleaning": ("planted", "response"),
+    "fig_networks_erasing": ("planted", "response"),
+    "fig_networks_erasing_wide": ("response",),
 }
-RUNS = ("modular_grokking", "modular_decay", "modular_repeats", "modular_phases")
-"""Sweeps of networks, whose runs are shown one by one."""
+RUNS = (
+    "modular_grokking",
+    "modular_decay",
+    "modular_repeats",
+    "modular_phases",
+    *(name for name in MEASURES if name.startswith("fig_networks_")),
+)
+"""Sweeps of networks, whose runs are kept one by one."""
 LAST = {"modular_phases": "step"}
 """Axes of which only the last value is kept."""
 

@@ -41,6 +41,8 @@ FORMULAS = {
     ("linear_grokking", "fits"),
     ("metric_mirage", "half of the sequences are right"),
     ("metric_mirage", "the power law of the tokens ends"),
+    ("network_inheritance", "half of saturation"),
+    ("network_inheritance", "negative transfer"),
     ("noisy_features", "in-domain minimum"),
     ("noisy_features", "sign boundary"),
     ("power_law_break", "floor in n"),

@@ -29,6 +29,10 @@ REFUSED = {
     "two_stage_ridge": [
         ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})
     ],
+    "network_inheritance": [
+        ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11}),
+        ({"down.n": 0, "down.harmful": 0}, "no row to tune on", {"down.harmful": 1}),
+    ],
     "noisy_features": [({"up.n": 40, "p": 40}, "more rows than p = 40", {"up.n": 41})],
     "feature_spectrum": [
         ({"up.repeated_fraction": 0.5, "up.repeats": 11, "up.n": 10}, COPIES, {"up.n": 11})

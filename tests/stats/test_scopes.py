@@ -43,6 +43,9 @@ PLAIN = {**LEAST, "repeated_fraction": 0.0}
 STAGES = {"up.ridge": 0.0, "down.ridge": 0.0, "up.repeated_fraction": 0.0, "p": 100}
 STUCK = {"up.ridge": 0.0, "down.ridge": 0.0, "down.time": 1e9, "p": 100}
 PARTIAL = {"up.p": 60, "down.p": 20, "d": 128, "frozen": 40, "up.n": 120, "down.n": 60}
+CHAINED = {"d": 100, "up.ridge": 0.0, "down.ridge": 0.0, "down.n": 150}
+ERASING = {**CHAINED, "up.n": 150, "down.n": 0}
+COPIED = {"up.n": 100, "up.repeated_fraction": 0.5, "up.repeats": 2}
 EDITS = {"p": 100, "ridge": 0.0, "edits": 3}
 CLASSES = {"n": 200, "p": 40, "minority": 0.4, "separation": 1.0, "ridge": 0.0}
 FITTED = {"d": 100, "time": 1e6, "noise": 0.1, "decay": 0.0, "repeated_fraction": 0.0}
@@ -131,6 +134,17 @@ EDGES = {
         Edge(BOTH, "p", 8, 7, CLASSES),  # df2 >= 8
         Edge("error_minority balanced_error", "minority", 0.05, 0.045, FEW),  # 10 rows of 200
         Edge("error_minority", "separation", 8.9, 9.0, {**CLASSES, "minority": 0.3, "ridge": 1.0}),
+    ],
+    "network_inheritance": [
+        Edge("excess harm gain", "up.n", 110, 109, CHAINED),
+        Edge("planted response", "up.n", 110, 109, {**CHAINED, "up.poison": 0.1}),
+        Edge("excess harm gain", "down.n", 110, 109, {**CHAINED, "up.n": 150}),
+        Edge("excess harm gain", "down.n", 90, 91, {**CHAINED, "up.n": 150}),
+        Edge("response", "down.harmful", 90, 91, {**ERASING, "up.poison": 0.1}),
+        Edge("excess planted", "d", 10, 9, {"up.n": 100, "down.n": 100, "up.poison": 0.1}),
+        Edge("planted response", "up.poison", 0.01, 0.0, {"up.n": 100}),
+        Edge("excess harm gain", "up.poison", 0.0, 0.01, COPIED),
+        Edge("excess harm gain", "system", "linear", "features", {}),
     ],
     "noisy_features": [
         Edge(FLIPPED, "down.n", 11, 10, {"up.flips": 0.0}),  # clean features are one: n - df2
@@ -344,6 +358,8 @@ def test_every_slack_has_means_that_hold_it():
     # the slack of the weighted form they are special cases of
     elsewhere |= {("epochwise_descent", p) for p in ("isotropic_excess", "isotropic_train")}
     elsewhere |= {("random_feature_peak", "excess_risk")}  # that of test_error
+    # below what means can tell; held in poisoned_ridge and alignment_erasure
+    elsewhere |= {("network_inheritance", p) for p in ("planted", "response")}
     every = {(n, p.name) for n in names() for p in load(n).predictions}
     assert kept == every - exact - elsewhere
 

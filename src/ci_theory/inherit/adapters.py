@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ci_theory._types import Array, Scalar
 from ci_theory.training.closed_form import coefficients, decompose
+from ci_theory.training.descent import descend
 
 Adapter = Callable[[Array, Array, Array, Array], Array]
 
@@ -44,6 +45,31 @@ def flow(time: Scalar | float) -> Adapter:
         learned = jnp.where(seen, -jnp.expm1(-values * time / jnp.sum(weights)) / values, 0.0)
         forward = path.forward((path.root * missed)[:, None])
         return start + path.back(learned[:, None] * forward)[:, 0]
+
+    return adapt
+
+
+def descent(
+    answers: Callable[[Array, Array], Array],
+    ridge: Scalar | float,
+    rate: Scalar | float,
+    steps: int,
+) -> Adapter:
+    """Train weights that answer in any way: what ``ridge_towards`` minimises, by Adam from start.
+
+    Args:
+        answers: ``answers(weights, features)``, (n,); may bend in the weights.
+        ridge: total ridge towards the start.
+        rate: first step size, which falls to zero.
+        steps: to take.
+    """
+
+    def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
+        def loss(now: Array) -> Scalar:
+            missed = jnp.sum(weights * (labels - answers(now, features)) ** 2)
+            return (missed + ridge * jnp.sum((now - start) ** 2)) / jnp.sum(weights)
+
+        return descend(loss, start, rate, steps)
 
     return adapt
 

@@ -73,7 +73,9 @@ def run(key: Key, stages: Sequence[Stage], start: Models) -> Models:
     for place, stage in enumerate(stages):
         own = stream(key, f"stage {place}")
         rows = stage.task(own)
-        rows = rows._replace(clean=rows.clean + rows.inputs @ _combined(stage.labels, models))
+        if stage.labels:
+            taught = stage.features(rows.inputs, models) @ _combined(stage.labels, models)
+            rows = rows._replace(clean=rows.clean + taught)
         rows = befallen(own, rows, stage.biases)
         features = stage.features(rows.inputs, models)
         inherited = _combined(stage.anchor, models)

@@ -104,8 +104,9 @@ def decoys(case: Case) -> str | None:
     for round_ in range(ROUNDS):
         if {True} not in seen.values():
             return None
-        static = {k: _inside(a, rng) for k, a in axes.items() if a.kind is Kind.STATIC}
-        static = {k: v for k, v in static.items() if axes[k].type is not str and round_ % 2}
+        numbers = {k: a for k, a in axes.items() if a.kind is Kind.STATIC and a.type is not str}
+        static = {k: _inside(a, rng) for k, a in numbers.items()}
+        static = static if round_ % 2 else {}
         loose = [k for k, a in axes.items() if a.kind is not Kind.STATIC]
         tried = [
             {**case.at, **static, **{k: _inside(axes[k], rng) for k in loose if rng.random() < 0.5}}

@@ -1,0 +1,77 @@
+"""The table of docs/networks.md: its words, its intervals, and that it is what the kept runs say."""
+
+import re
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ci_theory.figures.paper import Results
+
+ROOT = Path(__file__).parents[2]
+TABLE = runpy.run_path(str(ROOT / "paper_figs" / "_networks.py"))
+Found, Conclusion = TABLE["Found"], TABLE["Conclusion"]
+
+
+def word(kind, predicted, found, room=np.inf):
+    return Conclusion("d", "t", kind, predicted, {"linear": Found(*found)}, room).word("linear")
+
+
+@pytest.mark.parametrize(
+    ("kind", "predicted", "found", "said"),
+    [
+        ("sign", 0.3, (0.2, 0.1, 0.3), "holds"),
+        ("sign", -0.3, (-0.2, -0.3, -0.1), "holds"),
+        ("sign", 0.3, (-0.2, -0.3, -0.1), "REVERSED"),
+        ("sign", -0.3, (0.2, 0.1, 0.3), "REVERSED"),
+        ("sign", 0.3, (0.2, -0.1, 0.5), "not told"),
+        ("law", 2.0, (2.1, 1.9, 2.3), "holds"),
+        ("law", 2.0, (2.1, 1.0, 3.2), "not told"),
+        ("law", 2.0, (2.5, 2.1, 2.9), "BROKEN"),
+        ("place", 10.0, (11.0, 8.0, 15.0), "holds"),
+        ("place", 10.0, (11.0, 4.0, 15.0), "not told"),
+        ("place", 10.0, (11.0, 8.0, np.inf), "not told"),
+        ("place", 10.0, (20.0, 15.0, np.inf), "ELSEWHERE"),
+        ("place", 10.0, (np.nan, np.nan, np.nan), "none found"),
+    ],
+)
+def test_a_conclusion_is_called_what_it_is(kind, predicted, found, said):
+    assert word(kind, predicted, found, room=0.5) == said
+
+
+def test_leaving_one_out_is_the_t_interval_of_a_mean_and_holds_a_ratio():
+    runs = np.random.default_rng(0).normal(3.0, 1.0, (50, 2))
+    made = TABLE["jackknifed"](runs[:, 0], float)
+    half = 2.0096 * runs[:, 0].std(ddof=1) / 50**0.5  # t of 49 degrees
+    assert made.value == pytest.approx(runs[:, 0].mean())
+    assert made.high - made.value == pytest.approx(half, rel=1e-4)
+    ratio = TABLE["jackknifed"](runs, lambda mean: mean[1] / mean[0])
+    spread = (2 / 50) ** 0.5 / 3.0  # delta method
+    assert (ratio.high - ratio.low) / 2 == pytest.approx(2.0096 * spread, rel=0.25)
+
+
+def test_a_quotient_adds_relative_errors_and_stays_open_where_one_is():
+    made = TABLE["quotient"](Found(4.0, 2.0, 8.0), Found(2.0, 1.0, 4.0))
+    assert made.value == 2.0
+    assert made.high == pytest.approx(2 * 2**2**0.5)
+    assert made.low == pytest.approx(2 / 2**2**0.5)
+    assert TABLE["quotient"](Found(4.0, 0.0, np.inf), Found(2.0, 1.0, 4.0))[1:] == (0.0, np.inf)
+
+
+def test_the_page_shows_what_the_kept_runs_say(monkeypatch):
+    """All intervals anew, without the closed form, which takes a while to compile."""
+
+    def told(phenomenon, columns):
+        one = SimpleNamespace(estimate=SimpleNamespace(value=np.zeros(len(columns["d"]))))
+        return dict.fromkeys(("harm", "gain", "planted", "response"), one)
+
+    monkeypatch.setitem(TABLE["conclusions"].__globals__, "predict", told)
+    text = (ROOT / "docs" / "networks.md").read_text()
+    shown = text.partition(TABLE["BEGIN"])[2].partition(TABLE["END"])[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made = TABLE["table"](TABLE["conclusions"](Results()))
+    number = r"-?[\d.e+-]+ \[-?[\d.e+-]+, -?[\w.+-]+\]"
+    assert re.findall(number, shown) == re.findall(number, made)
+    assert len(re.findall(number, shown)) > 45
