@@ -55,11 +55,12 @@ def draw(key: Key, w: Float[Array, "n d"], length: Scalar, noise: Scalar) -> Pro
     """
     n, d = w.shape
     size = jnp.sqrt(1.0 * d)
-    inputs = 2 * jax.random.gamma(stream(key, "context"), length / 2, (n,)) / d  # sum a^2
-    along = jnp.sqrt(noise) * jax.random.normal(stream(key, "along"), (n,))
-    rest = 2 * jax.random.gamma(stream(key, "context_noise"), (length - 1) / 2, (n,))
+    halves = jnp.stack([length / 2, (length - 1) / 2])
+    squares = 2 * jax.random.gamma(stream(key, "context"), halves, (n, 2))  # chi squared
+    inputs = squares[:, 0] / d  # sum a^2
+    along = jnp.sqrt(noise) * jax.random.normal(stream(key, "context_noise"), (n,))
     cross = jnp.sqrt(inputs) * along  # sum a e
-    noises = along**2 + noise * rest  # sum e^2
+    noises = along**2 + noise * squares[:, 1]  # sum e^2
     labels = d * inputs + 2 * size * cross + noises  # sum y^2
     unit = w / size
     z = jax.random.normal(stream(key, "across"), (n, d))
