@@ -86,9 +86,7 @@ def test_repeating_tasks_helps_on_them_and_costs_new_ones(kappa, fresh, trained)
 )
 def test_one_kind_is_the_papers_result(point):
     tau, kappa, alpha, noise, ridge, query, sign = point
-    made = one_kind(
-        tau, kappa, alpha, noise, ridge, contexts(alpha, noise, query, (1 - sign) / 2)
-    )
+    made = one_kind(tau, kappa, alpha, noise, ridge, contexts(alpha, noise, query, (1 - sign) / 2))
     known, fresh = paper(*point)
     assert int(made.status) == Status.OK
     assert float(made.held_out[0]) == pytest.approx(known, rel=1e-11)

@@ -1,9 +1,9 @@
 r"""Linear attention trained on few tasks: what it makes of those, and of new ones.
 
-A prompt holds l pairs (x_i, y_i), x ~ N(0, I/d), :math:`y = x \cdot w + \epsilon`, of one of k tasks
-with :math:`|w|^2 = d`, and a query. Linear attention answers :math:`\hat y = x_q' \Gamma h` with
-:math:`h = \frac dl \sum_i y_i x_i`; Gamma is fitted by ridge regression on n prompts, which are rows
-:math:`x_q \otimes h` of dimension d^2 whose covariance, given the tasks, is
+A prompt holds l pairs (x_i, y_i), x ~ N(0, I/d), :math:`y = x \cdot w + \epsilon`, of one of k
+tasks with :math:`|w|^2 = d`, and a query. Linear attention answers :math:`\hat y = x_q' \Gamma h`
+with :math:`h = \frac dl \sum_i y_i x_i`; Gamma is fitted by ridge regression on n prompts, which
+are rows :math:`x_q \otimes h` of dimension d^2 whose covariance, given the tasks, is
 
 .. math:: \tfrac1d I \otimes (a R + b), \qquad R = \frac1k \sum_j w_j w_j', \qquad
     a = s^2 + \frac{2 - s^2}{l}, \qquad b = \frac dl (1 + \rho),
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ci_theory._errors import Status
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.attention.task_spectrum import TaskTraces, task_traces
@@ -107,7 +106,8 @@ class Attention(NamedTuple):
     Attributes:
         trained_error: mean squared error on the trained tasks, label noise of the test included.
         fresh_error: likewise on new tasks.
-        fluctuation: what of ``fresh_error`` is due to the spread of Gamma about its mean.
+        trained_spread: what of ``trained_error`` is due to the spread of Gamma about its mean.
+        fresh_spread: likewise of ``fresh_error``.
         held_out: error on a new prompt of each kind, on its own label, (g,).
         strength: cb; the mean of Gamma is cb R (R + nu)^-1.
         nu: effective ridge on the tasks' spectrum.
@@ -119,7 +119,8 @@ class Attention(NamedTuple):
 
     trained_error: Scalar
     fresh_error: Scalar
-    fluctuation: Scalar
+    trained_spread: Scalar
+    fresh_spread: Scalar
     held_out: Float[Array, " g"]
     strength: Scalar
     nu: Scalar
@@ -171,11 +172,11 @@ def linear_attention(prompts: Prompts, diversity: Any, test: Contexts) -> Attent
 
     >>> clean = contexts(2.0, 0.25, 0.25)
     >>> for count in (0.5, 1.0, 2.0):
-    ...     kinds = Contexts(*(jnp.array([v]) for v in vars(clean).values()))
+    ...     kinds = jax.tree.map(lambda v: v[None], clean)
     ...     made = linear_attention(Prompts(counts=jnp.array([count]), weights=jnp.ones(1),
     ...         contexts=kinds, ridge=0.1 * count), 2.0, clean)
     ...     print(f"{float(made.trained_error):.4f} {float(made.fresh_error):.4f}")
-    1.3152 1.4779
+    1.3410 1.4776
     1.4958 1.7276
     0.9740 1.1604
     """
@@ -217,15 +218,16 @@ def linear_attention(prompts: Prompts, diversity: Any, test: Contexts) -> Attent
     a, b = jnp.sum(load * kinds.signal), jnp.sum(load * kinds.spread)
     on_tasks = a * at.kept2 + b * at.mixed
     everywhere = a * at.mixed + b * at.inverse2
-    trained = missed(test) + test.signal * on_tasks + test.spread * everywhere
-    fluctuation = (test.signal + test.spread) * everywhere
+    trained_spread = test.signal * on_tasks + test.spread * everywhere
+    fresh_spread = (test.signal + test.spread) * everywhere
     fresh = test.label - 2 * test.aligned * strength * at.kept
-    fresh = fresh + (test.signal + test.spread) * strength**2 * at.kept2 + fluctuation
+    fresh = fresh + (test.signal + test.spread) * strength**2 * at.kept2 + fresh_spread
     number = solved.number
     return Attention(
-        trained_error=trained * number,
+        trained_error=(missed(test) + trained_spread) * number,
         fresh_error=fresh * number,
-        fluctuation=fluctuation * number,
+        trained_spread=trained_spread * number,
+        fresh_spread=fresh_spread * number,
         held_out=held_out * number,
         strength=strength * number,
         nu=nu * number,
