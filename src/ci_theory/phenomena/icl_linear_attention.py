@@ -73,16 +73,22 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     w = prompts.tasks(key, capacity["tasks"], d)
     seen = prompts.draw(key, w[prompts.in_turn(n, count)], params.length, params.noise)
     error = noise.draw(key, n, seen.answer.dtype)
-    wrong = label_flips.thresholds(key, (n,), seen.answer.dtype) < params.flips[:, None]
-    labels = seen.answer + jnp.sqrt(params.query_noise)[:, None] * error
-    labels = jnp.where(wrong, -labels, labels)
+    threshold = label_flips.thresholds(key, (n,), seen.answer.dtype)
     weights = repetition.weights(params.split(), n)
-    gamma = training.many(seen.query, seen.summary, labels, weights, params.ridge * params.n / d)
     there = jnp.arange(capacity["tasks"]) < count
     moment = (w * there[:, None]).T @ w / count
-    test = jax.vmap(training.test_error, in_axes=(0, None, 0, 0))
-    trained = test(gamma, moment, params.test_length, params.test_noise)
-    fresh = test(gamma, jnp.eye(d), params.test_length, params.test_noise)
+
+    def errors(ridge: Array, variance: Array, flips: Array, *test: Array) -> tuple[Array, Array]:
+        labels = seen.answer + jnp.sqrt(variance) * error
+        labels = jnp.where(threshold < flips, -labels, labels)
+        total = ridge * params.n / d
+        gamma = training.fit(seen.query, seen.summary, labels, weights, total).gamma
+        made = [training.test_error(gamma, tested, *test) for tested in (moment, jnp.eye(d))]
+        return made[0], made[1]
+
+    inner_fields = params.ridge, params.query_noise, params.flips
+    tests = params.test_length, params.test_noise
+    trained, fresh = jax.vmap(errors)(*(jnp.asarray(v) for v in (*inner_fields, *tests)))
     return Measures(trained_error=trained, fresh_error=fresh, gap=fresh - trained)
 
 
@@ -138,14 +144,14 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     What prompts of different lengths leave is of order 1/d too, and smaller: docs/finite_size.md.
     """
     d = params.d
-    room = 0.8 * (1 + 2 / (d * jnp.maximum(made.made.free, 1e-9))) / d
+    beyond = 0.5 / (d * jnp.maximum(made.made.free, 1e-9)) ** 2
     trained, fresh = made.trained_error - params.test_noise, made.fresh_error - params.test_noise
     enough = (d >= FEWEST) & (params.tasks >= d / 5) & (params.length >= d / 2)
     enough = enough & (params.n >= d**2 / 5)
     return {
-        "trained_error": Bound(room * trained, enough),
-        "fresh_error": Bound(room * fresh, enough),
-        "gap": Bound(room * (jnp.abs(made.gap) + 0.1 * fresh), enough),
+        "trained_error": Bound((0.4 / d + beyond) * trained, enough),
+        "fresh_error": Bound((0.4 / d + beyond) * fresh, enough),
+        "gap": Bound((0.6 / d + beyond) * (jnp.abs(made.gap) + 0.1 * fresh), enough),
     }
 
 

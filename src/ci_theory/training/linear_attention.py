@@ -6,7 +6,6 @@ the normal equations as two products of n x d matrices, 4 n d^2 operations a ste
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -96,11 +95,3 @@ def test_error(
 
 
 test_error.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
-
-
-def many(
-    x: Array, h: Array, labels: Float[Array, "m n"], weights: Array, ridge: Float[Array, " m"]
-) -> Float[Array, "m d d"]:
-    """Fit many labels and ridges on the same prompts."""
-    each = jax.vmap(fit, in_axes=(None, None, 0, None, 0))
-    return each(x, h, labels, weights, ridge).gamma
