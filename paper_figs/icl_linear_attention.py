@@ -7,7 +7,7 @@ from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("icl_linear_attention", "icl_task_diversity")
 PEAK = {"query_noise": 1.0, "ridge": 0.02}
-CLEAN = {"n": 4096, "noise": 0.1}
+CLEAN = {"n": 6144, "noise": 0.1}
 BOTH = ("trained_error", "fresh_error")
 
 
@@ -36,7 +36,7 @@ def draw(results: Results) -> Figure:
     for axis in (b, c):
         axis.set_xlabel("tasks [tasks]")
     axes[0, 0].set_title("a   half of the prompts are copies")
-    axes[0, 1].set_title("b   4096 prompts, d = 32")
+    axes[0, 1].set_title("b   6144 prompts, d = 32")
     axes[0, 2].set_title("c   the gap closes")
     axes[0, 1].set_axis_off()
     keys = marks.keys(replicates=series.replicates(prompts), hidden=hidden, breaks=True)
