@@ -44,7 +44,7 @@ def in_turn(n: int, k: Scalar) -> Int[Array, " n"]:
     return jnp.mod(jnp.arange(n), jnp.asarray(k).astype(int))
 
 
-def draw(key: Key, w: Float[Array, "n d"], length: Scalar, noise: Scalar) -> Prompts:
+def draw(key: Key, w: Float[Array, "n d"], length: Scalar | int, noise: Scalar | float) -> Prompts:
     """Draw one prompt of each of n given tasks.
 
     Args:
