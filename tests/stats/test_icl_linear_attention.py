@@ -67,12 +67,12 @@ def test_means_agree_and_decoys_do_not(change):
 def test_a_context_is_drawn_as_if_it_were_written_out():
     """Moments of h up to the fourth, with the query's answer, against prompts made pair by pair."""
     rng = np.random.default_rng(5)
-    d, length, noise, many = 4, 6, 0.5, 40_000
+    d, length, noise, many = 4, 3, 2.0, 40_000
     w = np.array([1.0, -1.0, 1.0, 1.0])
     x = rng.standard_normal((many, length, d)) / np.sqrt(d)
     y = x @ w + np.sqrt(noise) * rng.standard_normal((many, length))
     slow = d / length * np.einsum("nl,nld->nd", y, x)
-    seen = prompts.draw(key_for(0, 0, 0, 1), jnp.tile(w, (many, 1)), 6.0, 0.5)
+    seen = prompts.draw(key_for(0, 0, 0, 1), jnp.tile(w, (many, 1)), 3, noise)
     fast = np.asarray(seen.summary)
     for power in (lambda h: h, lambda h: h[:, :, None] * h[:, None, :]):
         for weight in (lambda h: 1.0, lambda h: np.sum(h**2, axis=1), lambda h: h @ w / d):
