@@ -6,7 +6,7 @@ from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import Results, dataset, main
 
 EXPERIMENTS = ("icl_linear_attention", "icl_task_diversity")
-PEAK = {"query_noise": 1.0, "ridge": 0.02}
+PEAK = {"ridge": 0.03}
 CLEAN = {"n": 6144, "noise": 0.1}
 BOTH = ("trained_error", "fresh_error")
 
