@@ -35,7 +35,7 @@ def draw(results: Results) -> Figure:
     c.set_ylabel("gap, new - trained [label²]")
     for axis in (b, c):
         axis.set_xlabel("tasks [tasks]")
-    axes[0, 0].set_title("a   half of the prompts are copies")
+    axes[0, 0].set_title("a   half of the prompts repeated")
     axes[0, 1].set_title("b   6144 prompts, d = 32")
     axes[0, 2].set_title("c   the gap closes")
     axes[0, 1].set_axis_off()
