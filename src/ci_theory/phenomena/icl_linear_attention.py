@@ -139,19 +139,20 @@ def forecast(params: Params, world: None) -> Forecast:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach an audited share of the excess error, and more where few prompts are left over.
+    """Attach an audited share of the excess error, and more where prompts are few or used up.
 
     What prompts of different lengths leave is of order 1/d too, and smaller: docs/finite_size.md.
     """
     d = params.d
     beyond = 0.5 / (d * jnp.maximum(made.made.free, 1e-9)) ** 2
+    first = jnp.maximum(1 / d, d / params.distinct())
     trained, fresh = made.trained_error - params.test_noise, made.fresh_error - params.test_noise
     enough = (d >= FEWEST) & (params.tasks >= d / 5) & (params.length >= d / 2)
     enough = enough & (params.n >= d**2 / 5)
     return {
-        "trained_error": Bound((0.4 / d + beyond) * trained, enough),
-        "fresh_error": Bound((0.4 / d + beyond) * fresh, enough),
-        "gap": Bound((0.6 / d + beyond) * (jnp.abs(made.gap) + 0.1 * fresh), enough),
+        "trained_error": Bound((0.4 * first + beyond) * trained, enough),
+        "fresh_error": Bound((0.4 * first + beyond) * fresh, enough),
+        "gap": Bound((0.6 * first + beyond) * (jnp.abs(made.gap) + 0.1 * fresh), enough),
     }
 
 
