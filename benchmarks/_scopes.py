@@ -365,6 +365,30 @@ def stop(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     return {"steps": round(spread(rng, 3.0, 600.0)), "noise": spread(rng, 1e-3, 1.0, 0.3)}
 
 
+def icl_linear_attention(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Prompts from a quarter of the weights to five times them, a few tasks to many, copies."""
+    d = fixed["d"]
+    n = round(d**2 * (1.0 if rng.random() < 0.2 else spread(rng, 0.25, 5.0)))
+    return {
+        "n": n,
+        "tasks": max(2, round(d * spread(rng, 0.2, 5.0))),
+        "length": max(2, round(d * spread(rng, 0.5, 8.0))),
+        "noise": spread(rng, 0.01, 2.0, 0.1),
+        **(copies(rng, n // 4) if rng.random() < 0.5 else {"repeated_fraction": 0.0, "repeats": 1}),
+    }
+
+
+def queries(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Ridge, labels of the queries, and the test."""
+    return {
+        "query_noise": spread(rng, 0.01, 2.0, 0.1),
+        "flips": float(rng.choice([0.0, 0.0, rng.uniform(0, 0.5)])),
+        "ridge": spread(rng, 0.005, 1.0),
+        "test_length": max(2, round(fixed["d"] * spread(rng, 0.5, 8.0))),
+        "test_noise": spread(rng, 0.01, 2.0, 0.1),
+    }
+
+
 _SPECTRA: list[dict[str, Any]] = [
     {"spectrum": "isotropic"},
     {"spectrum": "two_block"},
@@ -447,6 +471,13 @@ SCOPES = {
         linear_grokking,
         later,
         18,
+        "d",
+    ),
+    "icl_linear_attention": Scope(
+        [({"d": d}, count) for d, count in ((12, 200), (20, 60))],
+        icl_linear_attention,
+        queries,
+        12,
         "d",
     ),
     "power_law_break": Scope(_LAWS, power_law_break, per_row, 4, "modes"),

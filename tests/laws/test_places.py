@@ -33,6 +33,8 @@ FORMULAS = {
     ("feature_spectrum", "transition"),
     ("group_gap", "equalising weight"),
     ("group_gap", "share that a weight equalises"),
+    ("icl_linear_attention", "new tasks are learnt"),
+    ("icl_linear_attention", "peak in n"),
     ("imbalanced_mixture", "minority lost"),
     ("lifelong_editing", "half of the base gone"),
     ("lifelong_editing", "catastrophe"),

@@ -57,11 +57,18 @@ UNREPEATED = {"up.repeated_fraction": 0.0}
 FLIPPED = "id_excess ood_excess id_change ood_change"
 SPECTRAL = "outlier overlap foretold crowding largest error"
 ERASED = "response attack_success utility_risk"
+ATTENTION = "trained_error fresh_error gap"
 EDGES = {
     "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
         Edge(ERASED, "n", 88, 90, {"d": 100}),
         Edge(ERASED, "n", 110, 108, {"d": 100}),
         Edge(ERASED, "safe", 78, 80, {"d": 100, "n": 10}),
+    ],
+    "icl_linear_attention": [
+        Edge(ATTENTION, "d", 8, 7, {"n": 60, "tasks": 8}),
+        Edge(ATTENTION, "tasks", 4, 3, {"d": 16}),
+        Edge(ATTENTION, "length", 8, 7, {"d": 16}),
+        Edge(ATTENTION, "n", 52, 51, {"d": 16}),
     ],
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),

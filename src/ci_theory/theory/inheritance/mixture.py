@@ -34,8 +34,12 @@ __all__ = [
     "BlockWeights",
     "Mixed",
     "Mixture",
+    "Rows",
+    "Solved",
+    "Traces",
     "fit_block_mixture",
     "fit_mixture",
+    "solve_sources",
 ]
 
 MOST_STEPS = 400
@@ -122,8 +126,8 @@ class Mixed(NamedTuple):
     residual: Array
 
 
-class _Rows(NamedTuple):
-    """What both kinds of mixtures say of their rows, in float64, with finite counts."""
+class Rows(NamedTuple):
+    """What every kind of mixture says of its rows, in float64, with finite counts."""
 
     counts: Array
     weights: Array
@@ -132,16 +136,16 @@ class _Rows(NamedTuple):
     asked: Array  # whether there is an answer to be looked for
 
 
-def _rows(mixture: Mixture | BlockMixture) -> _Rows:
+def _rows(mixture: Mixture | BlockMixture) -> Rows:
     counts, weights, noise, ridge = (
         jnp.asarray(v, float)
         for v in (mixture.counts, mixture.weights, mixture.noise, mixture.ridge)
     )
     asked = (ridge >= 0) & jnp.all(counts >= 0) & (jnp.sum(jnp.isinf(counts)) < 2)
-    return _Rows(counted(counts), weights, noise, ridge, asked)
+    return Rows(counted(counts), weights, noise, ridge, asked)
 
 
-class _At(NamedTuple):
+class Traces(NamedTuple):
     """What a trial resolvent gives.
 
     Attributes:
@@ -155,20 +159,20 @@ class _At(NamedTuple):
     least: Array
 
 
-_Resolve = Callable[[Array], _At]  # of omega (g,)
+_Resolve = Callable[[Array], Traces]  # of omega (g,)
 
 
-def _pull(rows: _Rows, e: Array) -> Array:
+def _pull(rows: Rows, e: Array) -> Array:
     """Return t_g = c_g / (1 + c_g e_g)."""
     return rows.weights / (1 + rows.weights * e)
 
 
-def _coupling(rows: _Rows, e: Array, at: _At) -> Array:
+def _coupling(rows: Rows, e: Array, at: Traces) -> Array:
     """Return n_h t_h^2 tr S_g G S_h G, (g, g): the derivative of the map in e, and of errors."""
     return at.pairs * (rows.counts * _pull(rows, e) ** 2)[None, :]
 
 
-def _fixed_point(rows: _Rows, resolve: _Resolve, start: Array) -> tuple[Array, Array]:
+def _fixed_point(rows: Rows, resolve: _Resolve, start: Array) -> tuple[Array, Array]:
     """Newton in log e; where a step is too long or the residual grows, the map itself.
 
     The map is positive and increasing. With weights >= 0 it grows less than its argument, so it
@@ -176,7 +180,7 @@ def _fixed_point(rows: _Rows, resolve: _Resolve, start: Array) -> tuple[Array, A
     is that of the positive system. Newton makes that fast.
     """
 
-    def mapped(e: Array) -> _At:
+    def mapped(e: Array) -> Traces:
         return resolve(rows.counts * _pull(rows, e))
 
     def gap(log_e: Array) -> Array:
@@ -216,7 +220,7 @@ def _fixed_point(rows: _Rows, resolve: _Resolve, start: Array) -> tuple[Array, A
     return jnp.exp(log_e), off
 
 
-class _Solved(NamedTuple):
+class Solved(NamedTuple):
     """The fixed point: e, omega, the coupling, and what becomes of all that hangs on it."""
 
     e: Array
@@ -227,7 +231,21 @@ class _Solved(NamedTuple):
     off: Array
 
 
-def _solved(rows: _Rows, resolve: _Resolve, traces: Array, p: Array) -> _Solved:
+@needs_float64
+def solve_sources(rows: Rows, resolve: _Resolve, traces: Array, p: Array) -> Solved:
+    """Solve for what the sources are in the resolvent, given how its traces depend on that.
+
+    Args:
+        rows: of the sources.
+        resolve: omega (g,) -> the traces.
+        traces: of the covariances of the sources, (g,).
+        p: dimension.
+
+    >>> rows = Rows(*(jnp.array(v) for v in ([4.0], [1.0], [0.0], 0.0, True)))
+    >>> one = lambda omega: Traces(1 / omega, 1 / omega[:, None] ** 2, omega[0])
+    >>> print(solve_sources(rows, one, jnp.ones(1), jnp.array(1.0)).omega)
+    [3.]
+    """
     mean = jnp.sum(rows.counts * rows.weights * traces) / p
     e, off = _fixed_point(rows, resolve, jnp.log(traces / (rows.ridge + mean)))
     omega = rows.counts * _pull(rows, e)
@@ -247,7 +265,7 @@ def _solved(rows: _Rows, resolve: _Resolve, traces: Array, p: Array) -> _Solved:
     status = jnp.where(exists & jnp.isfinite(off), good, Status.NOT_FINITE)
     status = jnp.where(rows.asked, status, Status.OUT_OF_SCOPE)
     number = jnp.where((status == Status.OK) | (status == Status.NOT_CONVERGED), 1.0, jnp.nan)
-    return _Solved(e, omega, coupling, status, number, off)
+    return Solved(e, omega, coupling, status, number, off)
 
 
 @needs_float64
@@ -294,16 +312,16 @@ def fit_mixture(mixture: Mixture, inherited: Weights) -> Mixed:
     def total(omega: Array) -> Array:
         return rows.ridge * jnp.eye(p) + jnp.einsum("g,gij->ij", omega, covariances)
 
-    def resolve(omega: Array) -> _At:
+    def resolve(omega: Array) -> Traces:
         system = total(omega)
         loaded = covariances @ jnp.linalg.inv(system)[None]
         traces = jnp.einsum("gii->g", loaded)
         pairs = jnp.einsum("gij,hji->gh", loaded, loaded)
         factor = jnp.linalg.cholesky(lax.stop_gradient(system))  # NaN where it is not positive
         least = jnp.where(jnp.all(jnp.isfinite(factor)), 1.0, -1.0)
-        return _At(traces, pairs, least)
+        return Traces(traces, pairs, least)
 
-    at = _solved(rows, resolve, jnp.einsum("gii->g", covariances), jnp.asarray(float(p)))
+    at = solve_sources(rows, resolve, jnp.einsum("gii->g", covariances), jnp.asarray(float(p)))
     resolvent = jnp.linalg.inv(total(at.omega))
     pulled = jnp.einsum("g,gij,gj->i", at.omega, covariances, targets)
     mean = resolvent @ (pulled + rows.ridge * inherited.mean)
@@ -318,7 +336,7 @@ def fit_mixture(mixture: Mixture, inherited: Weights) -> Mixed:
     return _mixed(rows, at, Weights(mean=mean * at.number, spread=spread * at.number), held_out)
 
 
-def _mixed(rows: _Rows, at: _Solved, weights: Any, held_out: Array) -> Mixed:
+def _mixed(rows: Rows, at: Solved, weights: Any, held_out: Array) -> Mixed:
     return Mixed(
         weights=weights,
         held_out=held_out * at.number,
@@ -365,12 +383,12 @@ def fit_block_mixture(mixture: BlockMixture, inherited: BlockWeights) -> Mixed:
         jnp.asarray(v, float) for v in (mixture.variances, mixture.multiplicity, mixture.targets)
     )
 
-    def resolve(omega: Array) -> _At:
+    def resolve(omega: Array) -> Traces:
         system = rows.ridge + omega @ variances
         loaded = variances / system[None, :]
-        return _At(loaded @ size, (loaded * size[None, :]) @ loaded.T, jnp.min(system))
+        return Traces(loaded @ size, (loaded * size[None, :]) @ loaded.T, jnp.min(system))
 
-    at = _solved(rows, resolve, variances @ size, jnp.sum(size))
+    at = solve_sources(rows, resolve, variances @ size, jnp.sum(size))
     resolvent = 1 / (rows.ridge + at.omega @ variances)
     pulled = jnp.einsum("g,gm,gmq->mq", at.omega, variances, targets)
     mean = resolvent[:, None] * (pulled + rows.ridge * jnp.asarray(inherited.mean, float))

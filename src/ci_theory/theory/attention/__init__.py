@@ -1,0 +1,1 @@
+"""Learning in context by linear attention: few tasks, few sequences, any covariance."""

@@ -1,0 +1,113 @@
+"""Tasks of unequal frequency: as a mixture of drawn tasks, and in a simulation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory._errors import Status
+from ci_theory._keys import key_for
+from ci_theory.tasks import prompts
+from ci_theory.theory.attention.linear_attention import Prompts, contexts, linear_attention
+from ci_theory.theory.attention.zipf_tasks import unequal_tasks
+from ci_theory.theory.discrete.zipf import frequencies
+from ci_theory.theory.inheritance.mixture import Mixture, fit_mixture
+from ci_theory.theory.inheritance.operator import from_scratch
+from ci_theory.training import linear_attention as training
+
+
+@pytest.mark.parametrize(
+    ("tau", "kappa", "ridge"), [(0.5, 2.0, 0.1), (1.5, 0.25, 0.01), (1.2, 2.0, 0.0), (2, 0.5, 1e-6)]
+)
+def test_equal_tasks_have_the_marchenko_pastur_spectrum(tau, kappa, ridge):
+    """The other way to the same number: a fixed point for every task, no spectrum."""
+    kind = contexts(2.0, 0.25, 0.25)
+    k = round(64 * kappa)
+    made = unequal_tasks(jnp.ones(k) / k, 64.0, tau, ridge, kind)
+    kinds = jax.tree.map(lambda v: v[None], kind)
+    at = Prompts(counts=jnp.array([tau]), weights=jnp.ones(1), contexts=kinds, ridge=ridge * tau)
+    wanted = linear_attention(at, kappa, kind)
+    assert int(made.status) == Status.OK
+    assert float(made.fresh_error) == pytest.approx(float(wanted.fresh_error), rel=1e-11)
+    assert np.asarray(made.task_errors) == pytest.approx(float(wanted.trained_error), rel=1e-11)
+
+
+def mixture(w, shares, tau, ridge, kind):
+    """Errors given the tasks: a source for each, an output for each coordinate of the query."""
+    k, d = w.shape
+    b = float(kind.spread)
+    seen = w[:, :, None] * w[:, None, :] + b * np.eye(d)
+    response = w / (b + d)  # C^-1 w
+
+    def output(values):
+        rows = Mixture(
+            covariances=seen,
+            targets=values[:, None] * response,
+            counts=shares * tau * d,
+            weights=jnp.ones(k),
+            noise=values**2 * b / (b + d) + kind.label - 1,
+            ridge=tau * d * ridge,
+        )
+        made = fit_mixture(rows, from_scratch(d))
+        return made.held_out, made.weights.mean, made.weights.spread
+
+    held, mean, spread = jax.vmap(output)(jnp.asarray(w.T))
+    missed = jnp.sum((mean - jnp.eye(d)) ** 2) + jnp.sum(jnp.trace(spread, axis1=1, axis2=2))
+    noisy = b * (jnp.sum(mean**2) + jnp.sum(jnp.trace(spread, axis1=1, axis2=2)))
+    return np.asarray(held.mean(axis=0)), float(kind.label - 1 + (missed + noisy) / d)
+
+
+def test_drawn_tasks_have_these_errors():
+    d, k, tau, ridge = 32, 24, 1.5, 0.1
+    shares, kind = frequencies(k, 1.2), contexts(3.0, 0.25, 0.25)
+    made = unequal_tasks(shares, float(d), tau, ridge, kind)
+    rng, held, fresh = np.random.default_rng(2), [], []
+    for _ in range(6):
+        w = rng.standard_normal((k, d))
+        w *= np.sqrt(d) / np.linalg.norm(w, axis=1, keepdims=True)
+        one, other = mixture(w, np.asarray(shares), tau, ridge, kind)
+        held.append(one)
+        fresh.append(other)
+    assert np.asarray(made.task_errors) == pytest.approx(np.mean(held, axis=0), rel=1.5 / d)
+    assert float(made.fresh_error) == pytest.approx(np.mean(fresh), rel=1.5 / d)
+    assert float(made.trained_error) == pytest.approx(float(shares @ made.task_errors), rel=1e-13)
+    # frequent tasks are known better; half of a task at the level
+    assert np.all(np.diff(np.asarray(made.task_errors)) > 0)
+    known = np.asarray(made.left) < 0.5
+    assert np.all(np.asarray(shares)[known] > float(made.level))
+    assert known.any()
+    assert not known.all()
+
+
+def test_a_simulation_with_rare_tasks():
+    """Tasks drawn by frequency; the limit is off by its order, 1/d."""
+    d, k, tau, ridge, length = 16, 32, 2.0, 0.2, 64
+    n = round(tau * d * d)
+    shares = frequencies(k, 1.5)
+
+    @jax.jit
+    def run(replicate):
+        key = key_for(3, 0, 0, replicate)
+        w = prompts.tasks(key, k, d)
+        turn = jax.random.choice(jax.random.fold_in(key, 1), k, (n,), p=shares)
+        seen = prompts.draw(key, w[turn], jnp.asarray(float(length)), jnp.asarray(0.25))
+        labels = seen.answer + 0.5 * jax.random.normal(jax.random.fold_in(key, 2), (n,))
+        total = jnp.asarray(ridge * n / d)
+        gamma = training.fit(seen.query, seen.summary, labels, jnp.ones(n), total).gamma
+        weighted = (w * shares[:, None]).T @ w
+        tested = (weighted, jnp.outer(w[0], w[0]), jnp.eye(d))
+        return jnp.stack([training.test_error(gamma, moment, length, 0.25) for moment in tested])
+
+    mean = np.mean([run(r) for r in range(40)], axis=0)
+    made = unequal_tasks(shares, float(d), tau, ridge, contexts(length / d, 0.25, 0.25))
+    found = [made.trained_error, made.task_errors[0], made.fresh_error]
+    assert mean == pytest.approx(np.array([float(v) for v in found]), rel=2 / d)
+
+
+def test_statuses():
+    kind = contexts(2.0, 0.25, 0.25)
+    shares = jnp.array([0.7, 0.3])
+    assert int(unequal_tasks(shares, 8.0, 0.9, 0.0, kind).status) == Status.NOT_FINITE
+    assert int(unequal_tasks(shares, 8.0, 0.9, -1.0, kind).status) == Status.OUT_OF_SCOPE
+    assert np.isnan(float(unequal_tasks(shares, 8.0, 0.9, 0.0, kind).fresh_error))
+    assert int(unequal_tasks(shares, 8.0, 0.9, 1e-12, kind).status) == Status.OK
