@@ -16,7 +16,7 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._mistakes import noise_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
-from ci_theory.theory.inheritance.erasure import (
+from ci_theory.theory.editing.erasure import (
     Lessons,
     Taught,
     attack_success,

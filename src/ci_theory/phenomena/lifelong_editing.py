@@ -18,7 +18,7 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._mistakes import noise_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
-from ci_theory.theory.inheritance.editing import (
+from ci_theory.theory.editing.editing import (
     Edit,
     Edited,
     Task,
@@ -29,7 +29,7 @@ from ci_theory.theory.inheritance.editing import (
     next_edit,
     replayed_miss,
 )
-from ci_theory.theory.inheritance.editing_limits import batch_half_life, half_life, lifelong_ridge
+from ci_theory.theory.editing.editing_limits import batch_half_life, half_life, lifelong_ridge
 
 LEVEL = 0.5  # excess risk above which the base counts as lost; label²
 APART = 20  # p less rows: below it the exact means are too heavy-tailed

@@ -18,7 +18,7 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems.two_layer import SYSTEMS, model
-from ci_theory.theory.inheritance.erasure import Lessons
+from ci_theory.theory.editing.erasure import Lessons
 from ci_theory.theory.inheritance.operator import IsotropicWeights
 from ci_theory.theory.inheritance.poisoning import half_saturated
 from ci_theory.theory.inheritance.retaught import Pretrained, Retaught, pretrained, reteach

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ci_theory.theory.inheritance.erasure import Lessons, teach
+from ci_theory.theory.editing.erasure import Lessons, teach
 from ci_theory.theory.inheritance.operator import IsotropicWeights
 from ci_theory.theory.inheritance.retaught import reteach
 from ci_theory.theory.inheritance.two_stages import pretrain, two_stages

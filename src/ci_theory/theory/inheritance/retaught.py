@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._types import Array, Float, Int, Number, Scalar, needs_float64
-from ci_theory.theory.inheritance.erasure import Lessons, Taught, teach
+from ci_theory.theory.editing.erasure import Lessons, Taught, teach
 from ci_theory.theory.inheritance.operator import IsotropicWeights
 from ci_theory.theory.inheritance.poisoning import poisoned_ridge
 from ci_theory.theory.inheritance.two_stages import pretrain

@@ -204,7 +204,7 @@ def _alignment() -> tuple[Statement, ...]:
             equation=sp.Eq(n, delta / stiff + d / (1 + stiff)),
             regime="limit n, d -> infinity",
             source=source,
-            implementation="inheritance.erasure.erasing_rows",
+            implementation="editing.erasure.erasing_rows",
             phenomena=("alignment_erasure",),
             limits=(
                 Limit(
@@ -231,7 +231,7 @@ def _alignment() -> tuple[Statement, ...]:
             ),
             regime="a Gaussian response over runs, relative error O(1/n)",
             source="a Gaussian mean of a Gaussian probability",
-            implementation="inheritance.erasure.attack_success",
+            implementation="editing.erasure.attack_success",
             phenomena=("alignment_erasure",),
             predictions=("alignment_erasure.attack_success",),
             limits=(
@@ -246,7 +246,7 @@ def _alignment() -> tuple[Statement, ...]:
             equation=sp.Eq(cost, (d / n) / (1 + kappa + q * (1 + strength**2))),
             regime="limit n, d -> infinity",
             source=source,
-            implementation="inheritance.erasure.erasing_cost",
+            implementation="editing.erasure.erasing_cost",
             phenomena=("alignment_erasure",),
             limits=(Limit(words="a long component", symbol=strength, point=sp.oo, value=0),),
         ),

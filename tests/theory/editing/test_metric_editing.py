@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.inheritance import editing
-from ci_theory.theory.inheritance.metric_editing import (
+from ci_theory.theory.editing import editing
+from ci_theory.theory.editing.metric_editing import (
     edits_in_metric,
     estimated_metric,
     first_edit,

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.inheritance import editing, editing_limits, fact_memory
-from ci_theory.theory.inheritance.editing import Task, edit_of, edited, exact_edit, next_edit
+from ci_theory.theory.editing import editing, editing_limits, fact_memory
+from ci_theory.theory.editing.editing import Task, edit_of, edited, exact_edit, next_edit
 from ci_theory.theory.inheritance.mixture import Mixture, fit_mixture
 from ci_theory.theory.inheritance.operator import (
     IsotropicStage,

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from ci_theory._errors import Status
-from ci_theory.theory.inheritance.erasure import (
+from ci_theory.theory.editing.erasure import (
     Lessons,
     aligned_response,
     attack_success,
