@@ -172,7 +172,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     crowd = jnp.minimum(top.crowding, 0.9)
     near_bulk = crowd / (1 - crowd) / d
     place = few + near_bulk
-    turned = (1 - made.overlap) * (3 * few + 8 * near_bulk)
+    turned = (1 - made.overlap) * (1 / d + 3 * few + 8 * near_bulk)
 
     signal, noise = params.up.signal, params.up.noise
     # by dq/d overlap, and half of that for the curvature of q
