@@ -1,4 +1,4 @@
-"""The table of docs/networks.md: words, intervals, and that it is what the kept runs say."""
+"""The table of docs/networks.md: its words and intervals, and that it is what kept runs say."""
 
 import re
 import runpy

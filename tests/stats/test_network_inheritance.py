@@ -69,7 +69,7 @@ def test_the_linear_learner_is_as_its_closed_form_says():
             mean, error = made[name].mean(), made[name].std(ddof=1) / 400**0.5
             off = abs(mean - one.estimate.value[i])
             assert off < 4 * error + one.estimate.slack[i], (point, name)
-            assert one.estimate.slack[i] < 0.2
+            assert one.estimate.slack[i] < 0.3
 
 
 def test_other_learners_are_not_predicted_and_no_poison_plants_nothing():

@@ -5,7 +5,7 @@ downstream target lies between the second and the third.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,14 +36,14 @@ class Upstream(NamedTuple):
         there: 1; 0 leaves pre-training out, so that fine-tuning starts from the start.
     """
 
-    n: Scalar
+    n: Float[Any, ""]
     counts: repetition.Counts
-    noise: Scalar
-    poison: Scalar
-    strength: Scalar
-    label: Scalar
-    ridge: Scalar
-    there: Scalar | float = 1.0
+    noise: Float[Any, ""]
+    poison: Float[Any, ""]
+    strength: Float[Any, ""]
+    label: Float[Any, ""]
+    ridge: Float[Any, ""]
+    there: Float[Any, ""] = 1.0
 
 
 class Downstream(NamedTuple):
@@ -59,13 +59,13 @@ class Downstream(NamedTuple):
         ridge: total ridge.
     """
 
-    n: Scalar
-    harmful: Scalar
-    shared: Scalar
-    label: Scalar
-    cosine: Scalar
-    noise: Scalar
-    ridge: Scalar
+    n: Float[Any, ""]
+    harmful: Float[Any, ""]
+    shared: Float[Any, ""]
+    label: Float[Any, ""]
+    cosine: Float[Any, ""]
+    noise: Float[Any, ""]
+    ridge: Float[Any, ""]
 
 
 def target(cosine: Scalar | float, d: int) -> Float[Array, " d"]:
@@ -133,7 +133,7 @@ def inherited(
     capacity: tuple[int, int, int],
     d: int,
     *,
-    rate: Scalar,
+    rate: Scalar | float,
     steps: int,
 ) -> Trained:
     """Pre-train and fine-tune.
@@ -191,7 +191,7 @@ class Tests(NamedTuple):
     triggered: Float[Array, "t d"]
 
 
-def tests(key: Key, d: int, variance: Scalar, strength: Scalar) -> Tests:
+def tests(key: Key, d: int, variance: Float[Any, ""], strength: Float[Any, ""]) -> Tests:
     """Draw test inputs from the stream "test".
 
     Args:

@@ -133,10 +133,10 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
         noise=down.noise,
         ridge=down.ridge,
     )
-    lengths = tuple(capacity[name] for name in ("up.n", "down.n", "down.harmful"))
+    lengths = capacity["up.n"], capacity["down.n"], capacity["down.harmful"]
 
     def run(upstream: networks.Upstream) -> networks.Trained:
-        at = {"rate": params.rate, "steps": params.steps}
+        at: dict[str, Any] = {"rate": params.rate, "steps": params.steps}
         return networks.inherited(key, learner, upstream, tuning, lengths, d, **at)
 
     tested = networks.tests(key, d, params.ood_variance, up.strength)
@@ -202,8 +202,8 @@ class Forecast:
     up_status: Array
 
 
-def _target(cosine: Scalar) -> Array:
-    cosine = jnp.asarray(cosine, float)
+def _target(given: Scalar | float) -> Array:
+    cosine = jnp.asarray(given, float)
     return jnp.stack([0.0 * cosine, cosine, jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))])
 
 
