@@ -100,6 +100,7 @@ class Probe(NamedTuple):
 
 
 @needs_float64
+@jax.jit
 def flipped_heads(d: Number, heads: Number, n: Number, flips: Number, scale: Number) -> Features:
     r"""Weights of binary heads fitted to flipped labels.
 
@@ -142,6 +143,7 @@ def _rows_needed(kappa: Scalar, weights: Spiked, n: Scalar, ridge: Scalar) -> Sc
 
 
 @needs_float64
+@jax.jit
 def probe(features: Features, task: Task) -> Probe:
     r"""Ridge regression on features W'x of x ~ N(0, 1).
 

@@ -125,6 +125,7 @@ def _along(spiked: Spiked, k: Scalar) -> Scalar:
 
 
 @needs_float64
+@jax.jit
 def resolvent(spiked: Spiked, k: Number) -> Resolvent:
     r"""Trace of the resolvent of K = W W', and its entry along the rank-one part.
 
@@ -191,6 +192,7 @@ def outlier(spiked: Spiked) -> Outlier:
 
 
 @needs_float64
+@jax.jit
 def shape(spiked: Spiked) -> SpectralShape:
     r"""Entropy of the singular values, and how much of their sum the largest has.
 
