@@ -182,6 +182,24 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             Place("generalises"),
         ),
     ),
+    12: (
+        _part(
+            "attention trained on fewer tasks than inputs errs more on new tasks than on its own",
+            "icl_task_diversity",
+            Level("gap", "above", 0.0, {"tasks": (7, 12, 16, 20, 24)}),
+        ),
+        _part(
+            "seven times the tasks lower the error on new ones and raise the one on its own",
+            "icl_task_diversity",
+            Change("fresh_error", "tasks", 7, 48, "falls"),
+            Change("trained_error", "tasks", 7, 48, "rises"),
+        ),
+        _part(
+            "where new tasks are learnt can be placed",
+            "icl_task_diversity",
+            Place("new tasks are learnt"),
+        ),
+    ),
     13: (
         _part(
             "exact match has its jump where the power law of the tokens does not end",
@@ -204,6 +222,20 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             "rows that count alike leave the minority a larger error",
             "group_gap",
             Level("gap", "above", 0.0, {"weight": 1.0}),
+        ),
+    ),
+    21: (
+        _part(
+            "upstream noise, which raises the transfer error, raises the entropy of the spectrum",
+            "feature_spectrum",
+            Change("error", "up.noise", 0.04, 7.5, "rises"),
+            Change("entropy", "up.noise", 0.04, 7.5, "rises"),
+        ),
+        _part(
+            "so do copies",
+            "feature_spectrum",
+            Change("error", "up.repeats", 1, 24, "rises"),
+            Change("entropy", "up.repeats", 1, 24, "rises"),
         ),
     ),
     22: (
