@@ -47,12 +47,7 @@ def draw(results: Results) -> Figure:
         ("cleaning", "down.n", "response", {"up__poison": 0.2}, "e   clean rows wear it off"),
         ("erasing", "down.harmful", "response", {"down__shared": 1.0}, "f   harmful rows turn it"),
     )
-    labels = {
-        "harm": "error added [label²]",
-        "gain": "error saved [label²]",
-        "planted": "response planted [1]",
-        "response": "response left [1]",
-    }
+    labels = {"harm": "error added [label²]", "gain": "error saved [label²]"}
     words = {
         "up.n": "upstream rows",
         "up.repeats": "copies of a row",
@@ -65,7 +60,7 @@ def draw(results: Results) -> Figure:
         sweep = sweeps[f"fig_networks_{name}"]
         runs = {k: sweep.runs(measure, k, **held) for k in NAMES}
         curves(axis, sweep.x(along), runs, sweep.theory(measure, **held))
-        axis.set(title=title, ylabel=labels[measure])
+        axis.set(title=title, ylabel=labels.get(measure, "response [1]"))
         axis.set_xlabel(words[along])
         if along not in ("alignment", "up.poison"):
             axis.set_xscale("log")
@@ -74,11 +69,8 @@ def draw(results: Results) -> Figure:
         else:
             axis.axhline(0, color="black", lw=0.6)
     style.legend_below(made, axes[0, 0].get_legend_handles_labels()[0], columns=4)
-    made.suptitle(
-        "What survives in networks: the signs of harm do, most places and proportions do not",
-        x=0.01,
-        ha="left",
-    )
+    title = "What survives in networks: the signs of harm do, most places and proportions do not"
+    made.suptitle(title, x=0.01, ha="left")
     return made
 
 
