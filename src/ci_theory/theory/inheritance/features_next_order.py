@@ -188,6 +188,8 @@ def resolvent_shift(weights: Spiked, k: Number, uneven: Number) -> tuple[Scalar,
 
     Regime: as ``next_probe``.
 
+    Source: derived here (docs/noisy_features.md).
+
     >>> weights = Spiked(rows=10.0, columns=6.0, strength=1.0, noise=0.1)
     >>> print(f"{resolvent_shift(weights, 0.3, 0.0)[1]:.4f}")  # 30 000 draws: 0.046(3)
     0.0515

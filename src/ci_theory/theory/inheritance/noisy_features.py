@@ -33,6 +33,7 @@ __all__ = [
     "clean_slope",
     "excess_where",
     "flipped_heads",
+    "mixed",
     "probe",
     "spared_share",
 ]
