@@ -264,7 +264,7 @@ def test_a_claim_is_what_its_worst_part_is(monkeypatch):
 
     assert word("up", "up").word is Word.SUPPORTED
     assert word("up", "mixed").word is Word.ONLY_WHEN
-    assert word("up", "mixed").short == "supported only when: mixed only when n ≤ 100"
+    assert word("up", "mixed").short == "supported only when n ≤ 100 (mixed)"
     assert word("up", "mixed", "lost").word is Word.NOT_YET
     assert word("up", "mixed", "lost", "down").word is Word.CONTRADICTED
     assert "up (3 of 3; test_error" in word("up", "mixed").text

@@ -232,7 +232,7 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             Change("entropy", "up.noise", 0.04, 7.5, "rises"),
         ),
         _part(
-            "so do copies",
+            "copies, which raise the transfer error too, raise the entropy",
             "feature_spectrum",
             Change("error", "up.repeats", 1, 24, "rises"),
             Change("entropy", "up.repeats", 1, 24, "rises"),

@@ -79,7 +79,7 @@ class Said(NamedTuple):
         head = {
             Word.SUPPORTED: "",
             Word.ONLY_WHEN: f" only when {self.why}",
-            Word.CONTRADICTED: ": contradicted",
+            Word.CONTRADICTED: ": not so",
             Word.NOT_YET: f": not yet, {self.why}",
         }[self.word]
         return f"{self.part.says}{head}"
@@ -105,6 +105,8 @@ class Answered(NamedTuple):
     def short(self) -> str:
         """The word, then the parts that are not simply supported; all where all are."""
         rest = [one for one in self.parts if one.word is not Word.SUPPORTED]
+        if self.word is Word.ONLY_WHEN:
+            return f"{self.word.value} {'; '.join(f'{one.why} ({one.part.says})' for one in rest)}"
         return self._listed([one.short for one in rest or self.parts])
 
     def _listed(self, parts: Sequence[str]) -> str:
