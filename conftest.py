@@ -10,6 +10,8 @@ from pathlib import Path
 # Matrices in tests are small: LAPACK threads only wait for each other (50 times slower on a
 # loaded two-core machine). Subprocesses inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# No test finds what another left, nor leaves anything in the user's home.
+os.environ["CI_THEORY_CACHE"] = "off"
 
 import jax
 import pytest

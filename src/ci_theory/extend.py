@@ -44,6 +44,7 @@ from ci_theory.phenomena._mistakes import (
     noise_ignored,
     time_doubled,
 )
+from ci_theory.phenomena._programs import quickly
 
 __all__ = [
     "Array",
@@ -80,6 +81,7 @@ __all__ = [
     "predict",
     "predicted",
     "predictions",
+    "quickly",
     "record",
     "sized",
     "static",

@@ -150,7 +150,7 @@ WRONG = {
     "a tracer in a condition": ("return jnp.maximum(", "return 1 if params.n > 2 else (", "run"),
     "what simulate calls": ("return jnp.maximum(", "raise KeyError('copies')\n    return (", "run"),
     "forecast": ("Forecast(error=params.noise", "Forecast(error=params.mu", "predict"),
-    "mistake": ('{"share": 0.0}', '{"share": params.mu}', "predict"),
+    "mistake": ('{"share": 0.0}', '{"share": params.mu}', "check"),
     "world": ("    params=Params,", "    world=lambda p: {}[0],\n    params=Params,", "predict"),
     "rule": (
         "    params=Params,",
@@ -171,7 +171,10 @@ def test_what_the_authors_code_raises_is_the_authors(old, new, command, folder, 
     words = {
         "predict": ["predict", "mine", "n=10"],
         "run": ["run", "mine.toml", "n=10", "--allow", "mine", "--replicates", "3"],
+        "check": ["check", "results/stores/mine", "--allow", "mine"],
     }
+    if command == "check":  # who asks for predictions does not wait for what they are not
+        assert main(words["run"]) == 0
     assert main(words[command]) == 2
     err = capsys.readouterr().err
     at = (folder / "mine.py").read_text().partition(new)[0].count("\n") + 1

@@ -13,10 +13,10 @@ from ci_theory.phenomena import Bound, _predict, predict
 def sizes(monkeypatch):
     """Record how many points every call of a compiled program is given."""
     seen = []
-    compiled = _predict._compiled
+    compiled = _predict.program_of
 
-    def recording(*args):
-        program = compiled(*args)
+    def recording(*args, **few):
+        program = compiled(*args, **few)
 
         def call(numbers, world):
             seen.append(len(numbers["n"]))
@@ -24,7 +24,7 @@ def sizes(monkeypatch):
 
         return call
 
-    monkeypatch.setattr(_predict, "_compiled", recording)
+    monkeypatch.setattr(_predict, "program_of", recording)
     return seen
 
 

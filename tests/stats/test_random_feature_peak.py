@@ -11,7 +11,7 @@ from scipy.special import roots_jacobi
 from ci_theory._errors import Status
 from ci_theory._keys import stream
 from ci_theory.phenomena import load, predict
-from ci_theory.phenomena._predict import _compiled
+from ci_theory.phenomena._programs import program_of
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
 from ci_theory.testing.predicting import predict_by
@@ -261,7 +261,7 @@ def test_one_compilation_serves_all_sizes_and_dimensions():
     cases = [(50, 10, "relu"), (300, 40, "relu"), (70, 300, "relu")]
     ridges = [1e-3] * 4
     predict(PEAK, {"p": 30, "d": 6, "activation": "relu", "ridge": ridges})
-    program = _compiled(PEAK, (("activation", "relu"),))
+    program = program_of(PEAK, (("activation", "relu"),), True, few=True)
     before = program._cache_size()
     for p, d, activation in cases:
         predict(PEAK, {"p": p, "d": d, "activation": activation, "ridge": ridges})

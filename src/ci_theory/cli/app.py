@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ci_theory import __version__
+from ci_theory import __version__, _cache
 from ci_theory.cli import surroundings
 from ci_theory.cli.failures import BROKEN_PIPE, GOOD, Stopped, bug, explain
 
@@ -43,6 +43,7 @@ def command(*, jax: bool = True, judges: bool = False) -> Callable[[_F], _F]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
+                _cache.open_()
                 if jax:
                     surroundings.start_jax(exits=judges)
                 for module in kwargs.get("allow") or ():

@@ -9,31 +9,42 @@ from ci_theory.cli.app import command
 from ci_theory.cli.arguments import Allow, Experiment, Json, Level, Name, Stored, Values
 
 
-@command()
+@command(jax=False)
 def list_(as_json: Json = False) -> None:
     """List the phenomena: claims, predictions, break points, axes."""
-    from ci_theory.cli import describe, output
+    from ci_theory.cli import again
 
-    entries = describe.catalogue()
-    if as_json:
-        output.print_json(entries)
-    else:
-        describe.print_catalogue(entries)
+    def work_out() -> None:
+        from ci_theory.cli import describe, output
+
+        entries = describe.catalogue()
+        (output.print_json if as_json else describe.print_catalogue)(entries)
+
+    again.answer(["list", f"json {as_json}"], work_out)
 
 
-@command()
+@command(jax=False)
 def show(name: Name, as_json: Json = False) -> None:
     """Show a phenomenon: model, formulas, scope, sources, axes."""
-    from ci_theory.cli import describe, modules, output
-    from ci_theory.cli import formulas as page
+    from ci_theory.cli import again, surroundings
 
-    entry = describe.document(modules.named(name)[1])
-    page.attach(entry)
-    if as_json:
-        output.print_json(entry)
+    def work_out() -> None:
+        from ci_theory.cli import describe, modules, output
+        from ci_theory.cli import formulas as page
+
+        entry = describe.document(modules.named(name)[1])
+        page.attach(entry)
+        if as_json:
+            output.print_json(entry)
+        else:
+            describe.print_phenomenon(entry)
+            page.print_formulas(entry["formulas"])
+
+    if again.ours(name):
+        again.answer(["show", name, f"json {as_json}"], work_out)
     else:
-        describe.print_phenomenon(entry)
-        page.print_formulas(entry["formulas"])
+        surroundings.start_jax(exits=False)
+        work_out()
 
 
 @command(jax=False)
@@ -345,7 +356,7 @@ def figure(
     return drawing.make(name, every, out, stores, fresh, output.say)
 
 
-@command()
+@command(jax=False)
 def claims(
     results: Annotated[
         Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
@@ -354,11 +365,17 @@ def claims(
     allow: Allow = None,
 ) -> None:
     """Print the claims under test, and what the checks say of each."""
-    from ci_theory.cli import claims as page
-    from ci_theory.cli import output
+    from ci_theory.cli import again, surroundings
 
-    entries = page.table(results)
-    if as_json:
-        output.print_json(entries)
+    def work_out() -> None:
+        from ci_theory.cli import claims as page
+        from ci_theory.cli import output
+
+        entries = page.table(results)
+        (output.print_json if as_json else page.print_claims)(entries)
+
+    if results is None and not allow:
+        again.answer(["claims", f"json {as_json}"], work_out)
     else:
-        page.print_claims(entries)
+        surroundings.start_jax(exits=False)
+        work_out()

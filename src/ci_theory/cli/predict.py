@@ -64,7 +64,7 @@ def document(phenomenon: Phenomenon, words: Mapping[str, str]) -> dict[str, Any]
     if ranges:
         made["axes"] = list(ranges)
     made["params"] = {**point, **ranges}
-    found = phenomena.predict(phenomenon, {**fixed, **varied})
+    found = phenomena.predict(phenomenon, {**fixed, **varied}, decoys=False)
     made["observables"] = {
         key: {
             "value": one.estimate.value.reshape(shape),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
+_LOGGED = "TF_CPP_MIN_LOG_LEVEL"
 _PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
 
@@ -17,13 +18,18 @@ def start_jax(*, exits: bool) -> None:
     Raises:
         BadInput: one line that names the variable with which JAX does not start.
     """
+    from ci_theory import _cache
+
     if exits and "jax" not in sys.modules:
         _check_flags()
+    if _cache.is_open() and os.environ.get(_LOGGED, "1") == "1":  # what JAX sets it to
+        os.environ[_LOGGED] = "3"  # XLA warns, for a page, of every program that it loads
     jax = _imported()
 
     from ci_theory._types import enable_float64
 
     enable_float64()
+    _cache.keep_compiled()
     for stop_at in ("jax_debug_nans", "jax_debug_infs"):
         jax.config.update(stop_at, False)
     _check_platforms()

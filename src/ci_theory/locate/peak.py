@@ -1,14 +1,16 @@
 """The peak of a curve: its place and height, with intervals from replicates."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
 from ci_theory.locate.student import accepted, quantile
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 ROUNDING = 1e-9
 """Relative to the curve's largest value: what the evaluation of a formula may be off."""
@@ -202,7 +204,7 @@ def _within(
     return [(a, b) for a, b in cut if a <= b]
 
 
-def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, csr_array]:
+def slopes(u: np.ndarray, reach: int) -> "tuple[np.ndarray, csr_array]":
     """Return where and how 2 reach neighbouring values give the slope: knots (s,), rows (s, t).
 
     The rows are sparse: of ten thousand places they would fill a gigabyte.
@@ -210,6 +212,8 @@ def slopes(u: np.ndarray, reach: int) -> tuple[np.ndarray, csr_array]:
     The least-squares slope of a parabola over a window is its derivative at mean + m3 / (2 m2)
     of the window's places, so the interpolant of the slopes is exact for parabolas on any grid.
     """
+    from scipy.sparse import csr_array  # a fifth of a second, only where a peak is sought
+
     width = 2 * reach
     windows = np.lib.stride_tricks.sliding_window_view(u, width)
     centre = windows.mean(axis=1)

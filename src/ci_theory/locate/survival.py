@@ -9,7 +9,6 @@ import warnings
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import CensoredData, binom, ecdf
 
 from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, checked
@@ -92,6 +91,8 @@ def survival_curve(times: Times, confidence: float = 0.95) -> SurvivalCurve:
     >>> print(curve.time, curve.share)
     [1. 2. 3.] [0.75 0.5  0.25]
     """
+    from scipy.stats import CensoredData, ecdf  # half a second, only where it is wanted
+
     broke = times.time[times.reached]
     edge = ((1 - confidence) / 2) ** (1 / len(times.time))
     if not len(broke):
@@ -156,6 +157,8 @@ class Survival:
             return self._answer(np.nan, np.nan, np.nan, Status.NOT_FINITE, r, reached)
         ordered = np.sort(np.where(found.reached, found.time, np.inf))
         middle = float(ordered[(r - 1) // 2] / 2 + ordered[r // 2] / 2)
+        from scipy.stats import binom  # likewise
+
         rank = int(binom.ppf((1 - self.confidence) / 2, r, 0.5))  # 0: too few runs for a bound
         low, high = (float(ordered[i]) if rank else np.nan for i in (rank - 1, r - rank))
         if np.isfinite(middle):

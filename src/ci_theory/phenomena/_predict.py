@@ -1,21 +1,20 @@
 """Evaluate a phenomenon's predictions and decoys on many points: CPU, float64, few compilations."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from ci_theory._errors import MESSAGES, BadInput, Status
-from ci_theory._record import build
 from ci_theory._shown import kept, table
 from ci_theory._types import cpu, needs_float64
 from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, statics
-from ci_theory.phenomena._forecast import told
+from ci_theory.phenomena._programs import program_of
 
 _MOST_POINTS = 256  # at a time; up to half a megabyte each at the defaults
 _MOST_NUMBERS = 2**22  # of the world, once for every point at a time
+_FEW_POINTS = 1024  # up to here it takes longer to optimise a program than to run it as it is
 
 MOST_ROWS = 100
 """Points that a notebook shows."""
@@ -54,12 +53,15 @@ class Predictions(dict[str, Predicted]):
 
 
 @needs_float64
-def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> Predictions:
-    """Evaluate every prediction and decoy of a phenomenon.
+def predict(
+    phenomenon: Phenomenon, points: Mapping[str, Any], *, decoys: bool = True
+) -> Predictions:
+    """Evaluate every prediction of a phenomenon.
 
     Args:
         phenomenon: the phenomenon.
         points: dotted name -> scalar, or array (N,); what is missing keeps its default.
+        decoys: whether to evaluate the mistakes too; without, less is compiled.
 
     Returns:
         prediction name -> ``Predicted``. A point whose value is not finite has status
@@ -90,14 +92,15 @@ def predict(phenomenon: Phenomenon, points: Mapping[str, Any]) -> Predictions:
             valid=np.zeros(total, bool),
             status=np.full(total, int(Status.OUT_OF_SCOPE)),
         )
-        decoys = {d.name: np.full(total, np.nan) for d in prediction.decoys}
-        results[prediction.name] = Predicted(prediction, estimate, decoys)
+        wanted = prediction.decoys if decoys else ()
+        wrong = {d.name: np.full(total, np.nan) for d in wanted}
+        results[prediction.name] = Predicted(prediction, estimate, wrong)
 
     with cpu():
         for members in groups.values():
             group = [rows[i] for i in members]
             world = phenomenon.prepared(group[0])
-            for name, (value, wrong) in _batch(phenomenon, group, world).items():
+            for name, (value, wrong) in _batch(phenomenon, group, world, decoys).items():
                 for target, source in zip(results[name].estimate, value, strict=True):
                     target[members] = source
                 for decoy, source in wrong.items():
@@ -123,11 +126,11 @@ def _split(rows: list[dict[str, Any]]) -> tuple[tuple, dict[str, np.ndarray]]:
     return words, {k: v if v.dtype == bool else v.astype(float) for k, v in columns.items()}
 
 
-def _batch(phenomenon: Phenomenon, group: list[dict[str, Any]], world: Any) -> Any:
+def _batch(phenomenon: Phenomenon, group: list[dict[str, Any]], world: Any, decoys: bool) -> Any:
     """Evaluate points that share their static values, some at a time: memory stays bounded."""
     words, numbers = _split(group)
-    program = _compiled(phenomenon, words)
     size = len(group)
+    program = program_of(phenomenon, words, decoys, few=size <= _FEW_POINTS)
     most = min(1 << (size - 1).bit_length(), _at_a_time(world))  # few shapes, few compilations
     done = []
     for start in range(0, size, most):
@@ -145,14 +148,3 @@ def _at_a_time(world: Any) -> int:
     """Return how many points go at a time, a power of two: each holds arrays like the world's."""
     numbers = sum(np.size(leaf) for leaf in jax.tree.leaves(world))
     return 1 << max(min(_MOST_POINTS, _MOST_NUMBERS // max(numbers, 1)), 1).bit_length() - 1
-
-
-@lru_cache(maxsize=64)
-def _compiled(phenomenon: Phenomenon, words: tuple) -> Any:
-    """Compile all predictions and decoys as one program: they share most of their work."""
-
-    def one(numbers: dict[str, Any], world: Any) -> dict[str, tuple[Estimate, dict[str, Any]]]:
-        params: Any = build(phenomenon.params, {**numbers, **dict(words)})
-        return told(phenomenon, params, world)
-
-    return jax.jit(jax.vmap(one, in_axes=(0, None)))

@@ -18,6 +18,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
 from ci_theory.theory.dynamics.feature_flow_next_order import (
@@ -231,11 +232,14 @@ def _earlier(params: Params) -> dict[str, Scalar]:
     return {"time": jnp.maximum(params.time - _asymptotic(params), 1e-9 * params.time)}
 
 
+_times = quickly(grok_times)
+
+
 def _time(params: Params, field: str) -> float:
     """Time of a break on inputs without repetition; NaN where it never comes."""
     if params.p or (params.repeated_fraction > 0 and params.repeats > 1):
         return float("nan")
-    found = grok_times(
+    found = _times(
         *(float(v) for v in (params.n, params.d, params.tolerance)),
         SHARE, 1.0, float(params.decay), float(params.noise),
         float(params.signal), float(params.start),

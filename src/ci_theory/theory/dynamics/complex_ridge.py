@@ -14,6 +14,7 @@ on log kappa, log rho and log beta together, so that each may be tiny without lo
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Complex
@@ -153,6 +154,7 @@ def _moved(state: tuple, step: tuple) -> tuple:
 
 
 @needs_float64
+@jax.jit
 def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> ComplexLevels:
     r"""Solve the fixed point at a complex ridge.
 

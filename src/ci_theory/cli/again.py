@@ -1,0 +1,40 @@
+"""Answers that follow from the code alone: worked out once, and from then on without JAX.
+
+What is kept is what was printed, for a terminal of this width. It is worked out anew as soon as
+any file of the package has changed.
+"""
+
+import contextlib
+import io
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import ci_theory
+from ci_theory import _cache
+from ci_theory.cli import surroundings
+
+
+def ours(name: str) -> bool:
+    """Say whether a word names a phenomenon of this package, without looking into it."""
+    file = Path(ci_theory.__file__).parent / "phenomena" / f"{name}.py"
+    return name.isidentifier() and not name.startswith("_") and file.is_file()
+
+
+def answer(words: list[str], work_out: Callable[[], None]) -> None:
+    """Print an answer.
+
+    Args:
+        words: what was asked for.
+        work_out: prints it; it may need JAX.
+    """
+
+    def printed() -> bytes:
+        surroundings.start_jax(exits=False)
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            work_out()
+        return text.getvalue().encode()
+
+    width = f"{shutil.get_terminal_size().columns} columns"
+    sys.stdout.write(_cache.remembered([*words, width], printed).decode())

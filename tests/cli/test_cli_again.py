@@ -1,0 +1,269 @@
+"""What outlives a command: the same answers, sooner; nothing where it is not wanted or not safe."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+import toys.mean
+from jax.experimental.compilation_cache import compilation_cache
+
+from ci_theory import _cache, phenomena
+from ci_theory.cli import main
+from ci_theory.phenomena import _programs
+
+SETTINGS = (
+    "jax_compilation_cache_dir",
+    "jax_compilation_cache_max_size",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+)
+
+PROGRAM = (
+    "import sys; from ci_theory.cli import main; code = main(sys.argv[1:]); "
+    "print('jax' in sys.modules, file=sys.stderr); sys.exit(code)"
+)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder of the test's own, in a process that keeps things."""
+    monkeypatch.setenv(_cache.VARIABLE, str(tmp_path / "kept"))
+    monkeypatch.setattr(_cache, "_opened", set())
+    settings = {name: getattr(jax.config, name) for name in SETTINGS}
+    _forget()
+    _cache.open_()
+    yield tmp_path / "kept"
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    _forget()
+
+
+def _forget():
+    """Let the next call find the folder, and what is in it, as another process would."""
+    _cache._folder.cache_clear()
+    _programs.program_of.cache_clear()
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture
+def calls():
+    """Something to make, and how often it was made."""
+    made = []
+
+    def make():
+        made.append(1)
+        return b"made"
+
+    make.count = lambda: len(made)
+    return make
+
+
+def ask(folder, *words):
+    """Run a command in a process of its own: what it says, and whether it needed JAX."""
+    environment = {**os.environ, _cache.VARIABLE: str(folder), "XLA_FLAGS": ""}
+    command = [sys.executable, "-c", PROGRAM, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0
+    (needed,) = done.stderr.splitlines()
+    return done.stdout, needed == "True"
+
+
+def test_what_follows_from_the_code_needs_no_jax_the_second_time(tmp_path):
+    first, needed = ask(tmp_path, "show", "ridge_peak", "--json")
+    assert needed
+    again, needed = ask(tmp_path, "show", "ridge_peak", "--json")
+    assert not needed
+    assert again == first
+    assert '"name": "ridge_peak"' in first
+
+
+def test_compiled_programs_are_loaded_in_silence(tmp_path):
+    """XLA logs a page about every program that it loads; ``ask`` wants one line on stderr."""
+    words = ["predict", "ridge_peak", "n=30", "--json"]
+    first, _ = ask(tmp_path, *words)
+    compiled = sorted(f.name for f in tmp_path.glob("*/compiled/*-cache"))
+    assert compiled
+    assert ask(tmp_path, *words)[0] == first
+    assert sorted(f.name for f in tmp_path.glob("*/compiled/*-cache")) == compiled
+
+
+def test_a_prediction_is_traced_once(home, capsys, monkeypatch):
+    """Another process, or one that has forgotten, does without the code of the forecast."""
+    words = ["predict", "ridge_peak", "n=30,60", "--json"]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    _programs.program_of.cache_clear()
+    monkeypatch.setattr(_programs, "told", lambda *_: pytest.fail("traced again"))
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    with pytest.raises(pytest.fail.Exception, match="traced again"):
+        main(["predict", "ridge_peak", "n=30,60,90", "--json"])
+
+
+def test_kept_and_traced_anew_agree_with_what_a_program_computes(home):
+    phenomenon = phenomena.load("group_gap")
+    points = {"n": np.array([40, 80, 120])}
+    kept = phenomena.predict(phenomenon, points)
+    _programs.program_of.cache_clear()
+    again = phenomena.predict(phenomenon, points)
+    _cache._opened.clear()
+    _programs.program_of.cache_clear()
+    plain = phenomena.predict(phenomenon, points)
+    assert list(kept) == list(again) == list(plain)
+    for name, one in plain.items():
+        for there in (kept, again):
+            for a, b in zip(there[name].estimate, one.estimate, strict=True):
+                np.testing.assert_array_equal(a, b)
+            assert set(there[name].decoys) == set(one.decoys)
+            for decoy, values in one.decoys.items():
+                np.testing.assert_array_equal(there[name].decoys[decoy], values)
+
+
+def test_without_decoys_the_rest_is_the_same():
+    phenomenon = phenomena.load("ridge_peak")
+    points = {"n": np.array([40, 80])}
+    whole, bare = (phenomena.predict(phenomenon, points, decoys=d) for d in (True, False))
+    for name, one in whole.items():
+        assert one.decoys
+        assert bare[name].decoys == {}
+        for a, b in zip(one.estimate, bare[name].estimate, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13)
+
+
+def test_the_code_of_somebody_else_is_not_kept(home):
+    """Nobody looks whether it has changed."""
+    phenomena.predict(toys.mean.PHENOMENON, {"n": np.array([4, 8])})
+    assert not list(home.glob("*/made/*"))
+
+
+def test_what_has_no_lasting_form_is_traced_every_time(home):
+    def calls_python(leaves):
+        return jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), float), leaves[0])
+
+    found = _programs._traced(calls_python, [np.float64(1.0)], ["sine"])
+    assert found is calls_python
+    assert not list(home.glob("*/made/*"))
+
+
+def test_an_unknown_option_of_the_compiler_leaves_all_to_it(monkeypatch):
+    assert _programs._known_options() == _programs._QUICKLY
+    monkeypatch.setattr(_programs, "_QUICKLY", {"xla_of_another_version": True})
+    assert _programs._known_options.__wrapped__() is None
+
+
+# --- the folder ---------------------------------------------------------------------------------
+
+
+def test_a_thing_is_made_once(home, calls):
+    assert {_cache.remembered(["a"], calls) for _ in range(3)} == {b"made"}
+    assert calls.count() == 1
+    _cache.remembered(["b"], calls)
+    _cache.remembered(["a", "b"], calls)
+    assert calls.count() == 3
+
+
+def test_nothing_is_kept_unless_the_command_line_asks_for_it(home, calls):
+    _cache._opened.clear()
+    assert not _cache.is_open()
+    for _ in range(2):
+        _cache.remembered(["a"], calls)
+    assert calls.count() == 2
+    assert not list(home.glob("*/made/*"))
+
+
+def test_nothing_is_kept_if_the_user_says_so(tmp_path, monkeypatch, home, calls):
+    monkeypatch.setenv(_cache.VARIABLE, "off")
+    monkeypatch.chdir(tmp_path)
+    _cache._folder.cache_clear()
+    assert not _cache.is_open()
+    for _ in range(2):
+        _cache.remembered(["a"], calls)
+    assert calls.count() == 2
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_another_version_of_the_code_makes_it_anew(home, calls, tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("one = 1\n")
+    monkeypatch.setattr(_cache.ci_theory, "__file__", str(package / "__init__.py"))
+    seen = []
+    for text in ("one = 1\n", "one = 2\n"):
+        (package / "__init__.py").write_text(text)
+        _cache._code.cache_clear()
+        seen.append(_cache._code())
+        _cache.remembered(["a"], calls)
+    _cache._code.cache_clear()
+    assert len(set(seen)) == calls.count() == 2
+
+
+def test_plug_ins_are_not_looked_at_so_nothing_is_kept(home, calls, monkeypatch):
+    monkeypatch.setattr(_cache, "entry_points", lambda group: [group])
+    for _ in range(2):
+        _cache.remembered(["a"], calls)
+    assert calls.count() == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 10, None])
+def test_what_is_damaged_is_made_anew(home, calls, damage):
+    _cache.remembered(["a"], calls)
+    (file,) = home.glob("*/made/*")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"?" if damage is None else damage)
+    assert _cache.remembered(["a"], calls) == b"made"
+    assert calls.count() == 2
+    assert file.read_bytes() == whole
+
+
+def test_a_folder_that_is_removed_meanwhile_costs_an_answer_nothing(home, calls, monkeypatch):
+    home.mkdir()
+    (home / "a file").write_text("")
+    with monkeypatch.context() as patched:
+        patched.setattr(_cache, "_folder", lambda: home / "a file" / "in the way")
+        assert _cache.remembered(["a"], calls) == b"made"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_the_folder_is_the_users_alone(home, calls):
+    _cache.remembered(["a"], calls)
+    made = [home, *home.iterdir(), *home.glob("*/made"), *home.glob("*/made/*")]
+    assert [oct(f.stat().st_mode & 0o077) for f in made] == ["0o0"] * 4
+    for writable in (home, next(home.iterdir())):
+        writable.chmod(0o770)
+        _cache._folder.cache_clear()
+        assert _cache._folder() is None
+        writable.chmod(0o700)
+
+
+def test_folders_and_files_are_bounded(home, calls, monkeypatch):
+    monkeypatch.setattr(_cache, "MOST_MADE", 3)
+    for i in range(5):
+        _cache.remembered([str(i)], calls)
+        for age, file in enumerate(home.glob("*/made/*")):  # the clock may stand still
+            os.utime(file, ns=(i, file.stat().st_mtime_ns - 10**9 * (age + 1)))
+    assert len(list(home.glob("*/made/*"))) == 3
+    _cache.remembered(["4"], calls)
+    assert calls.count() == 5
+
+    for machine in range(6):
+        monkeypatch.setattr(_cache, "_machine", lambda m=machine: f"machine {m}")
+        _cache._folder.cache_clear()
+        assert _cache._folder() is not None
+    assert len(list(home.iterdir())) == _cache.MOST_MACHINES
+    assert (home / "machine 5").exists()
+
+
+def test_jax_keeps_its_programs_there_unless_it_is_told_otherwise(home, monkeypatch):
+    told = {}
+    monkeypatch.setattr(jax.config, "update", lambda name, value: told.update({name: value}))
+    _cache.keep_compiled()
+    assert told["jax_compilation_cache_dir"].startswith(str(home))
+    assert told["jax_compilation_cache_max_size"] == _cache.MOST_COMPILED
+    told.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(_cache, "_opened", set())
+        _cache.keep_compiled()
+    assert told == {}
