@@ -46,12 +46,20 @@ MOST_MACHINES = 4
 _DIGEST = 32  # bytes of a checksum before what it is of
 
 
+_LOGGED = "TF_CPP_MIN_LOG_LEVEL"
+
 _opened: set[str] = set()
 
 
 def open_() -> None:
-    """Let this process keep things, unless the user says that nothing is to be kept."""
+    """Let this process keep things, unless the user says that nothing is to be kept.
+
+    Best before JAX is imported, which reads then what XLA may log: it logs a page about every
+    compiled program that it loads.
+    """
     _opened.add("by the command line")
+    if is_open() and os.environ.get(_LOGGED, "1") == "1":  # 1 is what JAX sets
+        os.environ[_LOGGED] = "3"
 
 
 def is_open() -> bool:

@@ -111,7 +111,7 @@ def small() -> Iterator[None]:
 
     with (
         mock.patch.object(runner, "_measure", return_value=(0.0, 0.0)),
-        mock.patch.object(run, "run_and_print", run.print_dry_run),
+        mock.patch.object(run, "run_and_print", lambda *words: run.print_dry_run(*words[:4])),
         mock.patch.object(predict, "MOST_POINTS", 64),
         mock.patch.object(figure.figures, "make", unless_known),
         mock.patch.object(fit_breaks, "picture", side_effect=lambda *_: ([], [])),

@@ -1,6 +1,7 @@
 """What outlives a command: the same answers, sooner; nothing where it is not wanted or not safe."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ def home(tmp_path, monkeypatch):
     """A folder of the test's own, in a process that keeps things."""
     monkeypatch.setenv(_cache.VARIABLE, str(tmp_path / "kept"))
     monkeypatch.setattr(_cache, "_opened", set())
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
     settings = {name: getattr(jax.config, name) for name in SETTINGS}
     _forget()
     _cache.open_()
@@ -177,6 +179,7 @@ def test_nothing_is_kept_unless_the_command_line_asks_for_it(home, calls):
 def test_nothing_is_kept_if_the_user_says_so(tmp_path, monkeypatch, home, calls):
     monkeypatch.setenv(_cache.VARIABLE, "off")
     monkeypatch.chdir(tmp_path)
+    shutil.rmtree(home)
     _cache._folder.cache_clear()
     assert not _cache.is_open()
     for _ in range(2):
@@ -219,7 +222,6 @@ def test_what_is_damaged_is_made_anew(home, calls, damage):
 
 
 def test_a_folder_that_is_removed_meanwhile_costs_an_answer_nothing(home, calls, monkeypatch):
-    home.mkdir()
     (home / "a file").write_text("")
     with monkeypatch.context() as patched:
         patched.setattr(_cache, "_folder", lambda: home / "a file" / "in the way")

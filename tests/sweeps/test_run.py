@@ -164,6 +164,24 @@ def test_a_partly_run_store_opens_with_its_gaps(tmp_path):
     np.testing.assert_array_equal(whole["size"].where(~missing), found["size"])
 
 
+def test_stores_of_shards_are_merged_by_copying_files(tmp_path):
+    """Machines that share nothing: each its share, and a part of another sweep is told."""
+    for index in range(2):
+        run(GRAM, tmp_path / str(index), shard=(index, 2), most_runs=2)
+    run(dataclasses.replace(GRAM, seed=1), tmp_path / "stranger", most_runs=2)
+    before = Store.open(tmp_path / "0").counts().chunks
+    for file in (*tmp_path.glob("1/parts/*.npz"), *tmp_path.glob("1/session-*")):
+        (tmp_path / "0" / file.relative_to(tmp_path / "1")).write_bytes(file.read_bytes())
+    merged = Store.open(tmp_path / "0")
+    assert 0 < before < merged.counts().chunks == merged.counts().all_chunks
+    whole = run(GRAM, tmp_path / "whole", most_runs=2)
+    assert sweep_driver.bits(merged) == sweep_driver.bits(whole)
+    (file, *_) = tmp_path.glob("stranger/parts/*.npz")
+    (tmp_path / "0" / "parts" / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(BadInput, match=f"{file.name} is not a part of .* but of another store"):
+        Store.open(tmp_path / "0")
+
+
 def test_cells_that_are_not_finite_are_recorded_and_counted(tmp_path):
     axes = {"fail_above": (-1.0, 1e9), "n": (5, 9)}
     found = run(dataclasses.replace(GRAM, axes=axes), tmp_path / "s").dataset()

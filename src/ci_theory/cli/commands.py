@@ -178,6 +178,15 @@ def run(
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="i/n", help="only this share of the chunks")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="local|dask[=ADDRESS]",
+            help="who computes: this process; Dask workers here, or of the scheduler at ADDRESS, "
+            "which may be its file (.json)",
+        ),
+    ] = "local",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print cells, memory and time; write nothing")
     ] = False,
@@ -195,8 +204,11 @@ def run(
     sweep = sweeping.declared(experiment, split(values), replicates)
     folder = store or experiments.store_of(experiment)
     share = None if shard is None else parse_shard(shard)
-    answer = sweeping.print_dry_run if dry_run else sweeping.run_and_print
-    answer(sweep, folder, device, share)
+    with sweeping.engine_of(engine, dry_run) as computing:
+        if dry_run:
+            sweeping.print_dry_run(sweep, folder, device, share)
+        else:
+            sweeping.run_and_print(sweep, folder, device, share, computing)
 
 
 @command(judges=True)

@@ -1,12 +1,14 @@
 """`ci-theory run`: a declared sweep into its store, or what that would take."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ci_theory._errors import BadInput
 from ci_theory.cli import experiments, modules
 from ci_theory.cli.output import print_lines, say
 from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run
+from ci_theory.sweeps.engines import Engine
 
 
 def declared(experiment: str, words: Mapping[str, str], replicates: str | None) -> Sweep:
@@ -35,11 +37,31 @@ def print_dry_run(
         say(f"  {line}")
 
 
+def engine_of(word: str, dry_run: bool) -> AbstractContextManager[Engine | None]:
+    """Return who computes, by the word of the command line; for a dry run nobody is started.
+
+    Raises:
+        BadInput: no such engine.
+    """
+    name, with_address, address = word.partition("=")
+    if name == "dask" and (address or not with_address):
+        from ci_theory.sweeps.dask_engine import connected
+
+        return nullcontext() if dry_run else connected(address or None)
+    if word == "local":
+        return nullcontext()
+    raise BadInput(f"--engine {word}: expected local, dask or dask=ADDRESS")
+
+
 def run_and_print(
-    sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None
+    sweep: Sweep,
+    folder: Path,
+    device: str | None,
+    shard: tuple[int, int] | None,
+    engine: Engine | None,
 ) -> Store:
     """Run what is missing of a sweep and print where the results are and how many."""
-    store = run(sweep, folder, device=device, shard=shard)
+    store = run(sweep, folder, device=device, shard=shard, engine=engine)
     counts = store.counts()
     say(f"{sweep.name or sweep.phenomenon}: {store.folder}")
     cells = " x ".join(f"{len(v)} {k}" for k, v in sweep.axes.items()) or "1 cell"

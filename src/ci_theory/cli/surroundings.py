@@ -5,7 +5,6 @@ import subprocess
 import sys
 from typing import Any
 
-_LOGGED = "TF_CPP_MIN_LOG_LEVEL"
 _PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
 
@@ -22,8 +21,6 @@ def start_jax(*, exits: bool) -> None:
 
     if exits and "jax" not in sys.modules:
         _check_flags()
-    if _cache.is_open() and os.environ.get(_LOGGED, "1") == "1":  # what JAX sets it to
-        os.environ[_LOGGED] = "3"  # XLA warns, for a page, of every program that it loads
     jax = _imported()
 
     from ci_theory._types import enable_float64

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 # public name -> module that defines it (PEP 562: imported on first use)
 _HOMES = {
+    "DaskEngine": "ci_theory.sweeps.dask_engine",
     "DryRun": "ci_theory.sweeps.runner",
     "Interrupted": "ci_theory.sweeps.runner",
     "Plan": "ci_theory.sweeps.plan",
@@ -29,6 +30,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DaskEngine",
     "DryRun",
     "Interrupted",
     "Plan",
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ci_theory.sweeps.dask_engine import DaskEngine
     from ci_theory.sweeps.engines import parse_shard
     from ci_theory.sweeps.grid import Range, Sweep, parse_value, read_sweep, values_for
     from ci_theory.sweeps.plan import Plan, make_plan

@@ -222,13 +222,30 @@ class Worker:
 
 
 @functools.lru_cache(maxsize=4)
-def _worker(folder: str, device: str | None) -> Worker:
-    return Worker(Store.open(Path(folder)), device)
+def worker_of(folder: str, device: str | None, plans: tuple[str, ...]) -> Worker:
+    """Return the worker of this process on a store, which keeps its programs.
+
+    Args:
+        folder: of the store.
+        device: as in ``run``.
+        plans: hashes of the store's plans, as who sends the jobs knows them.
+
+    Raises:
+        BadInput: no such store is here, or another one.
+    """
+    store = Store.open(Path(folder))
+    if plans and tuple(plan.hash for plan in store.plans) != plans:
+        raise BadInput(f"{folder}: another store lies here than where the sweep was started")
+    return Worker(store, device)
 
 
-def compute_job(job: Job) -> Outcome:
-    """Compute a job in a worker process of any engine: the process keeps its programs."""
-    worker = _worker(job.folder, job.device)
+def compute_job(job: Job, plans: tuple[str, ...] = ()) -> Outcome:
+    """Compute a job in a worker process of any engine: the process keeps its programs.
+
+    ``plans`` are hashes of the store's plans: a process that outlives a sweep may find another
+    in the same folder, or more replicates.
+    """
+    worker = worker_of(job.folder, job.device, plans)
     with one_lapack_thread(worker.programs.devices):
         return worker.compute(job)
 

@@ -120,6 +120,7 @@ def _compute(
             if damaged:
                 bar.note(f"damaged chunks, set aside and computed again: {damaged}")
             not_finite = _drain(engine, jobs, worker, bar)
+            _sweep_leftovers(store, worker)  # of workers that died meanwhile
             if not_finite:
                 bar.note(f"{not_finite} cells are not finite: they are marked, not averaged")
         finally:

@@ -1,0 +1,217 @@
+"""Sweeps on a Dask cluster: the same bits, whoever is killed; one line where it cannot be."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sweep_driver import bits, toy
+
+from ci_theory import BadInput
+from ci_theory.sweeps import Interrupted, Store, run
+from ci_theory.sweeps.dask_engine import DaskEngine, Sent, able, connected, stop
+from ci_theory.sweeps.provenance import identity_of
+
+distributed = pytest.importorskip("distributed")
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    # What Dask warns of when its workers are killed, and about the names of its own functions.
+    pytest.mark.filterwarnings("ignore"),
+]
+
+HERE = Path(__file__).parent
+CHUNKS = 80
+
+
+@pytest.fixture(scope="module")
+def surroundings(tmp_path_factory):
+    """Workers find the toys, and share what they compile."""
+    paths = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")]))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", paths)
+        patched.setenv("CI_THEORY_CACHE", str(tmp_path_factory.mktemp("kept") / "here"))
+        patched.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+        yield patched
+
+
+@pytest.fixture(scope="module")
+def cluster(surroundings):
+    settings = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=4, silence_logs="CRITICAL", **settings) as found:
+        yield found
+
+
+@pytest.fixture
+def client(cluster):
+    with distributed.Client(cluster) as found:
+        found.wait_for_workers(4, timeout=60)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return run(toy(CHUNKS // 2), tmp_path_factory.mktemp("local") / "s", most_runs=2)
+
+
+def killed(client, folder, seed, victims=2):
+    """Kill workers, one after the other, at random moments of a sweep; return when all are dead."""
+    chance = random.Random(seed)
+    pids = list(client.run(os.getpid).values())
+
+    def kill():
+        for pid in chance.sample(pids, victims):
+            here = len(list((folder / "parts").glob("*"))) if folder.exists() else 0
+            wanted = here + chance.randint(1, CHUNKS // 4)
+            while len(list((folder / "parts").glob("*"))) < min(wanted, CHUNKS - 20):
+                time.sleep(0.002)
+            os.kill(pid, signal.SIGKILL)
+            dead.append(pid)
+
+    dead = []
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread, dead
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_two_of_four_workers_are_killed_and_nothing_is_lost_or_doubled(
+    client, whole, tmp_path, seed
+):
+    folder = tmp_path / "s"
+    thread, dead = killed(client, folder, seed)
+    store = run(toy(CHUNKS // 2), folder, most_runs=2, engine=DaskEngine(client))
+    thread.join()
+    assert len(dead) == 2
+    assert store.plans[0].chunks == CHUNKS
+    assert store.parts.names() == whole.parts.names()
+    assert bits(store) == bits(whole)
+    assert not [f for f in (folder / "parts").iterdir() if f.suffix != ".npz"]
+
+
+def test_a_worker_that_lives_longer_than_a_sweep_finds_what_is_new_there(client, tmp_path):
+    """More replicates, and then another sweep in the same folder."""
+    engine = DaskEngine(client)
+    for replicates in (2, 4):
+        store = run(toy(3, replicates), tmp_path / "s", engine=engine)
+    assert bits(store) == bits(run(toy(3, 4), tmp_path / "local"))
+    for file in sorted(tmp_path.glob("s/**/*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+    store = run(toy(4), tmp_path / "s", engine=engine)
+    assert bits(store) == bits(run(toy(4), tmp_path / "another"))
+
+
+def test_ctrl_c_stops_the_cluster_and_the_same_command_continues(client, whole, tmp_path):
+    class Pressed(DaskEngine):
+        def outcomes(self, jobs, worker):
+            for number, outcome in enumerate(super().outcomes(jobs, worker)):
+                if number == 5:
+                    raise KeyboardInterrupt
+                yield outcome
+
+    with pytest.raises(Interrupted, match=r"of 80 chunks in .*: the same command continues"):
+        run(toy(CHUNKS // 2), tmp_path / "s", most_runs=2, engine=Pressed(client))
+    before = len(Store.open(tmp_path / "s").parts.names())
+    time.sleep(0.5)
+    assert len(Store.open(tmp_path / "s").parts.names()) == before < CHUNKS  # nobody goes on
+    store = run(toy(CHUNKS // 2), tmp_path / "s", most_runs=2, engine=DaskEngine(client))
+    assert bits(store) == bits(whole)
+
+
+def test_a_worker_that_cannot_is_told_before_anything_runs(client, tmp_path, surroundings):
+    """One that has another package under this name."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "ci_theory.py").write_text("")
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", client.scheduler.address]
+    words += ["--nworkers", "1", "--no-dashboard", "--name", "stranger", "--no-nanny"]
+    paths = os.pathsep.join([str(tmp_path / "other"), os.environ["PYTHONPATH"]])
+    started = subprocess.Popen(
+        words, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.DEVNULL
+    )
+    try:
+        client.wait_for_workers(5, timeout=60)
+        with pytest.raises(BadInput, match=r"^worker tcp://\S+: it has no ci_theory, or"):
+            run(toy(3), tmp_path / "s", engine=DaskEngine(client))
+    finally:
+        started.kill()
+        started.wait()
+    assert Store.open(tmp_path / "s").parts.names() == []
+
+
+def sent(store, **changes):
+    plan = store.plans[0]
+    identity = identity_of(sys.modules["sweep_toys.line"].PHENOMENON)
+    made = Sent(
+        str(store.folder), "cpu", (plan.hash,), plan.sweep.phenomenon, tuple(identity.items())
+    )
+    return made._replace(**changes)
+
+
+def test_what_a_worker_answers(whole, tmp_path, monkeypatch):
+    """In this process: what another version, another folder and another store come to."""
+    monkeypatch.setattr("ci_theory._cache.open_", lambda: None)
+    assert able(sent(whole)) is None
+    other = tuple({**dict(sent(whole).identity), "version": "0.0"}.items())
+    assert "version is 0.1.0 there and 0.0 where the sweep started" in able(
+        sent(whole, identity=other)
+    )
+    says = able(sent(whole, folder=str(tmp_path / "nowhere")))
+    assert "nowhere" in says
+    assert says.endswith("workers need the store under the same path")
+    assert "another store lies here" in able(sent(whole, plans=("0" * 16,)))
+    stop(sent(whole))
+    assert able(sent(whole)) is None  # and who was stopped may go on
+
+
+def test_a_scheduler_that_is_lost_is_told_and_the_store_resumes(
+    whole, tmp_path, surroundings, monkeypatch
+):
+    file = tmp_path / "scheduler.json"
+    cli = [sys.executable, "-m"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    scheduler = subprocess.Popen(
+        [*cli, "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard",
+         "--scheduler-file", str(file)], **quiet,
+    )  # fmt: skip
+    worker = subprocess.Popen(
+        [*cli, "distributed.cli.dask_worker", "--scheduler-file", str(file), "--no-dashboard",
+         "--no-nanny", "--nthreads", "1"], **quiet,
+    )  # fmt: skip
+    folder = tmp_path / "s"
+
+    def kill():
+        while len(list((folder / "parts").glob("*"))) < 20:
+            time.sleep(0.002)
+        scheduler.kill()
+
+    thread = threading.Thread(target=kill)
+    try:
+        while not file.exists():
+            time.sleep(0.05)
+        thread.start()
+        with (
+            pytest.raises(BadInput, match=r"^the scheduler of the cluster is gone: what is "),
+            connected(str(file)) as engine,
+        ):
+            run(toy(CHUNKS // 2), folder, most_runs=2, engine=engine)
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
+    thread.join()
+    assert 20 <= len(Store.open(folder).parts.names()) < CHUNKS
+    assert bits(run(toy(CHUNKS // 2), folder, most_runs=2)) == bits(whole)
+
+
+def test_nobody_at_an_address(monkeypatch):
+    monkeypatch.setattr("ci_theory.sweeps.dask_engine._CONNECT", 0.5)
+    with (
+        pytest.raises(BadInput, match=r"^--engine dask=tcp://127.0.0.1:1: no scheduler answers"),
+        connected("tcp://127.0.0.1:1"),
+    ):
+        pass
