@@ -18,6 +18,7 @@ import os
 import platform
 import shutil
 import stat
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
@@ -46,7 +47,7 @@ MOST_MACHINES = 4
 _DIGEST = 32  # bytes of a checksum before what it is of
 
 
-_LOGGED = "TF_CPP_MIN_LOG_LEVEL"
+_LOGGED, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
 
 _opened: set[str] = set()
 
@@ -54,12 +55,11 @@ _opened: set[str] = set()
 def open_() -> None:
     """Let this process keep things, unless the user says that nothing is to be kept.
 
-    Best before JAX is imported, which reads then what XLA may log: it logs a page about every
-    compiled program that it loads.
+    Best before JAX is imported, which reads then what XLA may log: see ``keep_compiled``.
     """
     _opened.add("by the command line")
-    if is_open() and os.environ.get(_LOGGED, "1") == "1":  # 1 is what JAX sets
-        os.environ[_LOGGED] = "3"
+    if is_open() and "jaxlib" not in sys.modules and os.environ.get(_LOGGED, "1") == "1":
+        os.environ[_LOGGED] = _SILENT  # 1 is what JAX sets, perhaps in the process before
 
 
 def is_open() -> bool:
@@ -68,10 +68,13 @@ def is_open() -> bool:
 
 
 def keep_compiled() -> None:
-    """Let JAX keep what it compiles in this process, unless the user has told it where."""
+    """Let JAX keep what it compiles in this process, unless the user has told it where.
+
+    XLA logs a page about every program that it loads: where that was to be seen, it keeps none.
+    """
     import jax
 
-    folder = _folder()
+    folder = _folder() if os.environ.get(_LOGGED) == _SILENT else None
     told: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if folder is None or not _opened or told:
         return
