@@ -1,4 +1,4 @@
-r"""A decoder trained on prompts of linear regression, and what one layer of linear attention learns.
+r"""A decoder trained on prompts of linear regression, and what a layer of linear attention learns.
 
 A prompt and the one with all labels of the opposite sign are the same task but for its sign, and
 are always shown together. So the part of an answer that does not change sign with the labels only
