@@ -31,6 +31,19 @@ def drawn(key, n):
     return written_prompts.draw(key, w, jnp.asarray(ROOTS[0]), LENGTH, NOISE)
 
 
+def test_written_prompts_have_the_covariance_and_the_noise_asked_for():
+    many, root, w = 5000, jnp.asarray(ROOTS[0]), jax.random.normal(jax.random.key(5), (5000, D))
+    tokens, answer = written_prompts.draw(jax.random.key(6), w, root, 3, NOISE)
+    x, clean = np.asarray(tokens[..., :-1]), np.asarray(jnp.sum(tokens[..., :-1] * w[:, None], 2))
+    np.testing.assert_array_equal(answer, clean[:, -1])
+    np.testing.assert_array_equal(tokens[:, -1, -1], 0)
+    wanted = ROOTS[0] @ ROOTS[0].T
+    spread = np.sqrt((np.outer(np.diag(wanted), np.diag(wanted)) + wanted**2) / (4 * many))
+    assert np.all(np.abs(np.einsum("nti,ntj->ij", x, x) / (4 * many) - wanted) < 5 * spread)
+    errors = np.asarray(tokens[:, :-1, -1]) - clean[:, :-1]
+    assert np.mean(errors**2) == pytest.approx(NOISE, rel=5 * (2 / errors.size) ** 0.5)
+
+
 def test_written_prompts_have_the_error_of_the_closed_form_and_mirrors_answer_the_opposite():
     made, best = drawn(jax.random.key(1), 40_000), best_attention(WORLD)
     x, h = written_prompts.summary(made.tokens)
