@@ -27,17 +27,17 @@ class Attention(nn.Module):
         """Return what every query finds, (b, q, d)."""
         heads, width = self.shape.heads, self.shape.d // self.shape.heads
         own = {"use_bias": False, "param_dtype": self.precision, "kernel_init": _WIDE}
-        made = {
-            name: nn.DenseGeneral((heads, width), name=name, **own)(read)
+        query, key, value = (
+            nn.DenseGeneral((heads, width), name=name, **own)(read)
             for name, read in (("query", asking), ("key", seen), ("value", seen))
-        }
+        )
         there = jnp.tril(jnp.ones((seen.shape[1],) * 2, bool))[-asking.shape[1] :][None, None]
         if self.shape.attention == "softmax":
-            found = nn.dot_product_attention(*made.values(), mask=there)
+            found = nn.dot_product_attention(query, key, value, mask=there)
         else:
-            scores = jnp.einsum("bqhw,bkhw->bhqk", made["query"], made["key"]) / math.sqrt(width)
+            scores = jnp.einsum("bqhw,bkhw->bhqk", query, key) / math.sqrt(width)
             shares = jnp.where(there, scores / jnp.sum(there, axis=-1, keepdims=True), 0.0)
-            found = jnp.einsum("bhqk,bkhw->bqhw", shares, made["value"])
+            found = jnp.einsum("bhqk,bkhw->bqhw", shares, value)
         return nn.DenseGeneral(self.shape.d, axis=(-2, -1), name="out", **own)(found)
 
 
