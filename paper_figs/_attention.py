@@ -4,13 +4,8 @@
 answer (paper_figs/data/trained_attention.csv); without ``--run`` it writes the table from that.
 """
 
-import datetime
-import hashlib
-import json
-import platform
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +18,10 @@ from ci_theory import enable_float64
 from ci_theory._keys import key_for, stream
 from ci_theory.biases import noise as label_noise
 from ci_theory.biases import repetition
+from ci_theory.figures import trained
 from ci_theory.inherit import prompt_networks
 from ci_theory.inherit.prompt_networks import Fixed, Schedule
 from ci_theory.phenomena import load, predict
-from ci_theory.sweeps.reached import reached
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.systems.sequence_layers import SequenceDecoder
 from ci_theory.tasks import prompts, written_prompts
@@ -177,31 +172,19 @@ def run() -> None:
                 for name, (value, told) in made.items():
                     lines.append(f"{case},{network},{name},{index},{value:.8g},{told:.8g}")
             print(case, network, file=sys.stderr, flush=True)
-    began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    device = f"machine {platform.machine()}, device {jax.devices()[0].device_kind}"
-    head = [
-        "# title: networks of one layer of attention trained on prompts of linear regression",
-        f"# formula: {formula()}",
-        f"# seed: {SEED}",
-        f"# session: jax {version('jax')}, jaxlib {version('jaxlib')}, {device}, began {began}",
-        "case,network,quantity,run,value,formula",
-    ]
-    KEPT.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    title = "networks of one layer of attention trained on prompts of linear regression"
+    trained.keep(KEPT, title, PARTS, SEED, "case,network,quantity,run,value,formula", lines)
 
 
-def formula() -> str:
-    """Return the hash of the code of the package that the runs reach."""
-    parts = [
-        prompt_networks.taught_endlessly,
-        prompt_networks.taught_again,
-        prompt_networks.endless_tasks,
-        prompt_networks.few_tasks,
-        prompt_networks.apart,
-        SequenceDecoder,
-    ]
-    text = json.dumps(sorted([p.module, p.name or "", t] for p, t in reached(parts).items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
+PARTS = (
+    prompt_networks.taught_endlessly,
+    prompt_networks.taught_again,
+    prompt_networks.endless_tasks,
+    prompt_networks.few_tasks,
+    prompt_networks.apart,
+    SequenceDecoder,
+)
+"""What of the package the runs reach."""
 
 # --- the table ----------------------------------------------------------------------------------
 
@@ -215,10 +198,8 @@ class Runs(NamedTuple):
 
 def read() -> dict[tuple[str, str, str], Runs]:
     """Return what was kept: (case, network, quantity) -> runs."""
-    lines = KEPT.read_text(encoding="utf-8").splitlines()
     found: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
-    for line in [line for line in lines if not line.startswith("#")][1:]:
-        case, network, quantity, _, value, told = line.split(",")
+    for case, network, quantity, _, value, told in trained.rows(KEPT):
         found.setdefault((case, network, quantity), []).append((float(value), float(told)))
     return {place: Runs(*np.array(rows).T) for place, rows in found.items()}
 
