@@ -35,8 +35,8 @@ class Onset(NamedTuple):
     Attributes:
         time: of gradient flow at which the loss falls below half of ln N.
         logits: beta_1, beta_2, xi at that time, (3,).
-        status: OK, NOT_CONVERGED if it takes more than ``MOST_STEPS``; OUT_OF_SCOPE for N < 2 or
-            L < N.
+        status: OK, NOT_CONVERGED if it takes more than ``MOST_STEPS``; OUT_OF_SCOPE for N < 2,
+            L < N or a noise outside [0, 1).
     """
 
     time: Scalar
@@ -45,13 +45,16 @@ class Onset(NamedTuple):
 
 
 @needs_float64
-def induction_loss(logits: Float[Array, "3"], items: Any, labels: Any) -> Scalar:
+def induction_loss(logits: Float[Array, "3"], items: Any, labels: Any, noise: Any = 0.0) -> Scalar:
     r"""Cross-entropy of the reduced model [nat].
+
+    .. math:: \ell_q = \ell + q\, \xi\, (w - 1/L)
 
     Args:
         logits: beta_1, beta_2, xi.
         items: N, pairs shown, >= 2.
         labels: L, answers that there are, >= N.
+        noise: q, share of the sequences whose answer is drawn at random from all L.
 
     Regime: attention and read-out that nothing but these three logits moves.
 
@@ -67,7 +70,8 @@ def induction_loss(logits: Float[Array, "3"], items: Any, labels: Any) -> Scalar
     found = 1 / (1 + (items - 1) * jnp.exp(-logits[1] * before))
     other = (1 - found) / (items - 1)
     shown = (items - 1) * jnp.exp(logits[2] * (other - found))
-    return jnp.log1p(shown + (labels - items) * jnp.exp(-logits[2] * found))
+    clean = jnp.log1p(shown + (labels - items) * jnp.exp(-logits[2] * found))
+    return clean + noise * logits[2] * (found - 1 / labels)
 
 
 # The pair of orders 5 and 4 of Dormand and Prince 1980.
@@ -84,20 +88,22 @@ _ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1
 
 @needs_float64
 @jax.jit
-def induction_onset(items: Any, labels: Any) -> Onset:
-    r"""Solve the gradient flow from logits of ``START`` until the loss is below ln(N)/2.
+def induction_onset(items: Any, labels: Any, noise: Any = 0.0) -> Onset:
+    r"""Solve the gradient flow from logits of ``START`` until the clean loss is below ln(N)/2.
 
-    .. math:: \dot\beta_1 = -\partial \ell/\partial \beta_1, \quad \dots \quad
+    .. math:: \dot\beta_1 = -\partial \ell_q/\partial \beta_1, \quad \dots \quad
         \ell(t^*) = \tfrac12 \ln N
 
     Args:
         items: N, pairs shown, >= 2.
         labels: L, answers that there are, >= N.
+        noise: q, share of wrong answers in training, in [0, 1).
 
     Regime: as of ``induction_loss``; step sizes are adapted to an error of ``TOLERANCE`` a step,
     and the time is bisected within the last one.
 
     Limits: L = N makes the origin a critical point: the onset then comes late, and from 0 never.
+    Much noise leaves the loss above the level for ever: NOT_CONVERGED.
 
     Source: reconstruction after Reddy 2023 (arXiv:2312.03002), not its own equations.
 
@@ -106,16 +112,17 @@ def induction_onset(items: Any, labels: Any) -> Onset:
     48.46 0
     """
     items, labels = jnp.asarray(items, float), jnp.asarray(labels, float)
-    inside = (items >= 2) & (labels >= items)
+    noise = jnp.asarray(noise, float)
+    inside = (items >= 2) & (labels >= items) & (noise >= 0) & (noise < 1)
     n, k = jnp.where(inside, items, 2.0), jnp.where(inside, labels, 2.0)
     level = jnp.log(n) / 2
-    slope = jax.grad(induction_loss)
+    slope, share = jax.grad(induction_loss), jnp.where(inside, noise, 0.0)
 
     def stepped(at: Array, size: Scalar) -> tuple[Array, Scalar]:
-        slopes = [-slope(at, n, k)]
+        slopes = [-slope(at, n, k, share)]
         for way in _WAYS:
             moved = at + size * sum(c * s for c, s in zip(way, slopes, strict=True))
-            slopes.append(-slope(moved, n, k))
+            slopes.append(-slope(moved, n, k, share))
         off = size * sum(c * s for c, s in zip(_ERROR, slopes, strict=True))
         return moved, jnp.max(jnp.abs(off))
 
