@@ -317,10 +317,7 @@ def main() -> None:
     enable_float64()
     if "--run" in sys.argv[1:]:
         run()
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    text = table(read(), forecasts())
-    PAGE.write_text(f"{head}{BEGIN}{text}{END}{tail}", encoding="utf-8")
+    trained.write_between(PAGE, BEGIN, END, table(read(), forecasts()))
 
 
 if __name__ == "__main__":

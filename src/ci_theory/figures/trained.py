@@ -14,10 +14,11 @@ from typing import Any
 
 import jax
 
+from ci_theory._errors import BadInput
 from ci_theory.sweeps.parts import write_whole
 from ci_theory.sweeps.reached import reached
 
-__all__ = ["formula", "keep", "rows"]
+__all__ = ["formula", "keep", "rows", "write_between"]
 
 
 def formula(parts: Sequence[Any]) -> str:
@@ -60,3 +61,17 @@ def rows(file: Path) -> list[list[str]]:
     """Return the values that were kept, as text."""
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     return [line.split(",") for line in lines[1:]]
+
+
+def write_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two marks of a page.
+
+    Raises:
+        BadInput: the page has not each of them once.
+    """
+    whole = page.read_text(encoding="utf-8")
+    if (whole.count(begin), whole.count(end)) != (1, 1):
+        raise BadInput(f"{page}: expected {begin.strip()!r} once, and {end.strip()!r} once")
+    head, _, rest = whole.partition(begin)
+    _, _, tail = rest.partition(end)
+    page.write_text(f"{head}{begin}{text}{end}{tail}", encoding="utf-8")
