@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -15,6 +16,7 @@ from ci_theory.inherit import prompt_networks
 from ci_theory.systems import quadratic, sequence_decoder, transformer, two_layer
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.tasks import modular
+from ci_theory.testing.simulating import PLATFORMS
 from ci_theory.training import annealing, optimiser, prompt_decoder
 
 KEY, STEPS, RATES = jax.random.key(4), 3, (0.03, 0.01)
@@ -98,16 +100,18 @@ def case(name):
     return made, jax.jit(jax.value_and_grad(made.loss))
 
 
+def run(name, rate):
+    """Train a few steps and return the weights."""
+    (weights, loss, draw), _ = case(name)
+    rule = optimiser.AdamW(rate=rate, tiny=TINY)
+    course = optimiser.Course(loss, rule, jnp.array([STEPS]), lambda w: w, draw)
+    return annealing.anneal(course, weights, stairs=1, each=STEPS).weights
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_program_of_runs_side_by_side_is_the_plain_loop_of_each(name):
-    (weights, loss, draw), step = case(name)
-
-    def run(rate):
-        rule = optimiser.AdamW(rate=rate, tiny=TINY)
-        course = optimiser.Course(loss, rule, jnp.array([STEPS]), lambda w: w, draw)
-        return annealing.anneal(course, weights, stairs=1, each=STEPS).weights
-
-    together = jax.jit(jax.vmap(run))(jnp.array(RATES))
+    (weights, _, draw), step = case(name)
+    together = jax.jit(jax.vmap(lambda rate: run(name, rate)))(jnp.array(RATES))
     for index, rate in enumerate(RATES):
         rule = optax.adam(rate, b2=0.98, eps=TINY)
         now, state = weights, rule.init(weights)
@@ -140,3 +144,10 @@ def test_in_single_precision_loss_and_gradient_are_the_same_to_rounding(name):
         size = float(jnp.max(jnp.abs(one)))
         np.testing.assert_allclose(other, one, rtol=0, atol=1e-5 * size + 1e-7)
     assert float(wanted[0]) > 1e-3
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_training_lowers_for_every_accelerator(name):
+    program = jax.jit(jax.vmap(lambda rate: run(name, rate)))
+    made = jax.export.export(program, platforms=PLATFORMS)(jnp.array(RATES))
+    assert set(made.platforms) == set(PLATFORMS)
