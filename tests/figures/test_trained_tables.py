@@ -13,8 +13,9 @@ from ci_theory import BadInput
 from ci_theory.figures import trained
 
 ROOT = Path(__file__).parents[2]
-ATTENTION, CHAINS = (
-    runpy.run_path(str(ROOT / "paper_figs" / f"_{name}.py")) for name in ("attention", "chains")
+ATTENTION, CHAINS, ONSET = (
+    runpy.run_path(str(ROOT / "paper_figs" / f"_{name}.py"))
+    for name in ("attention", "chains", "onset")
 )
 NUMBER = r"-?[\d.e+-]+ \([+-][\d.e+-]+ % \[[+-][\d.e+-]+, [+-][\d.e+-]+\]\)"
 
@@ -32,12 +33,12 @@ def test_the_page_shows_what_the_runs_on_prompts_say():
     assert page.rpartition("| factor")[2] == made.rpartition("| factor")[2]  # and what follows
 
 
-@pytest.mark.parametrize("script", [CHAINS], ids=["chains"])
+@pytest.mark.parametrize("script", [CHAINS, ONSET], ids=["chains", "onset"])
 def test_the_page_shows_what_the_runs_on_tokens_say(script):
     assert shown(script) == script["table"](script["read"]())
 
 
-@pytest.mark.parametrize("script", [ATTENTION, CHAINS], ids=["prompts", "chains"])
+@pytest.mark.parametrize("script", [ATTENTION, CHAINS, ONSET], ids=["prompts", "chains", "onset"])
 def test_the_kept_runs_are_of_this_code(script):
     assert f"# formula: {trained.formula(script['PARTS'])}\n" in script["KEPT"].read_text()
 
@@ -64,6 +65,12 @@ def test_a_cell_is_the_mean_and_the_interval_of_the_gap():
     assert (low, high) == pytest.approx((0.3 - 3 * half, 0.3 + 3 * half), rel=1e-4)
     ends = f"{100 * (0.1 - half):+.2g}, {100 * (0.1 + half):+.2g}"
     assert ATTENTION["cell"](runs) == f"3.3 (+10 % [{ends}])"
+
+
+def test_an_onset_is_interpolated_and_open_where_it_does_not_come():
+    level, losses = np.log(4) / 2, np.full((2, len(ONSET["AT"])), 2.0)
+    losses[0, 1:] = level - (2.0 - level) / 3  # three quarters of the way from 0 to 100
+    np.testing.assert_allclose(ONSET["onsets"](losses, 4), [75.0, np.inf])
 
 
 def test_levels_of_chains_are_those_of_predictors_written_out(monkeypatch):
