@@ -212,6 +212,22 @@ BROKEN = {
     ),
     "stages whole": (lambda: dataclasses.replace(TOY, simulate=run(lambda e, *_: 2 * e).simulate),
                      "in stages"),
+    "accelerators": (
+        lambda: run(lambda e, *_: e + 0 * jax.scipy.linalg.schur(jnp.eye(2))[0][0]),
+        "a run does not lower for cpu, cuda, tpu: .*schur",
+    ),
+    "accelerators stages": (
+        lambda: dataclasses.replace(
+            TOY,
+            stages=dataclasses.replace(
+                STAGES,
+                advance=lambda *a: jax.tree.map(
+                    lambda x: x + jax.scipy.linalg.schur(jnp.eye(2))[0][0, 1], advance(*a)
+                ),
+            ),
+        ),
+        "advance does not lower",
+    ),
 }  # fmt: skip
 
 

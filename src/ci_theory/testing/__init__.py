@@ -32,7 +32,7 @@ class Law:
     Attributes:
         statement: what holds, in a line.
         seen: ``seen(case)`` says in a line what contradicts it, or None.
-        compiles: whether it compiles the simulation, which may take long.
+        compiles: whether it compiles or lowers the simulation, which may take long.
     """
 
     statement: str
@@ -115,6 +115,11 @@ LAWS: Mapping[str, Law] = {
     "stages": Law(
         statement="a run left between two stages measures the same, and what a whole one does",
         seen=simulating.stages,
+        compiles=True,
+    ),
+    "accelerators": Law(
+        statement="a run and its stages can be lowered for CUDA and TPU",
+        seen=simulating.accelerators,
         compiles=True,
     ),
 }

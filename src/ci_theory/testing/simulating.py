@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,6 +20,9 @@ CLOSE = 1e-8
 
 COMPILED = 1e-6
 """The same between programs that the compiler arranges differently."""
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+"""What a simulation must be able to run on; none of them is needed to see whether it is."""
 
 _NEAR = 2  # callers that tell two uses apart: who asks for the stream, and who calls that
 
@@ -189,19 +193,8 @@ def stages(case: Case) -> str | None:
     parts = case.phenomenon.stages
     if parts is None:
         return None
-    key, last = key_for(*KEYS[0]), int(np.max(np.asarray(case.point[parts.axis])))
-
-    @jax.jit
-    def begin(numbers: Any) -> Any:
-        return parts.begin(key, case.params(numbers), case.capacity)
-
-    @jax.jit
-    def advance(numbers: Any, state: Any, since: Any, until: Any) -> Any:
-        return parts.advance(key, case.params(numbers), case.capacity, state, since, until)
-
-    @jax.jit
-    def finish(numbers: Any, state: Any) -> Any:
-        return parts.finish(key, case.params(numbers), case.capacity, state)
+    last = int(np.max(np.asarray(case.point[parts.axis])))
+    begin, advance, finish = map(jax.jit, _pieces(case))
 
     def measured(*stops: int) -> dict[str, np.ndarray]:
         state, since = begin(case.moving), 0
@@ -213,3 +206,40 @@ def stages(case: Case) -> str | None:
     whole, halves = measured(last), measured(last // 2, last)
     line = differs(whole, halves, within=0.0, what=f"left at step {last // 2} of {last}")
     return line or differs(case.run(), whole, within=COMPILED, what="in stages")
+
+
+def _pieces(case: Case) -> tuple[Any, Any, Any]:
+    """Return beginning, advance and end of a staged run as functions of the moving fields."""
+    parts, key = case.phenomenon.stages, key_for(*KEYS[0])
+    assert parts is not None
+
+    def begin(numbers: Any) -> Any:
+        return parts.begin(key, case.params(numbers), case.capacity)
+
+    def advance(numbers: Any, state: Any, since: Any, until: Any) -> Any:
+        return parts.advance(key, case.params(numbers), case.capacity, state, since, until)
+
+    def finish(numbers: Any, state: Any) -> Any:
+        return parts.finish(key, case.params(numbers), case.capacity, state)
+
+    return begin, advance, finish
+
+
+def accelerators(case: Case) -> str | None:
+    """Lower a run, and each stage of a staged one, for every platform."""
+    address = key_for(*KEYS[0])
+    programs: list[tuple[str, Any, tuple]] = [("a run", case.program(), (address, case.moving))]
+    if case.phenomenon.stages is not None:
+        begin, advance, finish = map(jax.jit, _pieces(case))
+        state = jax.eval_shape(begin, case.moving)
+        programs += [
+            ("begin", begin, (case.moving,)),
+            ("advance", advance, (case.moving, state, jnp.int32(0), jnp.int32(1))),
+            ("finish", finish, (case.moving, state)),
+        ]
+    for name, program, values in programs:
+        try:
+            jax.export.export(program, platforms=PLATFORMS)(*values)
+        except NotImplementedError as problem:  # what a platform has no rule for
+            return f"{name} does not lower for {', '.join(PLATFORMS)}: {problem}"
+    return None

@@ -1,0 +1,92 @@
+"""The tables of trained networks in docs/in_context.md: what the kept runs say, of this code."""
+
+import re
+import runpy
+from itertools import pairwise
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory.figures import trained
+
+ROOT = Path(__file__).parents[2]
+ATTENTION, CHAINS, ONSET = (
+    runpy.run_path(str(ROOT / "paper_figs" / f"_{name}.py"))
+    for name in ("attention", "chains", "onset")
+)
+NUMBER = r"-?[\d.e+-]+ \([+-][\d.e+-]+ % \[[+-][\d.e+-]+, [+-][\d.e+-]+\]\)"
+
+
+def shown(script):
+    text = (ROOT / "docs" / "in_context.md").read_text()
+    return text.partition(script["BEGIN"])[2].partition(script["END"])[0]
+
+
+def test_the_page_shows_what_the_runs_on_prompts_say():
+    """All but the limits, whose program takes a while to compile."""
+    page, made = shown(ATTENTION), ATTENTION["table"](ATTENTION["read"](), {})
+    assert re.findall(NUMBER, page) == re.findall(NUMBER, made)
+    assert len(re.findall(NUMBER, page)) == 2 * len(ATTENTION["ROWS"])
+    assert page.rpartition("| factor")[2] == made.rpartition("| factor")[2]  # and what follows
+
+
+@pytest.mark.parametrize("script", [CHAINS, ONSET], ids=["chains", "onset"])
+def test_the_page_shows_what_the_runs_on_tokens_say(script):
+    assert shown(script) == script["table"](script["read"]())
+
+
+@pytest.mark.parametrize("script", [ATTENTION, CHAINS, ONSET], ids=["prompts", "chains", "onset"])
+def test_the_kept_runs_are_of_this_code(script):
+    assert f"# formula: {trained.formula(script['PARTS'])}\n" in script["KEPT"].read_text()
+
+
+def test_a_table_goes_between_its_marks_which_must_be_there(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n<b>\nold\n<e>\nz\n")
+    trained.write_between(page, "<b>\n", "<e>\n", "new\n")
+    assert page.read_text() == "a\n<b>\nnew\n<e>\nz\n"
+    with pytest.raises(BadInput, match="expected '<c>' once"):
+        trained.write_between(page, "<c>\n", "<e>\n", "new\n")
+
+
+def test_where_a_gain_ends_is_interpolated_and_open_where_it_does_not():
+    gains = np.array([[1.0, 0.5, -0.5, -2, -3, -4, -5], [1] * 7, [-1] * 7])
+    np.testing.assert_allclose(ATTENTION["crossing"](gains), [1.75, np.inf, 1.0])
+
+
+def test_a_cell_is_the_mean_and_the_interval_of_the_gap():
+    told = np.array([2.0, 4.0, 3.0])
+    runs = ATTENTION["Runs"](told + np.array([0.3, 0.0, 0.6]), told)
+    half = 4.3027 * 0.3 / 3**0.5 / 3  # t of 2 degrees, of the mean of what is told
+    low, high = ATTENTION["interval"](runs.value - runs.told)[1:]
+    assert (low, high) == pytest.approx((0.3 - 3 * half, 0.3 + 3 * half), rel=1e-4)
+    ends = f"{100 * (0.1 - half):+.2g}, {100 * (0.1 + half):+.2g}"
+    assert ATTENTION["cell"](runs) == f"3.3 (+10 % [{ends}])"
+
+
+def test_an_onset_is_interpolated_and_open_where_it_does_not_come():
+    level, losses = np.log(4) / 2, np.full((2, len(ONSET["AT"])), 2.0)
+    losses[0, 1:] = level - (2.0 - level) / 3  # three quarters of the way from 0 to 100
+    np.testing.assert_allclose(ONSET["onsets"](losses, 4), [75.0, np.inf])
+
+
+def test_levels_of_chains_are_those_of_predictors_written_out(monkeypatch):
+    monkeypatch.setitem(CHAINS["levels"].__globals__, "LENGTH", 4)
+    rng = np.random.default_rng(0)
+    states, pool = rng.integers(0, 3, (2, 5)), rng.dirichlet(np.ones(3), (2, 3))
+    lost = {"unigram": [], "bigram": [], "pool": []}
+    for path in states:
+        for t in (2, 3):
+            met, to = path[: t + 1], path[t + 1]
+            steps = list(pairwise(met))
+            lost["unigram"].append(((met == to).sum() + 1) / (t + 1 + 3))
+            row = [b for a, b in steps if a == met[-1]]
+            lost["bigram"].append((row.count(to) + 1) / (len(row) + 3))
+            seen = np.array([np.prod([chain[a, b] for a, b in steps]) for chain in pool])
+            lost["pool"].append(seen @ pool[:, met[-1], to] / seen.sum())
+    found = CHAINS["levels"](jnp.asarray(states), jnp.asarray(pool))
+    for name, chances in lost.items():
+        assert float(found[name]) == pytest.approx(-np.log(chances).mean(), rel=1e-12), name
