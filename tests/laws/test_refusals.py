@@ -21,6 +21,7 @@ REFUSED = {
     "alignment_erasure": [({"growth": 0.0, "strength": 0.0}, "are both 0", {"strength": 0.1})],
     "repeated_data": [({**REPEATED, "budget": 10}, COPIES, {"budget": 11})],
     "icl_linear_attention": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "icl_population": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

@@ -234,6 +234,8 @@ MIRAGE = ("token_error", "edit_distance", "exact_match")
 # Claimed wherever the phenomenon's rule lets a point in.
 EVERYWHERE = {("zipf_learning", label) for label in ("error", "singles", "price")}
 EVERYWHERE |= {("prior_bias", p.name) for p in load("prior_bias").predictions}
+# a slack of the simulation, below what means can tell; held in test_icl_population
+EVERYWHERE |= {("icl_population", p.name) for p in load("icl_population").predictions}
 
 
 @functools.cache

@@ -135,7 +135,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     return jax.vmap(measure)(*(jnp.asarray(v, float) for v in fields))
 
 
-def _trained(params: Params, ranks: Any) -> World:
+def _trained(params: Params, ranks: Any, noise: Any) -> World:
     """Law of the prompts trained on: copies are fewer pairs."""
     variances, tasks = _variances(params, ranks)
     split = params.split()
@@ -143,7 +143,7 @@ def _trained(params: Params, ranks: Any) -> World:
         inputs=jnp.diag(variances),
         tasks=jnp.diag(tasks),
         pairs=params.n**2 / (split.fresh + split.repeated * split.repeats**2),
-        noise=params.noise,
+        noise=noise,
         sign=1 - 2 * params.flips,
     )
 
@@ -175,7 +175,7 @@ class Forecast:
 
 def forecast(params: Params, ranks: Array) -> Forecast:
     """Train and test on endless prompts."""
-    weights = best_attention(_trained(params, ranks))
+    weights = best_attention(_trained(params, ranks, params.noise))
     test = _test(params, ranks, params.scale, params.turn)
     error, blind = prompt_error(weights, test), prompt_error(0 * weights, test)
     best = prompt_error(best_attention(test), test)
@@ -184,7 +184,7 @@ def forecast(params: Params, ranks: Array) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach what extrapolating to endless contexts leaves: the second order in their number."""
-    left = ((16 + 2 * params.d) / TRAINED_ON) ** 2 * (made.error + made.blind)
+    left = ((8 + params.d) / TRAINED_ON) ** 2 * (made.error + made.blind)
     return {name: Bound(left, True) for name in ALL}
 
 
@@ -196,7 +196,8 @@ def _adapted(params: Params, made: Forecast) -> dict[str, Any]:
 def _both(params: Params, scale: Any, turn: Any) -> tuple[Array, World]:
     """Weights and the law of a test."""
     ranks = _ranks(params)
-    return best_attention(_trained(params, ranks)), _test(params, ranks, scale, turn)
+    weights = best_attention(_trained(params, ranks, params.noise))
+    return weights, _test(params, ranks, scale, turn)
 
 
 def _scale(params: Params) -> float:
@@ -221,7 +222,8 @@ def _noise(params: Params) -> float:
     if params.decay != 0 or params.tilt != 0:
         return float("nan")
     ranks = _ranks(params)
-    place = best_noise(_trained(params, ranks), _test(params, ranks, params.scale, params.turn))
+    test = _test(params, ranks, params.scale, params.turn)
+    place = best_noise(_trained(params, ranks, 0.0), test)
     return float(jnp.where(place > 0, place, jnp.nan))
 
 

@@ -1,4 +1,4 @@
-r"""Contexts of linear regression tasks written out, and what linear attention needs to know of them.
+r"""Contexts of linear regression tasks written out, and what linear attention reads of them.
 
 A context holds N pairs x, y = x.w + noise, pair i with a weight c_i that counts its copies;
 attention sees :math:`h = \frac1N \sum_i c_i y_i x_i`. Given the inputs, the mean over tasks of
