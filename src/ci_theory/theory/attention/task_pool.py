@@ -134,9 +134,9 @@ def log_pool_size(d: int, pairs: int, noise: Any) -> Scalar:
         E_{fresh} = E_{ridge} + \frac Kk + \dots, \quad E_{trained} = E_{ridge} - \frac Kk + \dots
 
     Given the inputs, the mean over labels and prior of :math:`r^2 |w - m|^2` is
-    :math:`\det\Lambda\,\mathrm{tr}\,\Lambda^{-1}`; minors of X'X have products of falling factorials
-    for their means. K grows exponentially in d: linear attention, which answers for tasks that it
-    has not met from k ~ d tasks on, is far from Bayes in between.
+    :math:`\det\Lambda\,\mathrm{tr}\,\Lambda^{-1}`; minors of X'X have falling factorials for their
+    means. K grows exponentially in d: linear attention, which answers for tasks that it has not met
+    from k ~ d tasks on, is far from Bayes in between.
 
     Args:
         d: input dimension, >= 1.
