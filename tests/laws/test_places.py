@@ -38,6 +38,7 @@ FORMULAS = {
     ("icl_population", "noise that suits the shift"),
     ("icl_population", "scale at which the context stops to help"),
     ("icl_population", "turn at which the context stops to help"),
+    ("icl_zipf_tasks", "tasks known by heart"),
     ("imbalanced_mixture", "minority lost"),
     ("lifelong_editing", "half of the base gone"),
     ("lifelong_editing", "catastrophe"),

@@ -70,6 +70,12 @@ EDGES = {
         Edge(ATTENTION, "length", 8, 7, {"d": 16}),
         Edge(ATTENTION, "n", 52, 51, {"d": 16}),
     ],
+    "icl_zipf_tasks": [
+        Edge("missing missing_fresh known", "d", 10, 9, {"n": 100}),
+        Edge("missing missing_fresh known", "length", 8, 7, {"d": 16}),
+        Edge("missing missing_fresh known", "n", 64, 63, {"d": 16}),
+        Edge("missing missing_fresh known", "ridge", 0.02, 0.019, {"d": 16}),
+    ],
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),
         Edge("test_error train_error", "n", 88, 89, LEAST),
