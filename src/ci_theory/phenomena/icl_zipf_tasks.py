@@ -28,7 +28,7 @@ class Params:
 
     n: int = sized(288, low=1, unit="prompts", doc="prompts trained on")
     d: int = static(12, low=2, high=4096, unit="inputs", doc="input dimension: d^2 weights")
-    tasks: int = static(24, low=2, high=10**5, unit="tasks", doc="tasks that there are: k")
+    tasks: int = static(24, low=2, high=4096, unit="tasks", doc="tasks that there are: k")
     exponent: float = traced(
         1.0, low=0, high=10, unit="", doc="frequency of the i-th task falls as i^-exponent"
     )
