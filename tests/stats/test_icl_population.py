@@ -51,11 +51,13 @@ def simulated(point, replicates=80):
 def test_means_agree_and_decoys_do_not(change):
     point = {**POINT, **change}
     made = simulated(point)
+    size = (2 * made["error"] + made["gain"]).mean(axis=0)  # the error and that of answering 0
     for name, predicted in predict(PHENOMENON, {**point, **INNER}).items():
         mean, error = made[name].mean(axis=0), made[name].std(axis=0, ddof=1) / 80**0.5
         estimate = predicted.estimate
         assert np.all(np.abs(mean - estimate.value) <= 4.5 * error + estimate.slack), name
         assert np.all(estimate.valid)
+        assert estimate.slack == pytest.approx((13 / 1024) ** 2 * size, rel=0.1)
         for decoy, wrong in predicted.decoys.items():
             if decoy in ("signs are right", "copies are fresh rows") and change is not SPOILT:
                 continue  # there they are

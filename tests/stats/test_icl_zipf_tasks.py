@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from ci_theory._keys import key_for, stream
 from ci_theory._record import build
@@ -93,6 +94,14 @@ def test_half_of_a_task_is_known_at_the_rank_of_the_break():
         ranks = np.array([int(place), int(place) + 1])
         known = predict(PHENOMENON, {**POINT, **change, "rank": ranks})["known"].estimate.value
         assert known[0] > 0 > known[1]
+    few = {"n": 100, "noise": 0.1}
+
+    def second(exponent):
+        at = {**POINT, **few, "exponent": exponent, "rank": 2}
+        return predict(PHENOMENON, at)["known"].estimate.value[0]
+
+    place = brentq(second, 0.2, 1.5, xtol=1e-12)  # the second task is half known, to rounding
+    assert closed(**few, exponent=place) == pytest.approx(2, rel=1e-9)
     assert np.isnan(closed(exponent=0.0))
     assert np.isnan(closed(exponent=0.05))  # none is common enough
 
