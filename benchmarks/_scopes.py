@@ -389,6 +389,23 @@ def queries(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def icl_zipf_tasks(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Prompts from a quarter of the weights to five times them, tasks alike to one above all."""
+    d = fixed["d"]
+    return {
+        "n": round(d**2 * (1.0 if rng.random() < 0.2 else spread(rng, 0.26, 5.0))),
+        "exponent": float(rng.uniform(0, 2)),
+        "length": max(2, round(d * spread(rng, 0.5, 8.0))),
+        "noise": spread(rng, 0.01, 2.0, 0.1),
+        "ridge": spread(rng, 0.02, 1.0),
+    }
+
+
+def watched(rng: Random, fixed: dict[str, Any]) -> dict[str, int]:
+    """Draw a task to watch."""
+    return {"rank": int(np.exp(rng.uniform(0, np.log(fixed["tasks"]))))}
+
+
 _SPECTRA: list[dict[str, Any]] = [
     {"spectrum": "isotropic"},
     {"spectrum": "two_block"},
@@ -477,6 +494,16 @@ SCOPES = {
         [({"d": d}, count) for d, count in ((12, 200), (20, 60))],
         icl_linear_attention,
         queries,
+        12,
+        "d",
+    ),
+    "icl_zipf_tasks": Scope(
+        [
+            ({"d": d, "tasks": k}, count)
+            for d, k, count in ((12, 8, 400), (12, 50, 400), (20, 50, 150))
+        ],
+        icl_zipf_tasks,
+        watched,
         12,
         "d",
     ),

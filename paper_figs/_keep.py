@@ -21,6 +21,8 @@ MEASURES = {
     "modular_repeats": ("test_accuracy",),
     "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
     "prior_bias": ("balanced_error", "gain"),
+    "icl_population": ("error", "gain"),
+    "icl_input_scale": ("gain",),
     "contaminated_test": ("gain",),
     "imbalanced_mixture": ("error_majority", "error_minority"),
     "metric_mirage": ("token_error", "exact_match"),

@@ -74,7 +74,7 @@ def test_what_matches_nothing_is_one_line_with_near_names(word, hint, capsys):
 
 def test_users_are_the_phenomena_that_import_the_module():
     users = formulas.users()
-    assert users["inheritance.mixture"] == ["group_gap", "icl_linear_attention"]
+    assert users["inheritance.mixture"] == ["group_gap", "icl_linear_attention", "icl_zipf_tasks"]
     assert users["rows.spiked_rows"] == ["feature_spectrum"]
     assert users["inheritance.combination"] == ["weight_interpolation"]
     assert "linear_grokking" in users["dynamics.grokking"]  # imported by name

@@ -21,6 +21,8 @@ REFUSED = {
     "alignment_erasure": [({"growth": 0.0, "strength": 0.0}, "are both 0", {"strength": 0.1})],
     "repeated_data": [({**REPEATED, "budget": 10}, COPIES, {"budget": 11})],
     "icl_linear_attention": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "icl_population": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "icl_zipf_tasks": [({"rank": 25, "tasks": 24}, "there are 24 tasks", {"rank": 24})],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

@@ -70,6 +70,12 @@ EDGES = {
         Edge(ATTENTION, "length", 8, 7, {"d": 16}),
         Edge(ATTENTION, "n", 52, 51, {"d": 16}),
     ],
+    "icl_zipf_tasks": [
+        Edge("missing missing_fresh known", "d", 10, 9, {"n": 100}),
+        Edge("missing missing_fresh known", "length", 8, 7, {"d": 16}),
+        Edge("missing missing_fresh known", "n", 64, 63, {"d": 16}),
+        Edge("missing missing_fresh known", "ridge", 0.02, 0.019, {"d": 16}),
+    ],
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),
         Edge("test_error train_error", "n", 88, 89, LEAST),
@@ -234,6 +240,8 @@ MIRAGE = ("token_error", "edit_distance", "exact_match")
 # Claimed wherever the phenomenon's rule lets a point in.
 EVERYWHERE = {("zipf_learning", label) for label in ("error", "singles", "price")}
 EVERYWHERE |= {("prior_bias", p.name) for p in load("prior_bias").predictions}
+# a slack of the simulation, below what means can tell; held in test_icl_population
+EVERYWHERE |= {("icl_population", p.name) for p in load("icl_population").predictions}
 
 
 @functools.cache

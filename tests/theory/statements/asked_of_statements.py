@@ -2,8 +2,16 @@
 
 import jax.numpy as jnp
 
+from ci_theory.theory.attention.population import World
 from ci_theory.theory.inheritance.interpolation import Course
 from ci_theory.theory.spectra.spectrum import isotropic
+
+
+def alike(d, pairs, noise=0.0, sign=1.0, scale=1.0):
+    """Return prompts with isotropic inputs and tasks in d dimensions."""
+    unit = jnp.eye(round(d))
+    return World(inputs=scale * unit, tasks=unit, pairs=pairs, noise=noise, sign=sign)
+
 
 # name -> (how to ask the function that the statement names, ranges of the statement's arguments)
 NUMBERS = {
@@ -170,5 +178,48 @@ NUMBERS = {
     "poison.half_removed": (
         lambda half, p, ridge: half(p, ridge),
         {"p": (10, 90), "ridge": (0.1, 9)},
+    ),
+    "attention.weight": (
+        lambda best, d, noise, pairs, sign: best(alike(d, pairs, noise, sign))[0, 0],
+        {"d": (5, 5), "noise": (0.1, 9), "pairs": (1, 50), "sign": (0.1, 1)},
+    ),
+    "attention.error": (
+        lambda error, d, scale, test_noise, test_pairs, weight: error(
+            weight * jnp.eye(round(d)), alike(d, test_pairs, test_noise, scale=scale)
+        ),
+        {
+            "d": (4, 4),
+            "scale": (0.5, 3),
+            "test_noise": (0.1, 9),
+            "test_pairs": (1, 50),
+            "weight": (0.1, 2),
+        },
+    ),
+    "attention.largest_scale": (
+        lambda largest, d, test_noise, test_pairs, weight: largest(
+            weight * jnp.eye(round(d)), alike(d, test_pairs, test_noise)
+        ),
+        {"d": (5, 5), "test_noise": (0.1, 1), "test_pairs": (2, 50), "weight": (0.1, 1)},
+    ),
+    "attention.best_noise": (
+        lambda best, d, pairs, scale, sign, test_noise, test_pairs: best(
+            alike(d, pairs, sign=sign), alike(d, test_pairs, test_noise, scale=scale)
+        ),
+        {
+            "d": (3, 3),
+            "pairs": (5, 50),
+            "scale": (2, 4),
+            "sign": (0.9, 1),
+            "test_noise": (0.1, 9),
+            "test_pairs": (1, 50),
+        },
+    ),
+    "attention.task_inverse": (
+        lambda traces, diversity, kappa: traces(kappa, diversity).inverse,
+        {"diversity": (0.2, 5), "kappa": (0.01, 3)},
+    ),
+    "attention.ridge_error": (
+        lambda error, noise, ratio: error(ratio, noise),
+        {"noise": (0.05, 2), "ratio": (0.1, 9)},
     ),
 }  # fmt: skip

@@ -126,3 +126,29 @@ class TestPredictions:
             "up.ridge": 30.0, "alignment": 0.4, "signal": 1.0,
         })  # fmt: skip
         assert found == pytest.approx(5.0 * planted / 2.0, rel=1e-12)
+
+    def test_icl_population(self):
+        """Isotropic inputs: the weight trained, the weight of the test, and what both cost."""
+        at = {"d": 5, "n": 9, "noise": 2.0, "flips": 0.1, "scale": 1.7, "test_noise": 0.4}
+        at |= {"test_length": 14, "decay": 0.0, "tilt": 0.0, "turn": 0.6}
+        test = {"d": 5, "scale": 1.7, "test_noise": 0.4, "test_pairs": 14}
+        weight = find("attention.weight").evaluate(d=5, pairs=9, noise=2.0, sign=0.8)
+        error = find("attention.error").evaluate(**test, weight=weight)
+        assert self.value("icl_population", "error", **at) == pytest.approx(error, rel=1e-12)
+        blind = 0.4 + 5 * 1.7
+        assert self.value("icl_population", "gain", **at) == pytest.approx(blind - error, rel=1e-12)
+        # inputs larger by a factor are tasks larger by it, read by a weight smaller by it
+        there = find("attention.weight").evaluate(d=5, pairs=14, noise=0.4 / 1.7, sign=1.0) / 1.7
+        least = find("attention.error").evaluate(**test, weight=there)
+        assert self.value("icl_population", "regret", **at) == pytest.approx(
+            error - least, rel=1e-11
+        )
+
+    def test_icl_linear_attention(self):
+        """The traces of tasks are read off the resolvent and its slope, as the statement has it."""
+        module = import_module("ci_theory.phenomena.icl_linear_attention")
+        made = module.forecast(module.Params(d=200, n=80_000, tasks=300, ridge=0.2), None)
+        at = {"kappa": float(made.made.nu), "diversity": 1.5}
+        resolvent = find("attention.task_inverse").evaluate(**at)
+        assert float(made.made.traces.inverse) == pytest.approx(resolvent, rel=1e-12)
+        assert float(made.made.traces.kept) == pytest.approx(1 - at["kappa"] * resolvent, rel=1e-12)

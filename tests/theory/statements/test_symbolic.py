@@ -15,10 +15,12 @@ from ci_theory.theory.spectra.spectrum import Spectrum, power_law
 from ci_theory.theory.statements.catalogue import catalogue
 from ci_theory.theory.statements.statement import (
     Limit,
+    d,
     delta,
     df_share,
     f,
     g,
+    grown,
     kappa,
     label,
     labels,
@@ -28,10 +30,13 @@ from ci_theory.theory.statements.statement import (
     n,
     n_1,
     n_2,
+    noise_d,
     p,
     prior,
     q,
+    read,
     rho,
+    seen,
     sigma,
     strength,
     t,
@@ -307,3 +312,19 @@ class TestAgainstEachOther:
     def test_the_harm_on_any_spectrum_is_that_of_isotropic_rows_without_a_ridge(self):
         ratio = rhs("repetition.peak_noise").subs(df_share, 1) - rhs("repetition.worst_excess")
         assert sp.simplify(ratio) == 0
+
+    def test_the_break_in_scale_is_where_nothing_is_gained(self):
+        """And the best noise is the one whose weight is best for the test."""
+        at = rhs("attention.largest_scale")
+        blind = noise_d + d * grown
+        assert sp.simplify((rhs("attention.error") - blind).subs(grown, at)) == 0
+        best = sp.solve(sp.diff(rhs("attention.error"), read), read)
+        noisy = rhs("attention.weight").subs(sigma, sp.sqrt(rhs("attention.best_noise")))
+        assert [sp.simplify(noisy - weight) for weight in best] == [0]
+
+    def test_ridge_in_context_is_isotropic_ridge(self):
+        """Inputs of variance 1/d: kappa/(1 + kappa) of a task is left of it."""
+        k = rhs("isotropic.kappa").subs({n: seen, p: 1, delta: sigma**2})
+        left = k / (1 + k) + sigma**2 - rhs("attention.ridge_error")
+        for ratio, root in ((2, sp.Rational(1, 2)), (sp.Rational(1, 3), 2)):
+            assert sp.simplify(left.subs({seen: ratio, sigma: root})) == 0

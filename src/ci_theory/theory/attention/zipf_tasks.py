@@ -32,6 +32,7 @@ class UnequalTasks(NamedTuple):
         task_errors: mean squared error on new prompts of every task trained on, (k,).
         trained_error: their mean, weighted as in training.
         fresh_error: mean squared error on new tasks.
+        missing: nu g, what of a new task's response is missing (no unit); D_j of that of task j.
         left: D_j, (k,): 1 for a task that might as well be new, 0 for one known by heart.
         level: 1/(d g), the share of the prompts at which half of a task is known (D_j = 1/2, while
             e_j is small).
@@ -41,6 +42,7 @@ class UnequalTasks(NamedTuple):
     task_errors: Float[Array, " k"]
     trained_error: Scalar
     fresh_error: Scalar
+    missing: Scalar
     left: Float[Array, " k"]
     level: Scalar
     status: Int[Array, ""]
@@ -152,6 +154,7 @@ def unequal_tasks(
         task_errors=errors * number,
         trained_error=jnp.sum(args[0] * errors) * number,
         fresh_error=fresh * number,
+        missing=nu * g * number,
         left=at.left * number,
         level=number / (d * g),
         status=status,

@@ -36,10 +36,22 @@ variance, norm = _positive("V_W W_2")
 along = sp.Symbol("b", real=True)
 count, labels, balanced, success, cost, weight = _positive("r_w n_l E_b P C c_2")
 group_gap, shift = sp.symbols("G z", real=True)
+# learning in context: trained on and tested on
+pairs, test_pairs, noise_d, grown, read, inverse = _positive("N_u N_d v_d s_x Gamma M")
+sign, error_d = sp.Symbol("b_s", real=True), _positive("E_d")
+tasks, seen = _positive("k/d N/d")
 
 # what a symbol of a formula is in the arguments of the numerical functions
 _ARGUMENTS = {
     sigma: sp.sqrt(sp.Symbol("noise", positive=True)),
+    pairs: sp.Symbol("pairs", positive=True),
+    test_pairs: sp.Symbol("test_pairs", positive=True),
+    noise_d: sp.Symbol("test_noise", positive=True),
+    grown: sp.Symbol("scale", positive=True),
+    read: sp.Symbol("weight", positive=True),
+    sign: sp.Symbol("sign", real=True),
+    tasks: sp.Symbol("diversity", positive=True),
+    seen: sp.Symbol("ratio", positive=True),
     w: sp.sqrt(sp.Symbol("signal", positive=True)),
     delta: sp.Symbol("ridge", positive=True),
     r: sp.Symbol("source", positive=True),
@@ -129,6 +141,16 @@ _MEANINGS = {
     shift: "what is left in the score of the inherited log prior",
     cost: "rows that erase over rows that aligned",
     group_gap: "error of the minority less that of the majority [label²]",
+    pairs: "pairs of a context trained on",
+    test_pairs: "pairs of a context of the test",
+    noise_d: "label noise of the test [label²]",
+    grown: "factor on the inputs' covariance in the test",
+    read: "weight of attention, of isotropic inputs",
+    sign: "mean sign of the labels trained on",
+    error_d: "test error of attention, label noise included [label²]",
+    inverse: "mean of 1/(eigenvalue + kappa) over the second moment of the tasks",
+    tasks: "tasks trained on, over the dimension",
+    seen: "pairs of a context, over the dimension",
 }
 
 

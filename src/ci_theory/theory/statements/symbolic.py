@@ -4,8 +4,9 @@ Each ``Statement`` is one equation with its symbols, regime, source and the limi
 have; ``implementation`` names the numerical function that computes it. The implementations stay
 hand-written, in forms that keep their digits; the tests hold both against each other.
 
-They are declared by rooms of the theory (``of_ridge``, ``of_rows``, ``of_inheritance``). sympy is
-loaded only with these modules; nothing else in the package imports it at load time.
+They are declared by rooms of the theory (``of_ridge``, ``of_rows``, ``of_inheritance``,
+``of_attention``). sympy is loaded only with these modules; nothing else in the package imports it
+at load time.
 
 >>> statement = find("isotropic.local_minimum")
 >>> print(statement.unicode())
@@ -19,6 +20,7 @@ n       σ
 """
 
 from ci_theory._errors import unknown
+from ci_theory.theory.statements.of_attention import ATTENTION
 from ci_theory.theory.statements.of_inheritance import INHERITANCE
 from ci_theory.theory.statements.of_ridge import RIDGE
 from ci_theory.theory.statements.of_rows import ROWS
@@ -26,7 +28,7 @@ from ci_theory.theory.statements.statement import Limit, Statement
 
 __all__ = ["STATEMENTS", "Limit", "Statement", "concerning", "find", "stating"]
 
-STATEMENTS: tuple[Statement, ...] = (*RIDGE, *ROWS, *INHERITANCE)
+STATEMENTS: tuple[Statement, ...] = (*RIDGE, *ROWS, *INHERITANCE, *ATTENTION)
 """Every statement, in order of name space."""
 
 
