@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 
@@ -81,13 +82,15 @@ class Params:
 
 @record
 class Measures:
-    """Of one memory that is asked for every fact."""
+    """Of one memory that is asked for every fact, and for the watched one with other keys."""
 
     recalled: Float[Array, " m"] = measured(unit="share", doc="facts that are answered rightly")
     error: Float[Array, " m"] = measured(
         unit="share", doc="chance that the fact of a fresh draw is answered wrongly"
     )
-    known: Float[Array, " m"] = measured(unit="share", doc="whether the watched fact is recalled")
+    known: Float[Array, " m"] = measured(
+        unit="share", doc="keys with which the watched fact is recalled, all else as it is"
+    )
     copied_recalled: Float[Array, " m"] = measured(
         unit="share", doc="copied facts that are answered rightly"
     )
@@ -117,10 +120,16 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw keys and values, store, and ask for every fact."""
     size = capacity["facts"]
     facts, there = associative_memory.draw(key, size, params.d), params.there(size)
-    stored = associative_memory.mixed_up(key, there, params.wrong())
-    memory = associative_memory.stored(facts, params.weights(size), stored)
+    weights, stored = params.weights(size), associative_memory.mixed_up(key, there, params.wrong())
+    memory = associative_memory.stored(facts, weights, stored)
     given = associative_memory.answers(facts, memory, there)
+
+    def known(rank: Array) -> Scalar:
+        fact = jnp.asarray(rank, int) - 1
+        return associative_memory.recalled_anew(key, facts, weights, stored, there, fact)
+
     made = _read(params, (given == jnp.arange(size)) * 1.0)
+    made["known"] = jax.vmap(known)(jnp.asarray(params.rank))
     shape = jnp.shape(params.rank)
     return Measures(**{name: jnp.broadcast_to(value, shape) for name, value in made.items()})
 
@@ -168,8 +177,9 @@ def forecast(params: Params, world: None) -> Forecast:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach what is left out, of order 1/d, and what few points of integration leave."""
-    return {name: Bound(made.off[name] / params.d + 0.003, True) for name in ALL}
+    """Attach what is left out, of order 1/d, and what few points of integration leave: measured."""
+    scale = 0.5 / jnp.asarray(params.d, float) + 0.02
+    return {name: Bound(scale * made.off[name] + 0.001, True) for name in ALL}
 
 
 def _alike(params: Params, made: Forecast) -> Forecast:
@@ -235,7 +245,7 @@ PHENOMENON = Phenomenon(
     predictions=predictions(
         Forecast,
         scope="d >= 8, any number of facts and any weights",
-        order="P (1 - P)/d, and 0.003 of integration: measured, docs/finite_size.md",
+        order="1/d, and P (1 - P)/50 of integration: measured, docs/finite_size.md",
         source="the memory: Cabannes, Dohmatob, Bietti 2023 (arXiv:2310.02984); the law is "
         "derived here, docs/fact_memory.md",
         closed=True,

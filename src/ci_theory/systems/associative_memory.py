@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from ci_theory._keys import stream
 from ci_theory._types import Array, Bool, Float, Int, Key, Scalar
 
+KEYS = 32
+
 
 class Facts(NamedTuple):
     """Keys on the unit sphere and values N(0, I/d), (n, d) both."""
@@ -54,5 +56,29 @@ def answers(
     facts: Facts, memory: Float[Array, "d d"], there: Bool[Array, " n"]
 ) -> Int[Array, " n"]:
     """Ask for every fact: the value, of those that are there, that is most like what is read."""
-    scores = facts.keys @ memory.T @ facts.values.T
-    return jnp.argmax(jnp.where(there[None, :], scores, -jnp.inf), axis=1)
+    return _nearest(facts, facts.keys @ memory.T, there)
+
+
+def _nearest(facts: Facts, read: Float[Array, "k d"], there: Bool[Array, " n"]) -> Int[Array, " k"]:
+    return jnp.argmax(jnp.where(there[None, :], read @ facts.values.T, -jnp.inf), axis=1)
+
+
+def recalled_anew(
+    key: Key,
+    facts: Facts,
+    weights: Float[Array, " n"],
+    stored_answers: Int[Array, " n"],
+    there: Bool[Array, " n"],
+    fact: Int[Array, ""],
+) -> Scalar:
+    """Share of ``KEYS`` keys that a fact might have had with which it is recalled.
+
+    All other facts, and all values, stay what they are; the keys (stream "anew") are those of
+    whichever fact is asked for.
+    """
+    fresh = jax.random.normal(stream(key, "anew"), (KEYS, facts.keys.shape[1]))
+    fresh = fresh / jnp.sqrt(jnp.sum(fresh**2, axis=1, keepdims=True))
+    others = jnp.where(jnp.arange(weights.size) == fact, 0.0, weights)
+    own = weights[fact] * facts.values[stored_answers[fact]]
+    read = fresh @ stored(facts, others, stored_answers).T + own[None, :]
+    return jnp.mean(_nearest(facts, read, there) == fact)

@@ -55,7 +55,7 @@ def test_recall_of_drawn_memories(d, q):
     error = np.sqrt(bands(told * (1 - told), ends) / memories / width)
     # facts of one memory go up and down together: the error of a band of many is larger
     error *= np.sqrt(1 + 0.1 * width)
-    slack = bands(told * (1 - told), ends) / d + 0.003
+    slack = bands(told * (1 - told), ends) / d + 0.004
     assert np.all(np.abs(bands(right, ends) - bands(told, ends)) < 4 * error + slack)
 
 
@@ -78,7 +78,7 @@ def test_a_handful_of_strong_facts_decides_by_its_overlaps(d, power, rank):
     right = asked(d, q, rank - 1, draws, rank).mean()
     error = np.sqrt(right * (1 - right) / draws)
     told = float(chances(d, q)[rank - 1])
-    assert abs(right - told) < 4 * error + told * (1 - told) / d + 0.002
+    assert abs(right - told) < 4 * error + told * (1 - told) / d + 0.004
     groups = np.append(q[:12], np.sqrt(np.mean(q[12:] ** 2)))
     alone = float(recall(float(d), groups, np.append(np.ones(12), 88.0))[rank - 1])
     assert abs(right - alone) > 7 * error
@@ -118,16 +118,16 @@ def test_interpolation_is_of_each_weight(monkeypatch):
     """A fact moved to the grid's coarsest place, asked for by itself as the only one of others."""
     q = np.concatenate([np.full(7, 3.0), np.geomspace(1.0, 1e-3, 400)])
     told = chances(32, q)
-    monkeypatch.setattr(stored_facts, "_WEIGHTS", 70)
+    monkeypatch.setattr(stored_facts, "_WEIGHTS", 50)
     fine = np.asarray(recalled.__wrapped__.__wrapped__(32.0, jnp.asarray(q)))  # not compiled before
-    assert told == pytest.approx(fine, abs=3e-4)
+    assert told == pytest.approx(fine, abs=1e-3)
 
 
 def test_gauss_has_the_moments_of_the_masses():
     rng = np.random.default_rng(2)
     x, mass = rng.uniform(size=50) ** 4, rng.uniform(size=50)
     nodes, masses = (np.asarray(v) for v in stored_facts._gauss(jnp.asarray(x), jnp.asarray(mass)))
-    for k in range(16):
+    for k in range(12):
         assert np.sum(masses * nodes**k) == pytest.approx(np.sum(mass * x**k), rel=1e-12)
     same = stored_facts._gauss(jnp.full(5, 0.25), jnp.array([1.0, 1.0, 1.0, 0.0, 0.0]))
     assert float(jnp.sum(same[1] * same[0] ** 3)) == pytest.approx(3 / 64, rel=1e-12)
