@@ -1,8 +1,8 @@
 """Facts recalled by a memory, chances per second: all facts at once against loops over them.
 
 10^4 facts of different weights. The plain loop takes fact by fact, with a factor for every other
-fact; the better loop has the few nodes of Gauss's rule in place of these. Both are numpy on the same
-points of integration, and must agree with ours on a sample of facts before anything is timed.
+fact; the better loop has the few nodes of Gauss's rule in place of these. Both are numpy on the
+same points of integration, and agree with ours on a sample of facts before anything is timed.
 
     python -m benchmarks.fact_memory [--facts N]
 """

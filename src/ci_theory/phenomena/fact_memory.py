@@ -214,7 +214,7 @@ def _last_rank(params: Params) -> float:
     copies = params.repeated_fraction > 0 and params.repeats > 1
     if steep == 0 or copies or params.noise > 0:
         return float("nan")
-    weight = float(half_weight(params.d, params.weights(MOST)).value)
+    weight = float(half_weight(params.d, params.weights(int(params.facts))).value)
     rank = weight ** (-1 / steep) if weight > 0 else float("nan")
     return rank if 1 <= rank <= min(params.kept, params.facts) else float("nan")
 
