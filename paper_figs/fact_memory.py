@@ -8,7 +8,6 @@ from ci_theory.figures.paper import Results, dataset, main
 EXPERIMENTS = ("fact_memory", "fact_memory_kept", "fact_memory_ranks")
 CROWDED = {"facts": 200, "noise": 0.0, "power": 1.0}
 GROUPS = {"copied_recalled": "copied", "single_recalled": "not copied", "recalled": "all"}
-NARROW = {"d": 24, "exponent": 1.5}
 
 
 def draw(results: Results) -> Figure:
@@ -25,8 +24,8 @@ def draw(results: Results) -> Figure:
     hidden = False
     for axis, data, measure, along, by, fixed in (
         (b, crowd, "recalled", "facts", "power", plain),
-        (c, ranks, "known", "rank", "power", NARROW),
-        (d, kept, "error", "kept", "power", NARROW),
+        (c, ranks, "known", "rank", "power", {"d": 64, "exponent": 1.3}),
+        (d, kept, "error", "kept", "d", {"exponent": 0.5}),
     ):
         panel = curves.contents(data, measure, along, by, fixed)
         hidden = curves.paint(axis, panel) or hidden
@@ -40,8 +39,8 @@ def draw(results: Results) -> Figure:
     d.set_ylabel("error on fresh draws [share]")
     a.set_title("a   200 facts, d = 48, stored by count")
     b.set_title("b   every tenth fact eight times")
-    c.set_title("c   frequency rank^-1.5, d = 24")
-    d.set_title("d   fewer stored, fewer wrong")
+    c.set_title("c   frequency rank^-1.3, d = 64")
+    d.set_title("d   fewer stored alike, fewer wrong")
     keys = marks.keys(replicates=series.replicates(crowd), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
     made.suptitle(

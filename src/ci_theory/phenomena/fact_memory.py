@@ -179,7 +179,7 @@ def forecast(params: Params, world: None) -> Forecast:
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach what is left out, of order 1/d, and what few points of integration leave: measured."""
     scale = 0.5 / jnp.asarray(params.d, float) + 0.02
-    return {name: Bound(scale * made.off[name] + 0.001, True) for name in ALL}
+    return {name: Bound(scale * made.off[name] + 0.0005, True) for name in ALL}
 
 
 def _alike(params: Params, made: Forecast) -> Forecast:

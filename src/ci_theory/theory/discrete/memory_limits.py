@@ -147,7 +147,7 @@ def zipf_beyond(rank: Any, exponent: Any) -> Array:
 
 
 @needs_float64
-def zipf_recall(rank: Any, steepness: Any, terms: int = 64) -> Array:
+def zipf_recall(rank: Any, steepness: Any, terms: int = 256) -> Array:
     r"""Chance that a fact is recalled in a wide memory of storage weights :math:`i^{-c}`.
 
     .. math:: P(y) = \prod_{j \ge 1} \Phi\bigl((j/y)^c\bigr), \qquad y = i\, d^{-1/2c}
@@ -159,7 +159,7 @@ def zipf_recall(rank: Any, steepness: Any, terms: int = 64) -> Array:
     Args:
         rank: y > 0, rank in units of :math:`d^{1/2c}`, any shape.
         steepness: c > 1/2.
-        terms: factors of the product, more than some 3 y for c = 1.
+        terms: factors of the product; NaN where the last is not yet near 1, (terms/y)^c < 4.
 
     Regime: d -> infinity, d >> log of the number of facts. Limits: y -> 0: 1.
 
@@ -170,7 +170,8 @@ def zipf_recall(rank: Any, steepness: Any, terms: int = 64) -> Array:
     """
     y, c = jnp.asarray(rank, float)[..., None], jnp.asarray(steepness, float)
     over = jnp.arange(1.0, terms + 1).reshape((1,) * (y.ndim - 1) + (-1,)) / y
-    return jnp.exp(jnp.sum(log_ndtr(over**c), axis=-1))
+    enough = over[..., -1] ** c >= 4
+    return jnp.where(enough, jnp.exp(jnp.sum(log_ndtr(over**c), axis=-1)), jnp.nan)
 
 
 @needs_float64
@@ -212,7 +213,7 @@ def hopfield_error(neurons: Any, patterns: Any) -> Array:
         patterns: P random patterns of n bits each; Hebb's weights, no self-coupling.
 
     Regime: leading order in 1/n. Limits: one pattern: 0; P >> n: 1/2. Source: the central limit
-    theorem; Hopfield 1982 (PNAS 79, from memory).
+    theorem; Hopfield 1982 (PNAS 79, 2554).
 
     >>> print(f"{float(hopfield_error(200.0, 40.0)):.5f}")
     0.01177
