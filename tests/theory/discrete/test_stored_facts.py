@@ -8,7 +8,7 @@ from ci_theory.theory.discrete import stored_facts
 from ci_theory.theory.discrete.associative_memory import recall
 from ci_theory.theory.discrete.stored_facts import mixed_up, recalled, recalled_few
 
-LENGTH = 500
+LENGTH = 420
 
 
 def chances(d, q):
@@ -38,16 +38,14 @@ def bands(v, ends):
 @pytest.mark.parametrize(
     ("d", "q"),
     [
-        (16, np.arange(1.0, 101.0) ** -1.5),
-        (24, np.arange(1.0, 161.0) ** -0.75),
         (12, np.where(np.arange(1, 91) % 10, 1.0, 4.0)),  # each tenth fact four times
         (16, np.where(np.arange(1, 81) <= 30, 1.0, 0.0)),  # the rest is not stored
     ],
-    ids=["steep", "flat", "copies", "threshold"],
+    ids=["copies", "threshold"],
 )
 def test_recall_of_drawn_memories(d, q):
     """In bands of ranks, within 1/d of P (1 - P) and what few points of integration leave."""
-    n, memories = len(q), 500
+    n, memories = len(q), 300
     right = np.diag(drawn(d, q, np.arange(n), n, memories))
     told = chances(d, q)
     ends = [1, 3, 10, 30]
@@ -104,9 +102,9 @@ def test_order_scale_and_absent_facts_do_not_matter():
 
 
 def test_few_facts_and_unstored_ones():
-    two = chances(16, [1.0, 1.0])
-    exact = float(recall(16.0, [1.0], [2.0])[0])
-    assert two == pytest.approx(exact, abs=0.01)
+    for d, q in ((8, [1.0, 1.0]), (8, [1.0, 2.0]), (8, [4.0, 1.0]), (16, [1.0, 3.0])):
+        exact = np.asarray(recall(float(d), q, np.ones(2)))  # two facts are, there
+        assert chances(d, q) == pytest.approx(exact, abs=0.009)
     assert chances(16, [1.0])[0] == pytest.approx(1.0, abs=1e-6)
     lone = chances(16, np.append(1.0, np.zeros(39)))
     right = np.diag(drawn(16, np.append(1.0, np.zeros(39)), np.arange(40), 40, 300))
@@ -156,7 +154,7 @@ def test_mixed_up_answers():
 
 
 @pytest.mark.parametrize(
-    ("d", "n", "outputs", "power", "memories"), [(64, 300, 5, 0.0, 120), (128, 500, 20, 1.5, 60)]
+    ("d", "n", "outputs", "power", "memories"), [(48, 200, 5, 0.0, 100), (96, 300, 20, 1.5, 60)]
 )
 def test_few_answers(d, n, outputs, power, memories):
     q = np.arange(1.0, n + 1) ** -power

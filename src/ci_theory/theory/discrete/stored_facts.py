@@ -87,7 +87,7 @@ def _interpolated(at: Array, nodes: np.ndarray, values: Array) -> Array:
     signs[[0, -1]] /= 2
     apart = at[:, None] - nodes[None, :]
     met = jnp.abs(apart) < 1e-14
-    pull = signs[None, :] / jnp.where(met, 1.0, apart)
+    pull = jnp.asarray(signs)[None, :] / jnp.where(met, 1.0, apart)
     pull = jnp.where(jnp.any(met, axis=1, keepdims=True), met * 1.0, pull)
     return pull @ values / jnp.sum(pull, axis=1)
 
