@@ -154,7 +154,7 @@ def test_mixed_up_answers():
 
 
 @pytest.mark.parametrize(
-    ("d", "n", "outputs", "power", "memories"), [(48, 200, 5, 0.0, 100), (96, 300, 20, 1.5, 60)]
+    ("d", "n", "outputs", "power", "memories"), [(64, 200, 5, 0.0, 100), (96, 300, 20, 1.5, 60)]
 )
 def test_few_answers(d, n, outputs, power, memories):
     q = np.arange(1.0, n + 1) ** -power
