@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput, Status
-from ci_theory._keys import key_for
+from ci_theory._keys import key_for, stream
 from ci_theory._record import build
 from ci_theory.phenomena import load, predict
 from ci_theory.phenomena.fact_memory import ALL, MOST, Params, simulate
 from ci_theory.systems import associative_memory
+from ci_theory.systems.associative_memory import KEYS
 
 PHENOMENON = load("fact_memory")
 RANKS = np.array([2, 7, 20])
@@ -118,6 +119,18 @@ def test_a_memory_is_read_as_it_is_written():
     wanted = [int(np.argmax([values[j] @ memory @ keys[i] for j in range(4)])) for i in range(5)]
     assert associative_memory.answers(facts, made, jnp.asarray(there)).tolist() == wanted
 
+    fresh = np.asarray(jax.random.normal(stream(key_for(1, 0, 0, 0), "anew"), (KEYS, 8)))
+    fresh = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
+    hits = []
+    for key in fresh:  # the same memory with another key of fact 0
+        anew = np.array([key, *keys[1:]])
+        again = sum(q[i] * np.outer(values[stored[i]], anew[i]) for i in range(5))
+        hits.append(np.argmax([values[j] @ again @ key for j in range(4)]) == 0)
+    asked = jnp.asarray(q), jnp.asarray(stored), jnp.asarray(there)
+    share = associative_memory.recalled_anew(key_for(1, 0, 0, 0), facts, *asked, jnp.asarray(0))
+    assert float(share) == pytest.approx(np.mean(hits), abs=1e-12)
+    assert 0 < np.mean(hits) < 1
+
     # one fact and its key drawn anew: its mean over memories is that of asking as it is
     @jax.vmap
     def both(seed):
@@ -127,7 +140,6 @@ def test_a_memory_is_read_as_it_is_written():
         given = associative_memory.answers(drawn, memory, asked[2])
         return given[0] == 0, associative_memory.recalled_anew(key, drawn, *asked, jnp.asarray(0))
 
-    asked = jnp.asarray(q), jnp.asarray(stored), jnp.asarray(there)
     seen, chance = (np.asarray(v, float) for v in jax.jit(both)(jnp.arange(400)))
     error = np.std(np.subtract(seen, chance)) / 400**0.5
     assert np.mean(seen) == pytest.approx(np.mean(chance), abs=4 * error)

@@ -105,6 +105,9 @@ def test_few_facts_and_unstored_ones():
     for d, q in ((8, [1.0, 1.0]), (8, [1.0, 2.0]), (8, [4.0, 1.0]), (16, [1.0, 3.0])):
         exact = np.asarray(recall(float(d), q, np.ones(2)))  # two facts are, there
         assert chances(d, q) == pytest.approx(exact, abs=0.009)
+    alike = chances(8, np.ones(9))  # five of them are rivals, four are not: each leaves itself out
+    assert np.ptp(alike) < 0.006
+    assert alike.mean() < 0.8
     assert chances(16, [1.0])[0] == pytest.approx(1.0, abs=1e-6)
     lone = chances(16, np.append(1.0, np.zeros(39)))
     right = np.diag(drawn(16, np.append(1.0, np.zeros(39)), np.arange(40), 40, 300))
