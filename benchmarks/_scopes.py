@@ -378,6 +378,25 @@ def icl_linear_attention(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def fact_memory(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """A few facts to ten times the width, even or of a long tail, copied, left out, mixed up."""
+    facts = round(spread(rng, 4.0, min(10.0 * fixed["d"], 240.0)))
+    return {
+        "facts": facts,
+        "exponent": spread(rng, 0.1, 2.0, 0.2),
+        "power": float(rng.choice([0.5, 1.0, rng.uniform()])),
+        "kept": round(facts * float(rng.choice([1.0, 1.0, rng.uniform(0.1, 1.0)]))) or 1,
+        "repeated_fraction": float(rng.choice([0.0, rng.uniform(), 0.1])),
+        "repeats": spread(rng, 1.0, 30.0),
+        "noise": float(rng.choice([0.0, rng.uniform(0, 0.6)])),
+    }
+
+
+def watched_fact(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """A rank that every number of facts has."""
+    return {"rank": int(rng.integers(1, 5))}
+
+
 def queries(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Ridge, labels of the queries, and the test."""
     return {
@@ -505,6 +524,13 @@ SCOPES = {
         icl_zipf_tasks,
         watched,
         12,
+        "d",
+    ),
+    "fact_memory": Scope(
+        [({"d": d}, count) for d, count in ((8, 3000), (16, 2000), (32, 1000))],
+        fact_memory,
+        watched_fact,
+        18,
         "d",
     ),
     "power_law_break": Scope(_LAWS, power_law_break, per_row, 4, "modes"),

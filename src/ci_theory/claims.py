@@ -61,7 +61,7 @@ CLAIMS = _claims(
     (
         "Duplicates get memorised",
         "Carlini 2022; Lee 2022; Kandpal 2022",
-        "memorised_duplicates",
+        "memorised_duplicates fact_memory",
         "repeat count from which an item is memorised",
     ),
     (
@@ -73,7 +73,7 @@ CLAIMS = _claims(
     (
         "Imbalance and long tails cost the rare concepts",
         "Parashar 2024; Zhu 2023; Kandpal 2023; Feldman 2020",
-        "imbalanced_mixture zipf_learning",
+        "imbalanced_mixture zipf_learning fact_memory",
         "minority size below which a class is lost",
     ),
     (

@@ -76,6 +76,7 @@ def test_users_are_the_phenomena_that_import_the_module():
     users = formulas.users()
     assert users["inheritance.mixture"] == ["group_gap", "icl_linear_attention", "icl_zipf_tasks"]
     assert users["rows.spiked_rows"] == ["feature_spectrum"]
+    assert users["discrete.stored_facts"] == ["fact_memory"]
     assert users["inheritance.combination"] == ["weight_interpolation"]
     assert "linear_grokking" in users["dynamics.grokking"]  # imported by name
     assert {"ridge_peak", "repeated_data"} <= set(users["spectra.spectrum"])  # by way of others

@@ -28,6 +28,8 @@ FORMULAS = {
     ("contaminated_test", "apparent peak in n"),
     ("corrupted_inputs", "best input noise"),
     ("double_double_descent", "negative transfer"),
+    ("fact_memory", "capacity"),
+    ("fact_memory", "last rank recalled"),
     ("feature_spectrum", "half of the direction"),
     ("feature_spectrum", "probe stops to pay"),
     ("feature_spectrum", "transition"),

@@ -49,6 +49,7 @@ REFUSED = {
         ({**REPEATED, "batch": 10}, COPIES, {"batch": 11}),
         ({"alpha": 0.3, "beta": 0.2}, r"alpha \+ beta = 0.5", {"beta": 0.21}),
     ],
+    "fact_memory": [({"rank": 61, "facts": 60}, "there are 60 facts", {"rank": 60})],
     "zipf_learning": [
         ({"rank": 101, "vocabulary": 100}, "there are 100 items", {"rank": 100}),
         ({**REPEATED, "n": 10}, COPIES, {"n": 11}),

@@ -222,6 +222,10 @@ EDGES = {
         Edge("test_loss test_accuracy", "n", 88, 89, FITTED),
         Edge("closed_loss", "repeats", 1, 2, {"n": 200, "d": 100, "repeated_fraction": 0.5}),
     ],
+    "fact_memory": [  # one fact of six is copied, and not one of five; one of them is not
+        Edge("copied_recalled", "facts", 6, 5, {"repeated_fraction": 0.09, "rank": 1}),
+        Edge("single_recalled", "facts", 6, 5, {"repeated_fraction": 0.91, "rank": 1}),
+    ],
     "zipf_learning": [
         Edge("missing", "n", 50, 49, {"vocabulary": 1000, "exponent": 2.0}),
         Edge("missing", "exponent", 1.01, 1.0, {"vocabulary": 1000, "n": 1000, "rank": 1}),
@@ -242,6 +246,7 @@ EVERYWHERE = {("zipf_learning", label) for label in ("error", "singles", "price"
 EVERYWHERE |= {("prior_bias", p.name) for p in load("prior_bias").predictions}
 # a slack of the simulation, below what means can tell; held in test_icl_population
 EVERYWHERE |= {("icl_population", p.name) for p in load("icl_population").predictions}
+EVERYWHERE |= {("fact_memory", label) for label in ("recalled", "error", "known")}
 
 
 @functools.cache

@@ -63,6 +63,18 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             Middle("excess_risk", "repeats"),
         ),
     ),
+    3: (
+        _part(
+            "facts met four times as often are recalled more than the others",
+            "fact_memory",
+            Level("copied_recalled", "above", "single_recalled", {"repeats": 4.0}),
+        ),
+        _part(
+            "they push the others out",
+            "fact_memory",
+            Change("single_recalled", "repeats", 1.0, 4.0, "falls"),
+        ),
+    ),
     4: (
         _part(
             "leaked rows make the apparent error lower than the true one",
@@ -95,6 +107,11 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             "a longer tail of rare items leaves more answered wrongly",
             "zipf_learning",
             Change("error", "vocabulary", 300, 10_000, "rises"),
+        ),
+        _part(
+            "of facts stored together the 11th is recalled less than the 2nd",
+            "fact_memory_ranks",
+            Change("known", "rank", 2, 11, "falls"),
         ),
     ),
     6: (
