@@ -55,7 +55,7 @@ def test_means_agree_and_decoys_do_not(change):
         estimate = predicted.estimate
         assert np.all(estimate.valid)
         assert np.all(np.abs(mean - estimate.value) <= 4.5 * error + estimate.slack), name
-        assert np.all(estimate.slack <= 0.25 * (0.5 / 12 + 0.02) + 0.0006)
+        assert np.all(estimate.slack <= 0.25 * (0.5 / 12 + 0.02) + 0.0011)
         for decoy, wrong in predicted.decoys.items():
             if np.any(np.abs(mean - wrong) > 5 * error + estimate.slack):
                 rejected.add((name, decoy))
@@ -119,17 +119,17 @@ def test_a_memory_is_read_as_it_is_written():
     wanted = [int(np.argmax([values[j] @ memory @ keys[i] for j in range(4)])) for i in range(5)]
     assert associative_memory.answers(facts, made, jnp.asarray(there)).tolist() == wanted
 
-    fresh = np.asarray(jax.random.normal(stream(key_for(1, 0, 0, 0), "anew"), (KEYS, 8)))
-    fresh = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
-    hits = []
-    for key in fresh:  # the same memory with another key of fact 0
-        anew = np.array([key, *keys[1:]])
-        again = sum(q[i] * np.outer(values[stored[i]], anew[i]) for i in range(5))
-        hits.append(np.argmax([values[j] @ again @ key for j in range(4)]) == 0)
     asked = jnp.asarray(q), jnp.asarray(stored), jnp.asarray(there)
-    share = associative_memory.recalled_anew(key_for(1, 0, 0, 0), facts, *asked, jnp.asarray(0))
-    assert float(share) == pytest.approx(np.mean(hits), abs=1e-12)
-    assert 0 < np.mean(hits) < 1
+    for seed in range(8):  # the same memory with other keys of fact 0
+        key, hits = key_for(1, 0, 0, seed), []
+        fresh = np.asarray(jax.random.normal(stream(key, "anew"), (KEYS, 8)))
+        for new in fresh / np.linalg.norm(fresh, axis=1, keepdims=True):
+            anew = np.array([new, *keys[1:]])
+            again = sum(q[i] * np.outer(values[stored[i]], anew[i]) for i in range(5))
+            hits.append(np.argmax([values[j] @ again @ new for j in range(4)]) == 0)
+        share = associative_memory.recalled_anew(key, facts, *asked, jnp.asarray(0))
+        assert float(share) == pytest.approx(np.mean(hits), abs=1e-12)
+        assert 0 < np.mean(hits) < 1
 
     # one fact and its key drawn anew: its mean over memories is that of asking as it is
     @jax.vmap

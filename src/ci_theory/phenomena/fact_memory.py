@@ -159,14 +159,16 @@ class Forecast:
         statement="the mean over facts without copies", where=_has_single
     )
     chances: Float[Array, " N"]  # P_i
-    off: dict[str, Scalar]  # the same means of P_i (1 - P_i)
+    off: dict[str, Scalar]  # the same means of what P_i may be off
 
 
 def _forecast(params: Params, chances: Float[Array, " N"]) -> Forecast:
     """Read the means off the chances that the stored answer is given."""
     share = params.wrong() / params.facts
     right = mixed_up(chances, share, params.facts)
-    apart = _read(params, 1 - chances * (1 - chances))  # the error is of what is not right
+    scale = 0.5 / jnp.asarray(params.d, float) + 0.02
+    left = chances * (1 - chances) * scale + 0.001 * chances
+    apart = _read(params, 1 - left)  # the error is of what is not right
     off = {k: v if k == "error" else 1 - v for k, v in apart.items()}
     return Forecast(**_read(params, right), chances=chances, off=off)
 
@@ -178,8 +180,7 @@ def forecast(params: Params, world: None) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach what is left out, of order 1/d, and what few points of integration leave: measured."""
-    scale = 0.5 / jnp.asarray(params.d, float) + 0.02
-    return {name: Bound(scale * made.off[name] + 0.0005, True) for name in ALL}
+    return {name: Bound(made.off[name], True) for name in ALL}
 
 
 def _alike(params: Params, made: Forecast) -> Forecast:
