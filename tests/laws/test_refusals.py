@@ -21,6 +21,10 @@ REFUSED = {
     "alignment_erasure": [({"growth": 0.0, "strength": 0.0}, "are both 0", {"strength": 0.1})],
     "repeated_data": [({**REPEATED, "budget": 10}, COPIES, {"budget": 11})],
     "icl_linear_attention": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "markov_icl": [
+        ({**REPEATED, "pool": 10}, COPIES, {"pool": 11}),
+        ({"states": 3, "length": 13}, "3 states are counted up to 12 steps", {"length": 12}),
+    ],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

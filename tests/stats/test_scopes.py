@@ -57,6 +57,7 @@ UNREPEATED = {"up.repeated_fraction": 0.0}
 FLIPPED = "id_excess ood_excess id_change ood_change"
 SPECTRAL = "outlier overlap foretold crowding largest error"
 ERASED = "response attack_success utility_risk"
+POOL = "gain harm pool_loss fresh_loss"
 ATTENTION = "trained_error fresh_error gap"
 EDGES = {
     "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
@@ -69,6 +70,13 @@ EDGES = {
         Edge(ATTENTION, "tasks", 4, 3, {"d": 16}),
         Edge(ATTENTION, "length", 8, 7, {"d": 16}),
         Edge(ATTENTION, "n", 52, 51, {"d": 16}),
+    ],
+    "markov_icl": [
+        Edge(POOL, "pool", 8, 7, {}),
+        Edge(POOL, "length", 16, 17, {}),
+        Edge(POOL, "states", 2, 3, {}),
+        Edge(POOL, "repeats", 5, 6, {"pool": 24, "repeated_fraction": 0.5}),  # 1/sum w^2
+        Edge("ordered_gain ordered_harm", "pool", 13, 12, {}),  # an overlap of 3.2
     ],
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),
@@ -234,6 +242,7 @@ MIRAGE = ("token_error", "edit_distance", "exact_match")
 # Claimed wherever the phenomenon's rule lets a point in.
 EVERYWHERE = {("zipf_learning", label) for label in ("error", "singles", "price")}
 EVERYWHERE |= {("prior_bias", p.name) for p in load("prior_bias").predictions}
+EVERYWHERE |= {("markov_icl", f"{level}_loss") for level in ("counting", "unigram", "known")}
 
 
 @functools.cache
@@ -359,6 +368,7 @@ def test_every_slack_has_means_that_hold_it():
         ("lifelong_editing", "exact_base_risk"),
     } | EVERYWHERE
     exact |= {("zipf_learning", "known"), *(("metric_mirage", p) for p in MIRAGE)}
+    exact |= {("markov_icl", label) for label in POOL.split()}
     exact |= {("sgd_scaling", label) for label in ("risk", "test_error", "over_best")}
     elsewhere = {("zipf_learning", "missing")}  # held above
     elsewhere |= {("digits_ridge", p) for p in ("test_error", "train_error")}  # declared: 5 %

@@ -8,7 +8,7 @@ import pytest
 
 from ci_theory._errors import BadInput
 from ci_theory.theory.sequences.dirichlet import endless_loss
-from ci_theory.theory.sequences.kinds import MOST, is_short, kinds, unigram_loss
+from ci_theory.theory.sequences.kinds import MOST, kinds, problem, unigram_loss
 from ci_theory.theory.sequences.levels import (
     counting_loss,
     even_visits_loss,
@@ -118,7 +118,9 @@ def test_visits_are_not_independent_of_the_rows():
 
 
 def test_what_cannot_be_counted_is_refused():
-    for states, length in ((2, 65), (3, 13), (5, 2), (2, 0)):
-        with pytest.raises(BadInput, match=f"{length} steps of {states} states: expected at most"):
+    for states, length in ((2, 65), (3, 13), (2, 0)):
+        with pytest.raises(BadInput, match=f"length = {length}: sequences of {states} states are"):
             kinds(states, length)
-    assert all(is_short(k, n) and not is_short(k, n + 1) for k, n in MOST.items())
+    with pytest.raises(BadInput, match="states = 5: sequences are counted of 2 to 4 states"):
+        kinds(5, 2)
+    assert all(problem(k, n) is None for k, n in MOST.items())

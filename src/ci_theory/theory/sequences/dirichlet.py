@@ -10,8 +10,10 @@ How much one draw of p tells of another is :math:`X_n`, the mean over counts of
 a given sequence of n steps.
 """
 
+import functools
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import digamma, gammaln
@@ -54,6 +56,7 @@ def log_evidence(counts: Float[Any, "*m K"], a: Any) -> Float[Array, "*m"]:
 
 
 @needs_float64
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def visit_losses(visits: int, states: int, a: Any) -> Float[Array, " n"]:
     r"""Mean loss in nats at the first visits of a state, after n = 0, 1, ... visits before.
 
@@ -121,6 +124,7 @@ def row_price(n: int, states: int, a: Any) -> Scalar:
 
 
 @needs_float64
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def overlap(n: int, states: int, a: Any) -> Scalar:
     r"""Mean of E[p(x)^2]/(E p(x))^2 over the n steps x of one row.
 

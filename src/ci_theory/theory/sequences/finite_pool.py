@@ -15,6 +15,7 @@ of it.
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -24,8 +25,8 @@ from ci_theory.theory.sequences.kinds import Kinds
 
 __all__ = ["FEWEST", "Pool", "PoolLosses", "pool_losses"]
 
-FEWEST = 4.0
-"""Distinct chains below which the tail of the integral is too long for its nodes."""
+FEWEST = 8.0
+"""Effective chains below which the tail of the integral is long for its nodes."""
 
 _NEARLY = 1e-15  # less is left of a transform only where nothing is left of its powers
 _STEP, _FROM, _TO = 0.5, -26.0, 50.0  # of ln t: the trapezoid rule is right to e^(-pi^2/step)
@@ -72,13 +73,14 @@ class PoolLosses(NamedTuple):
 
 
 @needs_float64
+@jax.jit
 def pool_losses(kinds: Kinds, rule: RowNodes, pool: Pool, noise: Any = 0.0) -> PoolLosses:
     r"""Losses of who knows a pool of two-state chains by heart, in the mean over pools.
 
     Args:
         kinds: of the sequences, two states.
         rule: nodes of a row, as many as steps and 14 more.
-        pool: the chains, ``FEWEST`` distinct ones or more.
+        pool: the chains, effectively ``FEWEST`` or more.
         noise: share of the steps, where the pool was learnt, that led to a random state: of each
             row q = (1 - noise) p + noise/K was learnt. Sequences of the test follow p.
 

@@ -15,7 +15,7 @@ from scipy.special import gammaln
 from ci_theory._errors import BadInput
 from ci_theory._types import Float, Int
 
-__all__ = ["MOST", "Kinds", "is_short", "kinds", "unigram_loss"]
+__all__ = ["MOST", "Kinds", "kinds", "problem", "unigram_loss"]
 
 MOST = {2: 64, 3: 12, 4: 7}
 """Longest sequences whose steps are counted one by one, by the number of states."""
@@ -35,21 +35,26 @@ class Kinds(NamedTuple):
     ways: Float[Any, " m"]
 
 
-def is_short(states: int, length: int) -> bool:
-    """Say whether sequences are short enough to be counted.
+def problem(states: int, length: int) -> str | None:
+    """Say in a line why sequences cannot be counted, if they cannot.
 
-    >>> is_short(3, 12), is_short(3, 13), is_short(9, 2)
-    (True, False, False)
+    >>> print(problem(3, 13))
+    length = 13: sequences of 3 states are counted up to 12 steps
     """
-    return length <= MOST.get(states, 0)
+    if states not in MOST:
+        return f"states = {states}: sequences are counted of {min(MOST)} to {max(MOST)} states"
+    if not 1 <= length <= MOST[states]:
+        most = f"are counted up to {MOST[states]} steps"
+        return f"length = {length}: sequences of {states} states {most}"
+    return None
 
 
 @functools.lru_cache(maxsize=32)
 def _counts(states: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the step counts (M, K, K) of sequences from state 0, and how many have them (M,)."""
-    if not (is_short(states, length) and length >= 1):
-        most = ", ".join(f"{n} steps of {k} states" for k, n in MOST.items())
-        raise BadInput(f"{length} steps of {states} states: expected at most {most}")
+    told = problem(states, length)
+    if told:
+        raise BadInput(told)
     made, last, ways = np.zeros((1, states**2), int), np.zeros(1, int), np.ones(1)
     for _ in range(length):
         longer = np.repeat(made, states, axis=0)

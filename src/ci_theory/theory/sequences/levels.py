@@ -9,23 +9,53 @@ No mean over visits gives them: at a given time a state that leads back to itsel
 more often, and its row is another than that of a state drawn at random.
 """
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jax.scipy.special import digamma
+from jax.scipy.special import digamma, gammaln
 
-from ci_theory._types import Scalar, needs_float64
-from ci_theory.theory.sequences.dirichlet import log_evidence, row_nodes, visit_losses
-from ci_theory.theory.sequences.kinds import Kinds
+from ci_theory._types import Array, Scalar, needs_float64
+from ci_theory.theory.sequences.dirichlet import (
+    endless_loss,
+    log_evidence,
+    row_nodes,
+    visit_losses,
+)
+from ci_theory.theory.sequences.kinds import Kinds, kinds, unigram_loss
 
-__all__ = ["counting_loss", "even_visits_loss", "known_loss", "two_state_entropy_rate"]
+__all__ = [
+    "Levels",
+    "counting_loss",
+    "even_visits_loss",
+    "known_loss",
+    "levels",
+    "rough_levels",
+    "two_state_entropy_rate",
+]
 
 
-def _steps(kinds: Kinds) -> float:
-    return float(jnp.sum(jnp.asarray(kinds.rows)[kinds.index[0]]))
+class Levels(NamedTuple):
+    """Mean losses in nats a step on an unknown chain.
+
+    Attributes:
+        unigram: of who counts states.
+        counting: of who counts steps.
+        known: of who knows the chain.
+    """
+
+    unigram: Any
+    counting: Any
+    known: Any
+
+
+def _steps(kinds: Kinds) -> Array:
+    return jnp.sum(jnp.asarray(kinds.rows)[jnp.asarray(kinds.index)[0]])
 
 
 @needs_float64
+@jax.jit
 def counting_loss(kinds: Kinds, a: Any) -> Scalar:
     r"""Mean loss in nats a step of the best guess on an unknown chain: it counts steps.
 
@@ -52,6 +82,7 @@ def counting_loss(kinds: Kinds, a: Any) -> Scalar:
 
 
 @needs_float64
+@jax.jit
 def known_loss(kinds: Kinds, a: Any) -> Scalar:
     r"""Mean loss in nats a step of who knows the chain.
 
@@ -80,6 +111,7 @@ def known_loss(kinds: Kinds, a: Any) -> Scalar:
 
 
 @needs_float64
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def even_visits_loss(length: int, states: int, a: Any) -> Scalar:
     r"""Mean loss of counting steps if visits were independent of the rows; they are not.
 
@@ -92,12 +124,46 @@ def even_visits_loss(length: int, states: int, a: Any) -> Scalar:
     >>> print(f"{float(even_visits_loss(12, 2, 1.0)):.4f}")  # counting_loss: 0.5880
     0.6079
     """
-    losses = visit_losses(length, states, a)
-    chances, total = jnp.zeros(length).at[0].set(1.0), jnp.zeros(())
-    for _ in range(length):
-        total = total + chances @ losses
-        chances = chances * (1 - 1 / states) + jnp.roll(chances, 1).at[0].set(0.0) / states
-    return total / length
+    t, j = jnp.arange(1.0 * length)[:, None], jnp.arange(1.0 * length)[None, :]
+    ways = gammaln(t + 1) - gammaln(j + 1) - gammaln(jnp.maximum(t - j, 0.0) + 1)
+    log_chances = ways - j * jnp.log(states) + (t - j) * jnp.log1p(-1 / states)
+    chances = jnp.where(j <= t, jnp.exp(log_chances), 0.0)
+    return jnp.sum(chances @ visit_losses(length, states, a)) / length
+
+
+def levels(states: int, length: int, a: float) -> Levels:
+    """Return the exact levels, on the host.
+
+    Args:
+        states: K.
+        length: n, steps.
+        a: parameter of the Dirichlet law.
+
+    >>> print(*(f"{level:.3f}" for level in levels(2, 12, 1.0)))
+    0.636 0.588 0.486
+    """
+    counted = kinds(states, length)
+    return Levels(
+        unigram=unigram_loss(states, length, a),
+        counting=float(counting_loss(counted, a)),
+        known=float(known_loss(counted, a)),
+    )
+
+
+def rough_levels(states: int, length: int, a: float) -> Levels:
+    """Return the levels if states came independently, visits were even, and all states met alike.
+
+    Args:
+        states, length, a: as in ``levels``.
+
+    >>> print(*(f"{level:.3f}" for level in rough_levels(2, 12, 1.0)))
+    0.564 0.608 0.500
+    """
+    return Levels(
+        unigram=float(jnp.mean(visit_losses(length + 1, states, a)[1:])),
+        counting=float(even_visits_loss(length, states, a)),
+        known=float(endless_loss(states, a)),
+    )
 
 
 @needs_float64
