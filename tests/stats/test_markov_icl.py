@@ -14,7 +14,7 @@ from ci_theory.tasks import markov
 from ci_theory.theory.sequences.dirichlet import log_evidence
 
 PHENOMENON = load("markov_icl")
-RUNS = 400
+RUNS = 200
 NOISES = np.array([0.0, 0.25])
 LEVELS = ("counting_loss", "unigram_loss", "known_loss")
 
@@ -58,8 +58,11 @@ def compared(measured, point):
 def test_means_of_drawn_pools_are_the_integrals(runs, numbers):
     point = {"states": 2, "length": 8, **numbers}
     for name, told, mean, error in compared(runs(2, 8, 60, **numbers), point):
+        if name in ORDERS:
+            assert np.all(np.isnan(told.estimate.value)), name  # the integral speaks
+            continue
         slack = np.asarray(told.estimate.slack)
-        assert np.all(np.isfinite(told.estimate.value)), name
+        assert np.all(slack == 0), name
         assert np.all(np.abs(mean - told.estimate.value) <= 4.5 * error + slack), name
         for decoy, wrong in told.decoys.items():
             alike = numbers["repeats"] == 1 and decoy == "copies are fresh rows"
@@ -81,24 +84,6 @@ def test_three_states_are_told_to_two_orders(runs):
         if name in ORDERS + LEVELS:
             wrong = told.decoys["pool is endless" if name in ORDERS else "time does not matter"]
             assert np.all(np.abs(mean - wrong) > 5 * error + slack), name
-
-
-def test_orders_and_integrals_tell_the_same():
-    """The slack of two orders covers what they leave out, with copies and wrong steps."""
-    pools, noises = np.meshgrid([40, 60, 120, 400], [0.0, 0.1, 0.4])
-    at = {"pool": pools.ravel(), "noise": noises.ravel()}
-    largest = 0.0
-    for fraction, repeats in ((0.0, 1), (0.5, 8), (0.1, 20)):
-        copies = {"repeated_fraction": fraction, "repeats": repeats}
-        found = predict(PHENOMENON, {**at, **copies})
-        for name in ("gain", "harm"):
-            exact, told = found[name].estimate, found[f"ordered_{name}"].estimate
-            left = np.abs(exact.value - told.value)
-            use = told.valid & exact.valid
-            assert use.sum() >= 6
-            assert np.all(left[use] <= told.slack[use]), (name, copies)
-            largest = max(largest, np.max(left[use] / told.slack[use]))
-    assert largest > 0.3
 
 
 def test_guesses_made_on_the_way_multiply_to_the_mixture():
@@ -156,7 +141,7 @@ def test_chains_that_counting_needs_grow_as_the_length():
 
 @pytest.mark.parametrize("repeats", [1, 6])
 def test_the_pool_at_which_counting_wins(repeats):
-    point = {"length": 12, "repeated_fraction": 0.5, "repeats": repeats, "noise": 0.05}
+    point = {"length": 8, "repeated_fraction": 0.5, "repeats": repeats, "noise": 0.05}
     at = place(0, **point)
     assert at == pytest.approx(place(0, **{**point, "repeats": 1}) * (1 + repeats) / 2)
     pools = 2 * repeats * np.array([round(at / (s * repeats)) for s in (4, 2, 1)])

@@ -22,9 +22,9 @@ from ci_theory.theory.sequences.dirichlet import RowNodes, row_nodes
 from ci_theory.theory.sequences.finite_pool import FEWEST, Pool, pool_losses
 from ci_theory.theory.sequences.levels import Levels, levels, rough_levels
 
-SEQUENCES = 256  # of the pool's chains, and as many of new ones, that a run draws
+SEQUENCES = 512  # of the pool's chains, and as many of new ones, that a run draws
 LONGEST = 16  # steps up to which a pool of any size is worked out
-CROWDED = 0.25  # overlaps over chains: beyond it the orders in 1/k are no guide
+CROWDED = 0.1  # overlaps over chains: beyond it the orders in 1/k are no guide
 LEVEL = 0.05  # nats a sequence: new chains cost so little more
 UNIFORM = 1.0  # parameter of the Dirichlet law of the rows
 EXACT = ("gain", "harm", "pool_loss", "fresh_loss")
@@ -142,9 +142,15 @@ def _any_size(params: Params) -> Any:
     return jnp.logical_and(_short(params), params.chains().shares(2) <= 1 / FEWEST)
 
 
-_SCOPE = f"two states, up to {LONGEST} steps, effectively {FEWEST:.0f} chains or more"
-_ORDERS = f"(overlap of two chains) <= {CROWDED} effective chains"
-_PAIR = "A = E pq/(m e) - 1, B = E q^2/e^2 - 1, C = E ln m/e, W = sum w^2"
+_INTEGRAL: dict[str, Any] = {
+    "scope": f"two states, up to {LONGEST} steps, effectively {FEWEST:.0f} chains or more",
+    "where": _any_size,
+}
+_ORDERS: dict[str, Any] = {
+    "scope": f"elsewhere; judged up to an overlap of two chains of {CROWDED} effective chains",
+    "order": "1/pool^3: two orders are told",
+    "where": lambda params: jnp.logical_not(_any_size(params)),
+}
 
 
 @record
@@ -154,29 +160,21 @@ class Forecast:
     gain: Scalar = predicted(
         statement="int [E p e^(-w t q/e)/m prod' phi(w_j t) - e^-t] dt/t - C,  "
         "phi(t) = E e^(-t q/e),  q = (1 - noise) p + noise/states",
-        scope=_SCOPE,
-        where=_any_size,
+        **_INTEGRAL,
     )
-    harm: Scalar = predicted(
-        statement="C - int [e^-t - prod phi(w_j t)] dt/t", scope=_SCOPE, where=_any_size
-    )
-    pool_loss: Scalar = predicted(
-        statement="counting_loss - gain/length", scope=_SCOPE, where=_any_size
-    )
-    fresh_loss: Scalar = predicted(
-        statement="counting_loss + harm/length", scope=_SCOPE, where=_any_size
-    )
+    harm: Scalar = predicted(statement="C - int [e^-t - prod phi(w_j t)] dt/t", **_INTEGRAL)
+    pool_loss: Scalar = predicted(statement="counting_loss - gain/length", **_INTEGRAL)
+    fresh_loss: Scalar = predicted(statement="counting_loss + harm/length", **_INTEGRAL)
     ordered_gain: Scalar = predicted(
         "gain",
-        statement=f"W (A - B/2) - C + order W^2,  {_PAIR}",
-        scope=_ORDERS,
-        order="1/pool^3: two orders are told",
+        statement="W (A - B/2) - C + order W^2,  W = sum w^2, C = E ln m/e, "
+        "A = E pq/(m e) - 1, B = E q^2/e^2 - 1",
+        **_ORDERS,
     )
     ordered_harm: Scalar = predicted(
         "harm",
-        statement=f"C + W B/2 + order W^2,  {_PAIR}",
-        scope=_ORDERS,
-        order="1/pool^3: two orders are told",
+        statement="C + W B/2 + order W^2",
+        **_ORDERS,
     )
     counting_loss: Scalar = predicted(statement="-(1/n) sum_x m ln m,  m = prod_i Dir(c_i)")
     unigram_loss: Scalar = predicted(

@@ -14,7 +14,9 @@ from ci_theory.theory.sequences.levels import counting_loss, known_loss
 from ci_theory.theory.sequences.pool_order import (
     CATALAN,
     chain_overlap_law,
+    crowding,
     first_order,
+    further_orders,
     harmless_pool,
     next_order,
     overlaps,
@@ -103,6 +105,20 @@ def test_many_chains_need_two_orders(noise):
     assert np.all(ratio[0] > 3)
     assert np.all(ratio[1] > 6)
     assert np.all(np.abs(left[1][1]) < 0.1 * np.abs(left[1][0]))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.03, 0.4])
+def test_further_orders_cover_what_two_leave_out(noise):
+    """Alike, copied, and a few heavy chains among many."""
+    parts = []
+    for once, repeated, repeats in ((30, 0, 1), (200, 25, 8), (360, 2, 20), (1, 30, 8), (40, 1, 5)):
+        pool = Pool(*map(float, (once, repeated, repeats)))
+        exact, made = both(pool, noise)
+        assert float(crowding(made, pool)) < 0.2
+        told = [np.asarray(f(made, pool)) for f in (first_order, next_order, further_orders)]
+        parts.append(np.abs(np.asarray(exact) - told[0] - told[1]) / told[2])
+    assert np.max(parts) < 0.8
+    assert np.all(np.max(parts, axis=0) > [0.02, 0.09])  # nor is it a bound of anything
 
 
 def test_overlaps_are_means_over_all_sequences():
