@@ -40,7 +40,7 @@ def draw(results: Results) -> Figure:
     b.set_ylabel("saved on the pool's chains [nats]")
     c.set_ylabel("cost on new chains [nats]")
     for axis in (a, b, c):
-        axis.set_xlabel("chains of the pool, copies included [chains]")
+        axis.set_xlabel("chains of the pool [chains]")
     axes[0, 0].set_title("a   12 steps, learnt right")
     axes[0, 1].set_title("b   12 steps, 0.15 of them wrong")
     axes[0, 2].set_title("c   longer contexts need more")
