@@ -47,6 +47,8 @@ FORMULAS = {
     ("lifelong_editing", "lifelong ridge"),
     ("linear_grokking", "generalises"),
     ("linear_grokking", "fits"),
+    ("markov_icl", "counting wins"),
+    ("markov_icl", "new chains cost little"),
     ("metric_mirage", "half of the sequences are right"),
     ("metric_mirage", "the power law of the tokens ends"),
     ("network_inheritance", "half of saturation"),

@@ -23,6 +23,10 @@ REFUSED = {
     "icl_linear_attention": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "icl_population": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "icl_zipf_tasks": [({"rank": 25, "tasks": 24}, "there are 24 tasks", {"rank": 24})],
+    "markov_icl": [
+        ({**REPEATED, "pool": 10}, COPIES, {"pool": 11}),
+        ({"states": 3, "length": 13}, "3 states are counted up to 12 steps", {"length": 12}),
+    ],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

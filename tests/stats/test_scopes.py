@@ -57,6 +57,7 @@ UNREPEATED = {"up.repeated_fraction": 0.0}
 FLIPPED = "id_excess ood_excess id_change ood_change"
 SPECTRAL = "outlier overlap foretold crowding largest error"
 ERASED = "response attack_success utility_risk"
+POOL = "gain harm pool_loss fresh_loss"
 ATTENTION = "trained_error fresh_error gap"
 EDGES = {
     "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
@@ -75,6 +76,14 @@ EDGES = {
         Edge("missing missing_fresh known", "length", 8, 7, {"d": 16}),
         Edge("missing missing_fresh known", "n", 64, 63, {"d": 16}),
         Edge("missing missing_fresh known", "ridge", 0.02, 0.019, {"d": 16}),
+    ],
+    "markov_icl": [
+        Edge(POOL, "pool", 8, 7, {}),
+        Edge(POOL, "length", 16, 17, {}),
+        Edge(POOL, "states", 2, 3, {}),
+        Edge(POOL, "repeats", 5, 6, {"pool": 24, "repeated_fraction": 0.5}),  # 1/sum w^2
+        Edge("ordered_gain ordered_harm", "pool", 77, 76, {"states": 3}),  # an overlap of 7.7
+        Edge("ordered_gain ordered_harm", "length", 17, 16, {"pool": 100}),
     ],
     "ridge_peak": [
         Edge("test_error train_error", "n", 110, 109, LEAST),
@@ -247,6 +256,7 @@ EVERYWHERE |= {("prior_bias", p.name) for p in load("prior_bias").predictions}
 # a slack of the simulation, below what means can tell; held in test_icl_population
 EVERYWHERE |= {("icl_population", p.name) for p in load("icl_population").predictions}
 EVERYWHERE |= {("fact_memory", label) for label in ("recalled", "error", "known")}
+EVERYWHERE |= {("markov_icl", f"{level}_loss") for level in ("counting", "unigram", "known")}
 
 
 @functools.cache
@@ -372,12 +382,15 @@ def test_every_slack_has_means_that_hold_it():
         ("lifelong_editing", "exact_base_risk"),
     } | (EVERYWHERE - {("fact_memory", "recalled"), ("fact_memory", "error")})
     exact |= {("zipf_learning", "known"), *(("metric_mirage", p) for p in MIRAGE)}
+    exact |= {("markov_icl", label) for label in POOL.split()}
     exact |= {("sgd_scaling", label) for label in ("risk", "test_error", "over_best")}
     elsewhere = {("zipf_learning", "missing")}  # held above
     elsewhere |= {("digits_ridge", p) for p in ("test_error", "train_error")}  # declared: 5 %
     # the slack of the weighted form they are special cases of
     elsewhere |= {("epochwise_descent", p) for p in ("isotropic_excess", "isotropic_train")}
     elsewhere |= {("random_feature_peak", "excess_risk")}  # that of test_error
+    # below what means can tell; held against the integral in tests/theory/sequences
+    elsewhere |= {("markov_icl", f"ordered_{p}") for p in ("gain", "harm")}
     # below what means can tell; held in poisoned_ridge and alignment_erasure
     elsewhere |= {("network_inheritance", p) for p in ("planted", "response")}
     every = {(n, p.name) for n in names() for p in load(n).predictions}
