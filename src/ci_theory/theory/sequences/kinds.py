@@ -55,7 +55,8 @@ def _counts(states: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     told = problem(states, length)
     if told:
         raise BadInput(told)
-    made, last, ways = np.zeros((1, states**2), int), np.zeros(1, int), np.ones(1)
+    made, last = np.zeros((1, states**2), int), np.zeros(1, int)
+    ways: np.ndarray = np.ones(1)
     for _ in range(length):
         longer = np.repeat(made, states, axis=0)
         to = np.tile(np.arange(states), len(made))
