@@ -124,6 +124,38 @@ def test_kept_and_traced_anew_agree_with_what_a_program_computes(home):
                 np.testing.assert_array_equal(there[name].decoys[decoy], values)
 
 
+def test_each_program_has_a_name_of_its_own(home, monkeypatch):
+    asked = []
+
+    def remembered(name, make):
+        asked.append(tuple(name))
+        raise LookupError
+
+    monkeypatch.setattr(_cache, "remembered", remembered)
+    for name in ("ridge_peak", "repeated_data"):
+        for spectrum in ("isotropic", "two_block"):
+            for decoys in (True, False):
+                words = (("spectrum", spectrum),)
+                program = _programs.program_of(phenomena.load(name), words, decoys, few=True)
+                with pytest.raises(LookupError):
+                    program({"n": np.ones(2)}, np.ones(3))
+    assert len(set(asked)) == len(asked) == 8
+
+
+def test_an_answer_is_of_what_was_asked_for_and_as_wide_as_the_terminal(home, capsys, monkeypatch):
+    said = []
+    for _ in range(2):
+        for columns in ("80", "120"):
+            monkeypatch.setenv("COLUMNS", columns)
+            for words in (["show", "ridge_peak"], ["show", "group_gap"]):
+                for how in ([], ["--json"]):
+                    assert main([*words, *how]) == 0
+                    said.append(capsys.readouterr().out)
+    assert said[:8] == said[8:]
+    assert len(set(said)) == 6  # JSON is as wide as it is
+    assert max(map(len, said[0].splitlines())) <= 80 < max(map(len, said[4].splitlines())) <= 120
+
+
 def test_without_decoys_the_rest_is_the_same():
     phenomenon = phenomena.load("ridge_peak")
     points = {"n": np.array([40, 80])}

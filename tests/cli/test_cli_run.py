@@ -156,7 +156,7 @@ def test_shards_share_a_store(folder, capsys):
         (["run", "toy.toml", "n=lin(1,11000,11000)", "shift=lin(0,1,10000)"], "GB of results"),
         (["run", "toy.toml", "--device", "gpu"], "none is available here"),
         (["run", "toy.toml", "--device", "abacus"], "expected one of cpu, gpu, tpu"),
-        (["run", "toy.toml", "--engine", "dask"], "--engine"),
+        (["run", "toy.toml", "--engine", "spark"], "--engine spark: expected local, dask or"),
         (["run", "toy.toml", "--shard", "2/2"], "expected i/n"),
         (["run", "toy.toml", "--store", "toy.toml"], "is a file"),
         (["run", "toy.toml", "--store", "toy.toml/below"], "toy.toml/below"),

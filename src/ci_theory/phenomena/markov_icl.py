@@ -44,14 +44,6 @@ class Params(repetition.Repetition):
         0.1, low=0, high=1, unit="1", doc="share of the steps, where the pool was learnt, at random"
     )
 
-    def problem(self) -> str | None:
-        """Say in a line what is wrong, if anything is."""
-        return counted.problem(self.states, self.length)
-
-    def chains(self) -> Pool:
-        """Return the pool by its copies."""
-        return Pool(*self.split())
-
 
 @record
 class Measures:
@@ -108,6 +100,15 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
+def _rule(params: Params) -> str | None:
+    return counted.problem(params.states, params.length)
+
+
+def _pool(params: Params) -> Pool:
+    """Return the pool by its copies."""
+    return Pool(*params.split())
+
+
 class World(NamedTuple):
     """Kinds of sequences, rules for a row (for moments, for pools), and levels, also rough ones."""
 
@@ -139,7 +140,7 @@ def _short(params: Params) -> Any:
 
 
 def _any_size(params: Params) -> Any:
-    return jnp.logical_and(_short(params), params.chains().shares(2) <= 1 / FEWEST)
+    return jnp.logical_and(_short(params), _pool(params).shares(2) <= 1 / FEWEST)
 
 
 _INTEGRAL: dict[str, Any] = {
@@ -190,7 +191,7 @@ class Forecast:
 
 def forecast(params: Params, world: World) -> Forecast:
     """Sum over kinds of sequences."""
-    pool, level = params.chains(), world.levels
+    pool, level = _pool(params), world.levels
     made = pool_order.overlaps(world.kinds, world.moments, params.noise)
     first, second = pool_order.first_order(made, pool), pool_order.next_order(made, pool)
     trained = fresh = jnp.asarray(jnp.nan)
@@ -211,8 +212,8 @@ def forecast(params: Params, world: World) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Bound the third order by the terms of the second."""
-    room = pool_order.further_orders(made.made, params.chains())
-    valid = pool_order.crowding(made.made, params.chains()) <= CROWDED
+    room = pool_order.further_orders(made.made, _pool(params))
+    valid = pool_order.crowding(made.made, _pool(params)) <= CROWDED
     return {"ordered_gain": Bound(room.trained, valid), "ordered_harm": Bound(room.fresh, valid)}
 
 
@@ -261,6 +262,7 @@ PHENOMENON = Phenomenon(
     measures=Measures,
     simulate=simulate,
     world=world,
+    rule=_rule,
     forecast=forecast,
     bounds=bounds,
     predictions=predictions(
