@@ -14,8 +14,10 @@ from sweep_driver import bits, toy
 
 from ci_theory import BadInput
 from ci_theory.sweeps import Interrupted, Store, run
-from ci_theory.sweeps.dask_engine import DaskEngine, Sent, able, connected, stop
+from ci_theory.sweeps.dask_engine import DaskEngine, Sent, able, compute, connected, stop
+from ci_theory.sweeps.engines import Job
 from ci_theory.sweeps.provenance import identity_of
+from ci_theory.sweeps.staged import Stopped
 
 distributed = pytest.importorskip("distributed")
 
@@ -164,8 +166,25 @@ def test_what_a_worker_answers(whole, tmp_path, monkeypatch):
     assert "nowhere" in says
     assert says.endswith("workers need the store under the same path")
     assert "another store lies here" in able(sent(whole, plans=("0" * 16,)))
-    stop(sent(whole))
-    assert able(sent(whole)) is None  # and who was stopped may go on
+
+
+def test_a_process_stops_until_it_is_asked_again_and_finds_what_is_new(tmp_path, monkeypatch):
+    """In this process: one sweep, and then more replicates of it in the same folder."""
+    monkeypatch.setattr("ci_theory._cache.open_", lambda: None)
+    store = run(toy(3, 2), tmp_path / "s")
+    job = Job("a folder as the client names it", 0, 0)
+    stop(sent(store))
+    with pytest.raises(Stopped):
+        compute(job, sent(store))
+    assert able(sent(store)) is None
+    assert compute(job, sent(store)) == (job, "found", *compute(job, sent(store))[2:])
+
+    store = run(toy(3, 4), tmp_path / "s")
+    added = store.name(1, 0)
+    (tmp_path / "s" / "parts" / f"{added}.npz").unlink()
+    hashes = tuple(plan.hash for plan in store.plans)
+    assert compute(job._replace(plan=1), sent(store, plans=hashes)).state == "done"
+    assert bits(Store.open(tmp_path / "s")) == bits(run(toy(3, 4), tmp_path / "again"))
 
 
 def test_a_scheduler_that_is_lost_is_told_and_the_store_resumes(
