@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.export
+import jax.numpy as jnp
 import numpy as np
 
 from ci_theory import _cache
@@ -78,10 +79,20 @@ def _traced(function: Callable[[list], Any], leaves: list, name: list[str]) -> A
     def make() -> bytes:
         return bytes(jax.export.export(jax.jit(function), platforms=["cpu"])(leaves).serialize())
 
+    _find_lapack()
     try:
         return jax.export.deserialize(bytearray(_cache.remembered(name, make))).call
     except (ValueError, NotImplementedError):  # it calls Python, or what has no lasting form
         return function
+
+
+@functools.cache
+def _find_lapack() -> None:
+    """Let JAX look up LAPACK, as it does where it lowers a factorisation, and only there.
+
+    A program that was lowered in another process calls it too, and would call nothing: a crash.
+    """
+    jax.jit(jnp.linalg.cholesky).lower(jnp.eye(1))
 
 
 def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
