@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-optimised check-code bench figures figures-fresh verdicts clean
+.PHONY: demo test test-all test-hold test-optimised check-code bench figures figures-fresh verdicts clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -27,8 +27,17 @@ demo: $(STAMP)
 QUICKLY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 	XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
+# Of the tests that take long, those run of which anything has changed since they passed, and an
+# eighth of the rest, another with each commit; `make test-all` runs every one (tests/held.py).
 test: $(STAMP)
+	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --held 8
+
+test-all: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# The same, and what took long and passed is recorded in tests/held.json: before a commit.
+test-hold: $(STAMP)
+	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --hold
 
 ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_ridge.py \
 	rows/test_repetition.py features/test_random_features.py rows/test_noise_kinds.py \

@@ -25,6 +25,8 @@ if os.environ.get("CI_THEORY_SHAPES"):
         "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
     )
 
+pytest_plugins = ["held"]  # --held, --hold: tests/held.py
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 faulthandler.enable()

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import tomllib
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ import pytest
 from ci_theory._errors import Status
 from ci_theory._keys import key_for
 from ci_theory._record import build
+from ci_theory._shipped import EXPERIMENT, find
 from ci_theory.biases import repetition
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import predict
@@ -21,7 +21,6 @@ from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
 
 INNER = ("ridge", "noise")
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 @functools.cache
@@ -305,7 +304,7 @@ def test_decoys_are_rejected_at_the_peak():
 )
 def test_the_located_curve_is_predicted_in_every_slice_of_the_declared_sweeps(name, slices, peaks):
     """With a ridge or labels given afresh too; a peak only where copies share their label."""
-    declared = tomllib.loads((EXPERIMENTS / f"{name}.toml").read_text())
+    declared = tomllib.loads(find(EXPERIMENT, name).read_text())
     axes = dict(declared["axes"])
     repeats = axes.pop("repeats")
     at = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]

@@ -1,0 +1,132 @@
+"""Tests that need not run again: what counts as a change, and that nothing is left out unseen."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks import mutants
+
+import held
+
+TESTS = """
+import pytest
+from ci_theory.theory.toy import double
+
+AT = {"dent": 0}
+
+def test_double():
+    assert double(4) == 8
+
+@pytest.mark.parametrize("name", ["bump"])
+def test_named(name):
+    assert name
+"""
+FILES = {
+    "src/ci_theory/__init__.py": "",
+    "src/ci_theory/theory/__init__.py": "",
+    "src/ci_theory/theory/toy.py": '"""A toy."""\nfrom ci_theory.theory.two import TWO\n\n\n'
+    'def double(x):\n    """Twice x."""\n    return TWO * x  # by hand\n',
+    "src/ci_theory/theory/two.py": "TWO = 2\n",
+    "src/ci_theory/theory/apart.py": "THREE = 3\n",
+    "src/ci_theory/phenomena/bump.py": "PHENOMENON = 1\n",
+    "src/ci_theory/phenomena/dent.py": "PHENOMENON = 1\n",
+    "conftest.py": 'import sys\n\nsys.path.insert(0, "src")\npytest_plugins = ["held"]\n',
+    "tests/theory/test_toy.py": TESTS,
+    "tests/cli/test_other.py": "def test_other():\n    pass\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    for name, text in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    copy = tmp_path / "tests" / "held.py"
+    copy.write_text(Path(held.__file__).read_text().replace("LONG = 3.0", "LONG = 0.0"))
+    return tmp_path
+
+
+def run(repository, *options):
+    """Run the tests there; return (passed, left out, failed) and what was said."""
+    paths = os.pathsep.join([str(repository / "tests"), str(repository / "src")])
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": paths}
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(
+        [*command, "tests"], cwd=repository, env=env, capture_output=True, text=True, check=False
+    )
+    counts = {word: number for number, word in re.findall(r"(\d+) (\w+)", done.stdout[-200:])}
+    counted = tuple(int(counts.get(k, 0)) for k in ("passed", "deselected", "failed"))
+    return counted, done.stdout + done.stderr
+
+
+def write(repository, name, old, new):
+    file = repository / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+SAME = [  # what no outcome follows from
+    ("src/ci_theory/theory/toy.py", "Twice x.", "Two times x."),
+    ("src/ci_theory/theory/toy.py", "\n\n\ndef", "\n\n\n# a remark\ndef"),
+    ("src/ci_theory/theory/apart.py", "3", "4"),
+    ("tests/cli/test_other.py", "pass", "assert True"),
+]
+OTHER = [  # what changes one: its own text, what it imports, and what that imports
+    ("tests/theory/test_toy.py", "double(4)", "double( 4)", 2),
+    ("src/ci_theory/theory/toy.py", "return TWO * x", "return x * TWO", 2),
+    ("src/ci_theory/theory/two.py", "TWO = 2", "TWO = 2.0", 2),
+    ("conftest.py", "src", "./src", 2),
+    ("src/ci_theory/phenomena/bump.py", "= 1", "= 2", 2),  # a phenomenon that tests name
+    ("src/ci_theory/phenomena/dent.py", "= 1", "= 2", 1),  # an entry: not of another's tests
+]
+
+
+def test_what_changed_runs_and_the_rest_is_left_out_and_told(repository):
+    assert run(repository)[0] == (3, 0, 0)
+    assert run(repository, "--hold")[0] == (3, 0, 0)
+    for name, old, new in SAME:
+        write(repository, name, old, new)
+    counts, said = run(repository, "--held", "1000000007")
+    assert counts == (1, 2, 0)
+    assert "2 tests in 2 groups were not run" in said
+    assert run(repository, "--held", "1")[0] == (3, 0, 0)  # one in one: all
+    for name, old, new, count in OTHER:
+        write(repository, name, old, new)
+        counts, said = run(repository, "--held", "1000000007")
+        assert counts == (1 + count, 2 - count, 0), name
+        write(repository, name, new, old)
+
+
+def test_what_fails_loses_its_record_and_what_is_partly_run_gets_none(repository):
+    run(repository, "--hold")
+    write(repository, "src/ci_theory/theory/two.py", "2", "3")
+    assert run(repository, "--hold")[0] == (2, 0, 1)
+    assert run(repository, "--held", "1000000007")[0] == (1, 1, 1)
+    kept = (repository / "tests" / "held.json").read_text()
+    assert "whole files" in run(repository, "--hold", "-k", "double")[1]
+    assert (repository / "tests" / "held.json").read_text() == kept
+
+
+def test_tests_that_start_processes_or_look_files_up_are_never_held(repository):
+    write(repository, "tests/theory/test_toy.py", "import pytest", "import pytest, subprocess")
+    run(repository, "--hold")
+    assert run(repository, "--held", "1000000007")[0] == (3, 0, 0)
+
+
+def test_every_kept_mistake_changes_the_digest_of_a_test_that_catches_it():
+    """So a mistake in a file is not left to a group that is held: the graph misses no import."""
+    groups = {}
+    for group in held._record(held.RECORD):
+        groups.setdefault(group.partition("[")[0], []).append(group)
+
+    def sees(test, file):
+        of = groups.get(test.partition("::")[0], [])
+        return not of or any(held.ROOT / file in held.reached(group) for group in of)
+
+    kept = [m for m in mutants.read(mutants.LISTED) if not m.survives]
+    missed = [m.name for m in kept if not any(sees(test, m.file) for test in m.tests)]
+    assert not missed
