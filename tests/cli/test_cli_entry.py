@@ -209,3 +209,9 @@ def test_every_command_is_in_the_help(capsys):
     names = [command.name for command in app.app.registered_commands]
     assert sorted(names) == sorted(COMMANDS)
     assert all(f"\n  {name} " in text for name in names)
+
+
+def test_a_null_character_in_a_path_is_the_users(capsys):
+    """Only from Python: a shell cannot pass one."""
+    assert main(["figure", "ridge_peak", "--out", "\x00"]) == 2
+    assert "U+0000" in capsys.readouterr().err

@@ -56,6 +56,8 @@ def explain(error: BaseException) -> Failure | None:
         return Failure(_one_line(error), BAD_INPUT)
     if isinstance(error, OSError):
         return Failure(_system(error), BAD_INPUT)
+    if isinstance(error, ValueError) and str(error).startswith("embedded null"):
+        return Failure("a path holds the character U+0000, which no file's name may", BAD_INPUT)
     if isinstance(error, MemoryError) or _device_is_full(error):
         return Failure(
             "out of memory: take fewer or smaller values on the axes (--dry-run shows the "
