@@ -211,7 +211,10 @@ def test_every_command_is_in_the_help(capsys):
     assert all(f"\n  {name} " in text for name in names)
 
 
-def test_a_null_character_in_a_path_is_the_users(capsys):
+def test_a_null_character_in_a_path_is_the_users(tmp_path):
     """Only from Python: a shell cannot pass one."""
-    assert main(["figure", "ridge_peak", "--out", "\x00"]) == 2
-    assert "U+0000" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="null") as caught:
+        (tmp_path / "\x00").write_text("")
+    told = explain(caught.value)
+    assert told.code == 2
+    assert "U+0000" in told.line
