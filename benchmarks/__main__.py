@@ -1,5 +1,8 @@
 """Run every benchmark of speed, or whatever is named, in its own process on one core.
 
+At the end all ratios are printed as one table; if every benchmark ran, it is also written, with the
+machine and the versions, to ``docs/benchmarks.md``.
+
 Studies of accuracy, and of what the tests catch, take minutes and run only by name;
 ``benchmarks.modular_accelerator`` asks for an accelerator and is started by itself.
 """
@@ -8,8 +11,13 @@ import os
 import pkgutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import benchmarks
+from benchmarks import _table
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 LEFT_OUT = {
     "break_chains",
@@ -19,6 +27,7 @@ LEFT_OUT = {
     "fuzz",
     "modular_accelerator",
     "mutants",
+    "precision",
     "slack",
     "small_means",
 }
@@ -33,10 +42,18 @@ def main() -> int:
     environment = {k: v for k, v in os.environ.items() if k not in left_out}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
     failures = 0
-    for name in wanted:
-        print(f"\n== {name}", flush=True)
-        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], env=environment)
-        failures += done.returncode != 0
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows"
+        rows.touch()
+        for name in wanted:
+            print(f"\n== {name}", flush=True)
+            command = [sys.executable, "-m", f"benchmarks.{name}"]
+            done = subprocess.run(command, env={**environment, _table.ROWS: str(rows)})
+            failures += done.returncode != 0
+        told = _table.read(rows)
+    print("", *_table.lines(told), sep="\n")
+    if not sys.argv[1:]:
+        PAGE.write_text(_table.page(told))
     return failures
 
 

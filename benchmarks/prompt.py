@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+from benchmarks import _table
 from ci_theory import names
 
 COLD, WARM, SHORT = 4.0, 1.2, 0.6
@@ -47,6 +48,7 @@ def main() -> int:
             runs = [spent(words, kept) for kept in ("off", folder, folder)]
         assert len({printed for _, printed in runs}) == 1, f"{words}: answers differ"
         (never, _), (cold, _), (warm, _) = runs
+        _table.tell(" ".join(words), "the same, nothing kept", warm, never, "CPU s")
         first = COLD if words[0] == "predict" else float("inf")
         then = WARM if words[0] == "predict" else SHORT
         late = [what for what, over in (("cold", cold > first), ("warm", warm > then)) if over]

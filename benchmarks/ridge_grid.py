@@ -7,7 +7,7 @@ would be little to gain. The loops are timed on a sample of their fits and scale
 
 import time
 
-from benchmarks import _clock
+from benchmarks import _clock, _table
 
 _clock.one_core()
 
@@ -148,6 +148,10 @@ def main() -> None:
     rows = {"one tridiagonalisation, 100 fits": ours, **slow, "floor: products + dsytrd": least}
     for name, value in rows.items():
         print(f"{name:34s}{value:9.3f}{fits / value:10.0f}{value / ours:8.2f}")
+    for name, value in slow.items():
+        _table.tell(
+            f"{fits} random-feature ridge fits", name, ours, value, "CPU s", share=least / ours
+        )
     print(f"first call with {len(WIDTHS)} compilations: {first:.2f} CPU s")
 
 

@@ -9,7 +9,7 @@ risk, one kappa a point; they are timed on a sample.
 
 import time
 
-from benchmarks import _clock
+from benchmarks import _clock, _table
 
 _clock.one_core()
 
@@ -92,6 +92,8 @@ def row(name: str, spectrum, rows: np.ndarray, ridges: np.ndarray, within: float
         assert worst < within, f"{name}: {loop.__name__} differs by {worst:.1e}"
         spent = _clock.seconds(lambda loop=loop: [loop(spectrum, *points[i]) for i in picks])
         rates.append(SAMPLE / spent)
+        against = loop.__name__.removeprefix("by_")
+        _table.tell(f"closed form, {name}", against, rates[0], rates[-1], "points/s")
     cells = [f"{rate:12,.0f}" for rate in rates] + [f"{'-':>12}"] * (4 - len(rates))
     print(f"{name:34}{len(points):7}{first:9.2f}{''.join(cells)}", flush=True)
     return rates
