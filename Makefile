@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-all test-hold test-optimised check-code bench figures figures-fresh verdicts clean
+.PHONY: demo test test-all test-hold test-optimised test-versions check-code bench figures figures-fresh verdicts clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -46,6 +46,20 @@ ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_rid
 test-optimised: $(STAMP)
 	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY)
 
+# The oldest libraries that pyproject.toml allows and the newest that there are, each with the oldest
+# or newest Python on the path: what touches every layer. Before a release, not with every change.
+ACROSS := tests/sweeps/test_store.py tests/cli/test_cli_entry.py tests/cli/test_cli_predict.py \
+	tests/cli/test_cli_run.py tests/laws/test_phenomena.py -k "not test_law or ridge_peak"
+test-versions:
+	python3.11 -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt \
+		--editable ".[data]" pytest pytest-timeout hypothesis mpmath
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --editable ".[data]" \
+		pytest pytest-timeout hypothesis mpmath
+	.venv-oldest/bin/python -m pytest -q $(ACROSS)
+	.venv-newest/bin/python -m pytest -q $(ACROSS)
+
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -72,5 +86,5 @@ verdicts: $(STAMP)
 	$(BIN)/python paper_figs/_verdicts.py
 
 clean:
-	rm -rf .venv results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-oldest .venv-newest results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,7 @@ Importing this package does not import JAX; the submodules do.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # public name -> module that defines it (PEP 562: imported on first use)
 _HOMES = {

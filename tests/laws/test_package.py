@@ -4,6 +4,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,17 @@ def test_public_names_exist():
         assert getattr(ci_theory, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         ci_theory.nonsense  # noqa: B018
+
+
+def test_the_oldest_versions_are_the_lower_bounds():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*declared["dependencies"], *declared["optional-dependencies"]["data"]]
+    bounds = dict(re.match(r"([\w-]+)>=([\d.]+)", one).groups() for one in needed)
+    text = (ROOT / "constraints-oldest.txt").read_text().partition("# Not ours")[0]
+    pinned = dict(re.findall(r"^([\w-]+)==([\d.]+)", text, re.MULTILINE))
+    assert pinned.keys() == bounds.keys()
+    for name, bound in bounds.items():
+        assert f"{pinned[name]}.".startswith(f"{bound}."), name
 
 
 def test_only_public_jax_api():

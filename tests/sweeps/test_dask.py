@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sweep_driver import bits, toy
 
+import ci_theory
 from ci_theory import BadInput
 from ci_theory.sweeps import Interrupted, Store, run
 from ci_theory.sweeps.dask_engine import DaskEngine, Sent, able, compute, connected, stop
@@ -159,7 +160,7 @@ def test_what_a_worker_answers(whole, tmp_path, monkeypatch):
     monkeypatch.setattr("ci_theory._cache.open_", lambda: None)
     assert able(sent(whole)) is None
     other = tuple({**dict(sent(whole).identity), "version": "0.0"}.items())
-    assert "version is 0.1.0 there and 0.0 where the sweep started" in able(
+    assert f"version is {ci_theory.__version__} there and 0.0 where the sweep started" in able(
         sent(whole, identity=other)
     )
     says = able(sent(whole, folder=str(tmp_path / "nowhere")))
