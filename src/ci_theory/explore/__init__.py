@@ -1,0 +1,1 @@
+"""The interactive page: theory in JavaScript, and what shows it."""
