@@ -60,6 +60,7 @@ class Predicted(NamedTuple):
         effective: rows of equal weight with the same sampling error, 1/sum n a^2.
         free: effective rows less df2 of the population; ``gamma``: df2 over effective rows.
         kappa: effective ridge of the population [x^2]; ``df1``: degrees of freedom there.
+        leverage: of a row of each kind, (c, g).
         endless: test_error if the rows' spectrum were the population's.
         status: of the solver.
     """
@@ -71,6 +72,7 @@ class Predicted(NamedTuple):
     gamma: Any
     kappa: Any
     df1: Any
+    leverage: Any
     endless: Any
     status: Any
 
@@ -189,6 +191,7 @@ def _at(spectrum: Spectrum, size: Any, counts: Any, weights: Any, noise: Any, ri
         gamma=(degrees - lost) * squares,
         kappa=risk.kappa * size / rest,
         df1=degrees,
+        leverage=risk.leverage,
         endless=endless.excess_risk,
         status=risk.status,
     )
