@@ -17,13 +17,15 @@ from ci_theory.own_data import rows as given
 from ci_theory.own_data.findings import Gain, LearningCurve, Place
 from ci_theory.own_data.judging import judged
 from ci_theory.own_data.population import Population
-from ci_theory.own_data.refits import Defects, refits
+from ci_theory.own_data.refits import Defects, left_out, refits
 from ci_theory.own_data.tuning import BestRidge, best_ridge
 
 MOST_DRAWN = 0.9
 """Share of the distinct rows that may be drawn: the others are the test."""
 
 MOST_FITS = 200_000
+
+_FEWEST_PLACES = 3  # of a curve in which a peak could show
 
 
 @needs_float64
@@ -86,10 +88,13 @@ def learning_curve(
     if centre:
         x, y = x - x.mean(axis=0), y - y.mean()
     x = _rotated(x)
-    whole = theory.population(x, y, data.copies, centre)
-    best = best_ridge(whole, x, y, data.copies, defects)
+    copies = data.copies
+    whole = theory.population(x, y, copies, np.zeros(len(y)), centre)
+    without = best_ridge(whole, x, y, copies, defects, kept=False)
+    missed = left_out(x, y, np.ones(len(y)), np.array([without.ridge]), centre).each[0]
+    whole = theory.population(x, y, copies, missed, centre)
     unequal = bool(data.duplicates) or defects.repeated * (defects.repeats - 1) > 0
-    without = best_ridge(whole, x, y, data.copies, defects, kept=False) if unequal else best
+    best = best_ridge(whole, x, y, copies, defects) if unequal else without
     ridges = _ridges(ridge, best)
     counts = _sizes(sizes, whole)
     variants = 2 if unequal else 1
@@ -100,9 +105,11 @@ def learning_curve(
     )
     found = theory.predict(whole, n, at, kept, defects)
     floor = theory.noise(whole)
-    rows_error, noise_error = theory.band(x, y, data.copies, centre, whole, (n, at, kept), defects)
+    rows_error, noise_error = theory.band(
+        x, y, copies, missed, centre, whole, (n, at, kept), defects
+    )
     with threadpool_limits(1, user_api="blas"):  # more wait for each other on a busy machine
-        values = refits(x, y, data.copies, counts, ridges, defects, variants, replicates, seed)
+        values = refits(x, y, copies, counts, ridges, defects, variants, replicates, seed)
     report = judged(found, whole, (n, at, kept), defects, values, level, effect)
 
     def of_cells(of: Callable[[Comparison], Any]) -> np.ndarray:
@@ -202,7 +209,7 @@ def _peak(
     """Locate the highest error: in the formula on a fine grid, in refits (t, r) on theirs."""
     modes = float(np.sum(whole.spectrum.multiplicity)) * whole.rows / whole.size
     last = MOST_DRAWN * whole.rows
-    pole = ridge == 0 and sizes[0] < modes < last
+    pole = bool(ridge == 0 and modes < last)
     place = modes
     if not pole:
         grid = np.geomspace(sizes[0], last, 200)
@@ -210,8 +217,9 @@ def _peak(
         good = np.isfinite(curve.test_error)
         point = Peak().locate(grid[good], curve.test_error[good])
         place = float(point.value) if point.status in (Status.OK, Status.AT_EDGE) else np.nan
-    seen = Peak().locate(sizes.astype(float), values.T)
-    if seen.status not in (Status.OK, Status.AT_EDGE):
+    enough = len(sizes) >= _FEWEST_PLACES
+    seen = Peak().locate(sizes.astype(float), values.T) if enough else None
+    if seen is None or seen.status not in (Status.OK, Status.AT_EDGE):
         return Place(float(ridge), place, pole, np.nan, np.nan, np.nan)
     return Place(float(ridge), place, pole, float(seen.value), float(seen.low), float(seen.high))
 

@@ -125,17 +125,20 @@ def slack_of(
 
     What sampling adds deviates by no more than 2/free of itself, what is not learnt by what it
     changes over two rows; that these rows are one frame of many, by two rows' share of N. Copies
-    make single rows count more, whose labels are what they are: three standard errors of that.
+    make some rows count more: what is not known of their errors, and their unequal leverages,
+    fluctuate with their number; three standard errors of that.
     """
     n, ridge, kept = cells
     fewer = theory.predict(whole, np.maximum(n - 2.0, 1.0), ridge, kept, defects)
+    every = theory.predict(whole, np.full_like(ridge, whole.rows), ridge, kept, defects)
     missed, before = (one.test_error * (1 - one.gamma) for one in (found, fewer))
-    sampled = found.test_error * found.gamma
-    room = 2 / np.maximum(found.free - 4, 1.0)
+    value = found.test_error
     kinds = len(whole.counts)
     squares = (found.leverage[:, : 2 * kinds] ** 2).reshape(-1, 2, kinds)
     own = (1 - defects.repeated) * squares[:, 0] + defects.repeated * squares[:, 1]
     mean = own @ whole.shares
-    uneven = 2 * ((own - mean[:, None]) ** 2 @ whole.shares) / whole.rows
-    room = room + 3 * np.sqrt(uneven) / mean
-    return room * sampled + np.abs(before - missed) + 2 * found.test_error / whole.rows
+    uneven = np.sqrt(2 * ((own - mean[:, None]) ** 2 @ whole.shares) / whole.rows) / mean
+    unknown = np.clip(1 - np.nan_to_num(every.test_error) / value, 0.0, 1.0)
+    unknown = np.sqrt(unknown**2 + 1 / (1 + found.gamma * found.effective))
+    room = 2 / np.maximum(found.free - 4, 1.0) + 3 * uneven * unknown
+    return room * value * found.gamma + np.abs(before - missed) + 2 * value / whole.rows

@@ -42,6 +42,7 @@ class Population(NamedTuple):
         size: rows, less one if their mean was taken off.
         rows: distinct rows N.
         counts: how often the rows of each kind were there (g,); ``shares``: of the rows (g,).
+        harder: how much worse the rows of each kind are predicted than all (g,) [label^2].
     """
 
     spectrum: Spectrum
@@ -49,6 +50,7 @@ class Population(NamedTuple):
     rows: int
     counts: Float[np.ndarray, " g"]
     shares: Float[np.ndarray, " g"]
+    harder: Float[np.ndarray, " g"]
 
 
 class Predicted(NamedTuple):
@@ -81,6 +83,7 @@ def population(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
     copies: Float[np.ndarray, " N"],
+    missed: Float[np.ndarray, " N"],
     centred: bool,
 ) -> Population:
     """Diagonalise the rows; their labels' power on it.
@@ -88,7 +91,8 @@ def population(
     Args:
         rows: distinct; of mean zero if ``centred``, like the labels.
         labels: of the rows.
-        copies: how often each was there.
+        copies: how often each was there; rows that were there equally often are of one kind.
+        missed: squared error of a fit without the row: what copies carry into a fit is known.
         centred: whether the mean of all rows was taken off.
     """
     size = float(len(rows) - centred)
@@ -102,8 +106,10 @@ def population(
         tail_trace=known.tail_trace,
         tail_power=known.tail_power,
     )
-    counts, kinds = np.unique(copies, return_counts=True)
-    return Population(spectrum, size, len(rows), counts.astype(float), kinds / len(rows))
+    counts, kind, many = np.unique(copies, return_inverse=True, return_counts=True)
+    harder = np.bincount(kind, missed) / many - missed.mean()
+    shares = many / len(rows)
+    return Population(spectrum, size, len(rows), counts.astype(float), shares, harder)
 
 
 def groups(
@@ -124,7 +130,9 @@ def groups(
     weights = np.where(np.asarray(kept)[:, None], heavy, 1.0)
     empty = ((0, 0), (0, _padded(len(parts)) - len(parts)))
     counts, weights = np.pad(counts, empty), np.pad(weights, empty, constant_values=1.0)
-    return counts, weights, np.full_like(counts, defects.noise)
+    noise = np.zeros_like(counts)
+    noise[:, : len(parts)] = defects.noise + np.tile(whole.harder, 2)
+    return counts, weights, noise
 
 
 def _padded(count: int) -> int:
@@ -247,6 +255,7 @@ def band(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
     copies: Float[np.ndarray, " N"],
+    missed: Float[np.ndarray, " N"],
     centred: bool,
     whole: Population,
     cells: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -258,7 +267,7 @@ def band(
     anew. It concerns the curve of the population, not the comparison with refits of these rows.
 
     Args:
-        rows: distinct rows; ``labels`` and ``copies``: of them; ``centred``: see ``population``.
+        rows: distinct rows; the others: of them, see ``population``.
         whole: all of them.
         cells: n, ridge and whether copies are kept, (c,) each; n <= 0.9 N.
         defects: what is added.
@@ -270,8 +279,9 @@ def band(
         x, y = rows[keep], labels[keep]
         if centred:
             x, y = x - x.mean(axis=0), y - y.mean()
-        one = population(x, y, copies[keep], centred)
-        one = one._replace(counts=whole.counts, shares=whole.shares)
+        one = population(x, y, copies[keep], missed[keep], centred)
+        if len(one.counts) < len(whole.counts):  # a rare kind is in this part alone
+            one = one._replace(counts=whole.counts, shares=whole.shares, harder=whole.harder)
         errors.append(predict(one, *cells, defects).test_error)
         floors.append(noise(one).value)
     factor = np.sqrt(GROUPS - 1)
