@@ -211,11 +211,10 @@ def _facts(one: LearningCurve) -> Iterator[tuple[str, str]]:
     if best.at_edge:
         yield "best ridge", {"none": "none is best", "endless": "nothing is learnt"}[best.at_edge]
     else:
-        yield (
-            "best ridge",
-            f"{best.ridge:.4g}: error {best.error:.4g} predicted, {best.left_out:.4g} leaving "
-            f"rows out; leaving out finds {best.left_out_ridge:.4g} ({best.left_out_error:.4g})",
-        )
+        yield "best ridge", f"{best.ridge:.4g}: error {best.error:.4g} predicted for all rows"
+    if not (one.defects.noise or one.defects.repeated):  # it sees the rows as they are
+        lowest = f"lowest at {best.left_out_ridge:.4g}: {best.left_out_error:.4g}"
+        yield "left out", f"{best.left_out:.4g} there, row by row; {lowest}"
     if one.duplicates:
         yield "", f"cross-validation that takes copies for rows would choose {best.naive_ridge:.4g}"
     if len(one.kept) and not one.kept.all():

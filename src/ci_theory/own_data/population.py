@@ -60,7 +60,8 @@ class Predicted(NamedTuple):
         test_error: mean squared error on the labels of rows left out.
         train_error: mean squared residual over the copies, on their labels.
         effective: rows of equal weight with the same sampling error, 1/sum n a^2.
-        free: effective rows less df2 of the population; ``gamma``: df2 over effective rows.
+        free: effective rows less df2 of all rows, to average over when they are drawn from.
+        gamma: df2 of the population over effective rows.
         kappa: effective ridge of the population [x^2]; ``df1``: degrees of freedom there.
         leverage: of a row of each kind, (c, g).
         endless: test_error if the rows' spectrum were the population's.
@@ -195,7 +196,7 @@ def _at(spectrum: Spectrum, size: Any, counts: Any, weights: Any, noise: Any, ri
         test_error=risk.excess_risk,
         train_error=over_copies(made, risk.residual),
         effective=1 / squares,
-        free=1 / squares - (degrees - lost),
+        free=1 / squares - (degrees - mixed),
         gamma=(degrees - lost) * squares,
         kappa=risk.kappa * size / rest,
         df1=degrees,
