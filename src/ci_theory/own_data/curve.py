@@ -29,6 +29,7 @@ _FEWEST_PLACES = 3  # of a curve in which a peak could show
 
 
 @needs_float64
+@threadpool_limits.wrap(1, user_api="blas")  # more wait for each other on a busy machine
 def learning_curve(
     features: Any,
     labels: Any,
@@ -108,8 +109,7 @@ def learning_curve(
     rows_error, noise_error = theory.band(
         x, y, copies, missed, centre, whole, (n, at, kept), defects
     )
-    with threadpool_limits(1, user_api="blas"):  # more wait for each other on a busy machine
-        values = refits(x, y, copies, counts, ridges, defects, variants, replicates, seed)
+    values = refits(x, y, copies, counts, ridges, defects, variants, replicates, seed)
     report = judged(found, whole, (n, at, kept), defects, values, level, effect)
 
     def of_cells(of: Callable[[Comparison], Any]) -> np.ndarray:

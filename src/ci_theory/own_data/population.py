@@ -28,7 +28,7 @@ from ci_theory.theory.spectra.spectrum import Spectrum, d12, df1, from_features
 RESOLVED = 0.9
 """Share of the rows' degrees of freedom up to which missing power is read off them."""
 
-_BATCH = 64  # cells of one call
+_BATCH, _FEWEST_MODES, _FEWEST_KINDS = 64, 64, 8  # shapes that nearly all data share
 
 GROUPS = 20
 """Parts of the rows that the jackknife leaves out one by one."""
@@ -99,7 +99,7 @@ def population(
     size = float(len(rows) - centred)
     known = from_features(rows, labels)
     modes = len(known.eigenvalues)
-    more = _padded(modes) - modes
+    more = _padded(modes, _FEWEST_MODES) - modes
     spectrum = Spectrum(
         eigenvalues=np.append(known.eigenvalues * len(rows) / size, np.ones(more)),
         multiplicity=np.append(known.multiplicity, np.zeros(more)),
@@ -129,16 +129,16 @@ def groups(
     heavy = np.outer([1.0, defects.repeats], whole.counts).ravel()
     counts = scale * np.outer(n, parts)
     weights = np.where(np.asarray(kept)[:, None], heavy, 1.0)
-    empty = ((0, 0), (0, _padded(len(parts)) - len(parts)))
+    empty = ((0, 0), (0, _padded(len(parts), _FEWEST_KINDS) - len(parts)))
     counts, weights = np.pad(counts, empty), np.pad(weights, empty, constant_values=1.0)
     noise = np.zeros_like(counts)
     noise[:, : len(parts)] = defects.noise + np.tile(whole.harder, 2)
     return counts, weights, noise
 
 
-def _padded(count: int) -> int:
+def _padded(count: int, least: int) -> int:
     """Return a number of modes or groups up to which data share a compiled program."""
-    return max(4, 1 << (count - 1).bit_length())
+    return max(least, 1 << (count - 1).bit_length())
 
 
 def predict(
