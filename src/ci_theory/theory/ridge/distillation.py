@@ -3,8 +3,8 @@ r"""Self-distillation of ridge regression: a student fitted to labels mixed with
 Teacher and student have the same rows and the same ridge; the student's labels are
 :math:`(1 - \xi) y + \xi \hat y`. Since :math:`\hat\beta(\delta)` has the derivative
 :math:`\hat\beta' = -(X'X + \delta)^{-1} \hat\beta`, the student is a step along the teacher's own
-ridge path, :math:`\hat\beta + \xi\,\delta\,\hat\beta'`, on any rows whatever. Its risk is a parabola
-in xi, and two fits to the same rows with ridges of effective values kappa and kappa' err together by
+ridge path, :math:`\hat\beta + \xi\,\delta\,\hat\beta'`, on any rows whatever. Its risk is a
+parabola in xi, and two fits to the same rows with effective ridges kappa and kappa' err together by
 
 .. math::
     E(\kappa, \kappa') = \frac{B + \sigma^2 D}{1 - D}, \qquad
