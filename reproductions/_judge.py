@@ -12,20 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
+from ci_theory._errors import BadInput
 from ci_theory.check import Verdict
 
 LEVEL, EFFECT, KEPT = 1e-3, 0.03, 2
 NOT_TESTABLE = "NOT TESTABLE HERE"
-
-
-class Paper(NamedTuple):
-    """Where a claim comes from, and what of it was read."""
-
-    authors: str
-    title: str
-    year: int
-    arxiv: str
-    read: str
 
 
 class Finding(NamedTuple):
@@ -56,6 +47,8 @@ def draws(name: str, runs: int, one: Callable[[np.random.Generator], Any]) -> np
 
 def _columns(values: Any) -> np.ndarray:
     values = np.asarray(values, dtype=float)
+    if not np.all(np.isfinite(values)):
+        raise BadInput("reproductions: a measured number is not finite: nothing is to be judged")
     return values[:, None] if values.ndim == 1 else values
 
 
@@ -105,9 +98,13 @@ def numbers(
         return wrong, float(slack.mean() + 2 * wide[0]), float(bias[0]), float(wide[0])
 
     wrong, finds, bias, wide = apart(said)
-    kept = {n: not apart(np.broadcast_to(np.asarray(v, float), cells))[0] for n, v in decoys.items()}
+    kept = {
+        n: not apart(np.broadcast_to(np.asarray(v, float), cells))[0] for n, v in decoys.items()
+    }
     alive = [name for name, survives in kept.items() if survives]
-    found = f"bias {bias:+.2%} ± {wide:.2%} in {cells} cells x {len(values)} runs, finds {finds:.2%}"
+    found = (
+        f"bias {bias:+.2%} ± {wide:.2%} in {cells} cells x {len(values)} runs, finds {finds:.2%}"
+    )
     names = ", ".join(decoys)
     if wrong:
         verdict, why = Verdict.DISAGREES, "deviates beyond error and slack"
@@ -117,6 +114,8 @@ def numbers(
         verdict, why = Verdict.UNDERPOWERED, f"not told from: {', '.join(alive)}"
     else:
         verdict, why = Verdict.AGREES, f"rejected by the same numbers: {names}"
+        if effect != EFFECT:
+            why += f"; {effect:.0%} would have been seen"
     return Finding(claim, basis, verdict.value, found, why, _first(values))
 
 
@@ -157,7 +156,7 @@ def exactly(
     def off(other: Any) -> float:
         return float(np.max(abs(value - np.asarray(other, float))) / np.max(abs(value)))
 
-    alive = [name for name, other in decoys.items() if off(other) <= within]
+    alive = [name for name, other in decoys.items() if not off(other) > within]
     found = f"largest difference {off(said):.2g} of {value.size} values, allowed {within:.2g}"
     if not off(said) <= within:
         verdict, why = Verdict.DISAGREES, "differs"

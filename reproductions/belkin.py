@@ -2,19 +2,8 @@
 
 import numpy as np
 
-from reproductions._judge import Paper, draws, numbers, signs
+from reproductions._judge import draws, numbers, signs
 
-PAPER = Paper(
-    "Belkin, Hsu, Xu",
-    "Two models of double descent for weak features",
-    2019,
-    "1903.07571",
-    "abstract; sizes from a public summary of the paper, the formula from memory",
-)
-COMPUTED = (
-    "n = 40 rows, D = 100 Gaussian inputs, |w|² = 1, noise variance 1/25; least squares (least norm) on p of the inputs, the "
-    "others unseen. Nothing is asymptotic, so no slack."
-)
 N, D, NOISE = 40, 100, 0.04
 FITTED = np.array([5, 10, 20, 27, 55, 70, 85, 100])
 EVEN = np.full(D, D**-0.5)
@@ -47,8 +36,8 @@ def measure(runs: int = 4000):
     few, all_ = values[:, [0]], values[:, [-1]]
     return [
         numbers(
-            "The risk is (|w_out|² + σ²)(1 + p/(n − p − 1)) for p < n − 1, and beyond n + 1 "
-            "|w_in|²(1 − n/p) + (|w_out|² + σ²)(1 + n/(p − n − 1))",
+            "The risk is (‖w_out‖² + σ²)(1 + p/(n − p − 1)) for p < n − 1, and beyond n + 1 "
+            "‖w_in‖²(1 − n/p) + (‖w_out‖² + σ²)(1 + n/(p − n − 1))",
             "from memory",
             values,
             formula(FITTED),

@@ -6,20 +6,8 @@ from scipy.optimize import minimize_scalar
 
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.spectra.spectrum import isotropic
+from reproductions._judge import draws, exactly, numbers, signs
 
-from reproductions._judge import Paper, draws, exactly, numbers, signs
-
-PAPER = Paper(
-    "Hastie, Montanari, Rosset, Tibshirani",
-    "Surprises in High-Dimensional Ridgeless Least Squares Interpolation",
-    2019,
-    "1903.08560",
-    "abstract; formulas from memory",
-)
-COMPUTED = (
-    "Minimum-norm least squares, n = 200 rows x ~ N(0, I_p), |w|² = 4, noise variance 1, p/n = γ from 0.2 to 4; means over the "
-    "label noise given the rows are exact. Slack: a formula with n - p is off by 1/(|n - p| - 1) at finite size."
-)
 N, SIGNAL, NOISE = 200, 4.0, 1.0
 RATIOS = np.array([0.2, 0.5, 0.8, 1.3, 2.0, 4.0])
 risk = jax.jit(lambda p, signal: ridge_risk(isotropic(p, signal), N, 0.0, NOISE).excess_risk)

@@ -4,22 +4,11 @@ import numpy as np
 
 from ci_theory import Status
 from ci_theory.theory.inheritance.chain import Training, chain
+from ci_theory.theory.inheritance.combination import Joint
 from ci_theory.theory.inheritance.operator import RidgeStage
 from ci_theory.theory.spectra.groups import plain_rows
+from reproductions._judge import draws, exactly, numbers
 
-from reproductions._judge import Paper, draws, exactly, numbers
-
-PAPER = Paper(
-    "Dohmatob, Feng, Kempe",
-    "Model Collapse Demystified: The Case of Regression",
-    2024,
-    "2402.07712",
-    "abstract. The third claim: Gerstgrasser et al. 2024, arXiv:2404.01413, abstract; constant from memory",
-)
-COMPUTED = (
-    "Least squares of p = 20 isotropic inputs, n = 60 fresh rows a generation, labelled by the model before with new noise of "
-    "variance 1, eight generations; p = 100 > n without noise; and the same with all rows kept. Exact given the rows, no slack."
-)
 P, N, AGES = 20, 60, np.arange(1, 9)
 MANY, LINES = 100, 20
 
@@ -39,7 +28,10 @@ def kept(rng: np.random.Generator) -> list[float]:
     inputs, labels, w, found = np.zeros((0, P)), np.zeros((0, LINES)), np.zeros((P, LINES)), []
     for _ in AGES:
         x = rng.normal(size=(N, P))
-        inputs, labels = np.vstack([inputs, x]), np.vstack([labels, x @ w + rng.normal(size=(N, LINES))])
+        inputs, labels = (
+            np.vstack([inputs, x]),
+            np.vstack([labels, x @ w + rng.normal(size=(N, LINES))]),
+        )
         w = np.linalg.lstsq(inputs, labels, rcond=None)[0]
         found.append(np.sum(w**2) / LINES)
     return found
@@ -56,17 +48,26 @@ def noiseless(rng: np.random.Generator) -> list[float]:
     return found
 
 
+def ours() -> list[float]:
+    """Return the spread of each generation of the chain of ci_theory."""
+
+    def stage(target):
+        rows = plain_rows(N, 1.0)
+        return RidgeStage(covariance=np.eye(P), target=target, groups=rows, ridge=0.0)
+
+    made, found = chain(None, [Training(stage=stage(np.ones(P)))]), []
+    again = Training(stage=stage(np.zeros(P)), labels=(1.0,))
+    for _ in AGES:
+        assert int(made.status) == Status.OK
+        found.append(float(np.trace(made.model(-1).spread)))
+        last = Joint(means=made.joint.means[-1:], covariance=made.joint.covariance[-1:, -1:])
+        made = chain(last, [again])
+    return found
+
+
 def measure(runs: int = 3000):
     """Compare with n p/(n - p - 1), powers of n/p, and the sum of 1/i²."""
     one, share = P / (N - P - 1), N / MANY
-    rows = plain_rows(N, 1.0)
-    first = RidgeStage(covariance=np.eye(P), target=np.ones(P), groups=rows, ridge=0.0)
-    later = RidgeStage(covariance=np.eye(P), target=np.zeros(P), groups=rows, ridge=0.0)
-    line = [Training(stage=first)]
-    line += [Training(stage=later, labels=(0.0,) * (k - 1) + (1.0,)) for k in range(1, len(AGES))]
-    ours = chain(None, line)
-    assert int(ours.status) == Status.OK
-    spread = [float(np.trace(ours.model(k).spread)) for k in range(len(AGES))]
     accumulated = one * np.cumsum((N - P - 1) / (AGES * (AGES * N - P - 1)))
     return [
         numbers(
@@ -79,18 +80,21 @@ def measure(runs: int = 3000):
         exactly(
             "The chain of ci_theory grows by the same amount every generation, σ²p/(n − p)",
             "derived here",
-            spread,
+            ours(),
             AGES * P / (N - P),
             within=1e-9,
             decoys={"finite-size form": AGES * one},
         ),
         numbers(
             "Beyond interpolation a line without any noise collapses exponentially fast: "
-            "what is left of the signal falls as (n/p)^k, to |w|² of error",
+            "what is left of the signal falls as (n/p)^k, to ‖w‖² of error",
             "abstract; the rate derived here",
             draws("collapse noiseless", runs, noiseless),
             1 - share**AGES,
-            decoys={"only the first step loses": 1 - share, "linear": np.minimum(AGES * (1 - share), 1)},
+            decoys={
+                "only the first step loses": 1 - share,
+                "linear": np.minimum(AGES * (1 - share), 1),
+            },
         ),
         numbers(
             "If data accumulate, the error stays below σ²p/(n − p − 1) π²/6: "

@@ -4,21 +4,14 @@ import numpy as np
 
 from ci_theory.theory.ridge.best_ridge import best_ridge
 from ci_theory.theory.spectra.spectrum import isotropic
+from reproductions._judge import draws, exactly, numbers, signs
 
-from reproductions._judge import Paper, draws, exactly, numbers, signs
-
-PAPER = Paper(
-    "Nakkiran, Venkat, Kakade, Ma",
-    "Optimal Regularization Can Mitigate Double Descent",
-    2020,
-    "2003.01897",
-    "abstract; the best ridge from memory",
+D, NOISE, ROWS, SIZES = (
+    50,
+    0.5,
+    np.array([10, 25, 40, 50, 60, 80, 120]),
+    [10, 25, 40, 50, 60, 80, 100],
 )
-COMPUTED = (
-    "Isotropic inputs, |w|² = 1, noise variance 0.5. In rows: p = 50, n from 10 to 120, the same rows in each larger set. In "
-    "parameters: n = 50, p random projections of 100 inputs. Means over label noise and target are exact given the rows."
-)
-D, NOISE, ROWS, SIZES = 50, 0.5, np.array([10, 25, 40, 50, 60, 80, 120]), [10, 25, 40, 50, 60, 80, 100]
 
 
 def ridge_error(x, ridge, signal, noise):
@@ -43,7 +36,9 @@ def parameters(rng: np.random.Generator) -> list[list[float]]:
             seen = p / 100
             noise = NOISE + 1 - seen  # what is not seen is noise
             best = noise * p / seen
-            risks.append(ridge_error(x[:, :p], best if ridge is None else ridge, seen, noise) + 1 - seen)
+            risks.append(
+                ridge_error(x[:, :p], best if ridge is None else ridge, seen, noise) + 1 - seen
+            )
         found.append(risks)
     return found
 
@@ -70,12 +65,12 @@ def measure(runs: int = 300):
     off = [float(best_ridge(isotropic(D), n, NOISE / 2).excess_risk) for n in ROWS]
     found.append(
         exactly(
-            "The best total ridge is σ²d/|w|², whatever the number of rows",
+            "The best total ridge is σ²d/‖w‖², whatever the number of rows",
             "from memory",
             [float(one.ridge) for one in said],
             NOISE * D,
             within=1e-6,
-            decoys={"a ridge per row, σ²d/(n|w|²)": NOISE * D / ROWS},
+            decoys={"a ridge per row, σ²d/(n‖w‖²)": NOISE * D / ROWS},
         )
     )
     found.append(

@@ -5,24 +5,8 @@ from scipy.optimize import brentq
 
 from ci_theory.theory.ridge.distillation import distilled
 from ci_theory.theory.spectra.spectrum import isotropic, two_block
+from reproductions._judge import draws, exactly, numbers, signs
 
-from reproductions._judge import Paper, draws, exactly, numbers, signs
-
-PAPER = Paper(
-    "Dang, Patil, Rinaldo",
-    "Optimal Unconstrained Self-Distillation in Ridge Regression: Strict Improvements, Precise "
-    "Asymptotics, and One-Shot Tuning",
-    2026,
-    "2602.17565",
-    "abstract; the isotropic threshold as a public reproduction by others reports it",
-)
-COMPUTED = (
-    "n = 200 rows, two blocks of 60 inputs of variance 4 and 0.3 with target norm² 1 and 0.05, "
-    "noise variance 0.5, ridges 5, 12, 100 and 400 (the best is between). Students are refitted "
-    "from labels (1 − ξ)y + ξŷ at ξ = −1, 0, 1, which gives their parabola in ξ, and at its "
-    "lowest point; risks on the law of the inputs and on isotropic inputs, where the best ridge is "
-    "another. One-shot weight: ours, from leave-one-out residuals as GCV has them."
-)
 N, BLOCK, NOISE, RIDGES = 200, 60, 0.5, np.array([5.0, 12.0, 100.0, 400.0])
 LABELS = 6  # draws of target and label noise for the rows of one run
 
@@ -72,7 +56,7 @@ def measure(runs: int = 600):
     ours = [distilled(law, N, r, NOISE) for r in RIDGES]
     mix = np.array([float(o.mix) for o in ours])
     half = [float(distilled(law, N, r, NOISE / 2).student) for r in RIDGES]
-    large = draws("distillation large", max(runs // 20, 2), lambda rng: one(rng, 4))
+    large = draws("distillation large", max(runs // 10, 2), lambda rng: one(rng, 3))
     closer = made[: len(large), :, 10:] - large[..., 10:]
     turn = brentq(lambda r: float(distilled(isotropic(BLOCK, 2.0), N, r, NOISE).mix), 1.0, 60.0)
     return [
@@ -109,7 +93,7 @@ def measure(runs: int = 600):
             decoys={"a ridge per row": BLOCK * NOISE / 2.0 / N},
         ),
         signs(
-            "The weight can be estimated from the one fit: consistent, so four times the rows and "
+            "The weight can be estimated from the one fit: consistent, so three times the rows and "
             "inputs leave a smaller error",
             "abstract; our estimate, theirs was not at hand",
             closer[..., 0],
