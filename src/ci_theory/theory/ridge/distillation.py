@@ -131,7 +131,8 @@ def distilled(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> Di
     moves = speed > 0  # nothing is learned: nothing moves
     step = jnp.where(moves, -slope / (2 * jnp.where(moves, speed, 1.0)), 0.0)
     student = teacher + 0.5 * step * slope
-    values = (step / total_ridge, teacher, student, slope, speed)
-    values = tuple(jnp.where(inside, v, jnp.nan) for v in values)
+    mix, teacher, student, slope, speed = (
+        jnp.where(inside, v, jnp.nan) for v in (step / total_ridge, teacher, student, slope, speed)
+    )
     status = jnp.where(inside, root.status, int(Status.OUT_OF_SCOPE))
-    return Distilled(*values, ridge, status)
+    return Distilled(mix, teacher, student, slope, speed, ridge, status)
