@@ -21,7 +21,10 @@ LAYERS = {
     "sweeps": ("Sweeps", ("ci_theory.sweeps",)),
     "check": ("Checks", ("ci_theory.check",)),
     "locate": ("Break points", ("ci_theory.locate",)),
-    "claimed": ("Claims and answers", ("ci_theory.claims", "ci_theory.answers", "ci_theory.claimed")),
+    "claimed": (
+        "Claims and answers",
+        ("ci_theory.claims", "ci_theory.answers", "ci_theory.claimed"),
+    ),
     "figures": ("Figures", ("ci_theory.figures",)),
     "tasks": ("Tasks", ("ci_theory.tasks",)),
     "biases": ("Biases", ("ci_theory.biases",)),
@@ -100,6 +103,15 @@ def write() -> dict[str, str]:
             parts += _module(path, homes)
         made[name] = "\n".join(parts)
     return made
+
+
+def described() -> list[str]:
+    """List every public function and class, each by the path under which it is described."""
+    homes: dict[int, str] = {}
+    for _, packages in pages().values():
+        for path in (module for package in packages for module in modules(package)):
+            _module(path, homes)
+    return sorted(homes.values())
 
 
 def _module(path: str, homes: dict[int, str]) -> list[str]:

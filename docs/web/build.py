@@ -41,7 +41,13 @@ def assemble(out: Path, explore: Path | None = None) -> None:
         _write(out / page.name, sources.adapted(page.read_text(encoding="utf-8")))
     _phenomena(out / "phenomena", explore)
     _formulas(out / "formulas")
-    _write(out / "claims.md", claims.page(told.table(None)))
+    entries = told.table(None)
+    _write(out / "claims.md", claims.page(entries))
+    first = (out / "index.md").read_text(encoding="utf-8")
+    found = claims.summary(entries, answers.every())
+    _write(out / "index.md", first.replace("{{findings}}", found))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    _write(out / "changes.md", sources.adapted(changes.replace("](docs/", "](")))
     for name, text in api.write().items():
         _write(out / "api" / f"{name}.rst", text)
     _write(out / "api" / "index.rst", api.index())
@@ -116,7 +122,17 @@ def main() -> None:
     explore = out.parent / "explore"  # where `ci-theory explore --out` was asked to write
     enable_float64()
     assemble(out / "source", explore if explore.is_dir() else None)
-    given = ["-E", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(out / "doctrees"), *sys.argv[2:]]
+    given = [
+        "-E",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-c",
+        str(HERE),
+        "-d",
+        str(out / "doctrees"),
+        *sys.argv[2:],
+    ]
     code = sphinx([*given, str(out / "source"), str(out / "html")])
     if code == 0 and explore.is_dir():
         shutil.copytree(explore, out / "html" / "explore", dirs_exist_ok=True)

@@ -1,11 +1,12 @@
 """The page of claims: what each comes to in our models, and where that is read off."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from web.words import markdown, table
 
-__all__ = ["page"]
+__all__ = ["page", "summary"]
 
 HEAD = """# Claims
 
@@ -29,6 +30,21 @@ def page(entries: Sequence[Mapping[str, Any]]) -> str:
     ]
     overview = table(["#", "claim", "in our models"], rows)
     return "\n\n".join([HEAD, overview, *map(_claim, entries)]) + "\n"
+
+
+def summary(entries: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return for the first page how many claims, predictions and breaks came to what."""
+    words = Counter(one["answer"]["word"] for one in entries)
+    verdicts = Counter(p["verdict"] for one in answers for p in one["predictions"])
+    breaks = [b for one in answers for b in one["breaks"]]
+    claims = "\n".join(f"- {count} {{verdict}}`{word}`" for word, count in words.most_common())
+    judged = ", ".join(f"{n} {{verdict}}`{v}`" for v, n in verdicts.most_common())
+    return (
+        f"Of {len(entries)} claims about large models, in our models:\n\n{claims}\n\n"
+        f"{len(answers)} declared sweeps judge {verdicts.total()} predictions: {judged}. Of "
+        f"{sum(b['slices'] for b in breaks)} curves with breaks {sum(b['told'] for b in breaks)} tell "
+        f"the place, and {sum(b['disagree'] for b in breaks)} disagree with the predicted one."
+    )
 
 
 def _word(one: Mapping[str, Any]) -> str:

@@ -19,12 +19,14 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
-nitpicky = False
 exclude_patterns = ["_static"]
 
 html_theme = "furo"
 html_title = "ci_theory"
 html_css_files = ["site.css"]
+html_js_files = ["offline.js"]
+html_use_index = False
+html_domain_indices = False
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
@@ -50,6 +52,7 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # jaxtyping: Float[Array, "*b 3"] is no type to read
 default_role = "code"
 
 
@@ -71,7 +74,7 @@ def _verdict(name: str, rawtext: str, text: str, *rest: Any) -> Any:
     """Role of a verdict: its word, in a colour of its own."""
     from docutils import nodes
 
-    classes = ["verdict", "verdict-" + text.split()[0].lower()]
+    classes = ["verdict", "verdict-" + text.lower().replace(" ", "-")]
     return [nodes.inline(rawtext, text, classes=classes)], []
 
 

@@ -15,6 +15,7 @@ Risk of \|w\|^2.
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
 from web.words import rst
 
@@ -24,7 +25,7 @@ SECTIONS = ("Regime", "Limits", "Source", "Symbols", "Errors")
 """Sections of ours that are a word at the beginning of a line or a sentence."""
 
 _NAPOLEON = re.compile(r"^(Args|Returns|Raises|Yields|Attributes|Example|Examples|Note|Notes):$")
-_OURS = re.compile(rf"(?:^|(?<=[.)`] ))({'|'.join(SECTIONS)}):(?=\s|$)")
+_OURS = re.compile(rf"(^\s*|(?<=[.)`] ))({'|'.join(SECTIONS)}):(?=\s|$)")
 _LIST = re.compile(r"^(?:[-*+]|\d+[.)]|#\.)\s")
 
 
@@ -49,9 +50,24 @@ def repaired(lines: Sequence[str]) -> list[str]:
             made += [".. code-block:: text", ""]
             inside = "block"
         verbatim = inside in ("directive", "block") or bare.startswith(">>>") or inside == "doctest"
-        made.append(line if verbatim else _words(line))
+        made.append(line if verbatim else _WORDS + line)
         blank = False
-    return made
+    return [line for told, lines in groupby(made, _is_words) for line in _said(told, list(lines))]
+
+
+_WORDS = "\0"  # before a line that is words: a literal may go on in the next one
+
+
+def _is_words(line: str) -> bool:
+    return line.startswith(_WORDS)
+
+
+def _said(words: bool, lines: list[str]) -> list[str]:
+    """Escape lines of words together; any other line is as it was."""
+    if not words:
+        return lines
+    text = rst("\n".join(line.removeprefix(_WORDS) for line in lines))
+    return [_OURS.sub(r"\1**\2:**", line) for line in text.split("\n")]
 
 
 def _opened(line: str) -> str:
@@ -63,8 +79,3 @@ def _opened(line: str) -> str:
     if _NAPOLEON.match(line):
         return "section"
     return "list" if _LIST.match(line) else ""
-
-
-def _words(line: str) -> str:
-    indent = line[: len(line) - len(line.lstrip())]
-    return indent + _OURS.sub(r"**\1:**", rst(line.strip()))

@@ -117,9 +117,7 @@ def _predictions(predictions: Sequence[Document]) -> str:
             rows.append(["stated by", ", ".join(f"`{f}`" for f in p["formulas"])])
         made = f"### `{p['name']}`\n\n```text\n{p['statement']}\n```\n\n{table(['', ''], rows)}"
         if p["decoys"]:
-            told = [
-                f"- *{markdown(d['name'], UP)}*: {markdown(d['why'], UP)}" for d in p["decoys"]
-            ]
+            told = [f"- *{markdown(d['name'], UP)}*: {markdown(d['why'], UP)}" for d in p["decoys"]]
             made += "\nDecoys, wrong on purpose, which the same data must reject:\n\n" + "\n".join(
                 told
             )
@@ -168,7 +166,15 @@ def _verdicts(answers: Sequence[Document]) -> str:
         return ""
     parts = ["## Verdicts", f"What the columns mean: [verdicts]({UP}verdicts.md)."]
     if predictions:
-        head = ["sweep", "prediction", "verdict", "cells x runs", "bias", "finds", "decoys rejected"]
+        head = [
+            "sweep",
+            "prediction",
+            "verdict",
+            "cells x runs",
+            "bias",
+            "finds",
+            "decoys rejected",
+        ]
         parts.append(table(head, predictions))
     if breaks:
         head = ["sweep", "break", "verdict", "curves that tell", "against", "one of them"]

@@ -13,6 +13,7 @@ LISTS = ("design", "extending", "finite_size", "gallery", "verdicts", "clusters"
 
 _CODE = re.compile(r"(`+[^`]+`+)")
 _MARK = re.compile(r"([\\*_{}\[\]<>|$~#])")
+_LITERAL = re.compile(r"(:[\w:]+:`[^`]+`|``.+?``|`[^`]+`_?|\*\*?\w[^*\n]*\*\*?)", re.DOTALL)
 _PAGE = re.compile(r"docs/(\w+)\.md")
 _ARXIV = re.compile(r"arXiv:\s?(\d{4}\.\d{4,5})")
 
@@ -48,8 +49,13 @@ def rst(text: str) -> str:
     >>> print(rst("``a_`` and |w|^2, x_ and d*"))
     ``a_`` and \|w\|^2, x\_ and d\*
     """
-    parts = re.split(r"(:[\w:]+:`[^`]+`|``.+?``|`[^`]+`_?|\*\*?\w[^*\n]*\*\*?)", text)
-    return "".join(p if n % 2 else re.sub(r"([|*]|_(?!\w))", r"\\\1", p) for n, p in enumerate(parts))
+    parts = _LITERAL.split(_PAGE.sub(r":doc:`/\1`", text))
+    return "".join(part if n % 2 else _bare(part) for n, part in enumerate(parts))
+
+
+def _bare(text: str) -> str:
+    escaped = re.sub(r"([|*]|_(?!\w))", r"\\\1", text)
+    return _ARXIV.sub(r"`arXiv:\1 <https://arxiv.org/abs/\1>`__", escaped)
 
 
 def heading(text: str, mark: str) -> str:
