@@ -17,6 +17,7 @@ _HOMES = {
     "BadInput": "ci_theory._errors",
     "Status": "ci_theory._errors",
     "enable_float64": "ci_theory._types",
+    "learning_curve": "ci_theory.own_data",
     "load": "ci_theory.phenomena",
     "names": "ci_theory.phenomena",
     "predict": "ci_theory.phenomena",
@@ -29,6 +30,7 @@ __all__ = [
     "Status",
     "__version__",
     "enable_float64",
+    "learning_curve",
     "load",
     "names",
     "predict",
@@ -39,6 +41,7 @@ __all__ = [
 if TYPE_CHECKING:
     from ci_theory._errors import BadInput, Status
     from ci_theory._types import enable_float64
+    from ci_theory.own_data import learning_curve
     from ci_theory.phenomena import load, names, predict, sensitivity, solve
 
 
