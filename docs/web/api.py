@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 
+import ci_theory
 from web.words import heading
 
 __all__ = ["LAYERS", "index", "modules", "public", "write"]
@@ -25,6 +26,7 @@ LAYERS = {
         "Claims and answers",
         ("ci_theory.claims", "ci_theory.answers", "ci_theory.claimed"),
     ),
+    "own_data": ("Data of your own", ("ci_theory.own_data",)),
     "figures": ("Figures", ("ci_theory.figures",)),
     "tasks": ("Tasks", ("ci_theory.tasks",)),
     "biases": ("Biases", ("ci_theory.biases",)),
@@ -34,7 +36,8 @@ LAYERS = {
     "inherit": ("Inheritance, simulated", ("ci_theory.inherit",)),
     "theory": ("Theory", ("ci_theory.theory",)),
 }
-"""Pages from what a reader calls first to what it stands on; theory's rooms follow."""
+"""Pages from what a reader calls first to what it stands on; theory's rooms follow. The command
+line is described by itself: ``ci-theory --help``."""
 
 ALONE = {"ci_theory", "ci_theory.phenomena", "ci_theory.theory"}
 """Packages whose modules have other pages."""
@@ -47,9 +50,12 @@ def rooms() -> list[str]:
 
 
 def pages() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return every page: its title and its packages."""
+    """Return every page: its title and its packages; what ``LAYERS`` does not place comes last."""
     inside = {f"theory_{r}": (f"Theory: {r}", (f"ci_theory.theory.{r}",)) for r in rooms()}
-    return LAYERS | inside
+    placed = {one for _, packages in LAYERS.values() for one in packages}
+    there = (m.name for m in pkgutil.iter_modules(ci_theory.__path__) if m.name[0] != "_")
+    rest = (name for name in there if name != "cli" and f"ci_theory.{name}" not in placed)
+    return LAYERS | inside | {name: (name, (f"ci_theory.{name}",)) for name in rest}
 
 
 def modules(package: str) -> Iterator[str]:
@@ -79,18 +85,13 @@ def public(module: ModuleType) -> tuple[list[str], list[str]]:
             described.append(name)
         elif names is not None and home.startswith("ci_theory."):
             passed.append(f"{home}.{value.__qualname__}")
-    return sorted(described, key=lambda name: _line(getattr(module, name))), sorted(passed)
+    there = list(vars(module))  # but for names that are imported on first use
+    order = {name: place for place, name in enumerate(there)}
+    return sorted(described, key=lambda name: order.get(name, len(there))), sorted(passed)
 
 
 def _is_private(path: str) -> bool:
     return path.startswith("ci_theory.") and any(p.startswith("_") for p in path.split("."))
-
-
-def _line(value: object) -> tuple[str, int]:
-    try:
-        return value.__module__, inspect.getsourcelines(value)[1]
-    except (OSError, TypeError):
-        return "", 0
 
 
 def write() -> dict[str, str]:
@@ -138,6 +139,7 @@ def index() -> str:
     return (
         heading("Library", "=")
         + "\nBy layer, from what is called first to what it stands on; imports go one way "
-        "(:doc:`/design`). ``import ci_theory`` imports no JAX; a module is imported on first use, and "
-        f"theory wants ``ci_theory.enable_float64()``.\n\n.. toctree::\n   :maxdepth: 1\n\n{listed}\n"
+        "(:doc:`/design`). ``import ci_theory`` imports no JAX; a module is imported on first "
+        "use, and theory wants ``ci_theory.enable_float64()``.\n\n"
+        f".. toctree::\n   :maxdepth: 1\n\n{listed}\n"
     )

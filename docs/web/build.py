@@ -4,6 +4,7 @@ Everything is written below OUT: ``source`` (copies of docs/*.md, the pages of `
 what is generated), then ``html``. The checkout stays clean.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -120,6 +121,10 @@ def main() -> None:
 
     out = Path(sys.argv[1])
     explore = out.parent / "explore"  # where `ci-theory explore --out` was asked to write
+    # Notebooks call the command beside this Python, and leave nothing in anybody's home.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ["CI_THEORY_CACHE"] = str(out.resolve() / "cache")
     enable_float64()
     assemble(out / "source", explore if explore.is_dir() else None)
     given = [

@@ -61,7 +61,8 @@ class Page(HTMLParser):
 
 def outside(page: Page) -> list[str]:
     """Return what a page would load from elsewhere."""
-    return [one for one in page.loaded if urlsplit(one).scheme not in ("", "data")]
+    apart = ((one, urlsplit(one)) for one in page.loaded)
+    return [one for one, parts in apart if parts.netloc or parts.scheme not in ("", "data")]
 
 
 def raw_maths(page: Page) -> list[str]:

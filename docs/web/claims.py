@@ -42,8 +42,8 @@ def summary(entries: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str,
     return (
         f"Of {len(entries)} claims about large models, in our models:\n\n{claims}\n\n"
         f"{len(answers)} declared sweeps judge {verdicts.total()} predictions: {judged}. Of "
-        f"{sum(b['slices'] for b in breaks)} curves with breaks {sum(b['told'] for b in breaks)} tell "
-        f"the place, and {sum(b['disagree'] for b in breaks)} disagree with the predicted one."
+        f"{sum(b['slices'] for b in breaks)} curves with breaks {sum(b['told'] for b in breaks)} "
+        f"tell the place, and {sum(b['disagree'] for b in breaks)} disagree with the predicted one."
     )
 
 
@@ -70,7 +70,8 @@ def _part(part: Mapping[str, Any]) -> str:
     numbers = f" ({markdown(part['numbers'])})" if part["numbers"] else ""
     sweeps = ", ".join(f"[{s}](#sweep-{s})" for s in part["sweeps"])
     figures = ", ".join(f"[{f}](images/{f}.png)" for f in part["figures"])
-    told = "; ".join(filter(None, (f"sweeps {sweeps}" if sweeps else "", figures)))
+    seen = (f"sweep {sweeps}" if sweeps else "", f"figure {figures}" if figures else "")
+    told = "; ".join(filter(None, seen))
     head = f"- {markdown(part['says'])}: **{part['word']}**{why}{numbers}"
     return head + (f". Read off {told}." if told else ".")
 

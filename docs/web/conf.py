@@ -1,9 +1,6 @@
 """Sphinx: the site of docs/, read offline. Sources are assembled by ``web.build``."""
 
-import os
 from typing import Any
-
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import ci_theory
 from web import mathjax
@@ -37,7 +34,14 @@ pygments_style = "default"
 mathjax_path = mathjax.FILE
 mathjax3_config = {"options": {"enableMenu": False}}
 
-myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "dollarmath",
+    "fieldlist",
+]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 

@@ -44,6 +44,9 @@ def repaired(lines: Sequence[str]) -> list[str]:
             made.append("")
             blank = True
             continue
+        if inside == "doctest" and not blank:
+            made.append(line)  # what the example prints
+            continue
         if not indented:
             inside = _opened(bare)
         elif not inside and blank:

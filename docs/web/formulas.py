@@ -1,4 +1,4 @@
-"""The pages of closed forms: one a room of ``theory``, every public form with its regime and source."""
+"""The pages of closed forms: one a room of ``theory``, each form with its regime and source."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -69,7 +69,8 @@ def _form(module: str, form: Formula) -> str:
     fields = [f":Function: {link}", *(f":{name}: {rst(text)}" for name, text in told if text)]
     body = [*said, "", *fields]
     inside = "\n".join(f"   {line}".rstrip() for line in body)
-    return f"{heading(form.name, '~')}\n.. container:: formula\n\n{inside}\n"
+    label = f".. _formula-{form.path}:\n\n"
+    return f"{label}{heading(form.name, '~')}\n.. container:: formula\n\n{inside}\n"
 
 
 def _before_arguments(doc: str) -> list[str]:
@@ -80,17 +81,22 @@ def _before_arguments(doc: str) -> list[str]:
     return lines[: next(ends, len(lines))]
 
 
+def _link(form: Formula) -> str:
+    return f":ref:`{form.name} <formula-{form.path}>`"
+
+
 def index(listed: Mapping[str, Sequence[Formula]]) -> str:
     """Return the page that lists the rooms."""
     total = sum(map(len, listed.values()))
     rows = "\n".join(
-        f"* :doc:`{room}` ({len(forms)}): {', '.join(f.name for f in forms)}"
+        f"* :doc:`{room}` ({len(forms)}): {', '.join(map(_link, forms))}"
         for room, forms in listed.items()
     )
     names = "\n".join(f"   {room}" for room in listed)
     return (
         heading("Formulas", "=")
-        + f"\n{total} closed forms, each a public function whose docstring has the formula, the regime "
-        "in which it holds and its source. ``ci-theory formulas WORDS`` searches them in the shell.\n\n"
+        + f"\n{total} closed forms, each a public function whose docstring has the formula, the "
+        "regime in which it holds and its source. ``ci-theory formulas WORDS`` searches them in "
+        "the shell.\n\n"
         f"{rows}\n\n.. toctree::\n   :hidden:\n\n{names}\n"
     )

@@ -84,13 +84,18 @@ def _formulas(formulas: Sequence[Document]) -> str:
         return ""
     parts, symbols = ["## Closed forms"], {}
     for one in formulas:
-        parts.append(
-            f"{markdown(one['title'], UP)} (`{one['name']}`)\n\n```{{math}}\n{one['latex']}\n```\n\n"
-            f"Regime: {markdown(one['regime'], UP)} Source: {markdown(one['source'], UP)}"
-        )
+        told = {"regime": markdown(one["regime"], UP), "source": markdown(one["source"], UP)}
+        title = f"*{markdown(one['title'], UP)}* (`{one['name']}`)"
+        parts.append(f"{title}\n\n```{{math}}\n{one['latex']}\n```\n\n{_fields(told)}")
         symbols |= one["symbols"]
     rows = [[f"${tex}$", markdown(meaning, UP)] for tex, meaning in _typeset(symbols)]
     return "\n\n".join([*parts, table(["symbol", "meaning"], rows)])
+
+
+def _fields(told: Mapping[str, str]) -> str:
+    """What is said of a formula, a line each."""
+    lines = "\n".join(f":{name}: {text}" for name, text in told.items() if text)
+    return f":::{{container}} formula\n{lines}\n:::"
 
 
 def _typeset(symbols: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -107,15 +112,14 @@ def _predictions(predictions: Sequence[Document]) -> str:
         )
     parts = ["## Predictions"]
     for p in predictions:
-        rows = [
-            ["mean of", f"`{p['measure']}`"],
-            ["scope", markdown(p["scope"], UP)],
-            ["slack", markdown(p["order"], UP)],
-            ["source", markdown(p["source"], UP)],
-        ]
-        if p["formulas"]:
-            rows.append(["stated by", ", ".join(f"`{f}`" for f in p["formulas"])])
-        made = f"### `{p['name']}`\n\n```text\n{p['statement']}\n```\n\n{table(['', ''], rows)}"
+        told = {
+            "mean of": f"`{p['measure']}`",
+            "scope": markdown(p["scope"], UP),
+            "slack": markdown(p["order"], UP),
+            "source": markdown(p["source"], UP),
+            "stated by": ", ".join(f"`{f}`" for f in p["formulas"]),
+        }
+        made = f"### `{p['name']}`\n\n```text\n{p['statement']}\n```\n\n{_fields(told)}\n"
         if p["decoys"]:
             told = [f"- *{markdown(d['name'], UP)}*: {markdown(d['why'], UP)}" for d in p["decoys"]]
             made += "\nDecoys, wrong on purpose, which the same data must reject:\n\n" + "\n".join(
@@ -258,8 +262,8 @@ def index(entries: Sequence[Document]) -> str:
     listed = "\n".join(one["name"] for one in entries)
     return (
         "# Phenomena\n\n"
-        "A phenomenon is one file: a simulation, predictions with their scope, decoys that the same "
-        "data must reject, and break points. The kept verdicts are at the top of each page.\n\n"
+        "A phenomenon is one file: a simulation, predictions with their scope, decoys that the "
+        "same data must reject, and break points. The kept verdicts are on top of each page.\n\n"
         + table(["phenomenon", "what it shows", "claims", "break points"], rows)
         + f"\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{listed}\n```\n"
     )

@@ -11,7 +11,8 @@ def sweeps(files: Mapping[str, str], titles: Mapping[str, str]) -> str:
     """Return the page of declared sweeps: name -> text, and name -> title."""
     parts = [
         "# Declared sweeps",
-        "A sweep is a TOML file that names a phenomenon and its axes; `ci-theory run NAME` finds these.",
+        "A sweep is a TOML file that names a phenomenon and its axes; `ci-theory run NAME` finds "
+        "these.",
     ]
     for name, text in sorted(files.items()):
         parts.append(

@@ -15,16 +15,18 @@ LOOK = """() => {
   const raw = [];
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    if (/\\$|\\\\\\(|\\\\\\[/.test(node.data) && !node.parentElement.closest(verbatim)) raw.push(node.data);
+    const left = /\\$|\\\\\\(|\\\\\\[/.test(node.data);
+    if (left && !node.parentElement.closest(verbatim)) raw.push(node.data);
   }
   const errors = [...document.querySelectorAll('[data-mjx-error]')];
   const maths = document.querySelectorAll('.math').length;
   const set = document.querySelectorAll('.math mjx-container').length;
+  const pictures = [...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth);
   return {
     raw,
     errors: errors.map(e => e.dataset.mjxError),
     unset: maths && !set ? maths : 0,
-    missing: [...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth).map(i => i.src),
+    missing: pictures.map(i => i.src),
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   };
 }"""
