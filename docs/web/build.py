@@ -5,9 +5,10 @@ what is generated), then ``html``. The checkout stays clean.
 """
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def assemble(out: Path, explore: Path | None = None) -> None:
     """
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE / "pages", out)
+    texts = {page: page.read_text(encoding="utf-8") for page in out.rglob("*.md")}
+    placed = unplaced(texts.values(), sorted(page.stem for page in DOCS.glob("*.md")))
+    first, second = texts[out / "index.md"], texts[out / "derivations.md"]
+    entries = told.table(None)
+    found = claims.summary(entries, answers.every())
+    _write(out / "index.md", first.replace("{{findings}}", found))
+    _write(out / "derivations.md", second.replace("{{rest}}", "\n".join(placed)))
     shutil.copytree(DOCS / "images", out / "images")
     shutil.copytree(HERE / "static", out / "_static")
     (out / "_static" / mathjax.FILE).write_bytes(mathjax.script())
@@ -42,17 +50,20 @@ def assemble(out: Path, explore: Path | None = None) -> None:
         _write(out / page.name, sources.adapted(page.read_text(encoding="utf-8")))
     _phenomena(out / "phenomena", explore)
     _formulas(out / "formulas")
-    entries = told.table(None)
     _write(out / "claims.md", claims.page(entries))
-    first = (out / "index.md").read_text(encoding="utf-8")
-    found = claims.summary(entries, answers.every())
-    _write(out / "index.md", first.replace("{{findings}}", found))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     _write(out / "changes.md", sources.adapted(changes.replace("](docs/", "](")))
     for name, text in api.write().items():
         _write(out / "api" / f"{name}.rst", text)
     _write(out / "api" / "index.rst", api.index())
     _files(out)
+
+
+def unplaced(texts: Iterable[str], pages: Iterable[str]) -> list[str]:
+    """Return the pages of docs/ that no contents of a written page names."""
+    blocks = (re.findall(r"```\{toctree\}(.*?)```", text, re.DOTALL) for text in texts)
+    named = {line for found in blocks for block in found for line in block.split()}
+    return [page for page in pages if page not in named]
 
 
 def _write(file: Path, text: str) -> None:

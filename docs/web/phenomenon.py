@@ -95,7 +95,7 @@ def _formulas(formulas: Sequence[Document]) -> str:
 def _fields(told: Mapping[str, str]) -> str:
     """What is said of a formula, a line each."""
     lines = "\n".join(f":{name}: {text}" for name, text in told.items() if text)
-    return f":::{{container}} formula\n{lines}\n:::"
+    return f":::{{container}} formula\n\n{lines}\n:::"
 
 
 def _typeset(symbols: Mapping[str, str]) -> list[tuple[str, str]]:
