@@ -122,8 +122,11 @@ def _files(out: Path) -> None:
     titles = {name: read_sweep(file).title or "" for name, file in declared.items()}
     texts = {name: file.read_text(encoding="utf-8") for name, file in declared.items()}
     _write(out / "sweeps.md", sources.sweeps(texts, titles))
-    drawn = (ROOT / "paper_figs").glob("[!_]*.py")
-    _write(out / "scripts.md", sources.scripts({f.stem: f.read_text("utf-8") for f in drawn}))
+    drawn, redone = (
+        {f.stem: f.read_text(encoding="utf-8") for f in (ROOT / folder).glob("[!_]*.py")}
+        for folder in ("paper_figs", "reproductions")
+    )
+    _write(out / "scripts.md", sources.scripts(drawn, redone))
 
 
 def main() -> None:
