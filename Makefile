@@ -7,8 +7,8 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-all test-hold test-optimised test-versions check-code bench figures \
-	figures-fresh verdicts reproductions clean
+.PHONY: demo test test-all test-hold test-optimised test-docs test-versions check-code bench docs \
+	figures figures-fresh verdicts reproductions clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -68,6 +68,25 @@ check-code: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/codespell src tests docs experiments paper_figs reproductions benchmarks README.md CHANGELOG.md
+
+# The site of docs/, to be read offline: results/docs/html/index.html. About two minutes, most of it
+# the tutorials, which are run. A warning is an error; the pages are read when they are built.
+# Without running the tutorials, in half the time:
+#   make docs SPHINX="-D nb_execution_mode=off -D suppress_warnings=myst-nb.lexer"
+DOCS := .venv/.docs
+SPHINX :=
+
+$(DOCS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs
+	@touch $@
+
+docs: $(DOCS)
+	PYTHONPATH=docs $(BIN)/python -m web.build results/docs $(SPHINX)
+	PYTHONPATH=docs $(BIN)/python -m web.checked results/docs/html
+
+# Every page of it in a browser, Debian's Chromium or the one that CHROMIUM names.
+test-docs: docs
+	PYTHONPATH=docs $(BIN)/python -m web.walk results/docs/html
 
 bench: $(STAMP)
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks

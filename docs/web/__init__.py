@@ -1,0 +1,1 @@
+"""The pages of the site: what Sphinx reads is assembled here."""

@@ -1,0 +1,162 @@
+"""Assemble the site's sources and build it: ``python -m web.build OUT`` with docs/ on the path.
+
+Everything is written below OUT: ``source`` (copies of docs/*.md, the pages of ``web/pages``, and
+what is generated), then ``html``. The checkout stays clean.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ci_theory import answers, enable_float64
+from ci_theory.cli import claims as told
+from ci_theory.cli import formulas as listed
+from ci_theory.cli.describe import document
+from ci_theory.figures import paper
+from ci_theory.phenomena import load, names
+from ci_theory.sweeps import read_sweep
+from ci_theory.theory.statements.catalogue import catalogue
+from web import api, claims, formulas, mathjax, phenomenon, sources
+from web.words import LISTS
+
+HERE = Path(__file__).resolve().parent
+DOCS, ROOT = HERE.parent, HERE.parents[1]
+
+
+def assemble(out: Path, explore: Path | None = None) -> None:
+    """Write the sources of the site.
+
+    Args:
+        out: folder to write to; what is there is removed.
+        explore: folder of pages to play with, ``NAME.html``, if they have been made.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(HERE / "pages", out)
+    texts = {page: page.read_text(encoding="utf-8") for page in out.rglob("*.md")}
+    placed = unplaced(texts.values(), sorted(page.stem for page in DOCS.glob("*.md")))
+    first, second = texts[out / "index.md"], texts[out / "derivations.md"]
+    entries = told.table(None)
+    found = claims.summary(entries, answers.every())
+    _write(out / "index.md", first.replace("{{findings}}", found))
+    _write(out / "derivations.md", second.replace("{{rest}}", "\n".join(placed)))
+    shutil.copytree(DOCS / "images", out / "images")
+    shutil.copytree(HERE / "static", out / "_static")
+    (out / "_static" / mathjax.FILE).write_bytes(mathjax.script())
+    for page in sorted(DOCS.glob("*.md")):
+        _write(out / page.name, sources.adapted(page.read_text(encoding="utf-8")))
+    _phenomena(out / "phenomena", explore)
+    _formulas(out / "formulas")
+    _write(out / "claims.md", claims.page(entries))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    _write(out / "changes.md", sources.adapted(changes.replace("](docs/", "](")))
+    for name, text in api.write().items():
+        _write(out / "api" / f"{name}.rst", text)
+    _write(out / "api" / "index.rst", api.index())
+    _files(out)
+
+
+def unplaced(texts: Iterable[str], pages: Iterable[str]) -> list[str]:
+    """Return the pages of docs/ that no contents of a written page names."""
+    blocks = (re.findall(r"```\{toctree\}(.*?)```", text, re.DOTALL) for text in texts)
+    named = {line for found in blocks for block in found for line in block.split()}
+    return [page for page in pages if page not in named]
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def _phenomena(out: Path, explore: Path | None) -> None:
+    entries = []
+    pages = {f.stem: f.read_text(encoding="utf-8") for f in DOCS.glob("*.md")}
+    for name in names():
+        entry = document(load(name))
+        listed.attach(entry)
+        entries.append(entry)
+        code = ROOT / "src" / "ci_theory" / "phenomena" / f"{name}.py"
+        text = phenomenon.page(
+            entry,
+            answers.kept(name),
+            derivations=derivations(name, pages),
+            pictures=pictures(name),
+            code=code.read_text(encoding="utf-8") if code.is_file() else "",
+            embedded=explore is not None and (explore / f"{name}.html").is_file(),
+        )
+        _write(out / f"{name}.md", text)
+    _write(out / "index.md", phenomenon.index(entries))
+
+
+def derivations(name: str, pages: Mapping[str, str]) -> list[str]:
+    """Return the pages about a phenomenon: those that name it, but for lists of all."""
+    return sorted(p for p, text in pages.items() if p not in LISTS and f"`{name}`" in text)
+
+
+def pictures(name: str) -> list[str]:
+    """Return the figures that show a sweep of a phenomenon."""
+    found: dict[str, Any] = {}
+    for sweep, figure in paper.shown().items():
+        if _phenomenon(sweep) == name and (DOCS / "images" / f"{figure}.png").is_file():
+            found.setdefault(figure)
+    return sorted(found)
+
+
+def _phenomenon(sweep: str) -> str:
+    file = ROOT / "experiments" / f"{sweep}.toml"
+    return read_sweep(file).phenomenon if file.is_file() else ""
+
+
+def _formulas(out: Path) -> None:
+    rooms = formulas.rooms(catalogue())
+    for room, forms in rooms.items():
+        _write(out / f"{room}.rst", formulas.page(room, forms, listed.users()))
+    _write(out / "index.rst", formulas.index(rooms))
+
+
+def _files(out: Path) -> None:
+    declared = {f.stem: f for f in (ROOT / "experiments").glob("*.toml")}
+    titles = {name: read_sweep(file).title or "" for name, file in declared.items()}
+    texts = {name: file.read_text(encoding="utf-8") for name, file in declared.items()}
+    _write(out / "sweeps.md", sources.sweeps(texts, titles))
+    drawn, redone = (
+        {f.stem: f.read_text(encoding="utf-8") for f in (ROOT / folder).glob("[!_]*.py")}
+        for folder in ("paper_figs", "reproductions")
+    )
+    _write(out / "scripts.md", sources.scripts(drawn, redone))
+
+
+def main() -> None:
+    """Assemble and build; exit code of Sphinx."""
+    from sphinx.cmd.build import main as sphinx
+
+    out = Path(sys.argv[1])
+    explore = out.parent / "explore"  # where `ci-theory explore --out` was asked to write
+    # Notebooks call the command beside this Python, and leave nothing in anybody's home.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ["CI_THEORY_CACHE"] = str(out.resolve() / "cache")
+    enable_float64()
+    assemble(out / "source", explore if explore.is_dir() else None)
+    given = [
+        "-E",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-c",
+        str(HERE),
+        "-d",
+        str(out / "doctrees"),
+        *sys.argv[2:],
+    ]
+    code = sphinx([*given, str(out / "source"), str(out / "html")])
+    if code == 0 and explore.is_dir():
+        shutil.copytree(explore, out / "html" / "explore", dirs_exist_ok=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Walk over the built site in a browser: ``python -m web.walk HTML [CHROMIUM]``.
+
+Every page is opened from disk: no request may leave the machine, nothing may be said on the
+console, no formula may end in an error, no picture may be missing; and search is asked for every
+phenomenon and for a public name of every module.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+LOOK = """() => {
+  const verbatim = 'code, pre, script, style, mjx-container, .math';
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const raw = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const left = /\\$|\\\\\\(|\\\\\\[/.test(node.data);
+    if (left && !node.parentElement.closest(verbatim)) raw.push(node.data);
+  }
+  const errors = [...document.querySelectorAll('[data-mjx-error]')];
+  const maths = document.querySelectorAll('.math').length;
+  const set = document.querySelectorAll('.math mjx-container').length;
+  const pictures = [...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth);
+  return {
+    raw,
+    errors: errors.map(e => e.dataset.mjxError),
+    unset: maths && !set ? maths : 0,
+    missing: pictures.map(i => i.src),
+    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  };
+}"""
+
+
+def main() -> None:
+    """Print what is wrong; exit code 1 if anything is."""
+    from playwright.sync_api import sync_playwright
+
+    from ci_theory.phenomena import names
+    from web import api
+
+    root = Path(sys.argv[1]).resolve()
+    browser = sys.argv[2] if len(sys.argv) > 2 else shutil.which("chromium")
+    if browser is None:
+        print("no chromium on the path: apt-get install chromium", file=sys.stderr)
+        sys.exit(2)
+    asked = [*names(), *sorted({one.rsplit(".", 1)[0]: one for one in api.described()}.values())]
+    with sync_playwright() as playwright:
+        found = walked(playwright, browser, root, asked)
+    print(*found or ["every page opens, offline and without an error"], sep="\n")
+    sys.exit(bool(found))
+
+
+def walked(playwright, browser: str, root: Path, asked: list[str]) -> list[str]:
+    """Return what is wrong with the pages and with search."""
+    found: list[str] = []
+    running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+    page = running.new_page(viewport={"width": 1280, "height": 900})
+    where = ""
+    page.on("console", lambda m: m.type == "error" and found.append(f"{where}: console: {m.text}"))
+    page.on("pageerror", lambda e: found.append(f"{where}: {e}"))
+
+    def seen(request) -> None:
+        if not request.url.startswith(("file://", "data:", "blob:")):
+            found.append(f"{where}: asked for {request.url}")
+
+    page.on("request", seen)
+    for file in sorted(root.rglob("*.html")):
+        where = str(file.relative_to(root))
+        if where.startswith(("_static", "explore")):
+            continue
+        page.goto(file.as_uri())
+        page.wait_for_function("!window.MathJax || MathJax.startup?.promise")
+        page.evaluate("window.MathJax?.startup.promise.then(() => 0)")
+        said = page.evaluate(LOOK)
+        found += [f"{where}: {key}: {value}" for key, value in said.items() if value]
+    for name in asked:
+        where = f"search for {name}"
+        page.goto(f"{(root / 'search.html').as_uri()}?q={name}")
+        if not _answered(page):
+            found.append(f"{where}: nothing found")
+    running.close()
+    return found
+
+
+def _answered(page) -> bool:
+    page.wait_for_function(
+        "document.querySelector('#search-results ul.search li') || "
+        "/did not match|found/.test(document.querySelector('#search-results')?.innerText || '')"
+    )
+    return page.locator("#search-results ul.search li").count() > 0
+
+
+if __name__ == "__main__":
+    main()

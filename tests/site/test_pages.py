@@ -1,0 +1,226 @@
+"""The pages of the site from what the package declares, without Sphinx."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import ci_theory
+from ci_theory.theory.statements.catalogue import catalogue
+from web import api, build, claims, formulas, phenomenon, sources
+from web.docstrings import repaired
+from web.words import LISTS, markdown, rst
+
+DOCS = Path(__file__).parents[2] / "docs"
+OURS = sorted(DOCS.glob("*.md"))
+WRITTEN = sorted((DOCS / "web" / "pages").rglob("*.md"))
+
+TOY = {
+    "name": "toy",
+    "title": "A toy | with a bar",
+    "claims": [1, 2],
+    "question": "Is |w|^2 worth $5?",
+    "model": "x_i ~ N(0, S), see `a_b`",
+    "predictions": [
+        {
+            "name": "error",
+            "measure": "error",
+            "statement": "E = B + noise",
+            "scope": "n > p",
+            "order": "1/n: docs/finite_size.md",
+            "source": "arXiv:1903.08560",
+            "decoys": [{"name": "half", "why": "the noise is halved"}],
+            "formulas": [],
+        }
+    ],
+    "breaks": [{"name": "peak", "axis": "n", "measure": "error", "statement": "n = p"}],
+    "measures": {"error": {"unit": "label²", "doc": "squared"}},
+    "axes": {
+        "n": {"kind": "sized", "default": 5, "bounds": "a | b", "unit": "rows", "doc": "rows"}
+    },
+    "formulas": [],
+}
+ANSWER = {
+    "sweep": "toy_sweep",
+    "predictions": [
+        {
+            "name": "error",
+            "verdict": "AGREES",
+            "cells": 4,
+            "judged": 3,
+            "replicates": 9,
+            "bias": 0.01,
+            "error": 0.002,
+            "finds": None,
+            "decoys": 2,
+            "vacuous": 1,
+            "rejected": 1,
+        }
+    ],
+    "breaks": [
+        {
+            "name": "peak",
+            "verdict": "UNDERPOWERED",
+            "slices": 4,
+            "told": 1,
+            "disagree": 0,
+            "middle": {"measured": [10.0, 9.0, 11.0], "predicted": [10.5, 10.0, 11.0]},
+        }
+    ],
+}
+
+
+def test_a_page_has_everything_that_is_declared_and_what_was_found():
+    page = phenomenon.page(TOY, [ANSWER], derivations=["ridge"], pictures=["digits"])
+    for said in (
+        "# `toy`",
+        "A toy \\| with a bar",
+        "Is \\|w\\|^2 worth \\$5?",
+        "x\\_i \\~ N(0, S), see `a_b`",
+        "E = B + noise",
+        "[finite size](../finite_size.md)",
+        "[arXiv:1903.08560](https://arxiv.org/abs/1903.08560)",
+        "*half*: the noise is halved",
+        "| peak | `error` | `n` | n = p |",
+        "| [toy_sweep](#sweep-toy_sweep) | `error` | {verdict}`AGREES` | 3/4 x 9 | "
+        "+1.00% ± 0.20% | - | 1 of 1 |",
+        "10 [9, 11], predicted 10.5",
+        "| `n` | sized | `5` | a \\| b | rows \\[rows\\] |",
+        "[](../ridge.md)",
+        "../images/digits.png",
+        "ci-theory run toy_sweep",
+        "[1](#claim-1), [2](#claim-2)",
+        "kept verdicts: 1 {verdict}`AGREES`",
+    ):
+        assert said in page, said
+
+
+def test_a_page_to_play_with_is_embedded_only_where_there_is_one():
+    assert "iframe" not in phenomenon.page(TOY, [])
+    assert 'src="../explore/toy.html"' in phenomenon.page(TOY, [], embedded=True)
+
+
+def test_what_predicts_nothing_says_so_and_has_no_empty_tables():
+    silent = TOY | {"predictions": [], "breaks": []}
+    page = phenomenon.page(silent, [])
+    assert "it predicts nothing" in page
+    assert "None: no closed form is known" in page
+    assert "## Verdicts" not in page
+    assert "## Break points" not in page
+
+
+def test_what_was_never_run_is_not_said_to_be_judged():
+    assert "kept verdicts: not run" in phenomenon.page(TOY, [])
+
+
+def test_the_page_of_claims_links_what_was_looked_at():
+    part = {
+        "says": "noise raises a_b",
+        "word": "supported only when",
+        "why": "n > 5",
+        "numbers": "1 of 2",
+        "sweeps": ["s"],
+        "figures": ["f"],
+    }
+    entry = {
+        "number": 7,
+        "claim": "A claim",
+        "cited": "Somebody",
+        "break_point": None,
+        "answer": {"word": "supported only when", "parts": [part]},
+        "phenomena": {
+            "toy": {"implemented": True, "verdict": "AGREES 1"},
+            "later": {"implemented": False, "verdict": "planned"},
+        },
+    }
+    page = claims.page([entry])
+    assert "(claim-7)=" in page
+    assert "- noise raises a\\_b: **supported only when** n \\> 5 (1 of 2)." in page
+    assert "sweep [s](#sweep-s); figure [f](images/f.png)" in page
+    assert "| [toy](phenomena/toy.md) | AGREES 1 |" in page
+    assert "No phenomenon yet: `later`" in page
+    told = claims.summary([entry], [ANSWER])
+    assert "- 1 {verdict}`supported only when`" in told
+    assert "1 declared sweeps judge 1 predictions: 1 {verdict}`AGREES`." in told
+    assert "Of 4 curves with breaks 1 tell the place, and 0 disagree" in told
+
+
+def test_every_closed_form_is_on_a_page_once():
+    rooms = formulas.rooms(catalogue())
+    listed = [form.path for forms in rooms.values() for form in forms]
+    assert sorted(listed) == sorted(form.path for form in catalogue() if form.closed)
+    for room, forms in rooms.items():
+        page = formulas.page(room, forms, {})
+        labels = re.findall(r"^\.\. _formula-(\S+):$", page, re.M)
+        assert labels == [form.path for form in forms]
+        assert page.count(":Regime: ") == page.count(":Source: ") == len(forms)
+
+
+def test_every_layer_has_a_page_and_every_name_one_home():
+    packages = {one for _, listed in api.pages().values() for one in listed}
+    folders = {
+        f"ci_theory.{f.stem}"
+        for f in Path(ci_theory.__file__).parent.iterdir()
+        if f.stem[0] != "_" and f.stem not in ("answers", "cli", "py") and f.suffix in ("", ".py")
+    }
+    assert folders <= packages
+    described = api.described()
+    assert len(set(described)) == len(described) > 500
+    assert {"ci_theory.BadInput", "ci_theory.extend.record"} <= set(described)
+    assert "ci_theory.extend.BadInput" not in described
+    assert not [name for name in described if "._" in name]
+
+
+def test_no_page_of_docs_is_left_out_of_the_contents():
+    texts = [page.read_text("utf-8") for page in WRITTEN]
+    assert sum(text.count("{{rest}}") for text in texts) == 1  # where those go that none names
+    rest = build.unplaced(texts, ["ridge", "new"])
+    assert rest == ["new"]
+
+
+@pytest.mark.parametrize("page", OURS, ids=lambda page: page.stem)
+def test_no_page_of_docs_points_outside_the_site(page):
+    text = sources.adapted(page.read_text("utf-8"))
+    assert not re.findall(r"\]\((?:\.\./|/)[^)]*\)", text)
+
+
+def test_derivations_are_those_pages_that_name_a_phenomenon():
+    pages = {"ridge": "about `a`", "other": "a in words", LISTS[0]: "`a`"}
+    assert build.derivations("a", pages) == ["ridge"]
+
+
+def test_tutorials_hold_python():
+    pages = [page for page in WRITTEN if page.parent.name == "tutorials"]
+    assert len(pages) == 4
+    for page in pages:
+        cells = re.findall(r"```\{code-cell\}\n(.*?)```", page.read_text("utf-8"), re.S)
+        assert cells
+        for cell in cells:
+            ast.parse(re.sub(r"^(!.*|:tags:.*)$", "", cell, flags=re.M))
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("a literal ``sum + ridge\n|w|^2`` goes on", "a literal ``sum + ridge\n|w|^2`` goes on"),
+        ("n_+ n_- and x_1 of |w|", "n\\_+ n\\_- and x_1 of \\|w\\|"),
+        ("*both* and **all**, s^* not", "*both* and **all**, s^\\* not"),
+        (":math:`|x|_2` stays", ":math:`|x|_2` stays"),
+        ("Exact. Source: nobody.", "Exact. **Source:** nobody."),
+        ("see docs/zipf.md", "see :doc:`/zipf`"),
+        (".. math::\n    a_i |b|\n    c*", ".. math::\n    a_i |b|\n    c*"),
+        ("Args:\n    n: |x| rows.\n        more", "Args:\n    n: \\|x\\| rows.\n        more"),
+        ("- one\n  |two|", "- one\n  \\|two\\|"),
+        (">>> a_ | b\n1*\n", ">>> a_ | b\n1*\n"),
+        ("Sum\n\n    a_ = |b|", "Sum\n\n.. code-block:: text\n\n    a_ = |b|"),
+        ("as::\n\n    a_ = |b|", "as::\n\n    a_ = |b|"),
+    ],
+)
+def test_docstrings_render_as_they_were_meant(given, made):
+    assert "\n".join(repaired(given.split("\n"))) == made
+
+
+def test_words_are_never_markup():
+    assert markdown("a*b* [c](d) <e> _f_ #g") == "a\\*b\\* \\[c\\](d) \\<e\\> \\_f\\_ \\#g"
+    assert rst("arXiv:1903.08560") == "`arXiv:1903.08560 <https://arxiv.org/abs/1903.08560>`__"
