@@ -89,7 +89,7 @@ def predict(
     from ci_theory.cli import elasticity as differentiating
     from ci_theory.cli import modules, output
     from ci_theory.cli import predict as prediction
-    from ci_theory.cli.assignments import split
+    from ci_theory.sweeps.values import split
 
     _, phenomenon = modules.named(name)
     if elasticity:
@@ -102,6 +102,33 @@ def predict(
         output.print_json(made)
     else:
         prediction.print_prediction(made, phenomenon)
+
+
+@command()
+def explore(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            show_default=False,
+            help="phenomenon to begin with: see `ci-theory list`; or a module of your own, WHOSE "
+            "CODE IS RUN",
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: a free one")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="only print the address")
+    ] = False,
+) -> None:
+    """Open a page on which sliders move the curves, their breaks and a simulation.
+
+    It is served on this machine, to this machine only.
+    """
+    from ci_theory.cli import explore as exploring
+
+    exploring.serve(name, port, not no_browser)
 
 
 @command()
@@ -150,7 +177,7 @@ def lint(
     """
     from ci_theory.cli import lint as linting
     from ci_theory.cli import modules, output
-    from ci_theory.cli.assignments import split
+    from ci_theory.sweeps.values import split
 
     _, phenomenon = modules.named(name)
     made = linting.document(phenomenon, split(values), every)
@@ -198,7 +225,7 @@ def run(
     """
     from ci_theory.cli import experiments
     from ci_theory.cli import run as sweeping
-    from ci_theory.cli.assignments import split
+    from ci_theory.sweeps.values import split
     from ci_theory.sweeps import parse_shard
 
     sweep = sweeping.declared(experiment, split(values), replicates)

@@ -1,0 +1,32 @@
+"""`ci-theory explore`: the page of the phenomena, served on this machine or written to a folder."""
+
+import webbrowser
+from pathlib import Path
+
+from ci_theory.cli import modules
+from ci_theory.cli.failures import bug, explain
+from ci_theory.cli.output import say
+from ci_theory.explore.server import Explorer
+
+
+def serve(name: str | None, port: int, browser: bool) -> None:
+    """Serve the pages until Ctrl-C.
+
+    Raises:
+        BadInput: no such phenomenon, or the port is taken.
+    """
+    loaded = dict([modules.named(name)]) if name else {}
+    with Explorer(port, loaded, explained) as server:
+        address = server.url(next(iter(loaded), ""))
+        say(f"{address}  (Ctrl-C ends it)")
+        if browser:
+            webbrowser.open(address)
+        try:
+            server.serve_forever(poll_interval=0.1)
+        except KeyboardInterrupt:
+            say("")
+
+
+def explained(problem: BaseException) -> str:
+    """Tell an exception in one line, as a command would."""
+    return (explain(problem) or bug(problem)).line
