@@ -225,8 +225,8 @@ def run(
     """
     from ci_theory.cli import experiments
     from ci_theory.cli import run as sweeping
-    from ci_theory.sweeps.values import split
     from ci_theory.sweeps import parse_shard
+    from ci_theory.sweeps.values import split
 
     sweep = sweeping.declared(experiment, split(values), replicates)
     folder = store or experiments.store_of(experiment)

@@ -1,7 +1,6 @@
 """`ci-theory explore`: the page of the phenomena, served on this machine or written to a folder."""
 
 import webbrowser
-from pathlib import Path
 
 from ci_theory.cli import modules
 from ci_theory.cli.failures import bug, explain

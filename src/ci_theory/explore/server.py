@@ -1,7 +1,7 @@
 """The server behind a page: the standard library's, on this machine only.
 
-It answers GET to whoever names it as a host of its own and comes from its own pages; of phenomena it
-loads what is registered and the one that the command line named. Whatever goes wrong is one line.
+It answers GET to whoever calls it by its own address and comes from its own pages; of phenomena
+it loads what is registered and the one that the command line named. What goes wrong is one line.
 
 ==========================  ============================================================
 ``/``                       the list of phenomena
