@@ -6,6 +6,7 @@ sweeps of the phenomenon; an axis that none of them varies is shown around its d
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,18 +52,18 @@ class Range(NamedTuple):
         return sorted({axis.type(round(v) if axis.type is int else v) for v in values})
 
 
-def sweeps(phenomenon: Phenomenon, name: str) -> list[Sweep]:
-    """Return the declared sweeps of a phenomenon of this package; other packages declare none.
+@cache
+def sweeps(name: str) -> tuple[Sweep, ...]:
+    """Return the sweeps that come with the package for a phenomenon; other packages declare none.
 
     The one that is called like it comes first.
     """
-    folder = _shipped.names(_shipped.EXPERIMENT)
     mine = []
-    for experiment in folder:
+    for experiment in _shipped.names(_shipped.EXPERIMENT):
         file = _shipped.find(_shipped.EXPERIMENT, experiment)
         if f'phenomenon = "{name}"' in file.read_text(encoding="utf-8"):
             mine.append(read_sweep(file).completed())
-    return sorted(mine, key=lambda sweep: (sweep.name != name, sweep.name))
+    return tuple(sorted(mine, key=lambda sweep: (sweep.name != name, sweep.name)))
 
 
 def document(phenomenon: Phenomenon, name: str) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def document(phenomenon: Phenomenon, name: str) -> dict[str, Any]:
         phenomenon: the phenomenon.
         name: by which it was loaded.
     """
-    declared = sweeps(phenomenon, name)
+    declared = sweeps(name)
     shown = {key: shown_range(axis, declared) for key, axis in phenomenon.axes.items()}
     presets = [preset for sweep in declared if (preset := _preset(phenomenon, sweep, shown))]
     first = presets[0]["address"] if presets else _plain_address(phenomenon, shown)

@@ -10,6 +10,11 @@ explore.element = function (parent, tag, attributes = {}, text = "") {
   return made;
 };
 
+// A text in which `names` are set apart.
+explore.prose = function (parent, text) {
+  text.split("`").forEach((part, i) => (i % 2 ? explore.element(parent, "code", {}, part) : parent.append(part)));
+};
+
 explore.Knobs = class {
   // changed(name, settled): called when the state has changed; settled once the hand has let go.
   constructor(place, about, state, changed) {
@@ -58,7 +63,7 @@ explore.Knobs = class {
       made.play = explore.element(head, "button", { type: "button", class: "small", "aria-pressed": "false", "aria-label": `play along ${axis.name}`, title: `play along ${axis.name}` }, "▶");
       made.play.addEventListener("click", () => this.togglePlay(axis.name));
     }
-    explore.element(row, "p", { class: "doc", id: `${id}-doc` }, axis.doc);
+    explore.prose(explore.element(row, "p", { class: "doc", id: `${id}-doc` }), axis.doc);
     return made;
   }
 

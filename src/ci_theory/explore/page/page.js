@@ -24,7 +24,7 @@ explore.Page = class {
     document.title = `${about.name}: ci-theory explore`;
     this.by("title").textContent = about.title;
     this.by("question").textContent = about.question;
-    this.by("model").textContent = about.model;
+    explore.prose(this.by("model"), about.model);
     for (const preset of about.presets) explore.element(this.by("preset"), "option", { value: preset.address }, preset.title);
     if (!about.presets.length) this.by("preset").parentElement.hidden = true;
     for (const measure of about.measures) explore.element(this.by("measure"), "option", { value: measure.name, title: measure.doc }, measure.name);
@@ -183,7 +183,7 @@ explore.Page = class {
     } catch (problem) {
       this._tell(problem.message);
       this.knobs.stop();
-      document.body.dataset.shown = text;
+      this._blank(text);
     }
     clearTimeout(slow);
     this.by("plot").removeAttribute("aria-busy");
@@ -192,6 +192,16 @@ explore.Page = class {
       this.again = false;
       this._ask();
     } else if (this.knobs.playing) setTimeout(() => this.knobs.stepPlay(), 60);
+  }
+
+  // Of this address nothing can be drawn: what was drawn before is not to be read as its picture.
+  _blank(text) {
+    this.shown = null;
+    this.by("plot").classList.add("stale");
+    this.by("table").replaceChildren();
+    this.by("reading").textContent = "";
+    this._tellAbout(this.measure());
+    document.body.dataset.shown = text;
   }
 
   _tell(line) {
@@ -253,24 +263,28 @@ explore.Page = class {
       y: { name: measure, unit: unitOf(this.about.measures, measure), log: log.includes("y") },
       lines, breaks, dots,
     };
+    this.by("plot").classList.remove("stale");
     this.chart.draw(model);
     this.by("log-x").checked = model.x.log;
     this.by("log-y").checked = model.y.log;
     this.by("measure").value = measure;
     this.by("preset").value = this.preset;
     explore.tellLegend(this.by("legend"), lines, breaks, dots);
-    if (this.told !== measure) {
-      this.told = measure;
-      explore.tellFormulas(this.by("formulas"), this.about, measure);
-    }
+    this._tellAbout(measure);
+    explore.tellTable(this.by("table"), shown);
+    document.body.dataset.shown = shown.address;
+  }
+
+  // What is said of a measure whatever the knobs are at.
+  _tellAbout(measure) {
+    if (this.told !== measure) explore.tellFormulas(this.by("formulas"), this.about, measure);
+    this.told = measure;
     const focused = document.activeElement && document.activeElement.dataset.decoy;
     const some = explore.tellDecoys(this.by("decoys"), this.about, this.state, measure, () => this.changed(true));
     this.by("decoys-part").hidden = !some;
     if (focused) for (const box of this.by("decoys").querySelectorAll("input")) if (box.dataset.decoy === focused) box.focus();
-    explore.tellTable(this.by("table"), shown);
     const quoted = ([key, value]) => (/[^\w.=,:+-]/.test(value) ? `'${key}=${value}'` : `${key}=${value}`);
     this.by("command").textContent = `ci-theory predict ${this.about.name} ${this.state.words().map(quoted).join(" ")}`;
-    document.body.dataset.shown = shown.address;
   }
 
   _tellReading(index) {

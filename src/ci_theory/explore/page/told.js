@@ -21,19 +21,34 @@ explore.tellFormulas = function (place, about, measure) {
     const stated = about.formulas.filter((f) => f.predictions.includes(prediction.name) && !told.has(f.name));
     for (const one of stated) {
       told.add(one.name);
-      const figure = explore.element(part, "figure");
-      explore.maths(explore.element(figure, "div", { class: "maths", tabindex: "0", role: "group", "aria-label": one.title }), one.mathml, "block");
-      explore.element(figure, "figcaption", {}, `${one.title}. ${one.regime}; ${one.source}`);
+      explore.tellStatement(part, one);
     }
     explore.element(part, "p", { class: "statement" }, prediction.statement);
     explore.element(part, "p", { class: "small" }, `Holds: ${prediction.scope}. Slack: ${prediction.order}. Source: ${prediction.source}.`);
-    const symbols = new Map(stated.flatMap((f) => f.symbols.map((s) => [s.mathml, s.meaning])));
-    if (!symbols.size) continue;
-    const list = explore.element(part, "dl", { class: "symbols" });
-    for (const [mathml, meaning] of symbols) {
-      explore.maths(explore.element(list, "dt"), mathml, "inline");
-      explore.element(list, "dd", {}, meaning);
-    }
+    explore.tellSymbols(part, stated);
+  }
+  const others = about.formulas.filter((f) => !f.predictions.length);
+  if (!others.length) return;
+  const part = explore.element(place, "details");
+  explore.element(part, "summary", {}, "Other formulas of this phenomenon");
+  for (const one of others) explore.tellStatement(part, one);
+  explore.tellSymbols(part, others);
+};
+
+explore.tellStatement = function (part, one) {
+  const figure = explore.element(part, "figure");
+  const maths = explore.element(figure, "div", { class: "maths", tabindex: "0", role: "group", "aria-label": one.title });
+  explore.maths(maths, one.mathml, "block");
+  explore.element(figure, "figcaption", {}, `${one.title}. ${one.regime}; ${one.source}`);
+};
+
+explore.tellSymbols = function (part, statements) {
+  const symbols = new Map(statements.flatMap((f) => f.symbols.map((s) => [s.mathml, s.meaning])));
+  if (!symbols.size) return;
+  const list = explore.element(part, "dl", { class: "symbols" });
+  for (const [mathml, meaning] of symbols) {
+    explore.maths(explore.element(list, "dt"), mathml, "inline");
+    explore.element(list, "dd", {}, meaning);
   }
 };
 
@@ -52,8 +67,9 @@ explore.tellDecoys = function (place, about, state, measure, changed) {
       state.set("@decoys", left.length ? left.join(";") : null);
       changed();
     });
-    explore.element(label, "strong", {}, decoy.name);
-    label.append(` ${decoy.why}`);
+    const words = explore.element(label, "span");
+    explore.element(words, "strong", {}, decoy.name);
+    words.append(`: ${decoy.why}`);
   }
   return fit.length;
 };
