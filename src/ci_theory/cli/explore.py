@@ -1,5 +1,6 @@
 """`ci-theory explore`: the page of the phenomena, served on this machine or written to a folder."""
 
+import sys
 import webbrowser
 
 from ci_theory.cli import modules
@@ -18,6 +19,7 @@ def serve(name: str | None, port: int, browser: bool) -> None:
     with Explorer(port, loaded, explained) as server:
         address = server.url(next(iter(loaded), ""))
         say(f"{address}  (Ctrl-C ends it)")
+        sys.stdout.flush()
         if browser:
             webbrowser.open(address)
         try:

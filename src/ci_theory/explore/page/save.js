@@ -32,13 +32,14 @@ const KEPT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharra
 // The picture as a text that needs no style sheet.
 explore.svgText = function (svg) {
   const copy = svg.cloneNode(true);
+  copy.removeAttribute("class");
   const [from, to] = [svg.querySelectorAll("*"), copy.querySelectorAll("*")];
   from.forEach((one, i) => {
     const style = getComputedStyle(one);
     for (const name of KEPT) to[i].setAttribute(name, style.getPropertyValue(name));
     to[i].removeAttribute("class");
+    if (one.closest(".cursor")) to[i].setAttribute("display", "none");
   });
-  copy.querySelectorAll(".cursor").forEach((one) => one.remove());
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   return new XMLSerializer().serializeToString(copy);
 };
