@@ -121,6 +121,15 @@ def explore(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="only print the address")
     ] = False,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            metavar="DIR",
+            show_default=False,
+            help="write the pages to DIR instead: files that need no server",
+        ),
+    ] = None,
 ) -> None:
     """Open a page on which sliders move the curves, their breaks and a simulation.
 
@@ -128,7 +137,10 @@ def explore(
     """
     from ci_theory.cli import explore as exploring
 
-    exploring.serve(name, port, not no_browser)
+    if static is None:
+        exploring.serve(name, port, not no_browser)
+    else:
+        exploring.write(name, static)
 
 
 @command()

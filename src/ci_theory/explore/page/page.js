@@ -224,9 +224,10 @@ explore.Page = class {
       if (values && values.some((v) => v !== null)) lines.push({ name: p.name, values, slack: this.shown.slack[p.name], style: `t${i % 4}` });
     });
     let i = 0;
+    const on = this.state.get("@decoys").split(";");
     for (const p of mine)
       for (const [name, values] of Object.entries(this.shown.decoys[p.name] || {}))
-        lines.push({ name: mine.length > 1 ? `${name} (${p.name})` : name, values, decoy: true, style: `d${i++ % 6}` });
+        if (on.includes(name)) lines.push({ name: mine.length > 1 ? `${name} (${p.name})` : name, values, decoy: true, style: `d${i++ % 6}` });
     return lines;
   }
 
