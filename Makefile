@@ -7,7 +7,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-optimised check-code bench figures figures-fresh verdicts clean
+.PHONY: demo test test-optimised test-browser check-code bench figures figures-fresh verdicts clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -36,6 +36,14 @@ ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_rid
 
 test-optimised: $(STAMP)
 	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY)
+
+# The pages of `ci-theory explore` in a real browser: Debian's Chromium, or another by its path.
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+test-browser: $(STAMP)
+	@test -n "$(CHROMIUM)" || { echo "make test-browser needs Chromium: apt-get install chromium" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group browser
+	$(QUICKLY) CI_THEORY_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .
