@@ -3,15 +3,16 @@
 It answers GET to whoever calls it by its own address and comes from its own pages; of phenomena
 it loads what is registered and the one that the command line named. What goes wrong is one line.
 
-==========================  ============================================================
-``/``                       the list of phenomena
-``/NAME``                   the page of one; all that it shows stands behind its ``#``
-``/page/FILE``              what pages are made of
-``/of/NAME/controls``       what can be moved, as JSON
-``/of/NAME/curve?ADDRESS``  the theory, as JSON: see ``curve.drawn``
-``/of/NAME/sweep?ADDRESS``  the declaration of what is simulated, for ``ci-theory run``
-``/of/NAME/dots?ADDRESS``   the simulation, as server-sent events: see ``dots.stream``
-==========================  ============================================================
+=========================== ============================================================
+``/``                        the list of phenomena
+``/NAME``                    the page of one; all that it shows stands behind its ``#``
+``/page/FILE``               what pages are made of
+``/of/NAME/controls``        what can be moved, as JSON
+``/of/NAME/curve?ADDRESS``   the theory, as JSON: see ``curve.drawn``
+``/of/NAME/theory?ADDRESS`` the theory as a script: see ``scripts.of``
+``/of/NAME/sweep?ADDRESS``   the declaration of what is simulated, for ``ci-theory run``
+``/of/NAME/dots?ADDRESS``    the simulation, as server-sent events: see ``dots.stream``
+=========================== ============================================================
 """
 
 import json
@@ -28,9 +29,9 @@ from urllib.parse import urlsplit
 
 from ci_theory import phenomena
 from ci_theory._errors import BadInput, printable
-from ci_theory.explore import controls, curve, dots
+from ci_theory.explore import controls, curve, dots, scripts
 from ci_theory.explore.address import read
-from ci_theory.phenomena import Phenomenon
+from ci_theory.phenomena import Phenomenon, statics
 
 HOST = "127.0.0.1"
 
@@ -228,6 +229,9 @@ class Handler(BaseHTTPRequestHandler):
         if what == "curve":
             with self.server.evaluating:  # one core is left to the dots
                 return _json(curve.drawn(one, shown))
+        if what == "theory":
+            script = scripts.of(one, statics(one, one.point(curve.line(one, shown)[1].first)))
+            return Answer(HTTPStatus.OK, TYPES[".js"], script.encode())
         if what == "sweep":
             text = dots.toml(dots.declared(one, name, shown))
             return Answer(HTTPStatus.OK, "text/plain; charset=utf-8", text.encode())

@@ -1,11 +1,13 @@
 """The pages without a server: a folder of files, each whole in itself, for a site or a disk.
 
 A page carries its style, its scripts, what can be moved, and the curves of its presets with every
-decoy. Its policy allows these scripts by their digests, and no request at all.
+decoy; where the theory can be translated it carries that too, and then its knobs move. Its policy
+allows these scripts by their digests, and no request at all.
 """
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ci_theory._errors import BadInput
-from ci_theory.explore import controls, curve
+from ci_theory._record import Kind
+from ci_theory.explore import controls, curve, scripts
 from ci_theory.explore.address import read
 from ci_theory.explore.server import PAGE
 from ci_theory.phenomena import Phenomenon
@@ -58,7 +61,23 @@ def write(
 def _page(name: str, phenomenon: Phenomenon) -> str:
     about = controls.document(phenomenon, name)
     data = {"controls": about, "curves": carried(phenomenon, about)}
-    return _whole("page.html", "", data)
+    theory = "".join(scripts.of(phenomenon, static) for static in _statics(phenomenon, about))
+    runtime = (PAGE / "runtime.js").read_text(encoding="utf-8") if theory else ""
+    return _whole("page.html", runtime + theory, data)
+
+
+def _statics(phenomenon: Phenomenon, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the static values of all presets, and of all words at the first of them."""
+    wanted = []
+    names = phenomenon.names(Kind.STATIC)
+    for address in [about["first"], *(preset["address"] for preset in about["presets"])]:
+        asked = curve.grid(phenomenon, read(address, phenomenon).words)
+        point = phenomenon.point(asked.first)
+        wanted.append({name: point[name] for name in names})
+    words = {k: a.choices for k, a in phenomenon.axes.items() if a.type is str and a.choices}
+    for chosen in itertools.product(*words.values()):
+        wanted.append({**wanted[0], **dict(zip(words, chosen, strict=True))})
+    return wanted
 
 
 def carried(phenomenon: Phenomenon, about: dict[str, Any]) -> dict[str, Any]:

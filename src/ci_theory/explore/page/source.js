@@ -6,6 +6,7 @@ explore.Served = class {
   constructor(name) {
     this.base = `of/${encodeURIComponent(name)}`;
     this.live = true;
+    this.loading = "";
   }
 
   async _get(path) {
@@ -26,7 +27,35 @@ explore.Served = class {
   }
 
   async controls() {
-    return (await this._get("controls")).json();
+    this.about = await (await this._get("controls")).json();
+    return this.about;
+  }
+
+  // What the page can work out by itself at once; null if it has no theory for that point.
+  quick(text) {
+    try {
+      return explore.evaluate(this.about, text);
+    } catch {
+      return null; // the server says what is wrong
+    }
+  }
+
+  // Load the theory of a point, unless it is there: its script knows nothing of other static values.
+  learn(text) {
+    if (this.loading || this.quick(text)) return;
+    const known = (window.carriedTheories || []).length;
+    if (!window.runtime) this._script("page/runtime.js");
+    this.loading = "once";
+    this._script(`${this.base}/theory?${text}`).addEventListener("load", () => {
+      if ((window.carriedTheories || []).length > known) this.loading = ""; // else there is none
+    });
+  }
+
+  _script(path) {
+    const script = document.createElement("script");
+    script.async = false;
+    script.src = path;
+    return document.head.appendChild(script);
   }
 
   async curve(text) {
@@ -57,28 +86,6 @@ explore.Served = class {
         }
       });
     return () => stream.close();
-  }
-};
-
-// A page that stands alone: what was worked out when it was written, and theory that runs here.
-explore.Alone = class {
-  constructor(data) {
-    this.data = data;
-    this.live = false;
-    this.movable = Boolean(data.theory);
-  }
-
-  async controls() {
-    return this.data.controls;
-  }
-
-  async curve(text) {
-    const key = explore.written(new Map([...explore.read(text)].filter(([k]) => !k.startsWith("@"))));
-    if (key in this.data.curves) return this.data.curves[key];
-    throw new Error(
-      "this copy of the page has no server behind it: it shows the presets; for everything else " +
-        `run ci-theory explore ${this.data.controls.name}`,
-    );
   }
 };
 
