@@ -26,6 +26,9 @@ STOPS = 60
 PLACES = 61
 """Places of a curve along an axis."""
 
+FEWER = {"digits_ridge": 9, "markov_icl": 13}
+"""Places of the phenomena of which one takes a third of a second or more."""
+
 _WIDE = 20.0  # a range over which its larger end is so many times the smaller one is logarithmic
 _NARROW = 4.0  # values that differ by less are shown with what is around them
 
@@ -75,7 +78,9 @@ def document(phenomenon: Phenomenon, name: str) -> dict[str, Any]:
     """
     declared = sweeps(name)
     shown = {key: shown_range(axis, declared) for key, axis in phenomenon.axes.items()}
-    presets = [preset for sweep in declared if (preset := _preset(phenomenon, sweep, shown))]
+    count = FEWER.get(name, PLACES)
+    found = [_preset(phenomenon, sweep, shown, count) for sweep in declared]
+    presets = [preset for preset in found if preset]
     first = presets[0]["address"] if presets else _plain_address(phenomenon, shown)
     return plain(
         {
@@ -83,7 +88,9 @@ def document(phenomenon: Phenomenon, name: str) -> dict[str, Any]:
             "title": phenomenon.title,
             "question": phenomenon.question,
             "model": phenomenon.model,
-            "axes": [_control(axis, shown[key], declared) for key, axis in phenomenon.axes.items()],
+            "axes": [
+                _control(axis, shown[key], declared, count) for key, axis in phenomenon.axes.items()
+            ],
             "measures": [
                 {"name": key, "unit": unit, "doc": doc}
                 for key, (unit, doc) in phenomenon.measure_info.items()
@@ -174,7 +181,9 @@ def _declared(axis: Axis, declared: Iterable[Sweep]) -> list[float]:
     return [float(v) for v in found]
 
 
-def _control(axis: Axis, shown: Range | None, declared: Sequence[Sweep]) -> dict[str, Any]:
+def _control(
+    axis: Axis, shown: Range | None, declared: Sequence[Sweep], count: int
+) -> dict[str, Any]:
     """Describe one axis: what it is, and the stops of its slider or the words to choose from."""
     about = {
         "name": axis.name,
@@ -192,17 +201,17 @@ def _control(axis: Axis, shown: Range | None, declared: Sequence[Sweep]) -> dict
         return {**about, "choices": words, "default": _text(axis.default)}
     known = {axis.type(v) for v in (axis.default, *_declared(axis, declared))}
     stops = sorted(known | set(shown.spread(axis, STOPS)))
-    return {**about, "stops": stops, "log": shown.log, "range": _range(axis, shown)}
+    return {**about, "stops": stops, "log": shown.log, "range": _range(shown, count)}
 
 
-def _range(axis: Axis, shown: Range) -> str:
+def _range(shown: Range, count: int = PLACES) -> str:
     """Return the words for the places of a curve along an axis."""
     first = shown.smallest if shown.log else shown.low
-    return f"{'geom' if shown.log else 'lin'}({_text(first)},{_text(shown.high)},{PLACES})"
+    return f"{'geom' if shown.log else 'lin'}({_text(first)},{_text(shown.high)},{count})"
 
 
 def _preset(
-    phenomenon: Phenomenon, sweep: Sweep, shown: dict[str, Range | None]
+    phenomenon: Phenomenon, sweep: Sweep, shown: dict[str, Range | None], count: int
 ) -> dict[str, str] | None:
     """Return a declared sweep as an address: along its axis, at the first of all other values."""
     numbers = [k for k, v in sweep.axes.items() if shown[k] is not None and len(v) > 1]
@@ -213,7 +222,7 @@ def _preset(
     along = breaking[0].axis if breaking else max(numbers, key=lambda k: len(sweep.axes[k]))
     measure = breaking[0].measure if breaking else ""
     axis, values = phenomenon.axes[along], sweep.axes[along]
-    words = [f"{along}={_places(axis, values)}"]
+    words = [f"{along}={_places(axis, values, count)}"]
     for key, other in phenomenon.axes.items():
         here = sweep.axes[key] if key in sweep.axes else (sweep.fixed[key],)
         value = here[len(here) // 2] if key in numbers else here[0]
@@ -226,7 +235,7 @@ def _preset(
     return {"name": sweep.name, "title": sweep.title or sweep.name, "address": text}
 
 
-def _places(axis: Axis, values: Sequence[Any]) -> str:
+def _places(axis: Axis, values: Sequence[Any], count: int = PLACES) -> str:
     """Return the words for the places along a declared axis.
 
     Counts that all divide the largest of them were chosen so that no rounding blurs the curve:
@@ -237,12 +246,12 @@ def _places(axis: Axis, values: Sequence[Any]) -> str:
     whole = axis.type is int and low > 0
     if whole and len(ordered) > 4 and all(high % v == 0 for v in ordered):
         return ",".join(map(_text, ordered))
-    if len(ordered) >= PLACES or (whole and high - low < PLACES):
-        return ",".join(map(_text, ordered)) if len(ordered) > 8 else f"lin({low},{high},{PLACES})"
+    if len(ordered) >= count or (whole and high - low < count):
+        return ",".join(map(_text, ordered)) if len(ordered) > 8 else f"lin({low},{high},{count})"
     log = low > 0 and high / low > _WIDE / 2
     if low == 0 and len(ordered) > 2 and high / ordered[1] > _WIDE**2:
         return ",".join(map(_text, ordered))  # a zero before what is spread by factors
-    return f"{'geom' if log else 'lin'}({_text(low)},{_text(high)},{PLACES})"
+    return f"{'geom' if log else 'lin'}({_text(low)},{_text(high)},{count})"
 
 
 def _plain_address(phenomenon: Phenomenon, shown: dict[str, Range | None]) -> str:
@@ -252,7 +261,7 @@ def _plain_address(phenomenon: Phenomenon, shown: dict[str, Range | None]) -> st
         raise BadInput(f"{phenomenon.name} has no axis of numbers: there is nothing to draw along")
     breaks = [b for b in phenomenon.breaks if b.axis in there]
     along = breaks[0].axis if breaks else next(iter(there))
-    text = f"{along}={_range(phenomenon.axes[along], there[along])}"
+    text = f"{along}={_range(there[along])}"
     return text + (f"&@measure={breaks[0].measure}" if breaks else "")
 
 

@@ -61,7 +61,8 @@ def write(
 def _page(name: str, phenomenon: Phenomenon) -> str:
     about = controls.document(phenomenon, name)
     data = {"controls": about, "curves": carried(phenomenon, about)}
-    theory = "".join(scripts.of(phenomenon, static) for static in _statics(phenomenon, about))
+    made = dict.fromkeys(scripts.of(phenomenon, static) for static in _statics(phenomenon, about))
+    theory = "".join(made)
     runtime = (PAGE / "runtime.js").read_text(encoding="utf-8") if theory else ""
     return _whole("page.html", runtime + theory, data)
 

@@ -2,10 +2,14 @@
 // A page without a server: it carries its presets, and theory as scripts where there is a translation.
 window.explore = window.explore || {};
 
-// Theory that runs in the page: the carried script that fits a point, at every place of an axis.
-explore.evaluate = function (about, text) {
+// Theory that runs in the page: the carried script that fits a point, at every place of an axis, or
+// at so many of them.
+explore.evaluate = function (about, text, most = 400) {
   const pairs = [...explore.read(text)].filter(([key]) => !key.startsWith("@"));
-  const { along, values, point } = explore.asked(about, pairs);
+  const asked = explore.asked(about, pairs);
+  const { along, point } = asked;
+  const every = Math.ceil(asked.values.length / most);
+  const values = asked.values.filter((_, i) => i % every === 0 || i === asked.values.length - 1);
   const carried = (window.carriedTheories || []).find((one) =>
     !(along in one.fixed) && Object.entries(one.fixed).every(([name, value]) => point[name] === value));
   if (!carried) return null;
@@ -54,7 +58,14 @@ explore.Alone = class {
     this.movable = Boolean(window.carriedTheories);
   }
 
+  // A number that is built into the carried theories has only the values that they were made for.
   async controls() {
+    const made = window.carriedTheories || [];
+    for (const axis of this.data.controls.axes) {
+      if (!axis.stops || !made.length || !made.every((one) => axis.name in one.fixed)) continue;
+      axis.stops = [...new Set(made.map((one) => one.fixed[axis.name]))].sort((a, b) => a - b);
+      axis.held = true;
+    }
     return this.data.controls;
   }
 

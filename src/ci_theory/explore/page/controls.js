@@ -57,6 +57,7 @@ explore.Knobs = class {
       explore.element(head, "span", { class: "unit" }, axis.unit);
       made.along = explore.element(head, "button", { type: "button", class: "small", "aria-pressed": "false", "aria-label": `draw along ${axis.name}`, title: `draw along ${axis.name}` }, "↔");
       made.along.addEventListener("click", () => this.drawAlong(axis.name));
+      made.along.disabled = Boolean(axis.held);
       made.slider = explore.element(row, "input", { type: "range", min: 0, max: axis.stops.length - 1, step: 1, "aria-labelledby": `${id}-label`, "aria-describedby": `${id}-doc` });
       made.slider.addEventListener("input", () => this._slid(made, false));
       made.slider.addEventListener("change", () => this._slid(made, true));

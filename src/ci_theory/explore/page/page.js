@@ -2,6 +2,9 @@
 // The page: one state, its address; whatever changes it is followed by the numbers of that address.
 window.explore = window.explore || {};
 
+const AT_ONCE = 80; // milliseconds
+const SLOW = 60; // milliseconds from which the server takes its time
+
 explore.Page = class {
   constructor(source, about) {
     this.source = source;
@@ -14,6 +17,8 @@ explore.Page = class {
     this.again = false;
     this.stopDots = null;
     this.settling = 0;
+    this.server = 0; // milliseconds of its last answer
+    this.most = 31; // places at which the page itself can work out a curve at once
     this.by = (id) => document.getElementById(id);
     this.chart = new explore.Chart(this.by("plot"));
     this.chart.onread = (index) => this._tellReading(index);
@@ -154,15 +159,20 @@ explore.Page = class {
     this._showSimulation();
     explore.tellVerdicts(this.by("verdicts"), null);
     this.settled = settled;
-    if (this.slow) this._showQuick();
+    if (this.server > SLOW) this._showQuick();
     this._ask();
   }
 
-  // Where the server takes its time the page works out the curves by itself, and the server follows.
+  // Where the server takes its time the page works out the curve by itself, at as many places as
+  // it can at once, and the server follows.
   _showQuick() {
     const text = this.state.text;
-    const quick = this.source.quick(text);
+    const begun = performance.now();
+    const quick = this.source.quick(text, this.most);
     if (!quick) return;
+    const taken = performance.now() - begun;
+    this.most = Math.min(Math.max(Math.floor((quick.places.length * AT_ONCE) / taken), 7), 400);
+    if (taken > this.server) return;
     this.shown = { ...quick, address: text };
     this._draw();
     this._tell(quick.problem);
@@ -188,7 +198,7 @@ explore.Page = class {
     const begun = performance.now();
     try {
       const shown = await this.source.curve(text);
-      this.slow = performance.now() - begun > 60;
+      this.server = performance.now() - begun;
       if (text === this.state.text || this.knobs.playing || !this.again) {
         this.shown = { ...shown, address: text };
         this._draw();
@@ -200,7 +210,7 @@ explore.Page = class {
       this._blank(text);
     }
     clearTimeout(slow);
-    if (this.source.learn && this.slow && this.settled && !this.again) this.source.learn(text);
+    if (this.source.learn && this.server > SLOW && this.settled && !this.again) this.source.learn(text);
     this.by("plot").removeAttribute("aria-busy");
     this.asking = false;
     if (this.again) {

@@ -32,9 +32,9 @@ explore.Served = class {
   }
 
   // What the page can work out by itself at once; null if it has no theory for that point.
-  quick(text) {
+  quick(text, most) {
     try {
-      return explore.evaluate(this.about, text);
+      return explore.evaluate(this.about, text, most);
     } catch {
       return null; // the server says what is wrong
     }
@@ -42,7 +42,7 @@ explore.Served = class {
 
   // Load the theory of a point, unless it is there: its script knows nothing of other static values.
   learn(text) {
-    if (this.loading || this.quick(text)) return;
+    if (this.loading || this.quick(text, 1)) return;
     const known = (window.carriedTheories || []).length;
     if (!window.runtime) this._script("page/runtime.js");
     this.loading = "once";
