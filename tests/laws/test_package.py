@@ -68,7 +68,9 @@ def test_the_wheel_carries_experiments_and_figures(tmp_path):
         files = {f"ci_theory/{folder}/{f.name}" for f in (ROOT / folder).glob(f"*.{kind}")}
         assert files
         assert files <= inside
-    assert {"ci_theory/py.typed", "ci_theory/answers.json"} <= inside
+    page = {f"ci_theory/explore/page/{f.name}" for f in ROOT.glob("src/ci_theory/explore/page/*")}
+    assert {"ci_theory/py.typed", "ci_theory/answers.json"} | page <= inside
+    assert "ci_theory/explore/page/runtime.js" in page
 
 
 HANG = """

@@ -22,9 +22,9 @@ _CALLS |= {"checkpoint": "jaxpr", "remat2": "jaxpr", "custom_vjp_call_jaxpr": "f
 class Program:
     """What all blocks share: names, functions that are called more than once, and constants."""
 
-    def __init__(self, jaxpr: core.Jaxpr) -> None:
+    def __init__(self, equations: Sequence[Any]) -> None:
         self.named = 0
-        self.calls = Counter(id(inner) for inner in _called(jaxpr, set()))
+        self.calls = Counter(id(inner) for inner in _called(equations, set()))
         self.functions: dict[int, str] = {}
         self.constants: dict[tuple, tuple[Value, ...]] = {}
         self.lines: list[str] = []
@@ -68,14 +68,14 @@ def _inside(equation: Any) -> Iterator[core.Jaxpr]:
                 yield one
 
 
-def _called(jaxpr: core.Jaxpr, seen: set[int]) -> Iterator[core.Jaxpr]:
+def _called(equations: Sequence[Any], seen: set[int]) -> Iterator[core.Jaxpr]:
     """List the jaxpr of every call, once for each place where it is called."""
-    for equation in jaxpr.eqns:
+    for equation in equations:
         for inner in _inside(equation):
             yield inner
             if id(inner) not in seen:
                 seen.add(id(inner))
-                yield from _called(inner, seen)
+                yield from _called(inner.eqns, seen)
 
 
 def write(frame: Frame, equations: Sequence[Any]) -> None:
@@ -115,7 +115,7 @@ def _opened(block: Block, jaxpr: Any, inputs: Sequence[tuple[Value, ...]]) -> Fr
     """Start a frame of a jaxpr with the values of its arguments."""
     closed = isinstance(jaxpr, core.ClosedJaxpr)
     bare = jaxpr.jaxpr if closed else jaxpr
-    frame = Frame(block, bare)
+    frame = Frame(block, bare.eqns, bare.outvars)
     for variable, value in zip(bare.constvars, jaxpr.consts if closed else (), strict=True):
         frame.bind(variable, block.program.constant(value))
     for variable, parts in zip(bare.invars, inputs, strict=True):

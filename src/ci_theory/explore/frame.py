@@ -155,16 +155,18 @@ class Block:
 
 
 class Frame:
-    """The values of one jaxpr's variables, written into a block."""
+    """The values of the variables of one jaxpr, written into a block.
 
-    def __init__(self, block: Block, jaxpr: core.Jaxpr) -> None:
+    Only those of its equations count that its outputs need.
+    """
+
+    def __init__(self, block: Block, equations: Sequence[Any], outputs: Sequence[Any]) -> None:
         self.block = block
-        self.jaxpr = jaxpr
         self.values: dict[Any, tuple[Value, ...]] = {}
         self.uses: Counter[Any] = Counter()
-        for equation in needed(jaxpr.eqns, jaxpr.outvars):
+        for equation in needed(equations, outputs):
             self.uses.update(v for v in equation.invars if not isinstance(v, core.Literal))
-        self.uses.update(v for v in jaxpr.outvars if not isinstance(v, core.Literal))
+        self.uses.update(v for v in outputs if not isinstance(v, core.Literal))
 
     def bind(self, variable: Any, parts: tuple[Value, ...]) -> None:
         """Give a variable its value."""

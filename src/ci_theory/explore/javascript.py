@@ -25,7 +25,7 @@ from ci_theory.phenomena._forecast import told
 MOST_NUMBERS = 200_000
 """Numbers in the tables of one theory: some megabytes of text."""
 
-RUNTIME = [
+RUNTIME = (
     "erf",
     "erfc",
     "lgamma",
@@ -54,7 +54,7 @@ RUNTIME = [
     "triangularSolve",
     "cholesky",
     "eigh",
-]
+)
 """The functions of page/runtime.js that translated programs call."""
 
 
@@ -97,7 +97,7 @@ def translate(jaxpr: core.ClosedJaxpr, name: str) -> str:
       return (a1 / (1 + a2));
     }
     """
-    program = Program(jaxpr.jaxpr)
+    program = Program(jaxpr.jaxpr.eqns)
     own = function(program, jaxpr, name)
     return "\n".join([*program.lines, *own])
 
@@ -218,10 +218,11 @@ class _Kept:
             for key, out in zip(self.keys, bare.outvars, strict=True)
             if key not in self.left_out
         }
-        kept = core.Jaxpr(bare.constvars, bare.invars, list(outputs.values()), bare.eqns)
-        program = Program(kept)
-        stages = self._stages(needed(kept.eqns, kept.outvars))
-        frame = Frame(Block(program, 2), kept)
+        kept = list(outputs.values())
+        equations = needed(bare.eqns, kept)
+        program = Program(equations)
+        stages = self._stages(equations)
+        frame = Frame(Block(program, 2), equations, kept)
         for variable, value in zip(bare.constvars, self.jaxpr.consts, strict=True):
             frame.bind(variable, program.constant(value))
         inputs = [program.new("p") for _ in self.names]

@@ -21,7 +21,7 @@ def _size(atom: Any) -> int:
 
 def _js(value: Any) -> str:
     """Write numbers, lists and texts; numpy's whole numbers are numbers."""
-    return json.dumps(value, default=int)
+    return json.dumps(value, default=lambda number: number.item())
 
 
 def _view(
@@ -313,10 +313,13 @@ def _gather(frame: Frame, equation: Any) -> Results:
         "start": numbers.start_index_map,
         "batch": numbers.operand_batching_dims,
         "batches": numbers.start_indices_batching_dims,
-        "fill": str(params["mode"]).endswith("FILL_OR_DROP"),
+        "filled": str(params["mode"]).endswith("FILL_OR_DROP"),
+        "fill": params["fill_value"],
     }
-    if how["fill"] and (params["fill_value"] is not None or out.aval.dtype.kind != "f"):
-        raise NoTranslationError("gather with a value for what is outside")
+    if how["filled"] and how["fill"] is None:
+        if out.aval.dtype.kind != "f":
+            raise NoTranslationError("what is outside of an array of whole numbers")
+        how["fill"] = math.nan
     at = frame.flat(indices)
     each = range(len(frame.parts(atom)))
     return [

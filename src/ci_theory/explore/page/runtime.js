@@ -129,8 +129,8 @@ var runtime = (() => {
     const square = x * x;
     let sum = 0.5 / square;
     for (let k = GAUSS.length - 1; k > 0; k--) sum += GAUSS[k] / (square + (k * STEP) ** 2);
-    const pole = 2 / Math.expm1((2 * Math.PI * x) / STEP);
-    return ((2 * STEP * x) / Math.PI) * expSquare(x) * sum - pole;
+    const line = ((2 * STEP * x) / Math.PI) * expSquare(x) * sum;
+    return x < Math.PI / STEP ? line - 2 / Math.expm1((2 * Math.PI * x) / STEP) : line;
   }
 
   /** exp(-x^2), with what rounding takes from the square given back. */
@@ -155,6 +155,14 @@ var runtime = (() => {
   // Coefficients of Stirling's series, B_2k / (2k (2k - 1)): Abramowitz and Stegun 6.1.40.
   const STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156];
 
+  /** log Gamma(y) less (y - 1/2) log y - y + log(2 pi) / 2, for y >= 12. */
+  function stirling(y) {
+    const square = 1 / (y * y);
+    let series = 0;
+    for (let k = STIRLING.length - 1; k >= 0; k--) series = series * square + STIRLING[k];
+    return series / y;
+  }
+
   /** log |Gamma(x)|: Stirling's series from 12 on, products below, reflection below 1/2. */
   function lgamma(x) {
     if (Number.isNaN(x)) return NaN;
@@ -166,15 +174,17 @@ var runtime = (() => {
     }
     let product = 1, y = x;
     while (y < 12) product *= y++;
-    const square = 1 / (y * y);
-    let series = 0;
-    for (let k = STIRLING.length - 1; k >= 0; k--) series = series * square + STIRLING[k];
     const main = (y - 0.5) * (Math.log(y) - 1) + (0.5 * Math.log(2 * Math.PI) - 0.5);
-    return main + series / y - Math.log(product);
+    return main + stirling(y) - Math.log(product);
   }
 
-  /** x^a e^-x / Gamma(a + 1). */
+  /** x^a e^-x / Gamma(a + 1); for a large a what cancels in its logarithm is taken out first. */
   function gammaTerm(a, x) {
+    if (a >= 12) {
+      const off = (x - a) / a, near = Math.abs(off) < 0.5;
+      const power = near ? Math.log1p(off) - off : Math.log(x / a) - off;
+      return Math.exp(a * power - stirling(a)) / Math.sqrt(2 * Math.PI * a);
+    }
     return Math.exp(a * Math.log(x) - x - lgamma(a + 1));
   }
 
@@ -261,7 +271,7 @@ var runtime = (() => {
         place += Math.min(Math.max(s, 0), last) * own[k];
       });
       how.offset.forEach((k, n) => { place += c[k] * own[within[n]]; });
-      made[i] = how.fill && outside ? NaN : x[place];
+      made[i] = how.filled && outside ? how.fill : x[place];
     });
     return made;
   }

@@ -1,0 +1,220 @@
+"""Every operation that translated theory is made of, in JavaScript and in JAX."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from engine import engine, results, written
+from jax import lax
+from jax.scipy import special
+
+from ci_theory.explore.elementwise import NoTranslationError
+from ci_theory.explore.javascript import translate
+
+RNG = np.random.default_rng(5)
+X = np.array([-np.inf, -3.5, -2.5, -1.0, -0.5, -0.0, 0.0, 1e-9, 0.5, 1.0, 1.5, 2.5, 40.0, np.inf])
+X = np.append(X, np.nan)
+Y = np.roll(X, 4)
+POSITIVE = np.array([1e-300, 1e-9, 0.3, 0.5, 1.0, 2.0, 2.7, 11.9, 12.1, 170.3, 1e5])
+WHOLE = np.array([-7, -2, 0, 1, 3, 2**40])
+Z = np.array([1 + 2j, -0.3 + 1e-9j, 1e-3 - 4j, -2.0 + 0j, 3 - 1j])
+A = RNG.normal(size=(2, 3, 4))
+SQUARE = RNG.normal(size=(2, 4, 4))
+SYMMETRIC = SQUARE + np.swapaxes(SQUARE, 1, 2)
+POSITIVE_DEFINITE = SQUARE @ np.swapaxes(SQUARE, 1, 2) + np.eye(4)
+TRIANGLE = np.tril(SQUARE) + 3 * np.eye(4)
+BESIDE = RNG.normal(size=(2, 4, 3))
+STRIDES = A.transpose(0, 2, 1)
+
+
+def _solves(name):
+    """List triangular solves: from the left and the right, both triangles, both ways."""
+    flags = [(a, b, c, d) for a in (0, 1) for b in (0, 1) for c in (0, 1) for d in (0, 1)]
+    for left, lower, transpose, unit in flags:
+        matrix = TRIANGLE if lower else np.swapaxes(TRIANGLE, 1, 2)
+        beside = BESIDE if left else np.swapaxes(BESIDE, 1, 2)
+
+        def solve(a, b, left=left, lower=lower, transpose=transpose, unit=unit):
+            return lax.linalg.triangular_solve(
+                a,
+                b,
+                left_side=bool(left),
+                lower=bool(lower),
+                transpose_a=bool(transpose),
+                unit_diagonal=bool(unit),
+            )
+
+        yield f"{name} {left}{lower}{transpose}{unit}", solve, (matrix, beside)
+
+
+def _lanes(x):
+    """Lanes that stop at different steps: those that have ended must stay."""
+    return jax.vmap(lambda a: lax.while_loop(lambda c: c[0] < a, _step, (0.0, 1.0, a)))(x)
+
+
+def _step(state):
+    count, other, end = state
+    return count + 1, other * 2 + count, end
+
+
+def _swapping(x):
+    return lax.fori_loop(0, 3, lambda k, c: (c[1], c[0] + k), (x, x * 10))
+
+
+def _scanned(x, reverse=False):
+    return lax.scan(lambda c, a: (c * 0.5 + a.sum(), (c, a * c)), 1.0, x, reverse=reverse)
+
+
+def _branch(x):
+    return lax.switch(x.astype(int), [lambda y: y + 1, lambda y: y * 5, lambda y: -y], x * 2)
+
+
+def _either(x):
+    return lax.cond(x > 0, lambda y: (y, y + 1), lambda y: (y * 2, y * 3), x)
+
+
+def _shared(x):
+    many = jax.jit(lambda a: sum(jnp.sin(a * k) for k in range(9)))
+    return many(x) + many(x + 1)
+
+
+def _tables(x):
+    return x * np.arange(3.0) + np.array([0.1, -0.2, np.inf]), np.array([1j, 2.0, 3.0]) * x
+
+
+CASES = [
+    ("arithmetic", lambda x, y: (x + y, x - y, x * y, x / y, -x), (X, Y)),
+    ("comparisons", lambda x, y: (x < y, x <= y, x > y, x >= y, x == y, x != y), (X, Y)),
+    ("extremes", lambda x, y: (jnp.maximum(x, y), jnp.minimum(x, y)), (X, Y)),
+    ("clip", lambda x: lax.clamp(-1.0, x, 2.0), (X,)),
+    ("sizes", lambda x: (abs(x), jnp.sign(x), jnp.isfinite(x), jnp.isnan(x)), (X,)),
+    ("rounding", lambda x: (jnp.round(x), lax.round(x), jnp.floor(x), jnp.ceil(x)), (X,)),
+    ("whole", lambda x: (x.astype(int), x.astype(bool), x.astype(int) // 2), (X[1:-2],)),
+    ("whole numbers", lambda k: (k // 3, k % 3, lax.div(k, 3), lax.rem(k, 3), k * 1.0), (WHOLE,)),
+    ("bits", lambda k: (k[1:5] & 1, k[1:5] | 2, k[1:5] ^ 3, ~k, k >> 1), (WHOLE,)),
+    ("signbit", jnp.signbit, (X,)),
+    ("truth", lambda x, y: ((x > 0) & (y > 0), (x > 0) | (y > 0), (x > 0) ^ (y > 0), ~(x > 0)), (X, Y)),
+    ("sums of truth", lambda x: (jnp.sum(x > 0), jnp.all(x > -9), jnp.any(x > 99)), (X,)),
+    ("powers", lambda x: [x**k for k in (-3, -2, -1, 0, 1, 2, 3, 7)], (X,)),
+    ("real powers", lambda x, y: (jnp.power(x, y), jnp.power(1.0, y), jnp.power(-1.0, y)), (X, Y)),
+    ("roots", lambda x: (jnp.sqrt(x), lax.rsqrt(x), jnp.cbrt(x)), (X,)),
+    ("exponentials", lambda x: (jnp.exp(x), jnp.expm1(x), jnp.exp2(x), jnp.tanh(x)), (X,)),
+    ("logarithms", lambda x: (jnp.log(x), jnp.log1p(x), lax.logistic(x)), (X,)),
+    ("turns", lambda x, y: (jnp.sin(x), jnp.cos(x), jnp.tan(x), jnp.arctan2(x, y)), (X, Y)),
+    ("inverse turns", lambda x: (jnp.arcsin(x), jnp.arccos(x), jnp.arctan(x)), (X,)),
+    ("hyperbolic", lambda x: (jnp.sinh(x), jnp.cosh(x), jnp.arcsinh(x), jnp.arccosh(x)), (X,)),
+    ("remainder", lambda x, y: lax.rem(x, y), (X, Y)),
+    ("next", lambda x, y: jnp.nextafter(x, y), (X[5:], Y[5:])),
+    ("erf", lambda x: (lax.erf(x), lax.erfc(x)), (np.append(X, np.linspace(-7, 20, 60)),)),
+    ("lgamma", lax.lgamma, (np.concatenate([POSITIVE, -POSITIVE[1:3], [np.nan]]),)),
+    ("lgamma far", lax.lgamma, (np.array([np.inf, 0.0, -1.0, 1e9, -0.1, 30.5]),)),
+    ("igamma", lambda a, x: (special.gammainc(a, x), special.gammaincc(a, x)), (POSITIVE[2:-2], POSITIVE[::-1][2:-2])),
+    ("igamma near", lambda a: (special.gammainc(a, a), special.gammaincc(a, a * 1.1)), (POSITIVE[2:-2],)),
+    ("select", lambda x, y: (jnp.where(x > y, x, y), lax.select_n(x.astype(int) % 3, x, y, x * y)), (X[1:-2], X[1:-2][::-1].copy())),
+    ("complex", lambda z: (z + z.conj(), z * z, z / z[::-1], -z, abs(z), z.real, z.imag), (Z,)),
+    ("complex functions", lambda z: (jnp.exp(z), jnp.log(z), jnp.sqrt(z), jnp.expm1(z), z**3, z**-2), (Z,)),
+    ("complex arrays", lambda z, x: (jnp.sum(z), z @ z, jnp.where(x > 0, z, 1j), lax.complex(x, -x), z == z), (Z, RNG.normal(size=5))),
+    ("views", lambda a: (a.T, a[1, ::-1, 1:3], a.reshape(6, 4), a[:, None], a[..., 2], a[::2, 1:, ::3]), (A,)),
+    ("views of views", lambda a: (a.T[1].T.reshape(-1), a[:, ::-1].transpose(1, 0, 2)[1:].sum(0)), (A,)),
+    ("broadcast", lambda a: (jnp.broadcast_to(a[:, :1], (2, 3, 4)) + a, jnp.ones((2, 2)) * a[0, 0, 0]), (A,)),
+    ("joined", lambda a: (jnp.concatenate([a, a[:, :1] * 2], 1), jnp.stack([a[0, 0, 0], 2.0]), jnp.concatenate([a, a])), (A,)),
+    ("padded", lambda a: (jnp.pad(a, 1), lax.pad(a, 7.0, [(1, 0, 0), (0, 2, 1), (0, 0, 2)])), (A,)),
+    ("counted", lambda a: (jnp.arange(4.0) + a, lax.broadcasted_iota(float, (2, 3), 1), jnp.eye(3)), (A,)),
+    ("split", lambda a: jnp.split(a, [1, 2], axis=1), (A,)),
+    ("tiled", lambda a: (jnp.tile(a[:, :1], (1, 5, 1)), jnp.repeat(a, 2, axis=1)), (A,)),
+    ("sums", lambda a: (a.sum(), a.sum(1), a.sum((0, 2)), a.prod(0), a.mean(2)), (A,)),
+    ("extremes of arrays", lambda a: (a.max(), a.min(1), a.argmax(1), a.argmin(2), a[0, 0].argmax()), (A,)),
+    ("extremes with NaN", lambda x: (x.max(), x.min(), x.argmax(), x[:-1].argmax()), (X,)),
+    ("running", lambda a: (jnp.cumsum(a, 1), jnp.cumprod(a, 2), lax.cummax(a, 1, reverse=True), lax.cummin(a, 0)), (A,)),
+    ("products", lambda a, b: (a @ b, a[0] @ b[1], jnp.einsum("aij,aik->jk", a, a), a[0, 0] @ a[1, 1]), (A, BESIDE)),
+    ("outer", lambda a: (jnp.outer(a[0, 0], a[1, 1]), jnp.einsum("ij,ij->i", a[0], a[1])), (A,)),
+    ("taken", lambda a, k: (a[:, k], a[k % 2, k], jnp.take(a, k, axis=2, mode="clip"), a[k[0] % 2]), (A, np.array([2, 0, 1]))),
+    ("taken outside", lambda a, k: jnp.take(a, k, axis=1, mode="fill"), (A, np.array([2, 7, -9]))),
+    ("put", lambda a, k: (a.at[:, k].set(1.0), a.at[0, k, 1].add(5.0), a.at[k[0] % 2].set(2.0), a.at[:, k + 2].set(3.0)), (A, np.array([2, 0, 1]))),
+    ("slices that move", lambda a, k: (lax.dynamic_slice(a, (k[0], 1, 1), (1, 2, 3)), lax.dynamic_update_slice(a, a[:, :1] * 2, (0, k[1], 0))), (A, np.array([9, 1]))),
+    ("sorted", lambda a, x: (jnp.sort(a, 1), jnp.argsort(a, 2), jnp.sort(x), lax.top_k(a, 2)), (A, X)),
+    ("lu", lambda a: lax.linalg.lu(a), (SQUARE,)),
+    ("cholesky", lambda a: (jnp.linalg.cholesky(a), jnp.linalg.cholesky(-a)), (POSITIVE_DEFINITE,)),
+    ("eigenvalues", lambda a: jnp.linalg.eigh(a)[0], (SYMMETRIC,)),
+    ("eigenvectors", lambda a: (lambda w, v: v @ (w[..., None] * jnp.swapaxes(v, 1, 2)))(*jnp.linalg.eigh(a)), (SYMMETRIC,)),
+    ("equal eigenvalues", lambda a: jnp.linalg.eigh(a)[0], (np.eye(3) + np.ones((3, 3)) * 1e-9,)),
+    ("solved", lambda a, b: (jnp.linalg.solve(a, b), jnp.linalg.inv(a), jnp.linalg.det(a)), (SQUARE, BESIDE)),
+    *_solves("triangle"),
+    ("lanes", _lanes, (np.array([0.0, 3.0, 1.0, 5.0]),)),
+    ("one lane", lambda x: lax.while_loop(lambda c: c[0] < x, _step, (0.0, 1.0, x)), (4.0,)),
+    ("swapping", _swapping, (np.array([1.0, 2.0]),)),
+    ("scan", _scanned, (A[0],)),
+    ("scan back", lambda x: _scanned(x, reverse=True), (A[0],)),
+    ("scan of numbers", lambda x: lax.scan(lambda c, a: (c + a, c * a), 0.0, x), (A[0, 0],)),
+    ("scan of one", lambda x: lax.scan(lambda c, a: (c + a, c * a), 2.0, x), (A[0, 0, :1],)),
+    ("complex scan", lambda z: lax.scan(lambda c, a: (c * a, c + a), 1j, z), (Z,)),
+    ("switch", lambda x: [_branch(x + k) for k in (-3, 0, 1, 2, 9)], (0.0,)),
+    ("either", lambda x: (_either(x), _either(-x)), (3.0,)),
+    ("shared", _shared, (A[0],)),
+    ("shared number", _shared, (0.3,)),
+    ("tables", _tables, (2.0,)),
+    ("derivatives", lambda x: jax.grad(lambda y: jnp.sum(jnp.exp(-(y**2)) * y))(x), (A[0, 0],)),
+    ("nothing used", lambda x: (x, jnp.zeros(3), jnp.zeros((0,)).sum(), True), (1.0,)),
+    ("large numbers", lambda x: (x * 2.0**53, x + 1e308, x * 1e308 * 10), (np.array([1.0, -1.0]),)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def right():
+    """What JAX makes of all cases, by one program."""
+    functions = [function for _, function, _ in CASES]
+    with jax.numpy_rank_promotion("allow"):
+        made = jax.jit(lambda given: [f(*a) for f, a in zip(functions, given, strict=True)])(
+            [arguments for _, _, arguments in CASES]
+        )
+    return {name: jax.tree.leaves(one) for (name, _, _), one in zip(CASES, made, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def one_engine():
+    return engine()
+
+
+@pytest.mark.parametrize(("name", "function", "arguments"), CASES, ids=[c[0] for c in CASES])
+def test_javascript_computes_what_jax_computes(name, function, arguments, right, one_engine):
+    with jax.numpy_rank_promotion("allow"):
+        jaxpr = jax.make_jaxpr(lambda *a: jax.tree.leaves(function(*a)))(*arguments)
+    source = translate(jaxpr, "made")
+    given = ", ".join(text for value in arguments for text in written(value))
+    call = f"(() => {{ {source}\n const made_ = made({given}); "
+    call += "return Array.isArray(made_) ? made_ : [made_]; })()"
+    got = iter(results(one_engine, call))
+    for want in right[name]:
+        parts = (want.real, want.imag) if np.iscomplexobj(want) else (want,)
+        for part in parts:
+            part = np.asarray(part, float).ravel()
+            finite = part[np.isfinite(part)]
+            scale = np.max(np.abs(finite), initial=0)
+            tolerance = 1e-14 * (scale if np.size(part) < len(X) else 0)
+            np.testing.assert_allclose(next(got), part, rtol=5e-14, atol=tolerance, err_msg=name)
+    assert not list(got)
+
+
+@pytest.mark.parametrize(("a", "x"), [(170.3, 170.3), (1e5, 1e5), (1e5, 1.01e5), (300, 100)])
+def test_the_incomplete_gamma_function_is_right_where_jax_rounds(a, x, one_engine):
+    """JAX is right to 1e-10 here: it takes the difference of large logarithms."""
+    mpmath.mp.dps = 40
+    right = [mpmath.gammainc(a, 0, x, regularized=True), mpmath.gammainc(a, x, regularized=True)]
+    got = results(one_engine, f"[igamma({a}, {x}), igammac({a}, {x})]")
+    np.testing.assert_allclose([one[0] for one in got], np.array(right, float), rtol=2e-13)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "reason"),
+    [
+        (lambda x: jax.pure_callback(np.sin, x, x), (1.0,), "pure_callback"),
+        (lambda x: x.astype(jnp.float32), (1.0,), "float32"),
+        (lambda x: lax.pad(x, 0.0, [(-1, 0, 0)]), (np.ones(3),), "negative padding"),
+        (lambda z: jnp.linalg.eigh(z)[0], (np.eye(2) * 1j,), "complex"),
+        (lambda x: lax.digamma(x), (1.0,), "digamma"),
+    ],
+)
+def test_what_has_no_translation_is_said(function, arguments, reason):
+    with pytest.raises(NoTranslationError, match=reason):
+        translate(jax.make_jaxpr(function)(*arguments), "made")

@@ -1,0 +1,121 @@
+"""The theory of every phenomenon in JavaScript, held against JAX at seeded points."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from engine import engine, results
+
+from ci_theory._record import build
+from ci_theory.explore.javascript import _by_key, theory
+from ci_theory.phenomena import load, names
+from ci_theory.phenomena._forecast import told
+from ci_theory.phenomena._programs import _known_options
+
+POINTS = 64
+TOLERANCE = 1e-11
+LEFT_OUT = tomllib.loads((Path(__file__).parent / "left_out.toml").read_text())
+PREDICTING = [name for name in names() if load(name).predictions]
+
+
+def _cases():
+    """List every phenomenon with its default words, and with each other word."""
+    for name in PREDICTING:
+        yield name, {}
+        for key, axis in load(name).axes.items():
+            for word in axis.choices or ():
+                if word != axis.default:
+                    yield name, {key: word}
+
+
+def _span(axis):
+    """Return the ends between which an axis is tried, and whether they are apart by factors."""
+    default = float(axis.default)
+    low = axis.low if axis.low is not None else axis.above
+    low = -1.0 if low is None else low
+    if axis.high is not None and axis.high <= max(50 * abs(default), 2):
+        high = axis.high
+    else:
+        high = 10 * default if default > 0 else 1.0
+    near = max(low, default / 10) if default > 0 else low
+    if near == axis.above:
+        near = min(1e-3, high / 2)
+    return near, high, near > 0 and high / near > 5
+
+
+def _points(phenomenon, fixed):
+    """Draw points that the phenomenon allows: each end of each axis, then anything between."""
+    rng = np.random.default_rng(20)
+    axes = {k: a for k, a in phenomenon.axes.items() if a.type is not str and k not in fixed}
+    ends = [(k, end) for k, a in axes.items() if a.type is not bool for end in _span(a)[:2]]
+    ends += [(k, end) for k, a in axes.items() if a.type is bool for end in (False, True)]
+    made = []
+    for asked in [*ends, *[None] * POINTS]:
+        for _ in range(60):
+            values = {k: _drawn(a, rng) for k, a in axes.items()}
+            if asked:
+                values[asked[0]] = asked[1]
+            values = {
+                k: axes[k].type(round(v) if axes[k].type is int else v) for k, v in values.items()
+            }
+            try:
+                made.append(phenomenon.point({**fixed, **values}))
+                break
+            except ValueError:
+                continue
+    return made[:POINTS] if len(ends) < POINTS else made[: len(ends)]
+
+
+def _drawn(axis, rng):
+    if axis.type is bool:
+        return bool(rng.integers(2))
+    low, high, factors = _span(axis)
+    if factors:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    return float(rng.uniform(low, high))
+
+
+def _reference(phenomenon, points, keys):
+    """Let JAX compute the same numbers, in one compiled program."""
+    words = {k: v for k, v in points[0].items() if isinstance(v, str)}
+    numbers = {
+        k: np.array([p[k] for p in points], bool if isinstance(points[0][k], bool) else float)
+        for k in points[0]
+        if k not in words
+    }
+    world = phenomenon.prepared(points[0])
+
+    def one(numbers):
+        found = told(phenomenon, build(phenomenon.params, {**numbers, **words}), world)
+        every = {**_by_key(found, decoys=False), **_by_key(found, decoys=True)}
+        return {key: every[key] for key in keys}
+
+    made = jax.jit(jax.vmap(one), compiler_options=_known_options())(numbers)
+    return {key: np.broadcast_to(np.asarray(v, float), len(points)) for key, v in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), list(_cases()), ids=lambda x: x if isinstance(x, str) else "-".join(x.values())
+)
+def test_javascript_computes_what_jax_computes(name, words):
+    phenomenon = load(name)
+    made = theory(phenomenon, words)
+    assert dict(made.left_out) == {k: LEFT_OUT[name]["reason"] for k in made.left_out}
+    here = engine(made.source)
+    keys = sorted(json.loads(here.eval("JSON.stringify(Object.keys(theory))")))
+    assert not set(keys) & set(made.left_out)
+    points = _points(phenomenon, made.fixed)
+    assert len(points) >= POINTS
+    right = _reference(phenomenon, points, keys)
+    given = json.dumps([{k: v for k, v in p.items() if not isinstance(v, str)} for p in points])
+    rows = f"{given}.map((p) => Float64Array.from({json.dumps(keys)}, (key) => theory[key](p)))"
+    got = np.array(results(here, rows)).T
+    for key, mine in zip(keys, got, strict=True):
+        finite = np.abs(right[key][np.isfinite(right[key])])
+        scale = np.median(finite) if finite.size else 0.0
+        np.testing.assert_allclose(
+            mine, right[key], rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=key
+        )
