@@ -13,6 +13,7 @@ import pytest
 from ci_theory import BadInput, phenomena
 from ci_theory.cli import main
 from ci_theory.cli.explore import explained
+from ci_theory.explore import scripts
 from ci_theory.explore.server import HEADERS, PAGE, Explorer
 from ci_theory.phenomena import load
 
@@ -158,6 +159,14 @@ def test_the_table_is_what_predict_prints(server, capsys):
     assert status == 200
     assert main(["predict", "ridge_peak", *WORDS.split("&"), "--json"]) == 0
     assert made["table"] == json.loads(capsys.readouterr().out)
+
+
+def test_the_theory_comes_as_a_script(server):
+    status, headers, text = ask(server, f"/of/ridge_peak/theory?{WORDS}")
+    assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert text == scripts.of(load("ridge_peak"), {"p": 20, "spectrum": "isotropic", "alpha": 1.5})
+    assert ask(server, "/of/modular_grokking/theory?step=0,5")[2] == ""
+    assert told(server, "/of/ridge_peak/theory?p=0&n=1,2")[0] == 400
 
 
 @pytest.mark.parametrize(
