@@ -7,8 +7,8 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-all test-hold test-optimised test-docs test-versions check-code bench docs \
-	figures figures-fresh verdicts reproductions clean
+.PHONY: demo test test-all test-hold test-optimised test-docs test-browser test-versions check-code \
+	bench docs figures figures-fresh verdicts reproductions clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
@@ -60,6 +60,14 @@ test-versions:
 		pytest pytest-timeout hypothesis mpmath
 	.venv-oldest/bin/python -m pytest -q $(ACROSS)
 	.venv-newest/bin/python -m pytest -q $(ACROSS)
+
+# The pages of `ci-theory explore` in a real browser: Debian's Chromium, or another by its path.
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+test-browser: $(STAMP)
+	@test -n "$(CHROMIUM)" || { echo "make test-browser needs Chromium: apt-get install chromium" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group browser
+	$(QUICKLY) CI_THEORY_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .

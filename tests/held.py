@@ -31,6 +31,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tests" / "held.json"
 ROOMS = ("tests/laws/", "tests/stats/", "tests/theory/", "src/ci_theory/theory/")
+ROOTS = ("src", "", "tests", "tests/theory", "tests/explore", "docs")  # as pyproject.toml says
 LONG = 3.0  # seconds: what takes less is not worth a line in the record
 OUTSIDE = {"subprocess", "import_module", "run_path", "parents", "iterdir", "glob", "rglob"}
 LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "sympy", "mpmath", "optax", "flax", "scikit-learn")
@@ -165,7 +166,7 @@ def _files(module: str, folder: Path) -> list[Path]:
 
 def _found(module: str, folder: Path) -> Iterator[Path]:
     parts = module.split(".")
-    for root in (ROOT / "src", ROOT, ROOT / "tests", ROOT / "tests" / "theory", folder):
+    for root in (*(ROOT / one for one in ROOTS), folder):
         here = root
         for index, part in enumerate(parts):
             package, plain = here / part / "__init__.py", here / f"{part}.py"

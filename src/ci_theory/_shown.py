@@ -1,4 +1,4 @@
-"""How results show themselves in a notebook, and what of them goes into a pickle.
+"""How results show themselves in a notebook, and what of them goes into JSON and a pickle.
 
 >>> print(table("a < b", ["x"], [["1"]]))
 <p>a &lt; b</p>
@@ -10,8 +10,10 @@
 
 import dataclasses
 import html
+import math
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from ci_theory._errors import BadInput, printable
@@ -32,6 +34,23 @@ def table(
 
 def _word(text: object) -> str:
     return html.escape(printable(text))
+
+
+def plain(value: Any) -> Any:
+    """Turn arrays, records, enums and numbers that are not finite into what JSON has."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "tolist"):  # numpy and jax arrays and scalars
+        return plain(value.tolist())
+    if isinstance(value, Iterable):
+        return [plain(v) for v in value]
+    return str(value)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -98,7 +98,9 @@ def _reference(phenomenon, points, keys):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), list(_cases()), ids=lambda x: x if isinstance(x, str) else "-".join(x.values())
+    ("name", "words"),
+    list(_cases()),
+    ids=lambda x: x if isinstance(x, str) else "-".join(x.values()),
 )
 def test_javascript_computes_what_jax_computes(name, words):
     phenomenon = load(name)

@@ -11,7 +11,7 @@ from check_toy import BUMP, TOY, sweep
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check, locate_breaks
 from ci_theory.check.reading import fixed_values, simulated
-from ci_theory.cli import predict as cli_predict
+from ci_theory.explore.curve import located
 from ci_theory.figures import series
 from ci_theory.phenomena import Estimate
 from ci_theory.phenomena._predict import Predicted
@@ -145,11 +145,11 @@ def test_predict_locates_the_break_in_the_curve_that_speaks():
         "silent": _predicted(form, np.full(13, NAN), Status.OUT_OF_SCOPE),
         "bump": _predicted(TOY.predictions[1], peak, Status.OK),
     }
-    place = cli_predict._located(TOY.breaks[0], tuple(PLACES), found)["located"]
+    place = located(TOY.breaks[0], tuple(PLACES), found)["located"]
     assert (place["prediction"], place["status"]) == ("bump", Status.OK)
     assert place["value"] == pytest.approx(2.0)
     del found["bump"]
-    assert cli_predict._located(TOY.breaks[0], tuple(PLACES), found) == {}
+    assert located(TOY.breaks[0], tuple(PLACES), found) == {}
 
 
 def _predicted(form, value, status):

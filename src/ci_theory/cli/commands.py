@@ -89,7 +89,7 @@ def predict(
     from ci_theory.cli import elasticity as differentiating
     from ci_theory.cli import modules, output
     from ci_theory.cli import predict as prediction
-    from ci_theory.cli.assignments import split
+    from ci_theory.sweeps.values import split
 
     _, phenomenon = modules.named(name)
     if elasticity:
@@ -102,6 +102,45 @@ def predict(
         output.print_json(made)
     else:
         prediction.print_prediction(made, phenomenon)
+
+
+@command()
+def explore(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            show_default=False,
+            help="phenomenon to begin with: see `ci-theory list`; or a module of your own, WHOSE "
+            "CODE IS RUN",
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: a free one")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="only print the address")
+    ] = False,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            metavar="DIR",
+            show_default=False,
+            help="write the pages to DIR instead: files that need no server",
+        ),
+    ] = None,
+) -> None:
+    """Open a page on which sliders move the curves, their breaks and a simulation.
+
+    It is served on this machine, to this machine only.
+    """
+    from ci_theory.cli import explore as exploring
+
+    if static is None:
+        exploring.serve(name, port, not no_browser)
+    else:
+        exploring.write(name, static)
 
 
 @command()
@@ -150,7 +189,7 @@ def lint(
     """
     from ci_theory.cli import lint as linting
     from ci_theory.cli import modules, output
-    from ci_theory.cli.assignments import split
+    from ci_theory.sweeps.values import split
 
     _, phenomenon = modules.named(name)
     made = linting.document(phenomenon, split(values), every)
@@ -198,8 +237,8 @@ def run(
     """
     from ci_theory.cli import experiments
     from ci_theory.cli import run as sweeping
-    from ci_theory.cli.assignments import split
     from ci_theory.sweeps import parse_shard
+    from ci_theory.sweeps.values import split
 
     sweep = sweeping.declared(experiment, split(values), replicates)
     folder = store or experiments.store_of(experiment)

@@ -14,33 +14,16 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from ci_theory._errors import printable
+from ci_theory._shown import plain
 
 
 def say(text: object = "", *, file: TextIO | None = None) -> None:
     """Print a line, by default on stdout, with nothing in it that a terminal would act on."""
     print(printable(text), file=file or sys.stdout)
-
-
-def plain(value: Any) -> Any:
-    """Turn arrays, records, enums and numbers that are not finite into what JSON has."""
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, str | bool | int | None):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "tolist"):  # numpy and jax arrays and scalars
-        return plain(value.tolist())
-    if isinstance(value, Iterable):
-        return [plain(v) for v in value]
-    return str(value)
 
 
 def print_json(document: Any) -> None:

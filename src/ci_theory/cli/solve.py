@@ -5,10 +5,10 @@ from typing import Any
 
 from ci_theory import phenomena
 from ci_theory._errors import BadInput, unknown
-from ci_theory.cli.assignments import split
 from ci_theory.cli.output import number, plain, print_lines, print_table, say
 from ci_theory.phenomena import Phenomenon
 from ci_theory.sweeps.grid import parse_value, values_for
+from ci_theory.sweeps.values import split
 
 
 def document(phenomenon: Phenomenon, words: Sequence[str]) -> dict[str, Any]:

@@ -4,12 +4,14 @@
 (0.5, True, (1, 2, 3))
 >>> parse_value("geom(1,100,3)")
 Range(1.0, 10.0, 100.0)
+>>> split(["n=geom(10,1000,50)", "noise=0.5"])
+{'n': 'geom(10,1000,50)', 'noise': '0.5'}
 """
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -170,3 +172,20 @@ def values_for(axis: Axis, values: Any) -> tuple:
         twice, _ = Counter(made).most_common(1)[0]
         raise BadInput(f"axis {axis.name} has the value {twice!r} twice")
     return tuple(made)
+
+
+def split(words: Iterable[str] | None) -> dict[str, str]:
+    """Split ``key=value`` words at the first equals sign.
+
+    Raises:
+        BadInput: a word without a key or a value, or a key given twice.
+    """
+    found: dict[str, str] = {}
+    for word in words or ():
+        key, equals, value = (part.strip() for part in word.partition("="))
+        if not (key and equals and value):
+            raise BadInput(f"'{word}': expected key=value, for example noise=0.5")
+        if key in found:
+            raise BadInput(f"{key} is given twice: {key}={found[key]} and {word}")
+        found[key] = value
+    return found

@@ -1,0 +1,157 @@
+"use strict";
+// A page without a server: it carries its presets, and theory as scripts where there is a translation.
+window.explore = window.explore || {};
+
+// Theory that runs in the page: the carried script that fits a point, at every place of an axis, or
+// at so many of them.
+explore.evaluate = function (about, text, most = 400) {
+  const pairs = [...explore.read(text)].filter(([key]) => !key.startsWith("@"));
+  const asked = explore.asked(about, pairs);
+  const { along, point } = asked;
+  const every = Math.ceil(asked.values.length / most);
+  const values = asked.values.filter((_, i) => i % every === 0 || i === asked.values.length - 1);
+  const carried = (window.carriedTheories || []).find((one) =>
+    !(along in one.fixed) && Object.entries(one.fixed).every(([name, value]) => point[name] === value));
+  if (!carried) return null;
+  carried.made = carried.made || carried.make();
+  const found = { axis: along, places: values, problem: "", curve: {}, slack: {}, decoys: {}, breaks: {}, quick: true };
+  const table = { axes: [along], params: { ...point, [along]: values }, observables: {} };
+  for (const p of about.predictions) {
+    found.curve[p.name] = [];
+    found.slack[p.name] = [];
+    const told = p.decoys.filter((decoy) => carried.keys.includes(`decoy:${p.name}:${decoy}`));
+    found.decoys[p.name] = Object.fromEntries(told.map((decoy) => [decoy, []]));
+    table.observables[p.name] = { value: [], valid: [], status: [] };
+  }
+  for (const value of values) {
+    const here = { ...point, [along]: value };
+    const problem = carried.rule(here);
+    found.problem = found.problem || problem;
+    for (const p of about.predictions) explore.evaluateAt(problem ? null : carried, here, p, found, table.observables[p.name]);
+  }
+  const silent = values.every((_, i) => about.predictions.every((p) => found.curve[p.name][i] === null));
+  if (found.problem && silent) throw new Error(found.problem);
+  return { ...found, table: found.problem ? null : table };
+};
+
+// One place: what is not finite or not solved is no value, as Python says it.
+explore.evaluateAt = function (carried, here, prediction, found, observed) {
+  const finite = (v) => (Number.isFinite(v) ? v : null);
+  const at = (kind) => (carried ? Number(carried.made[`${kind}:${prediction.name}`](here)) : NaN);
+  const [value, slack] = [finite(at("prediction")), finite(at("slack"))];
+  let status = carried ? carried.status[at("status")] : "OUT_OF_SCOPE";
+  if (status === "OK" && value === null) status = "NOT_FINITE";
+  found.curve[prediction.name].push(status === "OK" ? value : null);
+  found.slack[prediction.name].push(slack);
+  for (const [decoy, list] of Object.entries(found.decoys[prediction.name]))
+    list.push(carried ? finite(carried.made[`decoy:${prediction.name}:${decoy}`](here)) : null);
+  observed.value.push(value);
+  observed.status.push(status);
+  observed.valid.push(status === "OK" && slack !== null && slack >= 0 && at("valid") === 1);
+};
+
+explore.Alone = class {
+  // data: {controls, curves}; theories come as scripts of their own, see scripts.py.
+  constructor(data) {
+    this.data = data;
+    this.live = false;
+    this.movable = Boolean(window.carriedTheories);
+  }
+
+  // A number that is built into the carried theories has only the values that they were made for.
+  async controls() {
+    const made = window.carriedTheories || [];
+    for (const axis of this.data.controls.axes) {
+      if (!axis.stops || !made.length || !made.every((one) => axis.name in one.fixed)) continue;
+      axis.stops = [...new Set(made.map((one) => one.fixed[axis.name]))].sort((a, b) => a - b);
+      axis.held = true;
+    }
+    return this.data.controls;
+  }
+
+  quick() {
+    return null;
+  }
+
+  async curve(text) {
+    const pairs = [...explore.read(text)].filter(([key]) => !key.startsWith("@"));
+    const key = explore.written(new Map(pairs));
+    if (key in this.data.curves) return this.data.curves[key];
+    const found = this.movable ? explore.evaluate(this.data.controls, text) : null;
+    if (found) return found;
+    const what = this.movable ? "does not carry the theory of this point" : "shows the presets only";
+    throw new Error(`this copy of the page has no server behind it and ${what}: run ci-theory explore ${this.data.controls.name}`);
+  }
+};
+
+// What an address asks for: the axis that has a range, its values, and the value of every parameter.
+explore.asked = function (about, pairs) {
+  const point = Object.fromEntries(about.axes.map((axis) => [axis.name, explore.held(axis, String(axis.default))]));
+  let along = null;
+  let values = null;
+  for (const [name, text] of pairs) {
+    const axis = about.axes.find((one) => one.name === name);
+    if (!axis) throw new Error(`unknown axis '${name}' in ${about.name}: (known: ${about.axes.map((one) => one.name).join(", ")})`);
+    if (!explore.isRange(text)) {
+      point[name] = explore.held(axis, text);
+      continue;
+    }
+    if (along) throw new Error(`the page draws along one axis (${along} and ${name} given)`);
+    [along, values] = [name, explore.rangeOf(axis, text)];
+  }
+  if (!along) throw new Error("the page draws along one axis (none given)");
+  return { along, values, point };
+};
+
+// One value of an axis, checked against its type and its bounds.
+explore.held = function (axis, text) {
+  if (axis.choices) {
+    if (!axis.choices.includes(text)) throw new Error(`unknown value of ${axis.name} '${text}': (known: ${axis.choices.join(", ")})`);
+    return axis.type === "bool" ? text === "true" : text;
+  }
+  const value = Number(text);
+  const say = (why) => {
+    throw new Error(`${axis.name} = ${text}: must be ${why}`);
+  };
+  if (text.trim() === "" || !Number.isFinite(value)) say(axis.type === "int" ? "a whole number" : "a number");
+  if (axis.type === "int" && !Number.isInteger(value)) say("a whole number");
+  if (axis.above !== null && !(value > axis.above)) say(`> ${axis.above}`);
+  if (axis.low !== null && !(value >= axis.low)) say(`>= ${axis.low}`);
+  if (axis.high !== null && !(value <= axis.high)) say(`<= ${axis.high}`);
+  return value;
+};
+
+// A list or a range, as the command line makes its values.
+explore.rangeOf = function (axis, text) {
+  if (axis.choices) throw new Error(`${axis.name} is no number: the page cannot draw along it`);
+  const call = /^\s*(\w+)\s*\(([^()]*)\)\s*$/.exec(text);
+  if (!call) {
+    const parts = text.replace(/^\s*\[|\]\s*$/g, "").split(",").map((part) => part.trim());
+    if (parts.length > 1 && parts[parts.length - 1] === "") parts.pop();
+    const values = parts.map((part) => explore.held(axis, part));
+    if (new Set(values).size < values.length) throw new Error(`axis ${axis.name} has a value twice`);
+    return values;
+  }
+  const [first, last, count] = call[2].split(",").map(Number);
+  const rule = call[1].replace(/space$/, "");
+  const fine = [first, last].every(Number.isFinite) && Number.isInteger(count) && count >= 2 && first !== last;
+  if (!["lin", "geom", "log"].includes(rule) || !fine || (rule === "geom" && !(Math.min(first, last) > 0)))
+    throw new Error(`${axis.name} = '${text}': expected lin(a,b,k), geom(a,b,k) or log(x,y,k)`);
+  if (count > 400) throw new Error(`${axis.name} has ${count} values: the page draws at most 400`);
+  const share = (k) => k / (count - 1);
+  const at = {
+    lin: (k) => first + share(k) * (last - first),
+    geom: (k) => first * (last / first) ** share(k),
+    log: (k) => 10 ** (first + share(k) * (last - first)),
+  }[rule];
+  const made = Array.from({ length: count }, (_, k) => Number(at(k).toPrecision(12)));
+  const whole = axis.type === "int" ? [...new Set(made.map(explore.roundEven))] : made;
+  return whole.map((value) => explore.held(axis, String(value)));
+};
+
+// Halves go to the even neighbour, as Python rounds.
+explore.roundEven = function (value) {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+};

@@ -1,0 +1,96 @@
+"use strict";
+// Where numbers come from: the server that sent the page, or what a page without one carries.
+window.explore = window.explore || {};
+
+explore.Served = class {
+  constructor(name) {
+    this.base = `of/${encodeURIComponent(name)}`;
+    this.live = true;
+    this.loading = "";
+  }
+
+  async _get(path) {
+    let answer;
+    try {
+      answer = await fetch(`${this.base}/${path}`);
+    } catch {
+      throw new Error("the server does not answer: is ci-theory explore still running?");
+    }
+    if (answer.ok) return answer;
+    let told;
+    try {
+      told = (await answer.json()).error;
+    } catch {
+      told = `the server answers ${answer.status}`;
+    }
+    throw new Error(told);
+  }
+
+  async controls() {
+    this.about = await (await this._get("controls")).json();
+    return this.about;
+  }
+
+  // What the page can work out by itself at once; null if it has no theory for that point.
+  quick(text, most) {
+    try {
+      return explore.evaluate(this.about, text, most);
+    } catch {
+      return null; // the server says what is wrong
+    }
+  }
+
+  // Load the theory of a point, unless it is there: its script knows nothing of other static values.
+  learn(text) {
+    if (this.loading || this.quick(text, 1)) return;
+    const known = (window.carriedTheories || []).length;
+    if (!window.runtime) this._script("page/runtime.js");
+    this.loading = "once";
+    this._script(`${this.base}/theory?${text}`).addEventListener("load", () => {
+      if ((window.carriedTheories || []).length > known) this.loading = ""; // else there is none
+    });
+  }
+
+  _script(path) {
+    const script = document.createElement("script");
+    script.async = false;
+    script.src = path;
+    return document.head.appendChild(script);
+  }
+
+  async curve(text) {
+    return (await this._get(`curve?${text}`)).json();
+  }
+
+  async sweep(text) {
+    return (await this._get(`sweep?${text}`)).text();
+  }
+
+  // Calls back with every event until the end, and then with null; returns how to stop.
+  dots(text, told, failed) {
+    const stream = new EventSource(`${this.base}/dots?${text}`);
+    const over = (call) => {
+      stream.close();
+      call();
+    };
+    stream.addEventListener("dots", (event) => told(JSON.parse(event.data)));
+    stream.addEventListener("end", () => over(() => told(null)));
+    stream.addEventListener("failed", (event) => over(() => failed(JSON.parse(event.data).error)));
+    stream.onerror = () =>
+      over(async () => {
+        try { // an event stream does not tell what it was refused with
+          await this.sweep(text);
+          failed("the simulation was cut off");
+        } catch (problem) {
+          failed(problem.message);
+        }
+      });
+    return () => stream.close();
+  }
+};
+
+explore.source = function () {
+  const carried = document.getElementById("carried");
+  if (carried) return new explore.Alone(JSON.parse(carried.textContent));
+  return new explore.Served(decodeURIComponent(location.pathname.split("/").pop()));
+};

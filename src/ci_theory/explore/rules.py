@@ -1,0 +1,164 @@
+"""The rules between parameters in JavaScript, for a page that no Python stands behind.
+
+A rule is a few lines of Python: comparisons of fields, and a sentence. These are read as they
+stand and written anew; a rule that says more has no translation, and its page moves no knob.
+
+>>> from ci_theory.phenomena import load
+>>> print(translated(load("power_law_break")))
+(p) => {
+if ((p["repeats"] > p["n"])) {
+return `repeats = ${p["repeats"]}: one row cannot be there more often than n`;
+}
+return "";
+}
+"""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ci_theory._record import asked
+from ci_theory.phenomena import Phenomenon
+
+_COMPARED = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "===",
+    ast.NotEq: "!==",
+}
+_COMPUTED = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+
+
+class Untranslated(Exception):  # noqa: N818 - an answer: the rule says more than these words
+    """A rule uses what has no translation here."""
+
+
+def translated(phenomenon: Phenomenon) -> str | None:
+    """Return a JavaScript function of all parameters that tells what is wrong, or "".
+
+    None is returned if a rule has no translation.
+    """
+    rules: list[tuple[tuple[str, ...], Callable[..., Any]]] = list(asked(phenomenon.params))
+    if phenomenon.ruled and phenomenon.rule.__name__ != "_anything":
+        rules.append(((), phenomenon.rule))
+    try:
+        lines = [line for prefix, rule in rules for line in _Rule(prefix, rule, phenomenon).lines()]
+    except (Untranslated, OSError, SyntaxError):
+        return None
+    return "\n".join(["(p) => {", *lines, 'return "";', "}"])
+
+
+class _Rule:
+    """One rule, of a whole record or of a part of it."""
+
+    def __init__(
+        self, prefix: tuple[str, ...], rule: Callable[..., Any], phenomenon: Phenomenon
+    ) -> None:
+        (self.function,) = ast.parse(textwrap.dedent(inspect.getsource(rule))).body
+        if not isinstance(self.function, ast.FunctionDef) or len(self.function.args.args) != 1:
+            raise Untranslated
+        self.prefix = prefix
+        self.record = self.function.args.args[0].arg
+        self.cls: Any = phenomenon.params
+        self.known = phenomenon.axes
+        self.local: set[str] = set()
+
+    def lines(self) -> Iterable[str]:
+        """Return its statements; what a part says is said of the part."""
+        return [line for one in self.function.body for line in self._statement(one)]
+
+    def _statement(self, one: ast.stmt) -> list[str]:
+        match one:
+            case ast.Expr(ast.Constant(str())):  # the docstring
+                return []
+            case ast.Assign([ast.Name(name)], value):
+                self.local.add(name)
+                return [f"const {name} = {self._value(value)};"]
+            case ast.If(test, body, []):
+                inside = [line for each in body for line in self._statement(each)]
+                return [f"if ({self._value(test)}) {{", *inside, "}"]
+            case ast.Return(ast.IfExp(test, body, ast.Constant(None))):
+                return [f"if ({self._value(test)}) return {self._said(body)};"]
+            case ast.Return(ast.Constant(None)):
+                return []
+            case ast.Return(ast.expr() as value):
+                return [f"return {self._said(value)};"]
+        raise Untranslated
+
+    def _said(self, value: ast.expr) -> str:
+        text = self._value(value)
+        part = ".".join((*self.prefix, ""))
+        return f"`{part}${{{text}}}`" if part else text
+
+    def _value(self, one: ast.expr) -> str:
+        match one:
+            case ast.Constant(bool() as value):
+                return json.dumps(value)
+            case ast.Constant(int() | float() | str() as value):
+                return json.dumps(value)
+            case ast.Name(name) if name in self.local:
+                return name
+            case ast.Compare(left, operations, others):
+                parts = [left, *others]
+                pairs = zip(parts, operations, others, strict=False)
+                found = [
+                    f"({self._value(a)} {_known(_COMPARED, op)} {self._value(b)})"
+                    for a, op, b in pairs
+                ]
+                return " && ".join(found) if len(found) == 1 else f"({' && '.join(found)})"
+            case ast.BoolOp(operation, parts):
+                word = " && " if isinstance(operation, ast.And) else " || "
+                return f"({word.join(self._value(part) for part in parts)})"
+            case ast.UnaryOp(ast.Not(), value):
+                return f"!{self._value(value)}"
+            case ast.BinOp(left, operation, right):
+                a, b = self._value(left), self._value(right)
+                return f"({a} {_known(_COMPUTED, operation)} {b})"
+            case ast.JoinedStr(parts):
+                return f"`{''.join(map(self._piece, parts))}`"
+            case ast.Call(ast.Name("getattr"), [ast.Name(record), ast.Attribute(value=_) as name]):
+                if record == self.record:
+                    return self._field(str(getattr(self._owner(), name.attr)))
+        return self._field(self._path(one))
+
+    def _piece(self, part: ast.expr) -> str:
+        match part:
+            case ast.Constant(str() as text):
+                return text.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$")
+            case ast.FormattedValue(value, -1, None):
+                return f"${{{self._value(value)}}}"
+            case ast.FormattedValue(value, -1, ast.JoinedStr([ast.Constant("g")])):
+                return f"${{Number({self._value(value)}.toPrecision(6))}}"
+        raise Untranslated
+
+    def _owner(self) -> Any:
+        owner = self.cls
+        for name in self.prefix:
+            owner = type(getattr(owner(), name))
+        return owner
+
+    def _path(self, one: ast.expr) -> str:
+        match one:
+            case ast.Name(name) if name == self.record:
+                return ""
+            case ast.Attribute(value, name):
+                before = self._path(value)
+                return f"{before}.{name}" if before else name
+        raise Untranslated
+
+    def _field(self, path: str) -> str:
+        dotted = ".".join((*self.prefix, path))
+        if dotted not in self.known:
+            raise Untranslated
+        return f"p[{json.dumps(dotted)}]"
+
+
+def _known(table: dict[type, str], operation: ast.AST) -> str:
+    if type(operation) not in table:
+        raise Untranslated
+    return table[type(operation)]

@@ -1,0 +1,55 @@
+"""The theory of a phenomenon as a script that a page can load: translated, with its rules.
+
+A script adds to ``carriedTheories`` {"fixed", "keys", "status", "rule", "make"}: the values that
+are built into it, what it can tell, the names of its statuses, a function of all parameters that
+tells which rule they break, and one that makes the theory.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ci_theory._errors import Status
+from ci_theory.explore import javascript, rules
+from ci_theory.phenomena import Phenomenon
+
+MOST_TEXT = 1_500_000
+"""Characters of one script: a larger one takes a browser longer than it saves."""
+
+_KEY = re.compile(r'"((?:prediction|slack|valid|status|decoy):[^"]*)"')
+
+
+def of(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> str:
+    """Return the script of a phenomenon at values of its static fields.
+
+    Of what has no translation nothing is in it: a phenomenon whose rules, whose predictions or
+    whose slacks are left out, or that has none, gets an empty script. One that is there already,
+    because the values that differ are not built in, is returned again.
+    """
+    return _made(phenomenon, tuple(sorted(statics.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _made(phenomenon: Phenomenon, statics: tuple[tuple[str, Any], ...]) -> str:
+    rule = rules.translated(phenomenon)
+    if rule is None or not phenomenon.predictions:
+        return ""
+    made = javascript.theory(phenomenon, dict(statics))
+    needed = {f"{kind}:{p.name}" for kind in _KINDS for p in phenomenon.predictions}
+    if needed & set(made.left_out) or len(made.source) > MOST_TEXT:
+        return ""
+    keys = sorted(set(_KEY.findall(made.source)) - set(made.left_out))
+    parts = {
+        "fixed": json.dumps(dict(made.fixed)),
+        "keys": json.dumps(keys),
+        "status": json.dumps([status.name for status in Status]),
+        "rule": rule,
+        "make": f"() => {{\n{made.source}return theory;\n}}",
+    }
+    body = ", ".join(f"{key}: {value}" for key, value in parts.items())
+    return f"(window.carriedTheories ||= []).push({{ {body} }});\n"
+
+
+_KINDS = ("prediction", "slack", "valid", "status")

@@ -1,0 +1,121 @@
+"""The pages without a server: a folder of files, each whole in itself, for a site or a disk.
+
+A page carries its style, its scripts, what can be moved, and the curves of its presets with every
+decoy; where the theory can be translated it carries that too, and then its knobs move. Its policy
+allows these scripts by their digests, and no request at all.
+"""
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ci_theory._errors import BadInput
+from ci_theory._record import Kind
+from ci_theory.explore import controls, curve, scripts
+from ci_theory.explore.address import read
+from ci_theory.explore.server import PAGE
+from ci_theory.phenomena import Phenomenon
+
+_SCRIPT = re.compile(r'<script src="page/([\w.]+)" defer></script>\n')
+_STYLE = re.compile(r'<link rel="stylesheet" href="page/([\w.]+)">\n')
+_ICON = re.compile(r'<link rel="icon" href="page/[\w.]+">\n')
+
+
+def write(
+    folder: Path, shown: Sequence[tuple[str, Phenomenon]], say: Callable[[str], None]
+) -> list[Path]:
+    """Write the pages of some phenomena and the list of them.
+
+    Args:
+        folder: made if it is not there.
+        shown: their names and themselves.
+        say: told the name of each as it is begun.
+
+    Returns:
+        The files.
+
+    Raises:
+        BadInput: the folder cannot be written to, or a phenomenon has nothing to draw.
+    """
+    pages, listed = {}, []
+    for name, phenomenon in shown:
+        say(name)
+        pages[f"{name}.html"] = _page(name, phenomenon)
+        title, question = phenomenon.title, phenomenon.question
+        listed.append({"name": name, "title": title, "question": question})
+    pages["index.html"] = _whole("index.html", f"window.catalogue = {_script_json(listed)};\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pages.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise BadInput(f"{folder}: cannot be written: {problem.strerror or problem}") from None
+    return [folder / name for name in pages]
+
+
+def _page(name: str, phenomenon: Phenomenon) -> str:
+    about = controls.document(phenomenon, name)
+    data = {"controls": about, "curves": carried(phenomenon, about)}
+    made = dict.fromkeys(scripts.of(phenomenon, static) for static in _statics(phenomenon, about))
+    theory = "".join(made)
+    runtime = (PAGE / "runtime.js").read_text(encoding="utf-8") if theory else ""
+    return _whole("page.html", runtime + theory, data)
+
+
+def _statics(phenomenon: Phenomenon, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the static values of all presets, and of all words at the first of them."""
+    wanted = []
+    names = phenomenon.names(Kind.STATIC)
+    for address in [about["first"], *(preset["address"] for preset in about["presets"])]:
+        asked = curve.grid(phenomenon, read(address, phenomenon).words)
+        point = phenomenon.point(asked.first)
+        wanted.append({name: point[name] for name in names})
+    words = {k: a.choices for k, a in phenomenon.axes.items() if a.type is str and a.choices}
+    for chosen in itertools.product(*words.values()):
+        wanted.append({**wanted[0], **dict(zip(words, chosen, strict=True))})
+    return wanted
+
+
+def carried(phenomenon: Phenomenon, about: dict[str, Any]) -> dict[str, Any]:
+    """Return what is drawn at every preset, with every decoy, by the words of its address."""
+    decoys = ";".join(decoy["name"] for decoy in about["decoys"])
+    found = {}
+    for address in {about["first"], *(preset["address"] for preset in about["presets"])}:
+        shown = read(address + (f"&@decoys={decoys}" if decoys else ""), phenomenon)
+        words = "&".join(part for part in address.split("&") if not part.startswith("@"))
+        found[words] = curve.drawn(phenomenon, shown)
+    return found
+
+
+def _whole(file: str, before: str, data: Any = None) -> str:
+    """Put everything that a page names into it."""
+    text = _ICON.sub("", (PAGE / file).read_text(encoding="utf-8"))
+    (style,) = _STYLE.findall(text)
+    css = (PAGE / style).read_text(encoding="utf-8")
+    names = _SCRIPT.findall(text)
+    js = before + "".join((PAGE / name).read_text(encoding="utf-8") for name in names)
+    text = _SCRIPT.sub("", _STYLE.sub("", text))
+    policy = (
+        f"default-src 'none'; script-src '{_digest(js)}'; style-src '{_digest(css)}'; "
+        "img-src blob: data:; base-uri 'none'; form-action 'none'"
+    )
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{css}</style>\n'
+    text = text.replace('<meta charset="utf-8">\n', f'<meta charset="utf-8">\n{head}', 1)
+    held = f'<script type="application/json" id="carried">{_script_json(data)}</script>\n'
+    held = held if data is not None else ""
+    return text.replace("</body>", f"{held}<script>{js}</script>\n</body>", 1)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _script_json(data: Any) -> str:
+    """Write JSON that can stand in a script: nothing in it ends one."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

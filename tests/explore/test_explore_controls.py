@@ -1,0 +1,110 @@
+"""Every phenomenon's knobs and presets: inside the rules, and of its declared sweeps."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from ci_theory import _shipped
+from ci_theory._record import Axis, Kind
+from ci_theory.explore import controls
+from ci_theory.explore.address import read
+from ci_theory.explore.curve import line
+from ci_theory.phenomena import load, names
+from ci_theory.sweeps import Sweep, parse_value, read_sweep, values_for
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_knob_stays_inside_the_bounds_of_its_axis(name):
+    phenomenon = load(name)
+    about = json.loads(json.dumps(controls.document(phenomenon, name), allow_nan=False))
+    assert [control["name"] for control in about["axes"]] == list(phenomenon.axes)
+    for control in about["axes"]:
+        axis = phenomenon.axes[control["name"]]
+        assert control["doc"] == axis.doc
+        if axis.type in (bool, str):
+            for word in control["choices"]:
+                values_for(axis, (parse_value(word, axis),))
+            assert control["default"] in control["choices"]
+            continue
+        stops = control["stops"]
+        assert stops == sorted(set(stops))
+        assert len(stops) >= 2
+        assert axis.default in stops
+        for stop in stops:
+            assert axis.problem(stop) is None
+            assert values_for(axis, (parse_value(str(stop), axis),)) == (stop,)  # as it is sent
+        assert len(values_for(axis, parse_value(control["range"], axis))) >= 2
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_preset_is_a_point_that_the_rules_allow(name):
+    phenomenon = load(name)
+    about = controls.document(phenomenon, name)
+    swept = [s for s in controls.sweeps(name)]
+    assert {p["name"] for p in about["presets"]} == {s.name for s in swept}
+    assert about["first"] == (about["presets"][0]["address"])
+    by_name = {s.name: s for s in swept}
+    for preset in about["presets"]:
+        shown = read(preset["address"], phenomenon)
+        assert shown.text == preset["address"]
+        along, asked = line(phenomenon, shown)
+        sweep = by_name[preset["name"]]
+        values = asked.ranges[along]
+        assert (min(values), max(values)) == (min(sweep.axes[along]), max(sweep.axes[along]))
+        assert shown.seed == sweep.seed
+        for value in (values[0], values[-1]):
+            point = phenomenon.point({**asked.fixed, along: value})
+            for key, held in point.items():
+                allowed = sweep.axes.get(key, (sweep.fixed.get(key),))
+                assert key == along or held in allowed
+
+
+def test_every_declared_sweep_is_found():
+    declared = [
+        read_sweep(_shipped.find(_shipped.EXPERIMENT, e))
+        for e in _shipped.names(_shipped.EXPERIMENT)
+    ]
+    found = [s.name for name in names() for s in controls.sweeps(name)]
+    assert sorted(found) == sorted(s.name for s in declared)
+
+
+def number(**more):
+    return Axis(**{"name": "k", "kind": Kind.TRACED, "type": float, "unit": "", "doc": "k", **more})
+
+
+def sweeps_of(*values):
+    return [Sweep(phenomenon="x", axes={"k": values})]
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "low", "high", "log"),
+    [
+        (number(default=1.0, low=0), (0.5, 8.0), 0.0, 8.0, False),
+        (number(default=1.0, above=0), (0.5, 8.0), 0.5, 8.0, False),
+        (number(default=1.0, above=0), (0.01, 8.0), 0.01, 8.0, True),
+        (number(default=0.0, low=0), (0.01, 8.0), 0.0, 8.0, True),  # a zero, and then by factors
+        (number(default=0.0, low=0, high=1), (0.3,), 0.0, 1.0, False),  # a share
+        (number(default=0.0, low=0, high=1), (0.0002, 0.0005), 0.0, 0.002, False),  # and a rare one
+        (number(default=0.0, low=-1, high=1), (0.5,), -1.0, 1.0, False),
+        (number(default=1.0, above=0), (1.0,), 0.25, 4.0, False),
+        (number(default=1.0, above=0, kind=Kind.STATIC), (1.0,), 0.5, 2.0, False),
+        (number(default=0.0), (0.0,), -1.0, 1.0, False),
+        (number(default=10, low=1, type=int, kind=Kind.SIZED), (10, 11), 3.0, 44.0, False),
+        (number(default=1, low=1, type=int, kind=Kind.SIZED), (1, 300), 1.0, 300.0, True),
+    ],
+)
+def test_what_is_shown_of_an_axis(axis, values, low, high, log):
+    shown = controls.shown_range(axis, sweeps_of(*values))
+    assert shown[:3] == (low, high, log)
+    stops = shown.spread(axis, 10)
+    assert (stops[0], stops[-1]) == (low, high)
+    assert not log or all(b / a < 6 for a, b in pairwise(stops) if a > 0)
+
+
+def test_counts_that_divide_the_largest_keep_their_places():
+    """In others a formula that rounds counts would make a saw."""
+    whole = number(default=1, low=1, type=int, kind=Kind.SIZED)
+    assert controls._places(whole, (1, 2, 3, 4, 6, 12)) == "1,2,3,4,6,12"
+    assert controls._places(whole, (100, 200, 300, 400, 900)) == "lin(100,900,61)"
+    assert controls._places(number(default=1.0), (0.1, 1.0, 10.0)) == "geom(0.1,10,61)"

@@ -1,0 +1,78 @@
+"""Pages that stand alone: whole in themselves, with the curves of their presets and a theory."""
+
+import base64
+import hashlib
+import json
+import re
+
+import pytest
+
+from ci_theory import BadInput
+from ci_theory.explore import curve, scripts, site
+from ci_theory.explore.address import read
+from ci_theory.phenomena import load
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("site") / "new"
+    said = []
+    files = site.write(made, [("zipf_learning", load("zipf_learning"))], said.append)
+    assert said == ["zipf_learning"]
+    assert [file.name for file in files] == ["zipf_learning.html", "index.html"]
+    return made
+
+
+def test_a_page_names_nothing_outside_itself(folder):
+    for file in folder.iterdir():
+        text = file.read_text()
+        assert not re.findall(r"<(?:script|link|img)[^>]* (?:src|href)=", text)
+        assert "default-src 'none'" in text
+
+
+def test_the_policy_allows_its_own_scripts_and_no_other(folder):
+    text = (folder / "zipf_learning.html").read_text()
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.S)
+    for content, rule in ((style, "style-src"), (script, "script-src")):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}';" in text
+    assert "unsafe" not in text.split("</head>")[0]
+
+
+def test_it_carries_the_curves_of_its_presets(folder):
+    phenomenon = load("zipf_learning")
+    text = (folder / "zipf_learning.html").read_text()
+    (held,) = re.findall(r'<script type="application/json" id="carried">(.*?)</script>', text, re.S)
+    data = json.loads(held)
+    for preset in data["controls"]["presets"]:
+        words = preset["address"].split("&@")[0]
+        every = ";".join(d["name"] for d in data["controls"]["decoys"])
+        wanted = curve.drawn(phenomenon, read(f"{words}&@decoys={every}", phenomenon))
+        assert data["curves"][words] == wanted
+        assert all(wanted["decoys"].values())
+
+
+def test_no_text_of_anybody_ends_a_script():
+    made = site._script_json({"</script><script>alert(1)": "<!--\u2028"})
+    assert "<" not in made
+    assert "\u2028" not in made
+    assert json.loads(made) == {"</script><script>alert(1)": "<!--\u2028"}
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="file: cannot be written"):
+        site.write(tmp_path / "file", [], lambda _: None)
+
+
+def test_a_script_says_for_which_values_it_was_made():
+    peak = load("ridge_peak")
+    statics = {"p": 30, "spectrum": "isotropic"}
+    made = scripts.of(peak, statics)
+    assert made is scripts.of(peak, {**statics})
+    fixed = json.loads(re.search(r"fixed: (\{.*?\}),", made)[1])
+    assert fixed["spectrum"] == "isotropic"
+    assert '"prediction:test_error"' in made
+    assert scripts.of(load("modular_grokking"), {}) == ""  # nothing is predicted
+    assert scripts.of(load("markov_icl"), {}) == ""  # its rule has no translation
