@@ -29,6 +29,7 @@ class Finding(NamedTuple):
         found: the numbers that decide.
         why: what decided, or what would have to be known.
         first: numbers of the first runs, which a test computes again.
+        said: numbers that are claimed, likewise.
     """
 
     claim: str
@@ -37,6 +38,7 @@ class Finding(NamedTuple):
     found: str
     why: str
     first: tuple[float, ...] = ()
+    said: tuple[float, ...] = ()
 
 
 def draws(name: str, runs: int, one: Callable[[np.random.Generator], Any]) -> np.ndarray:
@@ -52,8 +54,12 @@ def _columns(values: Any) -> np.ndarray:
     return values[:, None] if values.ndim == 1 else values
 
 
+def _few(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(v) for v in np.ravel(values)[:12])
+
+
 def _first(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(v) for v in values[:KEPT].ravel()[:12])
+    return _few(values[:KEPT])
 
 
 def _limits(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +122,7 @@ def numbers(
         verdict, why = Verdict.AGREES, f"rejected by the same numbers: {names}"
         if effect != EFFECT:
             why += f"; {effect:.0%} would have been seen"
-    return Finding(claim, basis, verdict.value, found, why, _first(values))
+    return Finding(claim, basis, verdict.value, found, why, _first(values), _few(said))
 
 
 def signs(claim: str, basis: str, values: Any, *, control: Any, where: str) -> Finding:
@@ -164,7 +170,7 @@ def exactly(
         verdict, why = Verdict.UNDERPOWERED, f"not told from: {', '.join(alive)}"
     else:
         verdict, why = Verdict.AGREES, f"rejected by the same numbers: {', '.join(decoys)}"
-    return Finding(claim, basis, verdict.value, found, why, tuple(map(float, value.ravel()[:12])))
+    return Finding(claim, basis, verdict.value, found, why, _few(value), _few(said))
 
 
 def not_testable(claim: str, basis: str, why: str) -> Finding:

@@ -113,8 +113,8 @@ def measure(runs: int = 200):
             where="weight decay 1e-4",
         ),
         signs(
-            "In the end the population loss is below 0.01 (they: arbitrarily small; its floor here is "
-            "(1 − n/m)/m)",
+            "In the end the population loss is below 0.01 (they: arbitrarily small; its floor here "
+            "is (1 − n/m)/m)",
             "abstract",
             LEVEL - last[:, groks] / M,
             control=LEVEL - 20 * last[:, [HARD]] / M,

@@ -21,7 +21,9 @@ def test_numbers():
     assert right.verdict == "AGREES"
     assert right.why == "rejected by the same numbers: half"
     assert len(right.first) == 6
+    assert right.said == tuple(TRUE)
     assert _numbers(1.02 * TRUE).verdict == "DISAGREES"  # all cells a little
+    assert _numbers(1.007 * MEASURED.mean(0)).verdict == "DISAGREES"  # in no cell by itself
     assert _numbers(TRUE * [1, 1, 1.02]).verdict == "DISAGREES"  # one cell
     assert _numbers(1.02 * TRUE, slack=0.025).verdict == "UNDERPOWERED"  # slack hides 3 %
     assert _numbers(1.02 * TRUE, slack=0.025, effect=0.06).verdict == "AGREES"
@@ -81,4 +83,4 @@ def test_nothing_is_judged_by_numbers_that_are_none():
 
 
 def test_what_cannot_be_tested_has_no_numbers():
-    assert not_testable("c", "b", "w")[2:] == ("NOT TESTABLE HERE", "-", "w", ())
+    assert not_testable("c", "b", "w")[2:] == ("NOT TESTABLE HERE", "-", "w", (), ())
