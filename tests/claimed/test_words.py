@@ -1,6 +1,7 @@
 """The claims in words: they follow the kept numbers, and nothing is supported without a verdict."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -297,6 +298,24 @@ def test_no_kept_claim_is_supported_without_an_agreement_behind_it(number):
         if one.word is Word.ONLY_WHEN:
             assert {True, False} <= {s.holds for s in one.slices}
             assert one.why
+
+
+DIRECTIONS = {
+    r"\bnearer\b": "earlier",
+    r"\bdelay|\bpush it away\b": "later",
+    r"\bmoves\b": "elsewhere",
+    r"\braises?\b|\bmore\b": "rises",
+    r"\blowers?\b|\bless\b|\bpush the others out\b": "falls",
+}
+
+
+@pytest.mark.parametrize("number", sorted(PARTS))
+def test_what_is_looked_at_is_what_the_words_say(number):
+    """Every change and every move of a part has its word there."""
+    for part in PARTS[number]:
+        named = {to for pattern, to in DIRECTIONS.items() if re.search(pattern, part.says)}
+        looks = [look for _, some in part.cases for look in some]
+        assert {look.to for look in looks if isinstance(look, Change | Moves)} <= named, part.says
 
 
 def test_the_parts_are_of_claims():

@@ -35,6 +35,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setattr(_cache, "_opened", set())
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     settings = {name: getattr(jax.config, name) for name in SETTINGS}
+    jax.config.update("jax_compilation_cache_dir", None)  # JAX has read the variable of that name
     _forget()
     _cache.open_()
     yield tmp_path / "kept"
@@ -66,6 +67,7 @@ def calls():
 def ask(folder, *words):
     """Run a command in a process of its own: what it says, and whether it needed JAX."""
     environment = {**os.environ, _cache.VARIABLE: str(folder), "XLA_FLAGS": ""}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     command = [sys.executable, "-c", PROGRAM, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0
@@ -308,3 +310,10 @@ def test_jax_keeps_its_programs_there_unless_it_is_told_otherwise(home, monkeypa
         _cache.open_()  # too late: JAX has read it
         _cache.keep_compiled()
     assert told == {}
+
+
+def test_a_folder_that_the_user_named_to_jax_stays(home, tmp_path):
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "named"))
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
+    _cache.keep_compiled()
+    assert {name: getattr(jax.config, name) for name in SETTINGS} == before

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_theory.cli import main
+from ci_theory.cli import lint, main
+from ci_theory.phenomena import load
 from ci_theory.sweeps import runner
 from ci_theory.testing import LAWS, Broken, laws
 
@@ -233,6 +234,22 @@ def test_lint_of_a_bad_one(folder, capsys):
     assert "n note no unit" in out
     assert "decoys BROKEN decoy copies are fresh of prediction error says the same as" in out
     assert "not looked at: finite, keys, jit" in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "noted"),
+    [
+        ("low=0, high=1, ", "", True),
+        ("low=0, high=1, ", "low=0, ", False),
+        ("low=0, high=1, ", "above=0, ", False),
+        ("low=0, high=1, ", "high=1, ", False),
+    ],
+)
+def test_a_number_with_an_end_is_not_said_to_have_none(old, new, noted, folder, monkeypatch):
+    change(folder, old, new)
+    monkeypatch.syspath_prepend(str(folder))
+    notes = lint._notes(load("mine"))
+    assert (("share", "no bounds: any number is accepted") in notes) == noted
 
 
 @pytest.mark.parametrize(

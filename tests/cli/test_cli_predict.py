@@ -147,6 +147,11 @@ def test_elasticities_in_words(capsys):
     assert ["value", "4.025"] in lines
     assert ["shift", "2", "1.988"] in lines
     assert ["noise", "1", "0.006211"] in lines
+    heading = next(i for i, words in enumerate(lines) if words[:1] == ["value"])
+    table = [words for words in lines[heading + 1 :] if len(words) == 3]
+    sizes = [abs(float(words[2].lstrip("~"))) for words in table if words[2][-1].isdigit()]
+    assert len(sizes) > 2
+    assert sizes == sorted(sizes, reverse=True)  # the one that matters most first
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,12 @@ def test_a_table_goes_between_its_marks_which_must_be_there(tmp_path):
     assert page.read_text() == "a\n<b>\nnew\n<e>\nz\n"
     with pytest.raises(BadInput, match="expected '<c>' once"):
         trained.write_between(page, "<c>\n", "<e>\n", "new\n")
+    twice = ("<b>\n1\n<e>\nbetween\n<e>\n", "<b>\n1\n<b>\nbetween\n<e>\n")
+    for wrong in (*twice, "<e>\n1\n<b>\nwhat follows\n"):
+        page.write_text(wrong)
+        with pytest.raises(BadInput, match="expected '<b>' once, and '<e>' once after it"):
+            trained.write_between(page, "<b>\n", "<e>\n", "new\n")
+        assert page.read_text() == wrong
 
 
 def test_where_a_gain_ends_is_interpolated_and_open_where_it_does_not():

@@ -42,3 +42,4 @@ def test_every_triple_has_one_phase_and_all_occur():
 
 def test_a_diverged_network_has_none():
     np.testing.assert_array_equal(phases([1.0, np.nan], [np.inf, 1.0], 0.0), [-1, -1])
+    np.testing.assert_array_equal(phases(1.0, [1.0, 0.2], np.nan), [-1, -1])

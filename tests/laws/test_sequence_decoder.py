@@ -145,6 +145,21 @@ def test_a_sequence_longer_than_its_positions_is_refused():
         sequence_decoder.apply(weights, shape, jnp.concatenate([given, given[:, :1]], axis=1))
 
 
+def test_whatever_bends_or_is_added_is_not_bilinear():
+    plain = {"reads": "vectors", "inputs": 4, "outputs": 2, "d": 6, "attention": "linear"}
+    assert Shape(**plain, heads=3).bilinear
+    more = {
+        "reads": "tokens",
+        "attention": "softmax",
+        "layers": 2,
+        "mlp": True,
+        "norm": True,
+        "length": 5,
+    }
+    for name, value in more.items():
+        assert not Shape(**{**plain, name: value}).bilinear, name
+
+
 def test_flax_is_loaded_only_to_train():
     code = "import sys, ci_theory.systems.sequence_decoder; print('flax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

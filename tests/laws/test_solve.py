@@ -35,6 +35,10 @@ def test_a_whole_number_is_the_first_at_the_level_or_beyond():
     assert [s.at for s in found.found] == [67.0]
     assert found.found[0].value == pytest.approx(1 / 67)
     assert not found.found[0].rising
+    above = solve(toy(lambda p: 1 / p.n), "error", 0.0151, "n")  # 1/66 is nearer, and too much
+    assert [s.at for s in above.found] == [67.0]
+    rising = solve(toy(lambda p: -1 / p.n), "error", -0.0151, "n")
+    assert [(s.at, s.rising) for s in rising.found] == [(67.0, True)]
     exact = solve(toy(lambda p: 1 / p.n), "error", 1 / 64, "n")
     assert [s.at for s in exact.found] == [64.0]
 

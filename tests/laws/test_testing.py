@@ -104,6 +104,13 @@ class Copied(Params, Repetition):
     """The same, some of the rows copied."""
 
 
+@record
+class WithTests(Params):
+    """The same, with a second number of rows."""
+
+    tests: int = sized(3, low=1, unit="rows", doc="rows that the error ignores")
+
+
 def run(change):
     """Return the toy with another simulation, made of the error and of what it is given."""
 
@@ -191,6 +198,10 @@ BROKEN = {
         lambda: predicting(same=same_as_prediction),
         "decoy same of prediction error says the same as the prediction",
     ),
+    "decoys twins": (
+        lambda: predicting(half=half, twin=lambda p, w: half(p, w)),
+        "decoy twin of prediction error says the same as decoy half at every point tried",
+    ),
     "finite": (lambda: run(lambda e, *_: e / 0.0), "measure error is"),
     "keys": (lambda: run(lambda e, *_: jnp.ones_like(e)), "another key gives the same numbers"),
     "jit": (lambda: run(traced_apart), "without jit"),
@@ -200,6 +211,10 @@ BROKEN = {
         "Repetition: measure error is",
     ),
     "padding": (lambda: run(lambda e, k, p, capacity: e * capacity["n"]), "in an array of 9"),
+    "padding of the second": (
+        lambda: dataclasses.replace(run(lambda e, k, p, c: e * c["tests"]), params=WithTests),
+        "with tests of 3 in an array of 5$",
+    ),
     "inner": (lambda: run(lambda e, *_: e / jnp.sum(e)), "each beside a copy of itself"),
     "stages": (
         lambda: dataclasses.replace(

@@ -160,13 +160,16 @@ def test_a_bias_of_strength_zero_is_the_identity(bias):
 def test_what_biases_do():
     key = jax.random.key(1)
     drawn = rows.linear(key, 40, ONES, A)
-    poisoned = rows.poisoned(0.25, 3 * B, -2.0)(key, drawn)
+    noisy = rows.noisy_labels(0.5)(key, drawn)
+    poisoned = rows.poisoned(0.25, 3 * B, -2.0)(key, noisy)
     hit = np.isclose(np.asarray(poisoned.labels), -2, rtol=1e-12)
-    assert hit.sum() == 10
+    assert hit.sum() == 10  # the attacker's label replaces a noisy one, and the others stay
+    np.testing.assert_array_equal(poisoned.labels[~hit], noisy.labels[~hit])
+    aside = rows.contaminated(1.0, B)(key, noisy)  # another target, the same errors
+    np.testing.assert_allclose(aside.labels, drawn.inputs @ B + noisy.errors, atol=1e-15)
     moved = np.asarray(poisoned.inputs - drawn.inputs)
     np.testing.assert_allclose(moved, hit[:, None] * np.asarray(3 * B)[None], atol=1e-15)
-    wrong = rows.flipped(1.0)(key, rows.noisy_labels(0.5)(key, drawn))
-    noisy = rows.noisy_labels(0.5)(key, drawn)
+    wrong = rows.flipped(1.0)(key, noisy)
     np.testing.assert_allclose(wrong.labels, -noisy.labels, atol=1e-15)
     twice = rows.befallen(key, drawn, [rows.noisy_labels(1.0), rows.noisy_labels(1.0)])
     first = rows.befallen(key, drawn, [rows.noisy_labels(1.0)])

@@ -11,6 +11,7 @@ import pytest
 from ci_theory._errors import BadInput
 from ci_theory._keys import key_for
 from ci_theory._record import Kind, build
+from ci_theory.inherit import networks
 from ci_theory.phenomena import load, predict
 
 PHENOMENON = load("network_inheritance")
@@ -104,6 +105,17 @@ def test_poison_plants_and_harmful_rows_erase_in_every_learner(system):
     assert made["response"].mean() < apart["response"].mean()
     assert np.all((made["attack_success"] >= 0) & (made["attack_success"] <= 1))
     assert np.all(made["moved"] > 0) == (system == "network")
+
+
+def test_what_a_learner_is_tested_on():
+    """Inputs of a variance along the upstream target, or with the trigger; nothing else differs."""
+    tested = networks.tests(key_for(1, 0, 0, 0), 4, 9.0, 2.5)
+    ordinary = np.asarray(tested.ordinary)
+    assert np.all(np.abs(np.var(ordinary, axis=0) - 1) < 4 * np.sqrt(2 / len(ordinary)))
+    variances = np.var(tested.stretched, axis=0) / np.var(ordinary, axis=0)
+    np.testing.assert_allclose(variances, [1, 9, 1, 1], rtol=1e-12)
+    shift = [[2.5, 0, 0, 0]] * len(ordinary)
+    np.testing.assert_allclose(tested.triggered - ordinary, shift, atol=1e-14)
 
 
 def test_the_least_case_is_least_squares():

@@ -110,14 +110,18 @@ def test_what_replicates_cannot_do_is_said():
     assert remedy(good, EFFECT) is None
 
 
-def test_skewed_replicates_need_more():
+@pytest.mark.parametrize(
+    ("skew", "least"),
+    [(4.0, 80), (4.5, 110), (15.8, 1300)],  # 5 x skew^2 is 80, 101.25 and 1248.2: never less
+)
+def test_skewed_replicates_need_more(skew, least):
     outcome = judged(Setting(cells=1, replicates=20, spread=(0.01, 0.01), tail=1.2),
                      np.random.default_rng(1))  # fmt: skip
-    own = outcome.own.pooled._replace(skewed=True, skew=4.0, error=1e-4)
+    own = outcome.own.pooled._replace(skewed=True, skew=skew, error=1e-4)
     skewed = dataclasses.replace(
         outcome, verdict=Verdict.UNDERPOWERED, own=dataclasses.replace(outcome.own, pooled=own)
     )
-    assert remedy(skewed, EFFECT).line == "at least 80 replicates would do"  # 5 x 4^2
+    assert remedy(skewed, EFFECT).line == f"at least {least} replicates would do"
 
 
 def test_the_report_and_the_command_say_it(capsys):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def killed(client, folder, seed, victims=2):
             dead.append(pid)
 
     dead = []
-    thread = threading.Thread(target=kill)
+    thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     return thread, dead
 
@@ -188,6 +189,39 @@ def test_a_process_stops_until_it_is_asked_again_and_finds_what_is_new(tmp_path,
     assert bits(Store.open(tmp_path / "s")) == bits(run(toy(3, 4), tmp_path / "again"))
 
 
+class Here:
+    """A client whose one worker is this process; somebody else stops the first chunk there."""
+
+    status = "running"
+
+    def __init__(self):
+        self.stopped = []
+
+    def nthreads(self):
+        return {"here": 1}
+
+    def run(self, function, *given, on_error):
+        return {"here": function(*given)}
+
+    def submit(self, function, job, sent, pure):
+        future = Future()
+        if not self.stopped:
+            self.stopped.append(job)
+            future.set_exception(Stopped())
+        else:
+            future.set_result(function(job, sent))
+        return future
+
+
+def test_a_chunk_that_somebody_else_stopped_is_computed_after_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("ci_theory._cache.open_", lambda: None)
+    monkeypatch.setattr(distributed, "wait", lambda *_, **__: None)
+    client = Here()
+    store = run(toy(1, 2), tmp_path / "s", engine=DaskEngine(client))
+    assert len(client.stopped) == 1
+    assert len(store.parts.names()) == store.plans[0].chunks
+
+
 def test_a_scheduler_that_is_lost_is_told_and_the_store_resumes(
     whole, tmp_path, surroundings, monkeypatch
 ):
@@ -209,7 +243,7 @@ def test_a_scheduler_that_is_lost_is_told_and_the_store_resumes(
             time.sleep(0.002)
         scheduler.kill()
 
-    thread = threading.Thread(target=kill)
+    thread = threading.Thread(target=kill, daemon=True)
     try:
         while not file.exists():
             time.sleep(0.05)

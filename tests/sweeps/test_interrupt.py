@@ -170,7 +170,7 @@ def test_waiting_for_another_process_is_told_once_and_ends_with_ctrl_c(
             os.kill(os.getpid(), signal.SIGINT)
 
         seen = []
-        pressing = threading.Thread(target=press_while_waiting)
+        pressing = threading.Thread(target=press_while_waiting, daemon=True)
         pressing.start()
         begun = time.monotonic()
         stopped = "before anything" if what == "plan" else "with 2 of 3 chunks"

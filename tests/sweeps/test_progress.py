@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from ci_theory.sweeps import Sweep, run
-from ci_theory.sweeps.progress import Progress
+from ci_theory.sweeps.progress import Progress, _Rate
 
 GRAM = Sweep(
     phenomenon="sweep_toys.gram", axes={"fail_above": (-1.0, 1e9)}, replicates=2, name="toy"
@@ -36,6 +36,15 @@ def test_it_is_on_exactly_on_a_terminal(terminal, monkeypatch):
         bar.advance(6)
     assert bar.visible == terminal
     assert ("10/10" in fake.getvalue()) == terminal
+
+
+def test_the_rate_is_of_what_was_made_here():
+    with Progress("toy", 10, done=4, show=False) as bar:
+        (task,) = bar._bar.tasks
+        task.start_time, task.stop_time = 0.0, 2.0
+        assert _Rate().render(task).plain == "- runs/s"
+        bar.advance(6)
+        assert _Rate().render(task).plain == "3 runs/s"
 
 
 def test_words_of_other_people_are_shown_as_they_are(capfd):

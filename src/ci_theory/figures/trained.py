@@ -67,11 +67,12 @@ def write_between(page: Path, begin: str, end: str, text: str) -> None:
     """Replace what stands between two marks of a page.
 
     Raises:
-        BadInput: the page has not each of them once.
+        BadInput: the page has not each of them once, in this order.
     """
     whole = page.read_text(encoding="utf-8")
-    if (whole.count(begin), whole.count(end)) != (1, 1):
-        raise BadInput(f"{page}: expected {begin.strip()!r} once, and {end.strip()!r} once")
+    if (whole.count(begin), whole.count(end)) != (1, 1) or whole.index(begin) > whole.index(end):
+        marks = f"{begin.strip()!r} once, and {end.strip()!r} once after it"
+        raise BadInput(f"{page}: expected {marks}")
     head, _, rest = whole.partition(begin)
     _, _, tail = rest.partition(end)
     page.write_text(f"{head}{begin}{text}{end}{tail}", encoding="utf-8")

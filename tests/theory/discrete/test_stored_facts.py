@@ -172,3 +172,14 @@ def test_few_answers(d, n, outputs, power, memories):
     slack = bands(told * (1 - told), ends) / d * 2
     assert np.all(np.abs(bands(right, ends) - bands(told, ends)) < 4 * error + slack)
     assert np.max(np.abs(bands(right, ends) - bands(many, ends)) / error) > 8
+
+
+def test_a_fact_does_not_pull_at_its_own_answer():
+    """Each answer has one fact, the others are not stored: 2000 memories of five facts."""
+    d, n, outputs = 12, 200, 5
+    stored, answers = np.arange(n) < outputs, np.arange(n) % outputs
+    given = drawn(d, np.ones(outputs), answers[:outputs], outputs, 2000)
+    right = np.mean(np.diag(given))
+    told = np.asarray(recalled_few(float(d), stored * 1.0, answers, outputs))[:outputs]
+    error = np.sqrt(right * (1 - right) / (2000 * outputs))
+    assert np.all(np.abs(told - right) < 2 * error + 2 * told * (1 - told) / d)
