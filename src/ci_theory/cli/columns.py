@@ -87,6 +87,53 @@ def read(
     )
 
 
+class Examples(NamedTuple):
+    """Rows of features under names, the words of their labels, and what to know about both.
+
+    Attributes:
+        features: (n, p), NaN where nothing stands; ``names``: of the columns (p,).
+        labels: as they stand (n,); ``label``: the name of their column.
+        warnings: what could have been meant otherwise, a line each.
+    """
+
+    features: np.ndarray
+    names: tuple[str, ...]
+    labels: list[str]
+    label: str
+    warnings: tuple[str, ...]
+
+
+def examples(file: Path, label: str | None = None, drop: Sequence[str] = ()) -> Examples:
+    """Read all columns as numbers but one, which holds labels, and those that are dropped.
+
+    Args:
+        file: its path, see ``text_file.opened``.
+        label: its column, by name or number from 1; by default the last one.
+        drop: columns that are not read.
+
+    Raises:
+        BadInput: as ``read``.
+    """
+    table = _Table(opened(file))
+    names = table.names
+    at = len(names) - 1 if label is None else table.place(label)
+    if label is None:
+        table.told.append(f"the labels are {names[at]!r}, the last column; if not, say --label")
+    away = {at, *map(table.place, drop)}
+    places = [i for i in range(len(names)) if i not in away]
+    if not places:
+        raise BadInput(f"{table.file}: no column is left for features")
+    words: list[str] = []
+    values = table.numbers(places, (at, words))
+    return Examples(
+        features=np.stack([values[i] for i in places], axis=1),
+        names=tuple(names[i] for i in places),
+        labels=words,
+        label=names[at],
+        warnings=tuple(table.told),
+    )
+
+
 class _Table:
     """A text as rows of cells under names, and what is to be told about them."""
 
@@ -122,8 +169,15 @@ class _Table:
             self.told.append(f"{what} is {self.names[free[0]]}, which has no name: {say}")
         return free[0]
 
-    def numbers(self, places: Sequence[int]) -> dict[int, np.ndarray]:
-        """Read the columns at ``places``, and check every row on the way."""
+    def numbers(
+        self, places: Sequence[int], words: tuple[int, list[str]] | None = None
+    ) -> dict[int, np.ndarray]:
+        """Read the columns at ``places``, and check every row on the way.
+
+        Args:
+            places: of columns of numbers.
+            words: place of a column that may hold anything, and the list it is appended to.
+        """
         width, columns = len(self.names), {i: array("d") for i in places}
         above, spanning, short = len(self._comments), self._spanning, 0
         for at, row in self._body:
@@ -137,6 +191,8 @@ class _Table:
                 if value is None:
                     raise BadInput(f"{self.file}, line {at}: {_refusal(self.names[i], row[i])}")
                 column.append(value)
+            if words is not None:
+                words[1].append(row[words[0]])
         if not columns[places[0]]:
             raise BadInput(f"{self.file}: no numbers below the names ({_listed(self.names)})")
         several = self._spanning - spanning

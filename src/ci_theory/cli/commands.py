@@ -322,6 +322,120 @@ def fit_breaks(
         fitting.print_fit(document, law)
 
 
+@command(judges=True)
+def learn(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="your own rows: .npz with features and labels; or separated text, also .gz, - is "
+            "standard input",
+        ),
+    ],
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label", metavar="COL", help="column or array of the labels [the last; labels, y]"
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option("--features", metavar="NAME", help="array of the features in a .npz"),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drop",
+            metavar="COL",
+            show_default=False,
+            help="column to leave out: name or number; again for more; constant: all that are",
+        ),
+    ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option("--positive", metavar="CLASS", help="labels: +1 for CLASS, -1 for all others"),
+    ] = None,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="labels 0, 1, 2, ... are numbers, not classes")
+    ] = False,
+    ridge: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--ridge",
+            metavar="R",
+            show_default=False,
+            help="total ridge; again for more [0 and the best]",
+        ),
+    ] = None,
+    sizes: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--n",
+            metavar="N",
+            show_default=False,
+            help="distinct training rows; again for more [a dozen]",
+        ),
+    ] = None,
+    noise: Annotated[
+        float, typer.Option("--noise", metavar="V", help="variance added to the training labels")
+    ] = 0.0,
+    repeated: Annotated[
+        float, typer.Option("--repeated", metavar="F", help="share of training rows repeated")
+    ] = 0.0,
+    repeats: Annotated[
+        float, typer.Option("--repeats", metavar="R", help="how often these appear")
+    ] = 1.0,
+    replicates: Annotated[
+        int, typer.Option("--replicates", metavar="K", help="refits of each point")
+    ] = 200,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="of the draws")] = 0,
+    level: Level = 1e-3,
+    effect: Annotated[
+        float,
+        typer.Option("--effect", metavar="SHARE", help="bias of the error that must be found"),
+    ] = 0.1,
+    no_centre: Annotated[
+        bool, typer.Option("--no-centre", help="leave the means in: a fit without intercept")
+    ] = False,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="where the picture goes")
+    ] = Path("results/figures"),
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="draw no picture")] = False,
+    as_json: Json = False,
+) -> int:
+    """Predict the learning curve of ridge regression on your own rows, refit, and judge.
+
+    Duplicates are found, counted and weighed. Exit code: 0 AGREES, 1 DISAGREES, 3 UNDERPOWERED.
+    """
+    from ci_theory.cli import learn as learning
+    from ci_theory.cli import output
+
+    document, found = learning.analyse(
+        file,
+        label=label,
+        features=features,
+        drop=drop or (),
+        positive=positive,
+        out=None if no_figure else out,
+        ridge=ridge,
+        sizes=sizes,
+        noise=noise,
+        repeated=repeated,
+        repeats=repeats,
+        replicates=replicates,
+        seed=seed,
+        level=level,
+        effect=effect,
+        centre=not no_centre,
+        numbers=numbers,
+    )
+    if as_json:
+        output.print_json(document)
+    else:
+        learning.print_curve(document, found)
+    return found.exit_code
+
+
 @command()
 def demo(
     out: Annotated[

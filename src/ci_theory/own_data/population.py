@@ -28,7 +28,7 @@ from ci_theory.theory.spectra.spectrum import Spectrum, d12, df1, from_features
 RESOLVED = 0.9
 """Share of the rows' degrees of freedom up to which missing power is read off them."""
 
-_BATCH = 64  # cells of one call
+_BATCH, _FEWEST_MODES, _FEWEST_KINDS = 64, 64, 8  # shapes that nearly all data share
 
 GROUPS = 20
 """Parts of the rows that the jackknife leaves out one by one."""
@@ -42,6 +42,7 @@ class Population(NamedTuple):
         size: rows, less one if their mean was taken off.
         rows: distinct rows N.
         counts: how often the rows of each kind were there (g,); ``shares``: of the rows (g,).
+        harder: how much worse the rows of each kind are predicted than all (g,) [label^2].
     """
 
     spectrum: Spectrum
@@ -49,6 +50,7 @@ class Population(NamedTuple):
     rows: int
     counts: Float[np.ndarray, " g"]
     shares: Float[np.ndarray, " g"]
+    harder: Float[np.ndarray, " g"]
 
 
 class Predicted(NamedTuple):
@@ -58,8 +60,10 @@ class Predicted(NamedTuple):
         test_error: mean squared error on the labels of rows left out.
         train_error: mean squared residual over the copies, on their labels.
         effective: rows of equal weight with the same sampling error, 1/sum n a^2.
-        free: effective rows less df2 of the population; ``gamma``: df2 over effective rows.
+        free: effective rows less df2 of all rows, to average over when they are drawn from.
+        gamma: df2 of the population over effective rows.
         kappa: effective ridge of the population [x^2]; ``df1``: degrees of freedom there.
+        leverage: of a row of each kind, (c, g).
         endless: test_error if the rows' spectrum were the population's.
         status: of the solver.
     """
@@ -71,6 +75,7 @@ class Predicted(NamedTuple):
     gamma: Any
     kappa: Any
     df1: Any
+    leverage: Any
     endless: Any
     status: Any
 
@@ -79,6 +84,7 @@ def population(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
     copies: Float[np.ndarray, " N"],
+    missed: Float[np.ndarray, " N"],
     centred: bool,
 ) -> Population:
     """Diagonalise the rows; their labels' power on it.
@@ -86,13 +92,14 @@ def population(
     Args:
         rows: distinct; of mean zero if ``centred``, like the labels.
         labels: of the rows.
-        copies: how often each was there.
+        copies: how often each was there; rows that were there equally often are of one kind.
+        missed: squared error of a fit without the row: what copies carry into a fit is known.
         centred: whether the mean of all rows was taken off.
     """
     size = float(len(rows) - centred)
     known = from_features(rows, labels)
     modes = len(known.eigenvalues)
-    more = _padded(modes) - modes
+    more = _padded(modes, _FEWEST_MODES) - modes
     spectrum = Spectrum(
         eigenvalues=np.append(known.eigenvalues * len(rows) / size, np.ones(more)),
         multiplicity=np.append(known.multiplicity, np.zeros(more)),
@@ -100,8 +107,10 @@ def population(
         tail_trace=known.tail_trace,
         tail_power=known.tail_power,
     )
-    counts, kinds = np.unique(copies, return_counts=True)
-    return Population(spectrum, size, len(rows), counts.astype(float), kinds / len(rows))
+    counts, kind, many = np.unique(copies, return_inverse=True, return_counts=True)
+    harder = np.bincount(kind, missed) / many - missed.mean()
+    shares = many / len(rows)
+    return Population(spectrum, size, len(rows), counts.astype(float), shares, harder)
 
 
 def groups(
@@ -120,14 +129,16 @@ def groups(
     heavy = np.outer([1.0, defects.repeats], whole.counts).ravel()
     counts = scale * np.outer(n, parts)
     weights = np.where(np.asarray(kept)[:, None], heavy, 1.0)
-    empty = ((0, 0), (0, _padded(len(parts)) - len(parts)))
+    empty = ((0, 0), (0, _padded(len(parts), _FEWEST_KINDS) - len(parts)))
     counts, weights = np.pad(counts, empty), np.pad(weights, empty, constant_values=1.0)
-    return counts, weights, np.full_like(counts, defects.noise)
+    noise = np.zeros_like(counts)
+    noise[:, : len(parts)] = defects.noise + np.tile(whole.harder, 2)
+    return counts, weights, noise
 
 
-def _padded(count: int) -> int:
+def _padded(count: int, least: int) -> int:
     """Return a number of modes or groups up to which data share a compiled program."""
-    return max(4, 1 << (count - 1).bit_length())
+    return max(least, 1 << (count - 1).bit_length())
 
 
 def predict(
@@ -185,10 +196,11 @@ def _at(spectrum: Spectrum, size: Any, counts: Any, weights: Any, noise: Any, ri
         test_error=risk.excess_risk,
         train_error=over_copies(made, risk.residual),
         effective=1 / squares,
-        free=1 / squares - (degrees - lost),
+        free=1 / squares - (degrees - mixed),
         gamma=(degrees - lost) * squares,
         kappa=risk.kappa * size / rest,
         df1=degrees,
+        leverage=risk.leverage,
         endless=endless.excess_risk,
         status=risk.status,
     )
@@ -244,6 +256,7 @@ def band(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
     copies: Float[np.ndarray, " N"],
+    missed: Float[np.ndarray, " N"],
     centred: bool,
     whole: Population,
     cells: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -255,7 +268,7 @@ def band(
     anew. It concerns the curve of the population, not the comparison with refits of these rows.
 
     Args:
-        rows: distinct rows; ``labels`` and ``copies``: of them; ``centred``: see ``population``.
+        rows: distinct rows; the others: of them, see ``population``.
         whole: all of them.
         cells: n, ridge and whether copies are kept, (c,) each; n <= 0.9 N.
         defects: what is added.
@@ -267,8 +280,9 @@ def band(
         x, y = rows[keep], labels[keep]
         if centred:
             x, y = x - x.mean(axis=0), y - y.mean()
-        one = population(x, y, copies[keep], centred)
-        one = one._replace(counts=whole.counts, shares=whole.shares)
+        one = population(x, y, copies[keep], missed[keep], centred)
+        if len(one.counts) < len(whole.counts):  # a rare kind is in this part alone
+            one = one._replace(counts=whole.counts, shares=whole.shares, harder=whole.harder)
         errors.append(predict(one, *cells, defects).test_error)
         floors.append(noise(one).value)
     factor = np.sqrt(GROUPS - 1)

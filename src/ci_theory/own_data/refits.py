@@ -92,10 +92,12 @@ class LeftOut(NamedTuple):
     """Errors of one fit of all rows, by cross-validation, at every ridge (m,) [label^2].
 
     Attributes:
-        rows: each distinct row left out with all of its copies: the error on its label.
+        each: each distinct row left out with all of its copies: the error on its label (m, N).
+        rows: the mean of that.
         naive: generalised cross-validation that counts copies as rows.
     """
 
+    each: Float[np.ndarray, "m N"]
     rows: Float[np.ndarray, " m"]
     naive: Float[np.ndarray, " m"]
 
@@ -129,7 +131,7 @@ def left_out(
     for ridge in ridges:
         forgotten = ridge / (s**2 + ridge)
         residual = rest + left @ (forgotten * along)
-        alone.append(np.mean((residual / root / (outside + (left**2) @ forgotten)) ** 2))
+        alone.append((residual / root / (outside + (left**2) @ forgotten)) ** 2)
         spare = 1 - (np.sum(1 - forgotten) + centred) / weights.sum()
         naive.append((residual @ residual) / weights.sum() / spare**2)
-    return LeftOut(np.array(alone), np.array(naive))
+    return LeftOut(np.array(alone), np.mean(alone, axis=1), np.array(naive))

@@ -62,7 +62,7 @@ def checked(
     Args:
         features: numbers, a row an example.
         labels: a number a row; True and False count as 1 and 0.
-        names: of the features; by default "column 0", ...
+        names: of the features; by default "features[:, 0]", ...
         numbers: labels 0, 1, 2, ... are numbers, not codes of classes.
 
     Raises:
@@ -75,7 +75,9 @@ def checked(
     (56, 50, 6, 3, 1)
     """
     x = _matrix(features)
-    named = tuple(names) if names is not None else tuple(f"column {i}" for i in range(x.shape[1]))
+    named = (
+        tuple(names) if names is not None else tuple(f"features[:, {i}]" for i in range(x.shape[1]))
+    )
     if len(named) != x.shape[1]:
         raise BadInput(f"names: {len(named)} for {x.shape[1]} columns of features")
     y = _labels(labels, len(x), numbers)

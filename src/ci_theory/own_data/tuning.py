@@ -61,7 +61,7 @@ def best_ridge(
     best, n = float(grid[pick]), len(copies)
     edge = "none" if best <= first * 1.01 else "endless" if best >= last / 1.01 else ""
     weights = copies.astype(float) if kept else np.ones(n)
-    wide = np.append(np.geomspace(first, last, 241), best)
+    wide = np.append(np.geomspace(first, last, 121), best)
     cross = left_out(rows, labels, weights, wide, whole.size < whole.rows)
     alone, naive = int(np.nanargmin(cross.rows)), int(np.nanargmin(cross.naive))
     return BestRidge(

@@ -1,0 +1,114 @@
+"""What a person's rows may be, and the line that says why they may not."""
+
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory.own_data import learning_curve
+from ci_theory.own_data.rows import checked
+
+X = np.random.default_rng(0).normal(size=(60, 4))
+Y = X @ np.ones(4)
+
+
+def changed(row, column, value):
+    x = X.copy()
+    x[row, column] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "words"),
+    [
+        (X[:, 0], Y, r"features of shape \(60,\): must be \(rows, columns\)"),
+        (X.astype(str), Y, "features of type <U32: must be real numbers"),
+        (X + 1j, Y, "features of type complex128"),
+        (X, Y[:-1], r"labels of shape \(59,\): must be \(60,\)"),
+        (changed(6, 2, np.nan), Y, r"1 values are missing .* row 7 of 'features\[:, 2\]'"),
+        (changed(6, 2, np.inf), Y, r"1 values are missing or not finite"),
+        (X, np.where(np.arange(60) == 4, np.nan, Y), "labels: 1 are missing .* row 5"),
+        (X[:30], Y[:30], "30 distinct rows, at least 40"),
+        (np.tile(X[:20], (3, 1)), Y, r"20 distinct rows \(60 with duplicates\)"),
+        (changed(slice(None), 1, 2.0), Y, r"constant: 'features\[:, 1\]'"),
+        (np.c_[X, X[:, 0]], Y, r"'features\[:, 4\]' is a constant plus .* 'features\[:, 0\]'"),
+        (np.c_[X, 1 - X[:, 1] + 2 * X[:, 3]], Y, r"of 'features\[:, 1\]', 'features\[:, 3\]':"),
+        (X, np.array(["a", "b", "c"])[np.arange(60) % 3], r"3 classes \(a, b, c\).*--positive a"),
+        (X, np.arange(60) % 3, r"3 classes \(0, 1, 2\).*numbers=True"),
+        (X, 1.0 + np.arange(60) % 5, r"5 classes \(1, 2, 3, 4, 5\)"),
+        (X, np.ones(60), "all are 1: nothing to learn"),
+        (1e200 * X, Y, "scale them"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(features, labels, words):
+    with pytest.raises(BadInput, match=words) as told:
+        checked(features, labels)
+    assert "\n" not in str(told.value)
+
+
+def test_names_are_the_users_and_as_many():
+    with pytest.raises(BadInput, match="constant: 'b'"):
+        checked(changed(slice(None), 1, 2.0), Y, ["a", "b", "c", "d"])
+    with pytest.raises(BadInput, match="names: 2 for 4"):
+        checked(X, Y, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.arange(60) % 2,
+        np.arange(60) % 2 == 0,
+        np.array(["1.5", "2.5"])[np.arange(60) % 2],
+        np.arange(60) % 5 * 2.0,
+        np.arange(60),
+    ],
+)
+def test_two_classes_and_numbers_are_labels(labels):
+    assert len(checked(X, labels).labels) == 60
+
+
+def test_codes_may_be_said_to_be_numbers():
+    assert checked(X, np.arange(60) % 3, numbers=True).labels.max() == 2
+
+
+def test_more_features_than_rows_are_no_mistake():
+    wide = np.random.default_rng(1).normal(size=(60, 90))
+    assert checked(wide, Y).features.shape == (60, 90)
+
+
+def test_duplicates_are_counted_whatever_their_order():
+    rng = np.random.default_rng(2)
+    times = rng.integers(1, 5, size=60)
+    which = rng.permutation(np.repeat(np.arange(60), times))
+    rows = checked(X[which], Y[which])
+    back = [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in rows.features]
+    assert rows.copies.tolist() == times[back].tolist()
+    assert rows.labels.tolist() == Y[back].tolist()
+    assert rows.duplicates == times.sum() - 60
+    assert back == list(dict.fromkeys(which.tolist()))  # as they first appear
+
+
+def test_minus_zero_is_zero():
+    x = np.vstack([changed(0, 0, 0.0), changed(0, 0, -0.0)[:1]])
+    assert checked(x, np.r_[Y, Y[:1]]).duplicates == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ridge": [-1.0]}, "ridge = "),
+        ({"ridge": [np.nan]}, "ridge = "),
+        ({"ridge": []}, "ridge = "),
+        ({"sizes": [10, 59]}, "must be from 2 to 54"),
+        ({"sizes": [10.5]}, "must be whole numbers"),
+        ({"noise": -0.1}, "noise = -0.1"),
+        ({"repeated": 1.5}, "repeated = 1.5"),
+        ({"repeats": 0.5}, "repeats = 0.5"),
+        ({"replicates": 2}, "replicates = 2"),
+        ({"replicates": 10**6}, "fits, over"),
+        ({"level": 2.0}, "level = 2"),
+        ({"effect": 0.0}, "effect = 0"),
+    ],
+)
+def test_options_out_of_range(options, words):
+    with pytest.raises(BadInput, match=words):
+        learning_curve(X, Y + np.random.default_rng(3).normal(size=60), **options)
