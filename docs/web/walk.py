@@ -19,14 +19,16 @@ LOOK = """() => {
     const left = /\\$|\\\\\\(|\\\\\\[/.test(node.data);
     if (left && !node.parentElement.closest(verbatim)) raw.push(node.data);
   }
-  const errors = [...document.querySelectorAll('[data-mjx-error]')];
-  const maths = document.querySelectorAll('.math').length;
-  const set = document.querySelectorAll('.math mjx-container').length;
+  // an unknown command is no error of MathJax: it is set in red
+  const wrong = '[data-mjx-error], [data-mml-node="merror"], [fill="red"]';
+  const errors = [...document.querySelectorAll(wrong)].filter(e => e.closest('mjx-container'));
+  const maths = [...document.querySelectorAll('.math')];
+  const bare = maths.filter(e => !e.querySelector('mjx-container'));
   const pictures = [...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth);
   return {
     raw,
-    errors: errors.map(e => e.dataset.mjxError),
-    unset: maths && !set ? maths : 0,
+    errors: errors.map(e => e.dataset.mjxError || e.closest('.math')?.innerHTML.slice(0, 200)),
+    bare: bare.map(e => e.textContent),
     missing: pictures.map(i => i.src),
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   };
