@@ -140,6 +140,7 @@ def main() -> None:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ["CI_THEORY_CACHE"] = str(out.resolve() / "cache")
     enable_float64()
+    shutil.rmtree(out / "html", ignore_errors=True)
     assemble(out / "source", explore if explore.is_dir() else None)
     given = [
         "-E",

@@ -1,10 +1,11 @@
-"""Walk over the built site in a browser: ``python -m web.walk HTML [CHROMIUM]``.
+"""Walk over the built site in a browser: ``python -m web.walk HTML``.
 
 Every page is opened from disk: no request may leave the machine, nothing may be said on the
 console, no formula may end in an error, no picture may be missing; and search is asked for every
 phenomenon and for a public name of every module.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,14 +19,16 @@ LOOK = """() => {
     const left = /\\$|\\\\\\(|\\\\\\[/.test(node.data);
     if (left && !node.parentElement.closest(verbatim)) raw.push(node.data);
   }
-  const errors = [...document.querySelectorAll('[data-mjx-error]')];
-  const maths = document.querySelectorAll('.math').length;
-  const set = document.querySelectorAll('.math mjx-container').length;
+  // an unknown command is no error of MathJax: it is set in red
+  const wrong = '[data-mjx-error], [data-mml-node="merror"], [fill="red"]';
+  const errors = [...document.querySelectorAll(wrong)].filter(e => e.closest('mjx-container'));
+  const maths = [...document.querySelectorAll('.math')];
+  const bare = maths.filter(e => !e.querySelector('mjx-container'));
   const pictures = [...document.images].filter(i => i.loading !== 'lazy' && !i.naturalWidth);
   return {
     raw,
-    errors: errors.map(e => e.dataset.mjxError),
-    unset: maths && !set ? maths : 0,
+    errors: errors.map(e => e.dataset.mjxError || e.closest('.math')?.innerHTML.slice(0, 200)),
+    bare: bare.map(e => e.textContent),
     missing: pictures.map(i => i.src),
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   };
@@ -40,9 +43,10 @@ def main() -> None:
     from web import api
 
     root = Path(sys.argv[1]).resolve()
-    browser = sys.argv[2] if len(sys.argv) > 2 else shutil.which("chromium")
+    known = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, (shutil.which(name) for name in known if name)), None)
     if browser is None:
-        print("no chromium on the path: apt-get install chromium", file=sys.stderr)
+        print("no Chromium on the path: apt-get install chromium", file=sys.stderr)
         sys.exit(2)
     asked = [*names(), *sorted({one.rsplit(".", 1)[0]: one for one in api.described()}.values())]
     with sync_playwright() as playwright:
