@@ -82,7 +82,10 @@ def test_a_range_has_the_values_that_python_gives(visit, axis, text):
         text = text if "(" not in text else text.replace("1000", "2").replace("(0,3", "(-3,0")
     page = visit.open("ridge_peak")
     made = page.evaluate(
-        "([name, text]) => explore.rangeOf(explore.page.about.axes.find((a) => a.name === name), text)",
+        """([name, text]) => {
+            const axis = explore.page.about.axes.find((one) => one.name === name);
+            return explore.rangeOf(axis, text);
+        }""",
         [axis, text],
     )
     asked = curve.grid(load("ridge_peak"), {axis: text})
