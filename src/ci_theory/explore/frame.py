@@ -115,6 +115,20 @@ def needed(equations: Sequence[Any], outputs: Iterable[Any]) -> list[Any]:
     return kept[::-1]
 
 
+def bare(text: str) -> str:
+    """Take brackets around a whole expression away.
+
+    >>> bare("(a + (b * c))"), bare("(a) + (b)")
+    ('a + (b * c)', '(a) + (b)')
+    """
+    depth = 0
+    for k, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and k < len(text) - 1:
+            return text
+    return text[1:-1] if text.startswith("(") else text
+
+
 class Block:
     """Lines of one block of JavaScript, and the loops that wait to be written in it."""
 
@@ -131,7 +145,7 @@ class Block:
     def define(self, text: str) -> str:
         """Give an expression a name."""
         name = self.program.new()
-        self.say(f"const {name} = {text};")
+        self.say(f"const {name} = {bare(text)};")
         return name
 
     def flush(self, size: int) -> None:
@@ -146,9 +160,9 @@ class Block:
         self.say(f"for (let i = 0; i < {size}; i++) {{")
         for m in members:
             if m.array and not m.read:
-                self.say(f"{m.array}[i] = {m.element};", 1)
+                self.say(f"{m.array}[i] = {bare(m.element)};", 1)
             else:
-                self.say(f"const {m.local} = {m.element};", 1)
+                self.say(f"const {m.local} = {bare(m.element)};", 1)
                 if m.array:
                     self.say(f"{m.array}[i] = {m.local};", 1)
         self.say("}")
@@ -274,7 +288,7 @@ class Frame:
 
     def held(self, size: int, elements: Parts) -> tuple[Value, ...]:
         """Hold arrays back for a loop, in which these are their elements at ``i``."""
-        made = []
+        made: list[Value] = []
         for element in elements:
             if _ATOM.fullmatch(element) and not _LOCAL.search(element):
                 made.append(Scalar(element))

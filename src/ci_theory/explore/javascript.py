@@ -16,9 +16,9 @@ from jax.extend import core
 
 from ci_theory._record import build
 from ci_theory._types import needs_float64
-from ci_theory.explore.control import Program, function, write
-from ci_theory.explore.elementwise import NoTranslationError
-from ci_theory.explore.frame import Array, Block, Frame, Scalar, needed, strides_of
+from ci_theory.explore.control import function
+from ci_theory.explore.kept import Kept
+from ci_theory.explore.program import Program
 from ci_theory.phenomena import Phenomenon
 from ci_theory.phenomena._forecast import told
 
@@ -67,12 +67,14 @@ class Translation:
             number, where ``p`` maps the dotted name of every number of the parameters to its value.
             Keys are ``prediction:NAME``, ``slack:NAME``, ``valid:NAME``, ``status:NAME`` and
             ``decoy:PREDICTION:NAME``. It needs page/runtime.js. Keys of one kind share their work.
-        left_out: what has no translation -> the reason.
-        fixed: the fields whose values are built in; for other values of them translate anew. All
-            others, static ones too, may be any number.
+        keys: what ``theory`` can tell.
+        left_out: keys that have no translation -> the reason.
+        fixed: the fields whose values are built in, words among them; for other values of them
+            translate anew. All others, static ones too, may be any number.
     """
 
     source: str
+    keys: tuple[str, ...]
     left_out: Mapping[str, str]
     fixed: Mapping[str, Any]
 
@@ -94,7 +96,8 @@ def translate(jaxpr: core.ClosedJaxpr, name: str) -> str:
     >>> jaxpr = jax.make_jaxpr(lambda x, y: x / (1 + y))(1.0, 2.0)
     >>> print(translate(jaxpr, "share"))
     function share(a1, a2) {
-      return (a1 / (1 + a2));
+      const v3 = a1 / (1 + a2);
+      return v3;
     }
     """
     program = Program(jaxpr.jaxpr.eqns)
@@ -122,7 +125,9 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
         k: v if isinstance(v, bool) else float(v) for k, v in point.items() if k not in words
     }
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(world))
-    parts, left_out = [], {}
+    parts: list[str] = []
+    made: list[str] = []
+    left_out: dict[str, str] = {}
     for kind, decoys in (("predictions", False), ("decoys", True)):
 
         def of(numbers: Any, decoys: bool = decoys) -> dict[str, Any]:
@@ -130,18 +135,28 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
             return _by_key(told(phenomenon, params, world, decoys), decoys)
 
         traced, shape = jax.make_jaxpr(of, return_shape=True)(numbers)
-        keys = list(shape)  # sorted, as JAX flattens
+        keys = sorted(shape)  # as JAX flattens
+        refused = {k: reason for k in keys if (reason := left_out.get(_shadowed(k)))}
         if size > MOST_NUMBERS:
-            left_out.update(dict.fromkeys(keys, f"its tables hold {size} numbers"))
-            continue
-        program = _Kept(traced, kind, sorted(numbers), sorted(keys))
+            refused = dict.fromkeys(keys, f"its tables hold {size} numbers")
+        program = Kept(traced, kind, sorted(numbers), keys, refused)
         parts.append(program.text)
         left_out.update(program.left_out)
-    return Translation(source=_script(phenomenon.name, parts), left_out=left_out, fixed=fixed)
+        made += [key for key in keys if key not in program.left_out]
+    source = _script(phenomenon.name, parts)
+    return Translation(source=source, keys=tuple(made), left_out=left_out, fixed=fixed)
+
+
+def _shadowed(key: str) -> str:
+    """Return the key of the prediction that a decoy is drawn beside: without it, it is nothing."""
+    return f"prediction:{key.split(':')[1]}"
 
 
 def _noticing(params: Any, prefix: str, read: set[str]) -> Any:
-    """Return a record that notices which of its fields are read, by dotted name."""
+    """Return a record that notices which of its fields are read, by dotted name.
+
+    What a world was made without reading cannot matter to it; to try a few values would not tell.
+    """
 
     def noticed(name: str, value: Any) -> property:
         def look(self: Any) -> Any:
@@ -154,8 +169,7 @@ def _noticing(params: Any, prefix: str, read: set[str]) -> Any:
     for field in dataclasses.fields(params):
         value, name = getattr(params, field.name), prefix + field.name
         if dataclasses.is_dataclass(value):
-            inside = _noticing(value, name + ".", read)
-            fields[field.name] = property(lambda self, inside=inside: inside)
+            fields[field.name] = noticed(name, _noticing(value, name + ".", read))
         else:
             fields[field.name] = noticed(name, value)
     cls: Any = type(params)
@@ -179,154 +193,3 @@ def _script(name: str, parts: Sequence[str]) -> str:
     lines = [head, "var theory = (() => {", f"const {{ {', '.join(RUNTIME)} }} = runtime;"]
     lines += ["const theory = {};", *parts, "return theory;", "})();", ""]
     return "\n".join(lines)
-
-
-class _Kept:
-    """A program of numbers by name that computes anew only what depends on what has changed."""
-
-    def __init__(
-        self, jaxpr: core.ClosedJaxpr, kind: str, names: Sequence[str], keys: Sequence[str]
-    ) -> None:
-        self.kind, self.names, self.keys = kind, names, keys
-        self.jaxpr = jaxpr
-        self.left_out: dict[str, str] = {}
-        problems: dict[int, str] = {}  # number of an equation -> why it has no translation
-        while True:
-            self.left_out = self._without(problems)
-            try:
-                self.text = self._text()
-                return
-            except _StoppedError as stopped:
-                problems[stopped.equation] = stopped.reason
-
-    def _without(self, problems: Mapping[int, str]) -> dict[str, str]:
-        """Say of every key that depends on an equation with a problem what the problem is."""
-        equations = self.jaxpr.jaxpr.eqns
-        numbers = {id(equation): k for k, equation in enumerate(equations)}
-        found = {}
-        for key, out in zip(self.keys, self.jaxpr.jaxpr.outvars, strict=True):
-            own = [numbers[id(e)] for e in needed(equations, [out])] if problems else []
-            reasons = [problems[k] for k in own if k in problems]
-            if reasons:
-                found[key] = reasons[0]
-        return found
-
-    def _text(self) -> str:
-        bare = self.jaxpr.jaxpr
-        outputs = {
-            key: out
-            for key, out in zip(self.keys, bare.outvars, strict=True)
-            if key not in self.left_out
-        }
-        kept = list(outputs.values())
-        equations = needed(bare.eqns, kept)
-        program = Program(equations)
-        stages = self._stages(equations)
-        frame = Frame(Block(program, 2), equations, kept)
-        for variable, value in zip(bare.constvars, self.jaxpr.consts, strict=True):
-            frame.bind(variable, program.constant(value))
-        inputs = [program.new("p") for _ in self.names]
-        for variable, name in zip(bare.invars, inputs, strict=True):
-            frame.bind(variable, (Scalar(name),))
-        body, outer = [], []
-        for mask, equations in stages:
-            block = frame.block = Block(program, 3)
-            for equation in equations:
-                try:
-                    write(frame, [equation])
-                except NoTranslationError as problem:
-                    raise _StoppedError(_number(bare.eqns, equation), str(problem)) from None
-            for equation in equations:
-                outer += self._keep(frame, equation.outvars)
-            test = f"changed & {mask}" if mask else "first"
-            body += [f"    if ({test}) {{", *block.lines, "    }"]
-        frame.block = Block(program, 2)
-        results = [f"Number({frame.one(out)})" for out in outputs.values()]
-        return "\n".join(self._around(program.lines, inputs, outer, body, results, outputs))
-
-    def _stages(self, equations: Sequence[Any]) -> list[tuple[int, list[Any]]]:
-        """Order equations by the numbers that they depend on: whatever depends on more comes later.
-
-        This keeps what is needed before what needs it, since that depends on more or on the same.
-        """
-        masks: dict[Any, int] = {v: 1 << k for k, v in enumerate(self.jaxpr.jaxpr.invars)}
-        stages: dict[int, list[Any]] = {}
-        for equation in equations:
-            mask = 0
-            for v in equation.invars:
-                mask |= 0 if isinstance(v, core.Literal) else masks.get(v, 0)
-            masks.update(dict.fromkeys(equation.outvars, mask))
-            stages.setdefault(mask, []).append(equation)
-        return sorted(stages.items(), key=lambda item: (item[0].bit_count(), item[0]))
-
-    def _keep(self, frame: Frame, variables: Sequence[Any]) -> list[str]:
-        """Write what later stages need into variables that stay from call to call."""
-        names = []
-        for variable in variables:
-            if frame.uses[variable] <= 0:
-                continue
-            made: list[Any] = []
-            for text in frame.passed(variable):
-                name = frame.block.program.new("k")
-                frame.block.say(f"{name} = {text};")
-                names.append(name)
-                shape = variable.aval.shape
-                made.append(
-                    Scalar(name) if int(np.prod(shape)) == 1 else Array(name, strides_of(shape))
-                )
-            frame.values[variable] = tuple(made)
-        return names
-
-    def _around(
-        self,
-        beside: Sequence[str],
-        inputs: Sequence[str],
-        outer: Sequence[str],
-        body: Sequence[str],
-        results: Sequence[str],
-        outputs: Mapping[str, Any],
-    ) -> list[str]:
-        """Write the function that looks which numbers have changed, and the keys that read it."""
-        names = ", ".join(_quoted(n) for n in self.names)
-        keys = ", ".join(_quoted(k) for k in outputs)
-        return [
-            f"const {self.kind} = (() => {{",
-            *beside,
-            f"  const names = [{names}];",
-            "  const before = new Array(names.length);",
-            "  let ready = false, results = [];",
-            *([f"  let {', '.join(outer)};"] if outer else []),
-            "  return (p) => {",
-            "    const first = !ready;",
-            "    let changed = 0;",
-            "    names.forEach((name, k) => {",
-            "      if (first || p[name] !== before[k]) changed |= 1 << k;",
-            "      before[k] = p[name];",
-            "    });",
-            "    if (!first && changed === 0) return results;",
-            "    ready = false;",
-            f"    const [{', '.join(inputs)}] = before;",
-            *body,
-            f"    results = [{', '.join(results)}];",
-            "    ready = true;",
-            "    return results;",
-            "  };",
-            "})();",
-            f"[{keys}].forEach((key, k) => {{ theory[key] = (p) => {self.kind}(p)[k]; }});",
-        ]
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _number(equations: Sequence[Any], sought: Any) -> int:
-    return next(k for k, equation in enumerate(equations) if equation is sought)
-
-
-class _StoppedError(Exception):
-    """An equation of the whole program that has no translation."""
-
-    def __init__(self, equation: int, reason: str) -> None:
-        super().__init__(reason)
-        self.equation, self.reason = equation, reason

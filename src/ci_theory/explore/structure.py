@@ -1,27 +1,15 @@
-"""Primitives of JAX that move, select, sum or factorise: each a function of a frame, an equation.
+"""Primitives of JAX that move, join or sum: each a function of a frame and an equation.
 
-Each returns the value of every result. Views cost nothing; loops are written out; what is rare
-(gather, sort, linear algebra) calls the runtime.
+Each returns the value of every result. Views cost nothing; the other loops are written out.
 """
 
-import json
 import math
 from collections.abc import Callable
 from typing import Any
 
+from ci_theory.explore.calls import CALLS, Results, named_array, size_of
 from ci_theory.explore.elementwise import COMPLEX, NoTranslationError
 from ci_theory.explore.frame import Array, Frame, Pending, Scalar, Value, place, strides_of
-
-Results = list[tuple[Value, ...]]
-
-
-def _size(atom: Any) -> int:
-    return math.prod(atom.aval.shape)
-
-
-def _js(value: Any) -> str:
-    """Write numbers, lists and texts; numpy's whole numbers are numbers."""
-    return json.dumps(value, default=lambda number: number.item())
 
 
 def _view(
@@ -127,16 +115,11 @@ def _put(frame: Frame, target: str, atom: Any, part: int, strides: Any, offset: 
     return frame.block.say(f"for (let i = 0; i < {size}; i++) {target}[{at}] = {source};")
 
 
-def _array(name: str, size: int, shape: tuple[int, ...]) -> Value:
-    """Return an array by its name; one element is a number."""
-    return Scalar(f"{name}[0]") if size == 1 else Array(name, strides_of(shape))
-
-
 def _concatenate(frame: Frame, equation: Any) -> Results:
     shape, axis = equation.outvars[0].aval.shape, equation.params["dimension"]
     made: list[Value] = []
     for part in range(len(frame.parts(equation.invars[0]))):
-        if all(_size(atom) == 1 for atom in equation.invars):
+        if all(size_of(atom) == 1 for atom in equation.invars):
             each = [frame.one(atom, part) for atom in equation.invars]
             name = frame.block.define(f"Float64Array.of({', '.join(each)})")
         else:
@@ -144,11 +127,11 @@ def _concatenate(frame: Frame, equation: Any) -> Results:
                 frame.ready(atom, part)
             name, start = _new(frame, math.prod(shape)), 0
             for atom in equation.invars:
-                if _size(atom):
+                if size_of(atom):
                     offset = str(start * strides_of(shape)[axis])
                     _put(frame, name, atom, part, strides_of(shape), offset)
                 start += atom.aval.shape[axis]
-        made.append(_array(name, math.prod(shape), shape))
+        made.append(named_array(name, math.prod(shape), shape))
     return [tuple(made)]
 
 
@@ -164,9 +147,9 @@ def _pad(frame: Frame, equation: Any) -> Results:
     for part in range(len(frame.parts(atom))):
         frame.ready(atom, part)
         name = _new(frame, math.prod(shape), frame.one(fill, part))
-        if _size(atom):
+        if size_of(atom):
             _put(frame, name, atom, part, strides, offset)
-        made.append(_array(name, math.prod(shape), shape))
+        made.append(named_array(name, math.prod(shape), shape))
     return [tuple(made)]
 
 
@@ -202,7 +185,7 @@ def _dynamic_update_slice(frame: Frame, equation: Any) -> Results:
         name = frame.block.define(f"{frame.flat(atom, part)}.slice()")
         offset = _start(frame, starts, shape, update.aval.shape, strides_of(shape), "0")
         _put(frame, name, update, part, strides_of(shape), offset)
-        made.append(_array(name, math.prod(shape), shape))
+        made.append(named_array(name, math.prod(shape), shape))
     return [tuple(made)]
 
 
@@ -236,7 +219,7 @@ def _reduce(frame: Frame, equation: Any) -> Results:
             at = place(inner, near, "0", "j")
             both = at if base == "0" else base if at == "0" else f"{base} + {at}"
             source = f"{value.name}[{both}]"
-        if math.prod(inner) == 1 and _size(out) == 1:
+        if math.prod(inner) == 1 and size_of(out) == 1:
             made.append(Scalar(source))
             continue
         made.append(_folded(frame, out, math.prod(inner), begin, fold, source))
@@ -245,7 +228,7 @@ def _reduce(frame: Frame, equation: Any) -> Results:
 
 def _folded(frame: Frame, out: Any, count: int, begin: str, fold: str, source: str) -> Value:
     """Write loops over elements ``i`` of the result and over what is put together, ``j``."""
-    block, size = frame.block, _size(out)
+    block, size = frame.block, size_of(out)
     name = block.program.new()
     if size == 1:
         block.say(f"let {name} = {begin};")
@@ -294,122 +277,6 @@ def _dot_general(frame: Frame, equation: Any) -> Results:
     return [tuple(_folded(frame, out, count, "0", "{0} += {1}", p) for p in products)]
 
 
-def _called(frame: Frame, out: Any, call: str) -> Value:
-    """Call a function of the runtime that makes one array."""
-    return _array(frame.block.define(call), _size(out), out.aval.shape)
-
-
-def _gather(frame: Frame, equation: Any) -> Results:
-    atom, indices = equation.invars
-    numbers, params = equation.params["dimension_numbers"], equation.params
-    out = equation.outvars[0]
-    how = {
-        "x": atom.aval.shape,
-        "at": indices.aval.shape,
-        "out": out.aval.shape,
-        "sizes": params["slice_sizes"],
-        "offset": numbers.offset_dims,
-        "collapsed": numbers.collapsed_slice_dims,
-        "start": numbers.start_index_map,
-        "batch": numbers.operand_batching_dims,
-        "batches": numbers.start_indices_batching_dims,
-        "filled": str(params["mode"]).endswith("FILL_OR_DROP"),
-        "fill": params["fill_value"],
-    }
-    if how["filled"] and how["fill"] is None:
-        if out.aval.dtype.kind != "f":
-            raise NoTranslationError("what is outside of an array of whole numbers")
-        how["fill"] = math.nan
-    at = frame.flat(indices)
-    each = range(len(frame.parts(atom)))
-    return [
-        tuple(_called(frame, out, f"gather({frame.flat(atom, k)}, {at}, {_js(how)})") for k in each)
-    ]
-
-
-def _scatter(frame: Frame, equation: Any) -> Results:
-    atom, indices, updates = equation.invars
-    numbers, mode = equation.params["dimension_numbers"], str(equation.params["mode"])
-    how = {
-        "x": atom.aval.shape,
-        "at": indices.aval.shape,
-        "update": updates.aval.shape,
-        "window": numbers.update_window_dims,
-        "inserted": numbers.inserted_window_dims,
-        "start": numbers.scatter_dims_to_operand_dims,
-        "batch": numbers.operand_batching_dims,
-        "batches": numbers.scatter_indices_batching_dims,
-        "clip": mode.endswith("CLIP"),
-        "add": equation.primitive.name == "scatter-add",
-    }
-    at = frame.flat(indices)
-    made = [
-        _called(
-            frame,
-            equation.outvars[0],
-            f"scatter({frame.flat(atom, k)}, {at}, {frame.flat(updates, k)}, {_js(how)})",
-        )
-        for k in range(len(frame.parts(atom)))
-    ]
-    return [tuple(made)]
-
-
-def _several(frame: Frame, equation: Any, call: str) -> Results:
-    """Call a function of the runtime that makes a list of arrays."""
-    names = [frame.block.program.new() for _ in equation.outvars]
-    frame.block.say(f"const [{', '.join(names)}] = {call};")
-    return [
-        (_array(name, _size(out), out.aval.shape),)
-        for name, out in zip(names, equation.outvars, strict=True)
-    ]
-
-
-def _sort(frame: Frame, equation: Any) -> Results:
-    each = ", ".join(frame.flat(atom) for atom in equation.invars)
-    shape, params = equation.invars[0].aval.shape, equation.params
-    how = f"{_js(shape)}, {params['dimension']}, {params['num_keys']}"
-    return _several(frame, equation, f"sorted([{each}], {how})")
-
-
-def _top_k(frame: Frame, equation: Any) -> Results:
-    (atom,) = equation.invars
-    if equation.params.get("axis", -1) not in (-1, atom.aval.ndim - 1):
-        raise NoTranslationError("top_k along another axis than the last")
-    last = atom.aval.shape[-1]
-    call = f"topK({frame.flat(atom)}, {last}, {equation.params['k']})"
-    return _several(frame, equation, call)
-
-
-def _along(frame: Frame, equation: Any) -> Results:
-    """Call what goes along one axis: argmax, argmin, cumulative sums and their like."""
-    (atom,), params = equation.invars, equation.params
-    axis = params["axes"][0] if "axes" in params else params["axis"]
-    shape = _js(atom.aval.shape)
-    how = f"{shape}, {axis}, {_js(equation.primitive.name)}, {_js(params.get('reverse', False))}"
-    call = f"along({frame.flat(atom)}, {how})"
-    return [(_called(frame, equation.outvars[0], call),)]
-
-
-def _linear_algebra(frame: Frame, equation: Any) -> Results:
-    name, params = equation.primitive.name, equation.params
-    if any(atom.aval.dtype.kind == "c" for atom in equation.invars):
-        raise NoTranslationError(f"{name} of complex matrices")
-    rows, columns = equation.invars[0].aval.shape[-2:]
-    each = ", ".join(frame.flat(atom) for atom in equation.invars)
-    if name == "triangular_solve":
-        flags = ("left_side", "lower", "transpose_a", "unit_diagonal")
-        given = _js([int(params[k]) for k in flags])
-        shape = _js(equation.invars[1].aval.shape[-2:])
-        call = f"triangularSolve({each}, {shape}, {given})"
-        return [(_called(frame, equation.outvars[0], call),)]
-    if name == "cholesky":
-        return [(_called(frame, equation.outvars[0], f"cholesky({each}, {rows})"),)]
-    if name == "eigh" and params.get("subset_by_index") is not None:
-        raise NoTranslationError("some eigenvalues only")
-    size = f"{rows}, {columns}" if name == "lu" else f"{rows}"
-    return _several(frame, equation, f"{name}({each}, {size})")
-
-
 def _part(which: int) -> Callable[[Frame, Any], Results]:
     """Make a rule that takes the real or the imaginary part."""
     return lambda frame, equation: [(_ready(frame, equation.invars[0], which),)]
@@ -451,13 +318,7 @@ RULES: dict[str, Callable[[Frame, Any], Results]] = {
     "dynamic_update_slice": _dynamic_update_slice,
     **dict.fromkeys(_FOLDS, _reduce),
     "dot_general": _dot_general,
-    "gather": _gather,
-    "scatter": _scatter,
-    "scatter-add": _scatter,
-    "sort": _sort,
-    "top_k": _top_k,
-    **dict.fromkeys(("argmax", "argmin", "cumsum", "cumprod", "cummax", "cummin"), _along),
-    **dict.fromkeys(("lu", "triangular_solve", "cholesky", "eigh"), _linear_algebra),
+    **CALLS,
     "real": _part(0),
     "imag": _part(1),
 }
