@@ -57,7 +57,10 @@ def test_a_page_on_a_disk_moves_and_asks_nobody(alone):
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("n=2,3&repeated_fraction=0.5&repeats=5", "one row cannot fill more than the 2 rows"),
+        (
+            "n=2,3&vocabulary=10000&repeated_fraction=0.5&repeats=5",
+            "one row cannot fill more than the 2 rows",
+        ),
         ("n=geom(60,16000,9)&exponent=0", "exponent = 0: must be >"),
         ("n=geom(60,16000,9)&noise=x", "noise = x: must be a number"),
         ("n=geom(0,16000,9)", "expected lin(a,b,k), geom(a,b,k) or log(x,y,k)"),
