@@ -184,7 +184,10 @@ def test_small_screens_need_no_sideways_scrolling(visit, width):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["", "ridge_peak", "two_stage_ridge"])
+@pytest.mark.parametrize(
+    "path",
+    ["", f"ridge_peak#{WORDS}", "two_stage_ridge#alignment=lin(0,1,9)&up.n=60&down.n=30&p=9"],
+)
 def test_the_accessibility_checker_finds_nothing(visit, scheme, path):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -26,7 +26,7 @@ COMMANDS = [
     "list", "show", "formulas", "predict", "solve", "lint", "run", "check", "locate", "figure",
     "claims",
     "demo",
-    "fit-breaks", "learn",
+    "fit-breaks", "learn", "explore",
 ]  # fmt: skip
 HERE = Path(__file__).parent
 PATHS = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])

@@ -91,6 +91,23 @@ def test_every_place_is_there_early_and_its_interval_shrinks(simulated):
     assert not any("verdicts" in e for e in events if min(e["measures"]["test_error"]["count"]) < 8)
 
 
+def test_the_first_runs_of_every_place_come_first(monkeypatch):
+    """Also where each place is a program of its own, planned one after the other."""
+    order = []
+
+    class Noting:
+        def outcomes(self, jobs, worker):
+            plans = worker.store.plans
+            order.extend(int(plans[j.plan].chunk(j.chunk).replicates[0]) for j in jobs)
+            yield from ()
+
+    monkeypatch.setattr(dots, "LocalEngine", Noting)
+    text = "p=4,5,6&n=8&@dots=3&@replicates=20"
+    assert list(dots.stream(dots.declared(PEAK, "ridge_peak", read(text, PEAK)), PEAK, bool)) == []
+    assert len(order) > 6
+    assert order == sorted(order)
+
+
 def test_the_declaration_is_read_back(tmp_path):
     """Dotted names, words, truth values and numbers that are not round."""
     pair = load("two_stage_ridge")

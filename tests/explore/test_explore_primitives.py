@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from engine import engine, results, written
 from jax import lax
 from jax.scipy import special
 
 from ci_theory.explore.elementwise import NoTranslationError
 from ci_theory.explore.javascript import translate
+from engine import engine, results, written
 
 RNG = np.random.default_rng(5)
 X = np.array([-np.inf, -3.5, -2.5, -1.0, -0.5, -0.0, 0.0, 1e-9, 0.5, 1.0, 1.5, 2.5, 40.0, np.inf])
@@ -94,7 +94,11 @@ CASES = [
     ("whole numbers", lambda k: (k // 3, k % 3, lax.div(k, 3), lax.rem(k, 3), k * 1.0), (WHOLE,)),
     ("bits", lambda k: (k[1:5] & 1, k[1:5] | 2, k[1:5] ^ 3, ~k, k >> 1), (WHOLE,)),
     ("signbit", jnp.signbit, (X,)),
-    ("truth", lambda x, y: ((x > 0) & (y > 0), (x > 0) | (y > 0), (x > 0) ^ (y > 0), ~(x > 0)), (X, Y)),
+    (
+        "truth",
+        lambda x, y: ((x > 0) & (y > 0), (x > 0) | (y > 0), (x > 0) ^ (y > 0), ~(x > 0)),
+        (X, Y),
+    ),
     ("sums of truth", lambda x: (jnp.sum(x > 0), jnp.all(x > -9), jnp.any(x > 99)), (X,)),
     ("powers", lambda x: [x**k for k in (-3, -2, -1, 0, 1, 2, 3, 7)], (X,)),
     ("real powers", lambda x, y: (jnp.power(x, y), jnp.power(1.0, y), jnp.power(-1.0, y)), (X, Y)),
@@ -109,37 +113,130 @@ CASES = [
     ("erf", lambda x: (lax.erf(x), lax.erfc(x)), (np.append(X, np.linspace(-7, 20, 60)),)),
     ("lgamma", lax.lgamma, (np.concatenate([POSITIVE, -POSITIVE[1:3], [np.nan]]),)),
     ("lgamma far", lax.lgamma, (np.array([np.inf, 0.0, -1.0, 1e9, -0.1, 30.5]),)),
-    ("igamma", lambda a, x: (special.gammainc(a, x), special.gammaincc(a, x)), (POSITIVE[2:-2], POSITIVE[::-1][2:-2])),
-    ("igamma near", lambda a: (special.gammainc(a, a), special.gammaincc(a, a * 1.1)), (POSITIVE[2:-2],)),
-    ("select", lambda x, y: (jnp.where(x > y, x, y), lax.select_n(x.astype(int) % 3, x, y, x * y)), (X[1:-2], X[1:-2][::-1].copy())),
+    (
+        "igamma",
+        lambda a, x: (special.gammainc(a, x), special.gammaincc(a, x)),
+        (POSITIVE[2:-2], POSITIVE[::-1][2:-2]),
+    ),
+    (
+        "igamma near",
+        lambda a: (special.gammainc(a, a), special.gammaincc(a, a * 1.1)),
+        (POSITIVE[2:-2],),
+    ),
+    (
+        "select",
+        lambda x, y: (jnp.where(x > y, x, y), lax.select_n(x.astype(int) % 3, x, y, x * y)),
+        (X[1:-2], X[1:-2][::-1].copy()),
+    ),
     ("complex", lambda z: (z + z.conj(), z * z, z / z[::-1], -z, abs(z), z.real, z.imag), (Z,)),
-    ("complex functions", lambda z: (jnp.exp(z), jnp.log(z), jnp.sqrt(z), jnp.expm1(z), z**3, z**-2), (Z,)),
-    ("complex arrays", lambda z, x: (jnp.sum(z), z @ z, jnp.where(x > 0, z, 1j), lax.complex(x, -x), z == z), (Z, RNG.normal(size=5))),
-    ("views", lambda a: (a.T, a[1, ::-1, 1:3], a.reshape(6, 4), a[:, None], a[..., 2], a[::2, 1:, ::3]), (A,)),
-    ("views of views", lambda a: (a.T[1].T.reshape(-1), a[:, ::-1].transpose(1, 0, 2)[1:].sum(0)), (A,)),
-    ("broadcast", lambda a: (jnp.broadcast_to(a[:, :1], (2, 3, 4)) + a, jnp.ones((2, 2)) * a[0, 0, 0]), (A,)),
-    ("joined", lambda a: (jnp.concatenate([a, a[:, :1] * 2], 1), jnp.stack([a[0, 0, 0], 2.0]), jnp.concatenate([a, a])), (A,)),
+    (
+        "complex functions",
+        lambda z: (jnp.exp(z), jnp.log(z), jnp.sqrt(z), jnp.expm1(z), z**3, z**-2),
+        (Z,),
+    ),
+    (
+        "complex arrays",
+        lambda z, x: (jnp.sum(z), z @ z, jnp.where(x > 0, z, 1j), lax.complex(x, -x), z == z),
+        (Z, RNG.normal(size=5)),
+    ),
+    (
+        "views",
+        lambda a: (a.T, a[1, ::-1, 1:3], a.reshape(6, 4), a[:, None], a[..., 2], a[::2, 1:, ::3]),
+        (A,),
+    ),
+    (
+        "views of views",
+        lambda a: (a.T[1].T.reshape(-1), a[:, ::-1].transpose(1, 0, 2)[1:].sum(0)),
+        (A,),
+    ),
+    (
+        "broadcast",
+        lambda a: (jnp.broadcast_to(a[:, :1], (2, 3, 4)) + a, jnp.ones((2, 2)) * a[0, 0, 0]),
+        (A,),
+    ),
+    (
+        "joined",
+        lambda a: (
+            jnp.concatenate([a, a[:, :1] * 2], 1),
+            jnp.stack([a[0, 0, 0], 2.0]),
+            jnp.concatenate([a, a]),
+        ),
+        (A,),
+    ),
     ("padded", lambda a: (jnp.pad(a, 1), lax.pad(a, 7.0, [(1, 0, 0), (0, 2, 1), (0, 0, 2)])), (A,)),
-    ("counted", lambda a: (jnp.arange(4.0) + a, lax.broadcasted_iota(float, (2, 3), 1), jnp.eye(3)), (A,)),
+    (
+        "counted",
+        lambda a: (jnp.arange(4.0) + a, lax.broadcasted_iota(float, (2, 3), 1), jnp.eye(3)),
+        (A,),
+    ),
     ("split", lambda a: jnp.split(a, [1, 2], axis=1), (A,)),
     ("tiled", lambda a: (jnp.tile(a[:, :1], (1, 5, 1)), jnp.repeat(a, 2, axis=1)), (A,)),
     ("sums", lambda a: (a.sum(), a.sum(1), a.sum((0, 2)), a.prod(0), a.mean(2)), (A,)),
-    ("extremes of arrays", lambda a: (a.max(), a.min(1), a.argmax(1), a.argmin(2), a[0, 0].argmax()), (A,)),
+    (
+        "extremes of arrays",
+        lambda a: (a.max(), a.min(1), a.argmax(1), a.argmin(2), a[0, 0].argmax()),
+        (A,),
+    ),
     ("extremes with NaN", lambda x: (x.max(), x.min(), x.argmax(), x[:-1].argmax()), (X,)),
-    ("running", lambda a: (jnp.cumsum(a, 1), jnp.cumprod(a, 2), lax.cummax(a, 1, reverse=True), lax.cummin(a, 0)), (A,)),
-    ("products", lambda a, b: (a @ b, a[0] @ b[1], jnp.einsum("aij,aik->jk", a, a), a[0, 0] @ a[1, 1]), (A, BESIDE)),
+    (
+        "running",
+        lambda a: (
+            jnp.cumsum(a, 1),
+            jnp.cumprod(a, 2),
+            lax.cummax(a, 1, reverse=True),
+            lax.cummin(a, 0),
+        ),
+        (A,),
+    ),
+    (
+        "products",
+        lambda a, b: (a @ b, a[0] @ b[1], jnp.einsum("aij,aik->jk", a, a), a[0, 0] @ a[1, 1]),
+        (A, BESIDE),
+    ),
     ("outer", lambda a: (jnp.outer(a[0, 0], a[1, 1]), jnp.einsum("ij,ij->i", a[0], a[1])), (A,)),
-    ("taken", lambda a, k: (a[:, k], a[k % 2, k], jnp.take(a, k, axis=2, mode="clip"), a[k[0] % 2]), (A, np.array([2, 0, 1]))),
+    (
+        "taken",
+        lambda a, k: (a[:, k], a[k % 2, k], jnp.take(a, k, axis=2, mode="clip"), a[k[0] % 2]),
+        (A, np.array([2, 0, 1])),
+    ),
     ("taken outside", lambda a, k: jnp.take(a, k, axis=1, mode="fill"), (A, np.array([2, 7, -9]))),
-    ("put", lambda a, k: (a.at[:, k].set(1.0), a.at[0, k, 1].add(5.0), a.at[k[0] % 2].set(2.0), a.at[:, k + 2].set(3.0)), (A, np.array([2, 0, 1]))),
-    ("slices that move", lambda a, k: (lax.dynamic_slice(a, (k[0], 1, 1), (1, 2, 3)), lax.dynamic_update_slice(a, a[:, :1] * 2, (0, k[1], 0))), (A, np.array([9, 1]))),
-    ("sorted", lambda a, x: (jnp.sort(a, 1), jnp.argsort(a, 2), jnp.sort(x), lax.top_k(a, 2)), (A, X)),
+    (
+        "put",
+        lambda a, k: (
+            a.at[:, k].set(1.0),
+            a.at[0, k, 1].add(5.0),
+            a.at[k[0] % 2].set(2.0),
+            a.at[:, k + 2].set(3.0),
+        ),
+        (A, np.array([2, 0, 1])),
+    ),
+    (
+        "slices that move",
+        lambda a, k: (
+            lax.dynamic_slice(a, (k[0], 1, 1), (1, 2, 3)),
+            lax.dynamic_update_slice(a, a[:, :1] * 2, (0, k[1], 0)),
+        ),
+        (A, np.array([9, 1])),
+    ),
+    (
+        "sorted",
+        lambda a, x: (jnp.sort(a, 1), jnp.argsort(a, 2), jnp.sort(x), lax.top_k(a, 2)),
+        (A, X),
+    ),
     ("lu", lambda a: lax.linalg.lu(a), (SQUARE,)),
     ("cholesky", lambda a: (jnp.linalg.cholesky(a), jnp.linalg.cholesky(-a)), (POSITIVE_DEFINITE,)),
     ("eigenvalues", lambda a: jnp.linalg.eigh(a)[0], (SYMMETRIC,)),
-    ("eigenvectors", lambda a: (lambda w, v: v @ (w[..., None] * jnp.swapaxes(v, 1, 2)))(*jnp.linalg.eigh(a)), (SYMMETRIC,)),
+    (
+        "eigenvectors",
+        lambda a: (lambda w, v: v @ (w[..., None] * jnp.swapaxes(v, 1, 2)))(*jnp.linalg.eigh(a)),
+        (SYMMETRIC,),
+    ),
     ("equal eigenvalues", lambda a: jnp.linalg.eigh(a)[0], (np.eye(3) + np.ones((3, 3)) * 1e-9,)),
-    ("solved", lambda a, b: (jnp.linalg.solve(a, b), jnp.linalg.inv(a), jnp.linalg.det(a)), (SQUARE, BESIDE)),
+    (
+        "solved",
+        lambda a, b: (jnp.linalg.solve(a, b), jnp.linalg.inv(a), jnp.linalg.det(a)),
+        (SQUARE, BESIDE),
+    ),
     *_solves("triangle"),
     ("lanes", _lanes, (np.array([0.0, 3.0, 1.0, 5.0]),)),
     ("one lane", lambda x: lax.while_loop(lambda c: c[0] < x, _step, (0.0, 1.0, x)), (4.0,)),
@@ -157,7 +254,7 @@ CASES = [
     ("derivatives", lambda x: jax.grad(lambda y: jnp.sum(jnp.exp(-(y**2)) * y))(x), (A[0, 0],)),
     ("nothing used", lambda x: (x, jnp.zeros(3), jnp.zeros((0,)).sum(), True), (1.0,)),
     ("large numbers", lambda x: (x * 2.0**53, x + 1e308, x * 1e308 * 10), (np.array([1.0, -1.0]),)),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")

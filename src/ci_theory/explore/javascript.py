@@ -126,7 +126,7 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
     }
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(world))
     parts: list[str] = []
-    told_of: list[str] = []
+    made: list[str] = []
     left_out: dict[str, str] = {}
     for kind, decoys in (("predictions", False), ("decoys", True)):
 
@@ -136,19 +136,20 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
 
         traced, shape = jax.make_jaxpr(of, return_shape=True)(numbers)
         keys = sorted(shape)  # as JAX flattens
+        refused = {k: reason for k in keys if (reason := left_out.get(_shadowed(k)))}
         if size > MOST_NUMBERS:
-            left_out.update(dict.fromkeys(keys, f"its tables hold {size} numbers"))
-            continue
-        program = Kept(traced, kind, sorted(numbers), keys)
+            refused = dict.fromkeys(keys, f"its tables hold {size} numbers")
+        program = Kept(traced, kind, sorted(numbers), keys, refused)
         parts.append(program.text)
         left_out.update(program.left_out)
-        told_of += [key for key in keys if key not in program.left_out]
-    return Translation(
-        source=_script(phenomenon.name, parts),
-        keys=tuple(told_of),
-        left_out=left_out,
-        fixed=fixed,
-    )
+        made += [key for key in keys if key not in program.left_out]
+    source = _script(phenomenon.name, parts)
+    return Translation(source=source, keys=tuple(made), left_out=left_out, fixed=fixed)
+
+
+def _shadowed(key: str) -> str:
+    """Return the key of the prediction that a decoy is drawn beside: without it, it is nothing."""
+    return f"prediction:{key.split(':')[1]}"
 
 
 def _noticing(params: Any, prefix: str, read: set[str]) -> Any:

@@ -13,17 +13,30 @@ from ci_theory.explore.program import Program
 
 
 class Kept:
-    """A program of numbers by name that computes anew only what depends on what has changed."""
+    """A program of numbers by name that computes anew only what depends on what has changed.
+
+    Args:
+        jaxpr: of numbers, one a name; its results are numbers, one a key.
+        kind: name of the function that computes all results.
+        names: of the numbers.
+        keys: of the results.
+        refused: key -> why it is to be left out.
+    """
 
     def __init__(
-        self, jaxpr: core.ClosedJaxpr, kind: str, names: Sequence[str], keys: Sequence[str]
+        self,
+        jaxpr: core.ClosedJaxpr,
+        kind: str,
+        names: Sequence[str],
+        keys: Sequence[str],
+        refused: Mapping[str, str],
     ) -> None:
         self.kind, self.names, self.keys = kind, names, keys
         self.jaxpr = jaxpr
         self.left_out: dict[str, str] = {}
         problems: dict[int, str] = {}  # number of an equation -> why it has no translation
         while True:
-            self.left_out = self._without(problems)
+            self.left_out = {**self._without(problems), **refused}
             try:
                 self.text = self._text()
                 return

@@ -17,7 +17,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ci_theory._record import asked
@@ -59,9 +59,10 @@ class _Rule:
     def __init__(
         self, prefix: tuple[str, ...], rule: Callable[..., Any], phenomenon: Phenomenon
     ) -> None:
-        (self.function,) = ast.parse(textwrap.dedent(inspect.getsource(rule))).body
-        if not isinstance(self.function, ast.FunctionDef) or len(self.function.args.args) != 1:
+        (found,) = ast.parse(textwrap.dedent(inspect.getsource(rule))).body
+        if not isinstance(found, ast.FunctionDef) or len(found.args.args) != 1:
             raise Untranslated
+        self.function = found
         self.prefix = prefix
         self.record = self.function.args.args[0].arg
         self.cls: Any = phenomenon.params
@@ -158,7 +159,7 @@ class _Rule:
         return f"p[{json.dumps(dotted)}]"
 
 
-def _known(table: dict[type, str], operation: ast.AST) -> str:
+def _known(table: Mapping[Any, str], operation: ast.AST) -> str:
     if type(operation) not in table:
         raise Untranslated
     return table[type(operation)]

@@ -1,0 +1,86 @@
+"""Theory that keeps what has not changed, and what is built into it or left out of it."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ci_theory import phenomena
+from ci_theory.explore import javascript
+from ci_theory.explore.javascript import theory
+from ci_theory.explore.kept import Kept
+from engine import engine, results
+
+POWER_LAW = {"spectrum": "power_law", "p": 37, "alpha": 0.7}
+
+
+def _kept(function, names, refused=None):
+    """Translate a function of numbers by name, and load it: the object of its keys."""
+    traced, shape = jax.make_jaxpr(function, return_shape=True)(dict.fromkeys(names, 1.0))
+    made = Kept(traced, "all", sorted(names), sorted(shape), refused or {})
+    return made, engine(f"var theory = {{}}; {made.text}")
+
+
+def test_what_is_kept_is_what_would_be_computed_anew():
+    """Numbers change one at a time, several at a time, not at all, and to NaN and back."""
+
+    def function(numbers):
+        a, b, c = numbers["a"], numbers["b"], numbers["c"]
+        rows = jnp.exp(-a * jnp.arange(4.0))
+        return {"sum": jnp.sum(rows * b) + c, "alone": b + 0.5, "constant": jnp.sqrt(2.0)}
+
+    _, here = _kept(function, ("a", "b", "c"))
+    rng = np.random.default_rng(3)
+    points = [{"a": 1.0, "b": 2.0, "c": 3.0}]
+    for _ in range(60):
+        changed = dict(points[-1])
+        for name in rng.choice(["a", "b", "c"], rng.integers(3), replace=False):
+            changed[name] = float(rng.choice([np.nan, 1.0, 2.0, 5.5]))
+        points.append(changed)
+    text = json.dumps(points)
+    row = "(p) => Float64Array.of(theory.sum(p), theory.alone(p), theory.constant(p))"
+    got = results(here, f"{text}.map({row})")
+    for point, mine in zip(points, got, strict=True):
+        made = function({k: jnp.asarray(v) for k, v in point.items()})
+        np.testing.assert_allclose(mine, [made["sum"], made["alone"], made["constant"]], rtol=1e-14)
+
+
+def test_what_depends_on_what_is_not_translated_is_left_out_alone():
+    def function(numbers):
+        odd = jax.pure_callback(np.sin, jnp.ones(()), numbers["a"])
+        return {"fine": numbers["a"] * 2, "odd": odd + 1, "odder": odd * numbers["b"]}
+
+    made, here = _kept(function, ("a", "b"))
+    assert made.left_out == dict.fromkeys(("odd", "odder"), "primitive pure_callback")
+    assert here.eval("Object.keys(theory).join() + theory.fine({a: 3, b: 1})") == "fine6"
+    made, here = _kept(function, ("a", "b"), {"fine": "not asked for"})
+    assert made.left_out["fine"] == "not asked for"
+    assert here.eval("Object.keys(theory).length") == 0
+
+
+def test_a_static_value_is_built_in_where_the_world_reads_it():
+    phenomenon = phenomena.load("ridge_peak")
+    made = theory(phenomenon, POWER_LAW)
+    assert dict(made.fixed) == POWER_LAW
+    here = engine(made.source)
+    point = phenomenon.point({**POWER_LAW, "n": 30})
+    given = json.dumps({k: v for k, v in point.items() if not isinstance(v, str)})
+    for name, one in phenomena.predict(phenomenon, point, decoys=False).items():
+        mine = here.eval(f'theory["prediction:{name}"]({given})')
+        np.testing.assert_allclose(mine, one.estimate.value[0], rtol=1e-12)
+    free = theory(phenomena.load("repeated_data"), {})
+    assert dict(free.fixed) == {}
+
+
+def test_a_phenomenon_without_predictions_has_no_theory():
+    made = theory(phenomena.load("modular_grokking"), {})
+    assert (made.keys, dict(made.left_out)) == ((), {})
+    assert engine(made.source).eval("Object.keys(theory).length") == 0
+
+
+def test_tables_have_a_largest_size(monkeypatch):
+    monkeypatch.setattr(javascript, "MOST_NUMBERS", 1999)
+    made = theory(phenomena.load("zipf_learning"), {})
+    assert made.keys == ()
+    assert set(made.left_out.values()) == {"its tables hold 2000 numbers"}
