@@ -88,12 +88,13 @@ def _reference(phenomenon, points, keys):
     }
     world = phenomenon.prepared(points[0])
 
-    def one(numbers):
+    def one(numbers, world):  # were it a constant, XLA would spend minutes on its multiples
         found = told(phenomenon, build(phenomenon.params, {**numbers, **words}), world)
         every = {**_by_key(found, decoys=False), **_by_key(found, decoys=True)}
         return {key: every[key] for key in keys}
 
-    made = jax.jit(jax.vmap(one), compiler_options=_known_options())(numbers)
+    every = jax.vmap(one, in_axes=(0, None))
+    made = jax.jit(every, compiler_options=_known_options())(numbers, world)
     return {key: np.broadcast_to(np.asarray(v, float), len(points)) for key, v in made.items()}
 
 
