@@ -59,7 +59,7 @@ def _step(state):
 
 
 def _swapping(x):
-    return lax.fori_loop(0, 3, lambda k, c: (c[1], c[0] + k), (x, x * 10))
+    return lax.fori_loop(0, 3, lambda k, c: (c[1], c[0], c[2] + k), (x, x * 10, x))
 
 
 def _scanned(x, reverse=False):
