@@ -59,6 +59,13 @@ def test_what_an_address_says_is_what_is_shown():
     assert grid(PEAK, shown.words).ranges == {"n": (1, 2, 3)}
 
 
+def test_what_joins_the_pairs_may_stand_in_a_value():
+    shown = read("n=1%262&@decoys=classical", PEAK)
+    assert shown.words == {"n": "1&2"}
+    assert read(shown.text, PEAK) == shown
+    assert shown.text == "n=1%262&@decoys=classical"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

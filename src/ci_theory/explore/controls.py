@@ -16,7 +16,7 @@ from ci_theory._errors import BadInput
 from ci_theory._record import Axis, Kind
 from ci_theory._shown import plain
 from ci_theory.explore import formulas
-from ci_theory.explore.address import Shown, read
+from ci_theory.explore.address import read
 from ci_theory.phenomena import Phenomenon
 from ci_theory.sweeps.grid import Sweep, read_sweep
 
@@ -119,11 +119,6 @@ def document(phenomenon: Phenomenon, name: str) -> dict[str, Any]:
             "first": first,
         }
     )
-
-
-def start(phenomenon: Phenomenon, name: str) -> Shown:
-    """Return what a page shows that nobody has touched."""
-    return read(document(phenomenon, name)["first"], phenomenon)
 
 
 def shown_range(axis: Axis, declared: Sequence[Sweep]) -> Range | None:

@@ -71,19 +71,11 @@ def toml(sweep: Sweep) -> str:
         f"replicates = {sweep.replicates}",
         f"seed = {sweep.seed}",
         "\n[axes]",
-        *(f"{_key(name)} = {_written(list(values))}" for name, values in sweep.axes.items()),
+        *(f"{name} = {json.dumps(list(values))}" for name, values in sweep.axes.items()),
         "\n[fixed]",
-        *(f"{_key(name)} = {_written(value)}" for name, value in sweep.fixed.items()),
+        *(f"{name} = {json.dumps(value)}" for name, value in sweep.fixed.items()),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    return name if "." not in name else ".".join(name.split("."))
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value)
 
 
 def stream(
@@ -97,7 +89,7 @@ def stream(
         gone: whether nobody listens any more; the simulation then stops after the pieces at hand.
 
     Yields:
-        {"axis", "places", "measures", "replicates", "done", "runs", "of"}, where "measures" maps
+        {"axis", "places", "measures", "done", "runs", "of"}, where "measures" maps
         each to {"mean", "low", "high", "count"} along the places; and, where every place
         has enough replicates, "verdicts" and "breaks".
 
@@ -199,7 +191,9 @@ def summary(data: xarray.Dataset) -> dict[str, Any]:
             mean = np.nansum(values, axis=-1) / np.where(count, count, np.nan)
             spread = np.nansum((values - mean[:, None]) ** 2, axis=-1)
             error = np.sqrt(spread / (count - 1) / count)
-            half = np.where(count > 1, stdtrit(np.maximum(count - 1, 1), 0.975) * error, np.nan)
+            half = np.where(
+                count > 1, stdtrit(np.maximum(count - 1, 1), (1 + CONFIDENCE) / 2) * error, np.nan
+            )
         measures[str(name)] = {
             "mean": mean,
             "low": mean - half,
