@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ci_theory.cli import main
+from ci_theory.cli.examples_file import read
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))
@@ -83,6 +84,8 @@ def test_one_class_against_the_others(capsys):
     np.savez("rows.npz", X=X, y=np.where(kinds == "cat", 3, (kinds == "dog") * 1))
     _, codes = answer(capsys, "rows.npz", "--positive", "3")
     assert codes["curve"] == words["curve"]
+    labels = read(Path("rows.csv"), positive="cat")[1]
+    assert labels.tolist() == np.where(kinds == "cat", 1.0, -1.0).tolist()
 
 
 def test_columns_are_left_out_by_name_number_and_kind(capsys):

@@ -282,6 +282,17 @@ def test_best_ridge_is_the_lowest_of_a_fine_scan():
     assert best.at_edge == ""
 
 
+def test_with_copies_it_is_held_against_leaving_out_the_weighted_rows():
+    x, y, _ = gaussian(18, 60, 8, noise=3.0)
+    copies = np.where(np.arange(60) < 12, 6.0, 1.0)
+    best = best_ridge(whole_of(x, y, copies), x, y, copies, NOTHING)
+    ridge = np.array([best.ridge])
+    assert best.left_out == pytest.approx(left_out(x, y, copies, ridge, False).rows[0], rel=1e-12)
+    bare = best_ridge(whole_of(x, y, copies), x, y, copies, NOTHING, kept=False)
+    assert bare.error < best.error
+    assert bare.effective == pytest.approx(60, rel=1e-6)
+
+
 def test_everything_is_told_as_text_html_and_json():
     x, y, _, _ = planted(17, rows=10, copies=2, n=80, p=6)
     found = learning_curve(x, y, replicates=3)
