@@ -6,7 +6,8 @@ explore.Served = class {
   constructor(name) {
     this.base = `of/${encodeURIComponent(name)}`;
     this.live = true;
-    this.loading = "";
+    this.loading = false;
+    this.useless = new Set();
   }
 
   async _get(path) {
@@ -40,14 +41,16 @@ explore.Served = class {
     }
   }
 
-  // Load the theory of a point, unless it is there: its script knows nothing of other static values.
+  // Load the theory of a point, unless it is there: its script knows nothing of other static values,
+  // and is of no use along an axis that is built into it.
   learn(text) {
-    if (this.loading || this.quick(text, 1)) return;
-    const known = (window.carriedTheories || []).length;
+    const along = new explore.State(text).along();
+    if (this.loading || this.useless.has(along) || this.quick(text, 1)) return;
+    this.loading = true;
     if (!window.runtime) this._script("page/runtime.js");
-    this.loading = "once";
     this._script(`${this.base}/theory?${text}`).addEventListener("load", () => {
-      if ((window.carriedTheories || []).length > known) this.loading = ""; // else there is none
+      this.loading = false;
+      if (!this.quick(text, 1)) this.useless.add(along);
     });
   }
 
