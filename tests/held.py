@@ -30,7 +30,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tests" / "held.json"
-ROOMS = ("tests/laws/", "tests/stats/", "tests/theory/", "src/ci_theory/theory/")
+ROOMS = (
+    *("tests/laws/", "tests/stats/", "tests/theory/", "src/ci_theory/theory/"),
+    *("tests/own_data/", "tests/explore/test_explore_theory"),
+)
 ROOTS = ("src", "", "tests", "tests/theory", "tests/explore", "docs")  # as pyproject.toml says
 LONG = 3.0  # seconds: what takes less is not worth a line in the record
 OUTSIDE = {"subprocess", "import_module", "run_path", "parents", "iterdir", "glob", "rglob"}
@@ -145,12 +148,17 @@ def _by_name(word: str) -> Iterator[Path]:
         of = re.search(r'^phenomenon = "(\w+)"', declared.read_text(), re.MULTILINE)
         if of and of[1] in ALL:
             yield PHENOMENA / f"{of[1]}.py"
+    if word.endswith(".js"):  # by its place in a package
+        yield from (f for f in (ROOT / "src").glob("ci_theory/**/*.js") if f.match(word))
     if re.fullmatch(r"ci_theory(\.\w+)+", word):
         yield from _files(word, ROOT)
 
 
 def _data(word: str, file: Path) -> Iterator[Path]:
-    """Yield the file of data beside a module that a string of it names, whole or by its ending."""
+    """Yield the data beside a module that a string of it names: a folder, a file, its ending."""
+    if re.fullmatch(r"\w+", word) and (file.parent / word).is_dir():
+        folder = file.parent / word  # of data, unless it is a package
+        yield from (f for f in folder.glob("*.*") if not (folder / "__init__.py").exists())
     if not re.fullmatch(r"[\w-]*\.(json|csv|npz|toml|txt)", word):
         return
     beside = file.with_suffix(word) if word.startswith(".") else file.with_name(word)
