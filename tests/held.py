@@ -345,6 +345,7 @@ class Recorder:
     def pytest_runtest_logreport(self, report):
         """Add up a phase of a test: on the main process, whichever ran it."""
         group = group_of(report.nodeid)
+        digest(group)  # of the texts as they are now: who edits during a long run records nothing
         self.seconds[group] += report.duration
         self.tests[group].add(report.nodeid)
         if not report.passed:

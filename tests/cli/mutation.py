@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterator
 from unittest import mock
 
-from ci_theory.cli import figure, fit_breaks, main, predict, run
+from ci_theory.cli import figure, fit_breaks, main, run
+from ci_theory.explore import curve
 from ci_theory.sweeps import runner
 
 SWEEPS = [
@@ -112,7 +113,7 @@ def small() -> Iterator[None]:
     with (
         mock.patch.object(runner, "_measure", return_value=(0.0, 0.0)),
         mock.patch.object(run, "run_and_print", lambda *words: run.print_dry_run(*words[:4])),
-        mock.patch.object(predict, "MOST_POINTS", 64),
+        mock.patch.object(curve, "MOST_POINTS", 64),
         mock.patch.object(figure.figures, "make", unless_known),
         mock.patch.object(fit_breaks, "picture", side_effect=lambda *_: ([], [])),
     ):

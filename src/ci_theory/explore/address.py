@@ -9,7 +9,7 @@ is simulated; ``@replicates`` and ``@seed`` of that.
 
 >>> from ci_theory.phenomena import load
 >>> shown = read("n=geom(20,500,9)&noise=0.5&@dots=4&@seed=3", load("ridge_peak"))
->>> shown.words, shown.dots, shown.seed
+>>> dict(shown.words), shown.dots, shown.seed
 ({'n': 'geom(20,500,9)', 'noise': '0.5'}, 4, 3)
 >>> print(shown.text)
 n=geom(20,500,9)&noise=0.5&@dots=4&@seed=3
