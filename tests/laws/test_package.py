@@ -75,6 +75,7 @@ def test_the_wheel_carries_experiments_and_figures(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, capture_output=True, timeout=120, check=True)
     (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(f"ci_theory-{ci_theory.__version__}-")
     inside = set(zipfile.ZipFile(wheel).namelist())
     for folder, kind in (("experiments", "toml"), ("paper_figs", "py"), ("paper_figs/data", "csv")):
         files = {f"ci_theory/{folder}/{f.name}" for f in (ROOT / folder).glob(f"*.{kind}")}
