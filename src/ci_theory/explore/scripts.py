@@ -7,7 +7,6 @@ tells which rule they break, and one that makes the theory.
 
 import functools
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,6 @@ from ci_theory.phenomena import Phenomenon
 
 MOST_TEXT = 1_500_000
 """Characters of one script: a larger one takes a browser longer than it saves."""
-
-_KEY = re.compile(r'"((?:prediction|slack|valid|status|decoy):[^"]*)"')
 
 
 def of(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> str:
@@ -40,10 +37,9 @@ def _made(phenomenon: Phenomenon, statics: tuple[tuple[str, Any], ...]) -> str:
     needed = {f"{kind}:{p.name}" for kind in _KINDS for p in phenomenon.predictions}
     if needed & set(made.left_out) or len(made.source) > MOST_TEXT:
         return ""
-    keys = sorted(set(_KEY.findall(made.source)) - set(made.left_out))
     parts = {
         "fixed": json.dumps(dict(made.fixed)),
-        "keys": json.dumps(keys),
+        "keys": json.dumps(sorted(made.keys)),
         "status": json.dumps([status.name for status in Status]),
         "rule": rule,
         "make": f"() => {{\n{made.source}return theory;\n}}",
