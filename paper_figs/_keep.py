@@ -1,7 +1,7 @@
 """Keep the results of sweeps as small files: python paper_figs/_keep.py [SWEEP ...].
 
 They are those that a figure shows and those that the answers to the claims look at. What is missing
-is run first: about a quarter of an hour for all but `modular_phases`, which takes half an hour.
+is run first: about a quarter of an hour, and an hour for the two maps of modular phases.
 Measures that nobody looks at are left out of the large ones.
 """
 
@@ -20,6 +20,7 @@ MEASURES = {
     "modular_decay": ("test_accuracy",),
     "modular_repeats": ("test_accuracy",),
     "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
+    "modular_transformer_phases": ("train_accuracy", "test_accuracy", "inverted"),
     "prior_bias": ("balanced_error", "gain"),
     "icl_population": ("error", "gain"),
     "icl_input_scale": ("gain",),
@@ -42,10 +43,11 @@ RUNS = (
     "modular_decay",
     "modular_repeats",
     "modular_phases",
+    "modular_transformer_phases",
     *(name for name in MEASURES if name.startswith("fig_networks_")),
 )
 """Sweeps of networks, whose runs are kept one by one."""
-LAST = {"modular_phases": "step"}
+LAST = {"modular_phases": "step", "modular_transformer_phases": "step"}
 """Axes of which only the last value is kept."""
 
 
