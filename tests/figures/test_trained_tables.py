@@ -1,4 +1,4 @@
-"""The tables of trained networks in docs/in_context.md: what the kept runs say, of this code."""
+"""The tables of trained networks in the pages: what the kept runs say, of this code."""
 
 import re
 import runpy
@@ -20,8 +20,11 @@ ATTENTION, CHAINS, ONSET = (
 NUMBER = r"-?[\d.e+-]+ \([+-][\d.e+-]+ % \[[+-][\d.e+-]+, [+-][\d.e+-]+\]\)"
 
 
+ENDS = runpy.run_path(str(ROOT / "paper_figs" / "_ends.py"))
+
+
 def shown(script):
-    text = (ROOT / "docs" / "in_context.md").read_text()
+    text = script["PAGE"].read_text()
     return text.partition(script["BEGIN"])[2].partition(script["END"])[0]
 
 
@@ -33,12 +36,14 @@ def test_the_page_shows_what_the_runs_on_prompts_say():
     assert page.rpartition("| factor")[2] == made.rpartition("| factor")[2]  # and what follows
 
 
-@pytest.mark.parametrize("script", [CHAINS, ONSET], ids=["chains", "onset"])
+@pytest.mark.parametrize("script", [CHAINS, ONSET, ENDS], ids=["chains", "onset", "ends"])
 def test_the_page_shows_what_the_runs_on_tokens_say(script):
     assert shown(script) == script["table"](script["read"]())
 
 
-@pytest.mark.parametrize("script", [ATTENTION, CHAINS, ONSET], ids=["prompts", "chains", "onset"])
+@pytest.mark.parametrize(
+    "script", [ATTENTION, CHAINS, ONSET, ENDS], ids=["prompts", "chains", "onset", "ends"]
+)
 def test_the_kept_runs_are_of_this_code(script):
     assert f"# formula: {trained.formula(script['PARTS'])}\n" in script["KEPT"].read_text()
 

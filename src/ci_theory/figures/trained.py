@@ -1,6 +1,7 @@
 """Runs of networks that belong to no sweep, kept as text with their provenance.
 
-The tables of docs/in_context.md are made of these: scripts paper_figs/_attention.py and others.
+The tables of docs/in_context.md and docs/modular_arithmetic.md are made of these: scripts
+paper_figs/_attention.py and others.
 """
 
 import datetime

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 
 from ci_theory.theory.attention.population import World
 from ci_theory.theory.inheritance.interpolation import Course
+from ci_theory.theory.sequences.finite_pool import Pool
+from ci_theory.theory.sequences.pool_order import Overlaps
 from ci_theory.theory.spectra.spectrum import isotropic
 
 
@@ -11,6 +13,16 @@ def alike(d, pairs, noise=0.0, sign=1.0, scale=1.0):
     """Return prompts with isotropic inputs and tasks in d dimensions."""
     unit = jnp.eye(round(d))
     return World(inputs=scale * unit, tasks=unit, pairs=pairs, noise=noise, sign=sign)
+
+
+def learnt(cost, own, square):
+    """Return the overlaps of chains and what was learnt of them; no higher order is asked for."""
+    return Overlaps(*(jnp.asarray(v, float) for v in (cost, own, square)), jnp.full(4, jnp.nan))
+
+
+def pool(chains):
+    """Return a pool of so many chains, one each."""
+    return Pool(jnp.asarray(chains, float), 0.0, 1.0)
 
 
 # name -> (how to ask the function that the statement names, ranges of the statement's arguments)
@@ -221,5 +233,51 @@ NUMBERS = {
     "attention.ridge_error": (
         lambda error, noise, ratio: error(ratio, noise),
         {"noise": (0.05, 2), "ratio": (0.1, 9)},
+    ),
+    "memory.weakest_recalled": (
+        lambda weakest, outputs, squares, width: weakest(width, squares, outputs),
+        {"outputs": (2, 1e4), "squares": (0.1, 1e3), "width": (8, 1e3)},
+    ),
+    "memory.mixed_up": (
+        lambda right, chance, facts, share: right(chance, share, facts),
+        {"chance": (0.1, 1), "facts": (3, 100), "share": (0.1, 1)},
+    ),
+    "memory.zipf_beyond": (
+        lambda beyond, exponent, rank: beyond(rank, exponent),
+        {"exponent": (1.1, 4), "rank": (0.5, 1e3)},
+    ),
+    "memory.error_exponent": (
+        lambda falls, exponent, power: falls(exponent, power),
+        {"exponent": (1.1, 4), "power": (0.6, 2)},
+    ),
+    "memory.hopfield_error": (
+        lambda wrong, neurons, patterns: wrong(neurons, patterns),
+        {"neurons": (50, 500), "patterns": (5, 200)},
+    ),
+    "chains.endless_loss": (
+        lambda loss, a, states: loss(states, a),
+        {"a": (0.1, 9), "states": (2, 9)},
+    ),
+    "chains.overlap_law": (
+        lambda law, n, states: law(n, states),
+        {"n": (1, 1e4), "states": (2, 9)},
+    ),
+    "chains.pool_gain": (
+        lambda order, chains, cost, own, square: -order(
+            learnt(cost, own, square), pool(chains)
+        ).trained,
+        {"chains": (10, 900), "cost": (0.01, 0.02), "own": (2, 4), "square": (1, 3)},
+    ),
+    "chains.pool_harm": (
+        lambda order, chains, cost, square: order(learnt(cost, 9.0, square), pool(chains)).fresh,
+        {"chains": (10, 900), "cost": (0.01, 1), "square": (1, 3)},
+    ),
+    "chains.winning_pool": (
+        lambda winning, cost, own, square: winning(learnt(cost, own, square)),
+        {"cost": (0.01, 1), "own": (2, 4), "square": (1, 3)},
+    ),
+    "chains.harmless_pool": (
+        lambda harmless, cost, level, square: harmless(learnt(cost, 9.0, square), level),
+        {"cost": (0.01, 0.1), "level": (0.2, 1), "square": (1, 3)},
     ),
 }  # fmt: skip

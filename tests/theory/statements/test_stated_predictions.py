@@ -152,3 +152,31 @@ class TestPredictions:
         resolvent = find("attention.task_inverse").evaluate(**at)
         assert float(made.made.traces.inverse) == pytest.approx(resolvent, rel=1e-12)
         assert float(made.made.traces.kept) == pytest.approx(1 - at["kappa"] * resolvent, rel=1e-12)
+
+    def test_fact_memory(self):
+        """A mixture of two chances, which is as linear in the mean as in every fact."""
+        at = {"facts": 40, "d": 16}
+        for name in ("recalled", "known", "error"):
+            clean, mixed = (self.value("fact_memory", name, **at, noise=v) for v in (0.0, 0.3))
+            if name == "error":
+                clean, mixed = 1 - clean, 1 - mixed
+            told = find("memory.mixed_up").evaluate(chance=clean, share=0.3, facts=40)
+            assert mixed == pytest.approx(told, rel=1e-12)
+
+    @pytest.mark.parametrize("noise", [0.0, 0.2])
+    def test_markov_icl(self, noise):
+        """Two pools give the leading order, whatever the next is: g = a/k + b/k^2 - C."""
+        module = import_module("ci_theory.phenomena.markov_icl")
+        at = {"noise": noise, "length": 5, "states": 3}
+        params = module.Params(pool=4000, **at)
+        made = module.forecast(params, module.PHENOMENON.world(params)).made
+        cost, own, square = (float(v) for v in made[:3])
+        for name, statement, asked in (
+            ("ordered_gain", "chains.pool_gain", {"own": own, "square": square}),
+            ("ordered_harm", "chains.pool_harm", {"square": square}),
+        ):
+            offset = cost if name == "ordered_harm" else -cost
+            one, two = (self.value("markov_icl", name, **at, pool=k) - offset for k in (4000, 8000))
+            leading = find(statement)
+            stated = leading.evaluate(**asked, chains=4000, cost=cost or 1e-300) - offset
+            assert 4 * two - one == pytest.approx(stated, rel=1e-9)

@@ -40,6 +40,15 @@ group_gap, shift = sp.symbols("G z", real=True)
 pairs, test_pairs, noise_d, grown, read, inverse = _positive("N_u N_d v_d s_x Gamma M")
 sign, error_d = sp.Symbol("b_s", real=True), _positive("E_d")
 tasks, seen = _positive("k/d N/d")
+# facts in a memory
+width, weakest, squares, outputs, falls = _positive("d_k q_r Q_2 M_o nu")
+chance, answered, mixed, facts = _positive("P_i P_k xi N_f")
+zipf, power, rank, beyond = _positive("a_z rho_s x E_z")
+bits, patterns, wrong_bits = _positive("n_b P_h E_b1")
+# chains of states, a pool of them
+states, dirichlet, entropy, steps, overlap = _positive("K a_d H n_s X")
+own, square, cost_o, chains, tolerated = _positive("A_o B_o C_o k_p ell_f")
+saved_k, harm_k = sp.symbols("G_k H_k", real=True)
 
 # what a symbol of a formula is in the arguments of the numerical functions
 _ARGUMENTS = {
@@ -84,6 +93,25 @@ _ARGUMENTS = {
     along: sp.Symbol("along", real=True),
     labels: sp.Symbol("n", positive=True),
     shift: sp.Symbol("shift", real=True),
+    width: sp.Symbol("width", positive=True),
+    squares: sp.Symbol("squares", positive=True),
+    outputs: sp.Symbol("outputs", positive=True),
+    chance: sp.Symbol("chance", positive=True),
+    mixed: sp.Symbol("share", positive=True),
+    facts: sp.Symbol("facts", positive=True),
+    zipf: sp.Symbol("exponent", positive=True),
+    power: sp.Symbol("power", positive=True),
+    rank: sp.Symbol("rank", positive=True),
+    bits: sp.Symbol("neurons", positive=True),
+    patterns: sp.Symbol("patterns", positive=True),
+    states: sp.Symbol("states", positive=True),
+    dirichlet: sp.Symbol("a", positive=True),
+    steps: sp.Symbol("n", positive=True),
+    own: sp.Symbol("own", positive=True),
+    square: sp.Symbol("square", positive=True),
+    cost_o: sp.Symbol("cost", positive=True),
+    chains: sp.Symbol("chains", positive=True),
+    tolerated: sp.Symbol("level", positive=True),
 }
 
 _MEANINGS = {
@@ -151,6 +179,34 @@ _MEANINGS = {
     inverse: "mean of 1/(eigenvalue + kappa) over the second moment of the tasks",
     tasks: "tasks trained on, over the dimension",
     seen: "pairs of a context, over the dimension",
+    width: "width of a memory's keys and values",
+    weakest: "storage weight of the weakest fact that is recalled",
+    squares: "sum of the squared storage weights",
+    outputs: "answers that there are",
+    falls: "exponent of the width in the error",
+    chance: "chance that the answer stored is recalled",
+    answered: "chance of the right answer",
+    mixed: "share of the facts stored with each other's answers",
+    facts: "facts that are stored",
+    zipf: "exponent of Zipf's law: frequencies i^-a",
+    power: "storage weight is frequency to this power",
+    rank: "rank up to which all facts are known",
+    beyond: "share of the questions about facts beyond that rank",
+    bits: "neurons, bits of a pattern",
+    patterns: "patterns that are stored",
+    wrong_bits: "share of wrong bits after one step",
+    states: "states of a chain",
+    dirichlet: "parameter of the Dirichlet law of its rows",
+    entropy: "mean entropy of a row [nat]",
+    steps: "steps from a state",
+    overlap: "mean square of a chance over the square of its mean, two draws of a row",
+    own: "overlap of a chain with what was learnt of it, less 1",
+    square: "overlap of two chains as learnt, less 1",
+    cost_o: "what noise in the pool costs [nat a sequence]",
+    chains: "effective number of chains of a pool, 1 over the sum of squared shares",
+    tolerated: "what may be lost on new chains [nat a sequence]",
+    saved_k: "nats a sequence saved on the pool's chains, beside who counts",
+    harm_k: "nats a sequence lost on new chains, beside who counts",
 }
 
 

@@ -5,8 +5,8 @@ have; ``implementation`` names the numerical function that computes it. The impl
 hand-written, in forms that keep their digits; the tests hold both against each other.
 
 They are declared by rooms of the theory (``of_ridge``, ``of_rows``, ``of_inheritance``,
-``of_attention``). sympy is loaded only with these modules; nothing else in the package imports it
-at load time.
+``of_attention``, ``of_memory``). sympy is loaded only with these modules; nothing else in the
+package imports it at load time.
 
 >>> statement = find("isotropic.local_minimum")
 >>> print(statement.unicode())
@@ -22,13 +22,14 @@ n       σ
 from ci_theory._errors import unknown
 from ci_theory.theory.statements.of_attention import ATTENTION
 from ci_theory.theory.statements.of_inheritance import INHERITANCE
+from ci_theory.theory.statements.of_memory import MEMORY
 from ci_theory.theory.statements.of_ridge import RIDGE
 from ci_theory.theory.statements.of_rows import ROWS
 from ci_theory.theory.statements.statement import Limit, Statement
 
 __all__ = ["STATEMENTS", "Limit", "Statement", "concerning", "find", "stating"]
 
-STATEMENTS: tuple[Statement, ...] = (*RIDGE, *ROWS, *INHERITANCE, *ATTENTION)
+STATEMENTS: tuple[Statement, ...] = (*RIDGE, *ROWS, *INHERITANCE, *ATTENTION, *MEMORY)
 """Every statement, in order of name space."""
 
 
