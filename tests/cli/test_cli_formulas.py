@@ -74,7 +74,7 @@ def test_what_matches_nothing_is_one_line_with_near_names(word, hint, capsys):
 
 def test_users_are_the_phenomena_that_import_the_module():
     users = formulas.users()
-    assert users["inheritance.mixture"] == ["group_gap", "icl_linear_attention", "icl_zipf_tasks"]
+    assert users["spectra.sources"] == ["group_gap", "icl_linear_attention", "icl_zipf_tasks"]
     assert users["rows.spiked_rows"] == ["feature_spectrum"]
     assert users["discrete.stored_facts"] == ["fact_memory"]
     assert users["inheritance.combination"] == ["weight_interpolation"]

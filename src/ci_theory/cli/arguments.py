@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,3 +40,6 @@ Level = Annotated[
     float, typer.Option("--level", metavar="P", help="chance of a false alarm, all together")
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
+Pictures = Annotated[Path, typer.Option("--out", metavar="DIR", help="where pictures go")]
+NoFigure = Annotated[bool, typer.Option("--no-figure", help="draw no picture")]
+PICTURES = Path("results/figures")

@@ -14,7 +14,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 from ci_theory._errors import printable
@@ -29,6 +29,14 @@ def say(text: object = "", *, file: TextIO | None = None) -> None:
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout; what is not a finite number becomes null."""
     print(_json(plain(document), ""))
+
+
+def answer(document: Any, as_json: bool, show: Callable[[], None]) -> None:
+    """Print a document as JSON, or what people read in its place."""
+    if as_json:
+        print_json(document)
+    else:
+        show()
 
 
 def _json(value: Any, indent: str) -> str:

@@ -17,7 +17,7 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
-from ci_theory.theory.rows.noise_kinds import (
+from ci_theory.theory.rows.corrupted_inputs import (
     WeightedInputNoiseRisk,
     best_input_noise,
     weighted_input_noise_risk,

@@ -8,12 +8,12 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.ridge.risk import ridge_risk
-from ci_theory.theory.rows import noise_kinds
+from ci_theory.theory.rows import corrupted_inputs, corrupted_labels
 from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, power_law
 
 P = 24
-input_noise_risk = jax.jit(noise_kinds.input_noise_risk)
-label_flip_risk = jax.jit(noise_kinds.label_flip_risk)
+input_noise_risk = jax.jit(corrupted_inputs.input_noise_risk)
+label_flip_risk = jax.jit(corrupted_labels.label_flip_risk)
 SLOW = np.arange(1.0, P + 1) ** -1.2
 WEIGHTS = np.cos(np.arange(P)) / np.sqrt(P)
 
@@ -115,7 +115,7 @@ def test_bishop_limit():
     bishop = ridge_risk(spectrum, n, n * added, 0.4)
     np.testing.assert_allclose(risk.bias, bishop.bias, rtol=1e-8)
     assert float(risk.variance) > 1.1 * float(bishop.test_error - 0.4 - bishop.bias)
-    law = noise_kinds.corrupted_law(spectrum, 0.4, added)
+    law = corrupted_inputs.corrupted_law(spectrum, 0.4, added)
     np.testing.assert_allclose(  # least squares with the raised label noise
         risk.variance, law.noise / n * np.sum(SLOW / (SLOW + added)), rtol=1e-7
     )
@@ -179,7 +179,7 @@ def test_input_noise_against_simulation(n, p, ridge):
 @pytest.mark.parametrize("noise", [0.5, 1.0, 1.5, 3.0, 30.0])
 def test_best_input_noise(noise):
     n, p, signal = 400, 90, 1.0
-    best = float(noise_kinds.best_input_noise(n, p, noise, signal))
+    best = float(corrupted_inputs.best_input_noise(n, p, noise, signal))
     a = p / (n - p - 1)
     u = np.linspace(0, 1, 200_001)
     cost = signal * (1 - u) ** 2 + a * u * (noise + signal * (1 - u))
@@ -188,7 +188,7 @@ def test_best_input_noise(noise):
 
 
 def test_best_input_noise_has_no_answer_where_the_quadratic_is_concave():
-    assert np.isnan(noise_kinds.best_input_noise(200, 100, 2.0, 1.0))
+    assert np.isnan(corrupted_inputs.best_input_noise(200, 100, 2.0, 1.0))
 
 
 def _flip_reference(values, weights, n, ridge, flips):
@@ -259,7 +259,7 @@ def test_only_the_mean_noise_matters():
     """Monte Carlo over a design with two noise levels against one level of the same mean."""
     rng = np.random.default_rng(7)
     n, p, ridge = 80, 40, 2.0
-    level = noise_kinds.mean_noise(0.1, 0.25, 2.0)
+    level = corrupted_labels.mean_noise(0.1, 0.25, 2.0)
     risk = ridge_risk(isotropic(p), n, ridge, level)
     w = np.full(p, p**-0.5)
     runs = []
@@ -286,13 +286,13 @@ def _scaled(scale):
 
 def _noisy(theta):
     n, ridge, noise, added, scale = theta
-    risk = noise_kinds.input_noise_risk(_scaled(scale), n, ridge, noise, added)
+    risk = corrupted_inputs.input_noise_risk(_scaled(scale), n, ridge, noise, added)
     return risk.test_error + risk.noisy_test_error
 
 
 def _flipped(theta):
     n, ridge, flips, _, scale = theta
-    return noise_kinds.label_flip_risk(_scaled(scale), n, ridge, flips).flip_error
+    return corrupted_labels.label_flip_risk(_scaled(scale), n, ridge, flips).flip_error
 
 
 @pytest.mark.parametrize("function", [_noisy, _flipped])

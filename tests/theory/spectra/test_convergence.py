@@ -6,7 +6,7 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.inheritance import mixture
-from ci_theory.theory.spectra import fixed_point, shares
+from ci_theory.theory.spectra import fixed_point, shares, sources
 from ci_theory.theory.spectra.groups import Groups
 from ci_theory.theory.spectra.spectrum import power_law
 
@@ -50,7 +50,7 @@ def covariances():
         (kappa, fixed_point, 8),
         (root, fixed_point, 7),
         (leverages, shares, 4),
-        (covariances, mixture, 3),
+        (covariances, sources, 3),
     ],
 )
 def test_stopped_a_step_too_early(monkeypatch, solve, module, steps):

@@ -10,7 +10,8 @@ from ci_theory.theory.discrete import known_sequences, zipf
 from ci_theory.theory.dynamics import flow_isotropic
 from ci_theory.theory.features import decomposition, mei_montanari, random_features
 from ci_theory.theory.ridge import best_ridge, isotropic, ridge_next_order, risk
-from ci_theory.theory.rows import contamination, imbalance, noise_kinds, repetition
+from ci_theory.theory.rows import contamination, imbalance, repetition
+from ci_theory.theory.rows.corrupted_inputs import input_noise_risk
 from ci_theory.theory.spectra import power_law
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
@@ -68,7 +69,7 @@ LIMITS = {
     ),
     "lost minority": (lambda n: imbalance.lost_minority(TWO, n, 0.0)._asdict(), {}),
     "noisy inputs": (
-        lambda n: {"excess": noise_kinds.input_noise_risk(TWO, n, RIDGE, NOISE, 0.2).excess_risk},
+        lambda n: {"excess": input_noise_risk(TWO, n, RIDGE, NOISE, 0.2).excess_risk},
         {"excess": 1 * 0.2**2 / 1.2**2 + 0.2 * 0.2**2 / 0.3**2},
     ),
     "features": (

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.attention.task_spectrum import TaskTraces, task_traces
-from ci_theory.theory.inheritance.mixture import Rows, Traces, solve_sources
 from ci_theory.theory.spectra.groups import counted
+from ci_theory.theory.spectra.sources import Rows, Traces, solve_sources
 
 __all__ = ["Attention", "Contexts", "Prompts", "contexts", "linear_attention"]
 
@@ -213,7 +213,7 @@ def linear_attention(prompts: Prompts, diversity: Any, test: Contexts) -> Attent
 
     own = missed(kinds)
     held_out = jnp.linalg.solve(jnp.eye(len(own)) - solved.coupling, own)
-    pull = rows.weights / (1 + rows.weights * solved.e)
+    pull = solved.pull
     load = rows.counts * pull**2 * held_out / whole**2
     a, b = jnp.sum(load * kinds.signal), jnp.sum(load * kinds.spread)
     on_tasks = a * at.kept2 + b * at.mixed

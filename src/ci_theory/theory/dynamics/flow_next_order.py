@@ -28,7 +28,7 @@ from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
 from ci_theory.theory.dynamics.complex_ridge import complex_levels, leverages
 from ci_theory.theory.dynamics.talbot import Contour, contour
-from ci_theory.theory.spectra.groups import Groups, counted
+from ci_theory.theory.spectra.groups import Groups, counted, present
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, trace
 
 __all__ = ["FlowShift", "Left", "StartShift", "flow_shift", "start_shift", "what_is_left"]
@@ -291,12 +291,7 @@ class _Contour(NamedTuple):
 
 def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> _Contour:
     """Solve the saddle point on the upper half of the contour at a time."""
-    weights = jnp.asarray(groups.weights, float)
-    groups = Groups(
-        counts=jnp.where(weights > 0, counted(groups.counts), 0.0),
-        weights=jnp.where(weights > 0, weights, 1.0),
-        noise=jnp.asarray(groups.noise, float),
-    )
+    groups = present(groups)
     spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
     time, ridge = jnp.asarray(time, float), jnp.asarray(ridge, float)
     inside = (time > 0) & (ridge >= 0) & (jnp.sum(groups.counts) > 0) & (trace(spectrum) > 0)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Number, Numbers, needs_float64
 
-__all__ = ["MANY", "Groups", "counted", "over_copies", "plain_rows", "repeated_rows"]
+__all__ = ["MANY", "Groups", "counted", "over_copies", "plain_rows", "present", "repeated_rows"]
 
 MANY = 1e60
 """Rows or features beyond it count as it: no number differs, and nothing overflows."""
@@ -43,6 +43,21 @@ class Groups:
     counts: Float[Any, " g"]
     weights: Float[Any, " g"]
     noise: Float[Any, " g"]
+
+
+def present(groups: Groups) -> Groups:
+    """Give the rows that are there a positive weight, and count no others.
+
+    >>> rows = present(repeated_rows(3, 5, 0.0, 1.0, shared=True))
+    >>> print(rows.counts, rows.weights)
+    [3. 0.] [1. 1.]
+    """
+    weights = jnp.asarray(groups.weights, float)
+    return Groups(
+        counts=jnp.where(weights > 0, counted(groups.counts), 0.0),
+        weights=jnp.where(weights > 0, weights, 1.0),
+        noise=jnp.asarray(groups.noise, float),
+    )
 
 
 @needs_float64
