@@ -10,6 +10,43 @@ from ci_theory.cli.arguments import Allow, Experiment, Json, Level, Name, Stored
 
 
 @command(jax=False)
+def claims(
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
+    ] = None,
+    as_json: Json = False,
+    allow: Allow = None,
+) -> None:
+    """Print the claims under test, and what the checks say of each."""
+    from ci_theory.cli import again, surroundings
+
+    def work_out() -> None:
+        from ci_theory.cli import claims as page
+        from ci_theory.cli import output
+
+        entries = page.table(results)
+        (output.print_json if as_json else page.print_claims)(entries)
+
+    if results is None and not allow:
+        again.answer(["claims", f"json {as_json}"], work_out)
+    else:
+        surroundings.start_jax(exits=False)
+        work_out()
+
+
+@command()
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="folder for results and figures")
+    ] = Path("results"),
+) -> int:
+    """Run the main job in small: sweeps, breaks, verdicts, figures."""
+    from ci_theory.cli import demo as showing
+
+    return showing.show(out)
+
+
+@command(jax=False)
 def list_(as_json: Json = False) -> None:
     """List the phenomena: claims, predictions, break points, axes."""
     from ci_theory.cli import again
@@ -52,12 +89,15 @@ def formulas(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORD ...]", show_default=False, help="a name, or words that must be there"
+            metavar="WORD", show_default=False, help="a name, or words that must be there"
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the closed forms: statement, scope, source, where; in full if WORD is one's name."""
+    """List the closed forms: statement, scope, source, where.
+
+    A word that is the name of one shows that one in full.
+    """
     from ci_theory.cli import formulas as page
     from ci_theory.cli import output
 
@@ -109,7 +149,7 @@ def explore(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             show_default=False,
             help="phenomenon to begin with: see `ci-theory list`; or a module of your own, WHOSE "
             "CODE IS RUN",
@@ -131,9 +171,9 @@ def explore(
         ),
     ] = None,
 ) -> None:
-    """Open a page on which sliders move the curves, their breaks and a simulation.
+    """Open a page to play with: sliders move curves and breaks.
 
-    It is served on this machine, to this machine only.
+    Dots are simulated beside them, and judged. It is served on this machine, to this machine only.
     """
     from ci_theory.cli import explore as exploring
 
@@ -149,7 +189,7 @@ def solve(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="MEASURE=VALUE KNOB [key=value ...]",
+            metavar="MEASURE=VALUE KNOB [key=value]",
             show_default=False,
             help="what is to be reached, by which number, and values of others; KNOB=LOW,HIGH "
             "gives its range",
@@ -157,7 +197,7 @@ def solve(
     ],
     as_json: Json = False,
 ) -> None:
-    """Find the value of one number at which a prediction reaches a level.
+    """Find the number at which a prediction reaches a level.
 
     How many clean rows are needed, how much noise is tolerated? "none" is an answer too. Example:
     ci-theory solve ridge_peak test_error=1.25 n p=100 noise=1
@@ -182,9 +222,9 @@ def lint(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Check a phenomenon of your own: declarations, and the laws that all of them obey.
+    """Check a phenomenon of your own.
 
-    It imports the module, which RUNS ITS CODE. key=value chooses the point that is looked at.
+    Its declarations, and the laws that all phenomena obey. It imports the module, which RUNS ITS CODE. key=value chooses the point that is looked at.
     Exit code 0: the laws hold; 1: one is broken.
     """
     from ci_theory.cli import lint as linting
@@ -269,9 +309,9 @@ def check(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allo
 
 @command(judges=True)
 def locate(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allow = None) -> int:
-    """Locate break points, measured with an interval and predicted, and judge the predictions.
+    """Locate break points, and judge where they were predicted.
 
-    Exit code 0: what is in scope agrees; 1: a break lies elsewhere than predicted in some slice;
+    Each is measured with an interval. Exit code 0: what is in scope agrees; 1: a break lies elsewhere than predicted in some slice;
     3: the sweep cannot tell, or nothing is predicted.
     """
     from ci_theory.cli import output, verdicts
@@ -335,9 +375,9 @@ def fit_breaks(
     no_figure: Annotated[bool, typer.Option("--no-figure", help="draw no picture")] = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a broken power law to your own curve: breaks with intervals.
+    """Fit a broken power law to your own curve.
 
-    Give what falls (a loss or an error; or accuracy, with --ceiling 1), on any positive x: rows,
+    Its breaks have intervals. Give what falls (a loss or an error; or accuracy, with --ceiling 1), on any positive x: rows,
     parameters, steps.
     """
     from ci_theory.cli import fit_breaks as fitting
@@ -442,9 +482,9 @@ def learn(
     no_figure: Annotated[bool, typer.Option("--no-figure", help="draw no picture")] = False,
     as_json: Json = False,
 ) -> int:
-    """Predict the learning curve of ridge regression on your own rows, refit, and judge.
+    """Predict the learning curve of your own rows, refit, and judge.
 
-    Duplicates are found, counted and weighed. Exit code: 0 AGREES, 1 DISAGREES, 3 UNDERPOWERED.
+    It is that of ridge regression. Duplicates are found, counted and weighed. Exit code: 0 AGREES, 1 DISAGREES, 3 UNDERPOWERED.
     """
     from ci_theory.cli import learn as learning
     from ci_theory.cli import output
@@ -476,23 +516,11 @@ def learn(
 
 
 @command()
-def demo(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="folder for results and figures")
-    ] = Path("results"),
-) -> int:
-    """Run the main job in small: sweeps, breaks, verdicts, figures."""
-    from ci_theory.cli import demo as showing
-
-    return showing.show(out)
-
-
-@command()
 def figure(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|EXPERIMENT|STORE]",
+            metavar="NAME|EXPERIMENT|STORE",
             show_default=False,
             help="a figure that comes with ci_theory; results to draw, by their experiment or "
             "folder; or the path of a script, whose code is run",
@@ -511,36 +539,11 @@ def figure(
     ] = False,
     allow: Allow = None,
 ) -> int:
-    """Make the figures that come with ci_theory, from kept results; or draw any sweep.
+    """Draw the figures that come with ci_theory, or any sweep.
 
-    Exit code 1: with --fresh, fresh and kept results differ beyond their errors.
+    The first from kept results. Exit code 1: with --fresh, fresh and kept results differ beyond their errors.
     """
     from ci_theory.cli import figure as drawing
     from ci_theory.cli import output
 
     return drawing.make(name, every, out, stores, fresh, output.say)
-
-
-@command(jax=False)
-def claims(
-    results: Annotated[
-        Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
-    ] = None,
-    as_json: Json = False,
-    allow: Allow = None,
-) -> None:
-    """Print the claims under test, and what the checks say of each."""
-    from ci_theory.cli import again, surroundings
-
-    def work_out() -> None:
-        from ci_theory.cli import claims as page
-        from ci_theory.cli import output
-
-        entries = page.table(results)
-        (output.print_json if as_json else page.print_claims)(entries)
-
-    if results is None and not allow:
-        again.answer(["claims", f"json {as_json}"], work_out)
-    else:
-        surroundings.start_jax(exits=False)
-        work_out()
