@@ -224,7 +224,8 @@ def lint(
 ) -> int:
     """Check a phenomenon of your own.
 
-    Its declarations, and the laws that all phenomena obey. It imports the module, which RUNS ITS CODE. key=value chooses the point that is looked at.
+    Its declarations are looked at, and the laws that all phenomena obey. It imports the module,
+    which RUNS ITS CODE. key=value chooses the point that is looked at.
     Exit code 0: the laws hold; 1: one is broken.
     """
     from ci_theory.cli import lint as linting
@@ -311,8 +312,8 @@ def check(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allo
 def locate(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allow = None) -> int:
     """Locate break points, and judge where they were predicted.
 
-    Each is measured with an interval. Exit code 0: what is in scope agrees; 1: a break lies elsewhere than predicted in some slice;
-    3: the sweep cannot tell, or nothing is predicted.
+    Each is measured with an interval. Exit code 0: what is in scope agrees; 1: a break lies
+    elsewhere than predicted in some slice; 3: the sweep cannot tell, or nothing is predicted.
     """
     from ci_theory.cli import output, verdicts
 
@@ -377,8 +378,8 @@ def fit_breaks(
 ) -> None:
     """Fit a broken power law to your own curve.
 
-    Its breaks have intervals. Give what falls (a loss or an error; or accuracy, with --ceiling 1), on any positive x: rows,
-    parameters, steps.
+    Its breaks have intervals. Give what falls (a loss or an error; or accuracy, with --ceiling 1),
+    on any positive x: rows, parameters, steps.
     """
     from ci_theory.cli import fit_breaks as fitting
     from ci_theory.cli import output
@@ -484,7 +485,8 @@ def learn(
 ) -> int:
     """Predict the learning curve of your own rows, refit, and judge.
 
-    It is that of ridge regression. Duplicates are found, counted and weighed. Exit code: 0 AGREES, 1 DISAGREES, 3 UNDERPOWERED.
+    It is that of ridge regression. Duplicates are found, counted and weighed. Exit code: 0 AGREES,
+    1 DISAGREES, 3 UNDERPOWERED.
     """
     from ci_theory.cli import learn as learning
     from ci_theory.cli import output
@@ -541,7 +543,8 @@ def figure(
 ) -> int:
     """Draw the figures that come with ci_theory, or any sweep.
 
-    The first from kept results. Exit code 1: with --fresh, fresh and kept results differ beyond their errors.
+    The first from kept results. Exit code 1: with --fresh, fresh and kept results differ beyond
+    their errors.
     """
     from ci_theory.cli import figure as drawing
     from ci_theory.cli import output
