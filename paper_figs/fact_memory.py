@@ -42,7 +42,7 @@ def draw(results: Results) -> Figure:
     b.set_title("b   every tenth fact eight times")
     c.set_title("c   frequency rank^-1.3, d = 64")
     d.set_title("d   fewer stored alike, fewer wrong")
-    keys = marks.keys(replicates=series.replicates(crowd), hidden=hidden, breaks=True)
+    keys = marks.keys(replicates=series.replicates(crowd), hidden=hidden)
     style.legend_below(made, keys, columns=2)
     made.suptitle(
         "What is met often is stored at the price of the rest, the less so the less counts weigh",

@@ -37,7 +37,7 @@ LAYERS = {
     "theory": ("Theory", ("ci_theory.theory",)),
 }
 """Pages from what a reader calls first to what it stands on; theory's rooms follow. The command
-line is described by itself: ``ci-theory --help``."""
+line has a page of its own, ``web.commands``."""
 
 ALONE = {"ci_theory", "ci_theory.phenomena", "ci_theory.theory"}
 """Packages whose modules have other pages."""

@@ -20,7 +20,7 @@ from ci_theory.figures import paper
 from ci_theory.phenomena import load, names
 from ci_theory.sweeps import read_sweep
 from ci_theory.theory.statements.catalogue import catalogue
-from web import api, claims, formulas, mathjax, phenomenon, sources
+from web import api, claims, commands, formulas, mathjax, phenomenon, sources
 from web.words import LISTS
 
 HERE = Path(__file__).resolve().parent
@@ -51,6 +51,7 @@ def assemble(out: Path, explore: Path | None = None) -> None:
     _phenomena(out / "phenomena", explore)
     _formulas(out / "formulas")
     _write(out / "claims.md", claims.page(entries))
+    _write(out / "commands.md", commands.page())
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     _write(out / "changes.md", sources.adapted(changes.replace("](docs/", "](")))
     for name, text in api.write().items():

@@ -1,8 +1,8 @@
 """Read the built site: ``python -m web.checked HTML`` says what is wrong, a line each.
 
 No browser: no resource from outside, every inside link and anchor resolves, no raw dollar sign in
-the text, and every phenomenon and public name is found by search. What MathJax makes of the maths
-is seen by ``web.walk``.
+the text, and every phenomenon, command and public name is found by search. What MathJax makes of
+the maths is seen by ``web.walk``.
 """
 
 import json
@@ -109,10 +109,10 @@ def index(text: str) -> dict[str, Any]:
     return json.loads(text[text.index("(") + 1 : text.rindex(")")])
 
 
-def unfound(found: dict[str, Any], phenomena: Iterable[str], public: Iterable[str]) -> list[str]:
+def unfound(found: dict[str, Any], titled: Iterable[str], public: Iterable[str]) -> list[str]:
     """Return the names that search would not find.
 
-    A phenomenon must be in the title of a page of its own, a public name (its full path) among the
+    A phenomenon and a command must be titles, a public name (its full path) among the
     objects.
 
     >>> index_ = {"alltitles": {"ridge_peak": []}, "objects": {"m": [[0, 0, 1, "", "f"]]}}
@@ -125,10 +125,10 @@ def unfound(found: dict[str, Any], phenomena: Iterable[str], public: Iterable[st
         for prefix, listed in found["objects"].items()
         for one in listed
     }
-    return [n for n in phenomena if n not in titles] + [n for n in public if n not in objects]
+    return [n for n in titled if n not in titles] + [n for n in public if n not in objects]
 
 
-def faults(root: Path, phenomena: Iterable[str], public: Iterable[str]) -> list[str]:
+def faults(root: Path, titled: Iterable[str], public: Iterable[str]) -> list[str]:
     """Return all that is wrong with a built site."""
     files = {str(f.relative_to(root)) for f in root.rglob("*") if f.is_file()}
     pages = {
@@ -140,15 +140,16 @@ def faults(root: Path, phenomena: Iterable[str], public: Iterable[str]) -> list[
     found += [f"{name}: raw maths: {one}" for name, p in pages.items() for one in raw_maths(p)]
     found += broken_links(pages, files)
     made = index((root / "searchindex.js").read_text(encoding="utf-8"))
-    return found + [f"search does not find {name}" for name in unfound(made, phenomena, public)]
+    return found + [f"search does not find {name}" for name in unfound(made, titled, public)]
 
 
 def main() -> None:
     """Print the faults; exit code 1 if there are any."""
     from ci_theory.phenomena import names
-    from web import api
+    from web import api, commands
 
-    found = faults(Path(sys.argv[1]), names(), api.described())
+    titled = [*names(), *commands.titles()]
+    found = faults(Path(sys.argv[1]), titled, api.described())
     print(*found or ["the site holds together"], sep="\n")
     sys.exit(bool(found))
 

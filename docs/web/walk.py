@@ -40,7 +40,7 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     from ci_theory.phenomena import names
-    from web import api
+    from web import api, commands
 
     root = Path(sys.argv[1]).resolve()
     known = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
@@ -48,7 +48,11 @@ def main() -> None:
     if browser is None:
         print("no Chromium on the path: apt-get install chromium", file=sys.stderr)
         sys.exit(2)
-    asked = [*names(), *sorted({one.rsplit(".", 1)[0]: one for one in api.described()}.values())]
+    asked = [
+        *names(),
+        *commands.titles(),
+        *sorted({one.rsplit(".", 1)[0]: one for one in api.described()}.values()),
+    ]
     with sync_playwright() as playwright:
         found = walked(playwright, browser, root, asked)
     print(*found or ["every page opens, offline and without an error"], sep="\n")

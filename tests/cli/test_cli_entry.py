@@ -211,6 +211,17 @@ def test_every_command_is_in_the_help(capsys):
     assert all(f"\n  {name} " in text for name in names)
 
 
+def test_the_help_is_whole_in_a_narrow_terminal(capsys, monkeypatch):
+    """What a command does is not cut off, and no bracket stands in another."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--help"]) == 0
+    assert "..." not in capsys.readouterr().out.split("Commands:")[1]
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        usage = capsys.readouterr().out.split("\n\n")[0]
+        assert "[[" not in usage
+
+
 def test_a_null_character_in_a_path_is_the_users(tmp_path):
     """Only from Python: a shell cannot pass one."""
     with pytest.raises(ValueError, match="null") as caught:

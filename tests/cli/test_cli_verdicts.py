@@ -248,6 +248,10 @@ def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatc
         (results / "experiments" / f"{name}.toml").write_text(text)
     monkeypatch.setattr(_shipped, "folders", lambda kind: [Path("experiments")])
     monkeypatch.setenv("COLUMNS", "200")  # no cell of the summary is broken
+    (results / "env" / "bin").mkdir(parents=True)
+    (results / "env" / "bin" / "activate").touch()
+    monkeypatch.setattr(demo.sys, "prefix", str(results / "env"))
+    monkeypatch.setattr(demo.shutil, "which", lambda command: None)
     assert demo.names() == ["demo", "demo_more"]
     assert main(["demo", "--out", "shown"]) == 0
     out, err = capsys.readouterr()
@@ -257,9 +261,10 @@ def test_the_demonstration_shows_breaks_verdicts_and_figures(results, monkeypatc
     last = " ".join(out.split("summary\n")[1].split())
     assert len(out.split("summary\n")[1].splitlines()) < 20
     for told in ("demo good_enough noise = ", "AGREES: 2 of 2 curves", "1 AGREES, 1 UNDERPOWERED",
-                 "next `ci-theory claims`", "ci-theory check shown/stores/demo"):  # fmt: skip
+                 "next `ci-theory claims`", "ci-theory check shown/stores/demo",
+                 "command `. env/bin/activate` puts `ci-theory` on the path"):  # fmt: skip
         assert told in last
-    pictures = last.split("pictures ")[1].split(" next")[0].split(", ")
+    pictures = last.split("pictures ")[1].split(" command")[0].split(", ")
     assert len(pictures) == 2
     assert all((results / picture).with_suffix(end).is_file() for picture in pictures
                for end in (".png", ".pdf"))  # fmt: skip

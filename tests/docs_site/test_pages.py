@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import ci_theory
+from ci_theory.cli import main
 from ci_theory.theory.statements.catalogue import catalogue
-from web import api, build, claims, formulas, phenomenon, sources
+from web import api, build, claims, commands, formulas, phenomenon, sources
 from web.docstrings import repaired
 from web.words import LISTS, markdown, rst
 
@@ -144,6 +145,27 @@ def test_the_page_of_claims_links_what_was_looked_at():
     assert "- 1 {verdict}`supported only when`" in told
     assert "1 declared sweeps judge 1 predictions: 1 {verdict}`AGREES`." in told
     assert "Of 4 curves with breaks 1 tell the place, and 0 disagree" in told
+
+
+def test_every_command_and_option_is_on_the_page_of_commands(capsys):
+    """Against what the program prints, another way of writing the same declarations."""
+    page = commands.page()
+    assert main(["--help"]) == 0
+    told = capsys.readouterr().out.partition("Commands:\n")[2]
+    names = re.findall(r"^  (\S+)", told, re.M)
+    assert [f"ci-theory {name}" for name in names] == commands.titles()
+    parts = dict(
+        re.findall(r"^## `ci-theory (\S+)`\n(.*?)(?=^\(command-|^## Exit)", page, re.M | re.S)
+    )
+    assert sorted(parts) == sorted(names)
+    for name in names:
+        assert main([name, "--help"]) == 0
+        text = capsys.readouterr().out
+        options = set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+        assert set(re.findall(r"^\| `(--[a-z-]+)", parts[name], re.M)) == options
+        assert all(line.count(" | ") == 1 for line in parts[name].splitlines() if line[:3] == "| `")
+    assert "`EXPERIMENT\\|STORE` |" in parts["check"]
+    assert "| `3` | UNDERPOWERED" in page
 
 
 def test_every_closed_form_is_on_a_page_once():

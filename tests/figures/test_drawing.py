@@ -6,6 +6,7 @@ import json
 
 import matplotlib as mpl
 import matplotlib.figure
+import matplotlib.lines
 import numpy as np
 import pytest
 import xarray
@@ -142,6 +143,20 @@ def test_curves_show_the_means_the_theory_and_the_break(sweep):
     centres = [xy[0, 0] for xy in (li.get_xydata() for li in strip.get_lines()) if len(xy) == 1]
     assert len(centres) >= 2
     assert all(90 < c < 110 for c in centres)
+
+
+def test_lines_at_predicted_breaks_are_told_once():
+    """By the strip above a panel if there is one, else in the legend of the figure."""
+
+    def told(*labels, broken=True):
+        made = mpl.figure.Figure()
+        made.subplots().axvline(1.0, label=style.BREAK if broken else "other")
+        handles = [mpl.lines.Line2D([], [], label=label) for label in labels]
+        return [text.get_text() for text in style.legend_below(made, handles).get_texts()]
+
+    assert told("theory") == ["theory", "predicted break"]
+    assert told("theory", "predicted break") == ["theory", "predicted break"]
+    assert told("theory", broken=False) == ["theory"]
 
 
 def test_a_form_is_thin_where_it_claims_nothing_and_its_slack_is_not_shaded_there():

@@ -15,7 +15,7 @@ Name = Annotated[
 ]
 Values = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[key=value ...]", show_default=False, help="values of axes"),
+    typer.Argument(metavar="key=value", show_default=False, help="values of axes; again for more"),
 ]
 Experiment = Annotated[
     str,

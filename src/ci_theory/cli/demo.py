@@ -3,6 +3,7 @@
 It takes every experiment named ``demo`` or ``demo_...``, so a new one needs only its file.
 """
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -86,12 +87,24 @@ def _summarise(seen: Sequence[tuple[str, Breaks, Report]], files: list[Path], ou
     lines = [
         ("predictions", ", ".join(f"{n} {word}" for word, n in counts.most_common()) or "none"),
         ("pictures", ", ".join(str(file) for file in files if file.suffix == ".png")),
+        *([("command", f"`. {_activate()}` puts `ci-theory` on the path")] if _hidden() else []),
         ("next", "`ci-theory claims`: what is known of 25 claims, kept with the package"),
         ("", f"`ci-theory check {out / 'stores' / seen[0][0]}`: the numbers behind a verdict"),
         ("", "`ci-theory show repeated_data`: model, formulas, scope, axes"),
         ("", "`ci-theory figure --all`: the pictures of docs/gallery.md"),
     ]
     print_lines(lines)
+
+
+def _hidden() -> bool:
+    """Say whether the shell would not find the command: `make` calls it inside its environment."""
+    return shutil.which("ci-theory") is None and _activate().is_file()
+
+
+def _activate() -> Path:
+    """Return the script of this environment that puts its commands on the path."""
+    script = Path(sys.prefix, "bin", "activate")
+    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
 
 
 def _note(report: Report) -> str:

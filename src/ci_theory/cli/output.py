@@ -83,12 +83,13 @@ def print_table(
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     rows = list(rows)
-    columns = zip(headers, *rows, strict=True)
-    wide = sum(max(map(len, column)) + 2 for column in columns) > _width() - indent
-    for header in headers:
+    room = _width() - indent
+    wide = sum(_widths(headers, rows, _longest_line)) > room
+    shown = ["_\n".join(h.rsplit("_", 1)) if wide and len(h) > 12 else h for h in headers]
+    for header, text, width in zip(headers, shown, _shared(room, shown, rows), strict=True):
         side: Any = "right" if header in right else "left"
-        shown = "_\n".join(header.rsplit("_", 1)) if wide and len(header) > 12 else header
-        table.add_column(_text(shown), justify=side, overflow="fold", no_wrap=header == headers[0])
+        first = header == headers[0]
+        table.add_column(_text(text), justify=side, overflow="fold", no_wrap=first, width=width)
     for row in rows:
         table.add_row(*map(_text, row))
     _print(table, indent)
@@ -105,6 +106,40 @@ def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int
         table.add_row(_text(name), _text(text))
     if table.rows:
         _print(table, indent)
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(len, cell.split()), default=0)
+
+
+def _shared(room: int, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int | None]:
+    """Share a width among columns so that no word is broken; None if all or nothing fits."""
+    want = _widths(headers, rows, _longest_line)
+    words = _widths(headers, rows, _longest_word)
+    widths = [*want[:1], *words[1:]]  # the first column is never wrapped
+    if sum(want) <= room or sum(widths) > room:
+        return [None] * len(widths)
+    for _ in range(room - sum(widths)):  # what wraps most gets the next character
+        most = max(range(len(widths)), key=lambda n: want[n] / widths[n])
+        widths[most] += 1
+    return [width - _GAP for width in widths]
+
+
+_GAP = 2  # columns are this far apart
+
+
+def _widths(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], of: Callable[[str], int]
+) -> list[int]:
+    return [max(map(of, column)) + _GAP for column in zip(headers, *rows, strict=True)]
+
+
+def _longest_line(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(len, cell.split()), default=0)
 
 
 def _width() -> int:

@@ -303,7 +303,8 @@ def paint(
         if line is not None:
             marks.theory(axes, line, index, curve.colour, decoys=decoys)
         if curve.predicted is not None:
-            axes.axvline(curve.predicted, color=curve.colour, lw=0.6, ls=(0, (1, 2)), zorder=0)
+            look = {"color": curve.colour, "label": style.BREAK, **style.BREAK_LINE}
+            axes.axvline(curve.predicted, zorder=0, **look)
         marks.points(axes, x, curve.means, curve.colour, curve.marker)
     seen = [curve.means for curve in panel.curves]
     level = np.concatenate([s.mean for s in seen])

@@ -22,12 +22,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from ci_theory._errors import BadInput, printable
 
 __all__ = [
+    "BREAK",
+    "BREAK_LINE",
     "COLUMN",
     "MARKERS",
     "PAGE",
@@ -211,9 +214,23 @@ def scale(axes: Axes, which: str, low: float, high: float, kind: str | None = No
         axis.set_minor_locator(LogLocator(subs=range(1, 10)))
 
 
+BREAK = "_predicted break"
+"""Label of the line at a predicted break: matplotlib leaves it out of the legends of panels."""
+
+BREAK_LINE: dict[str, Any] = {"lw": 0.6, "ls": (0, (1, 2))}
+
+
 def legend_below(made: Figure, handles: Sequence[Any], *, columns: int = 4, **more: Any) -> Legend:
-    """Put a legend under the panels, where it cannot cover data."""
-    return made.legend(handles=list(handles), loc="outside lower center", ncols=columns, **more)
+    """Put a legend under the panels, where it cannot cover data.
+
+    Lines at predicted breaks are told in it by themselves where no strip of breaks tells them.
+    """
+    handles = list(handles)
+    drawn = {line.get_label() for axes in made.axes for line in axes.get_lines()}
+    told = {handle.get_label() for handle in handles}
+    if BREAK in drawn and BREAK.removeprefix("_") not in told:
+        handles.append(Line2D([], [], label=BREAK.removeprefix("_"), color="0.25", **BREAK_LINE))
+    return made.legend(handles=handles, loc="outside lower center", ncols=columns, **more)
 
 
 def legend_under(axes: Axes, *, columns: int = 1, **more: Any) -> Legend:

@@ -1,4 +1,4 @@
-"""Commands that tell what is known: phenomena, closed forms, claims."""
+"""Commands that tell what is known: claims, the main job in small, phenomena, closed forms."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,43 @@ import typer
 
 from ci_theory.cli.app import command
 from ci_theory.cli.arguments import Allow, Json, Name
+
+
+@command(jax=False)
+def claims(
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
+    ] = None,
+    as_json: Json = False,
+    allow: Allow = None,
+) -> None:
+    """Print the claims under test, and what the checks say of each."""
+    from ci_theory.cli import again, surroundings
+
+    def work_out() -> None:
+        from ci_theory.cli import claims as page
+        from ci_theory.cli import output
+
+        entries = page.table(results)
+        output.answer(entries, as_json, lambda: page.print_claims(entries))
+
+    if results is None and not allow:
+        again.answer(["claims", f"json {as_json}"], work_out)
+    else:
+        surroundings.start_jax(exits=False)
+        work_out()
+
+
+@command()
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="folder for results and figures")
+    ] = Path("results"),
+) -> int:
+    """Run the main job in small: sweeps, breaks, verdicts, figures."""
+    from ci_theory.cli import demo as showing
+
+    return showing.show(out)
 
 
 @command(jax=False)
@@ -52,12 +89,15 @@ def formulas(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORD ...]", show_default=False, help="a name, or words that must be there"
+            metavar="WORD", show_default=False, help="a name, or words that must be there"
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the closed forms: statement, scope, source, where; in full if WORD is one's name."""
+    """List the closed forms: statement, scope, source, where.
+
+    A word that is the name of one shows that one in full.
+    """
     from ci_theory.cli import formulas as page
     from ci_theory.cli import output
 
@@ -68,28 +108,3 @@ def formulas(
         page.print_one(page.describe(found[0]))
     else:
         page.print_list(found)
-
-
-@command(jax=False)
-def claims(
-    results: Annotated[
-        Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
-    ] = None,
-    as_json: Json = False,
-    allow: Allow = None,
-) -> None:
-    """Print the claims under test, and what the checks say of each."""
-    from ci_theory.cli import again, surroundings
-
-    def work_out() -> None:
-        from ci_theory.cli import claims as page
-        from ci_theory.cli import output
-
-        entries = page.table(results)
-        output.answer(entries, as_json, lambda: page.print_claims(entries))
-
-    if results is None and not allow:
-        again.answer(["claims", f"json {as_json}"], work_out)
-    else:
-        surroundings.start_jax(exits=False)
-        work_out()

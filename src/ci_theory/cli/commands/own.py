@@ -18,9 +18,10 @@ def lint(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Check a phenomenon of your own: declarations, and the laws that all of them obey.
+    """Check a phenomenon of your own.
 
-    It imports the module, which RUNS ITS CODE. key=value chooses the point that is looked at.
+    Its declarations are looked at, and the laws that all phenomena obey. It imports the module,
+    which RUNS ITS CODE. key=value chooses the point that is looked at.
     Exit code 0: the laws hold; 1: one is broken.
     """
     from ci_theory.cli import lint as linting
@@ -81,10 +82,10 @@ def fit_breaks(
     no_figure: NoFigure = False,
     as_json: Json = False,
 ) -> None:
-    """Fit a broken power law to your own curve: breaks with intervals.
+    """Fit a broken power law to your own curve.
 
-    Give what falls (a loss or an error; or accuracy, with --ceiling 1), on any positive x: rows,
-    parameters, steps.
+    Its breaks have intervals. Give what falls (a loss or an error; or accuracy, with --ceiling 1),
+    on any positive x: rows, parameters, steps.
     """
     from ci_theory.cli import fit_breaks as fitting
     from ci_theory.cli import output
@@ -183,9 +184,10 @@ def learn(
     no_figure: NoFigure = False,
     as_json: Json = False,
 ) -> int:
-    """Predict the learning curve of ridge regression on your own rows, refit, and judge.
+    """Predict the learning curve of your own rows, refit, and judge.
 
-    Duplicates are found, counted and weighed. Exit code: 0 AGREES, 1 DISAGREES, 3 UNDERPOWERED.
+    It is that of ridge regression. Duplicates are found, counted and weighed. Exit code: 0 AGREES,
+    1 DISAGREES, 3 UNDERPOWERED.
     """
     from ci_theory.cli import learn as learning
     from ci_theory.cli import output

@@ -45,7 +45,7 @@ def solve(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="MEASURE=VALUE KNOB [key=value ...]",
+            metavar="MEASURE=VALUE KNOB [key=value]",
             show_default=False,
             help="what is to be reached, by which number, and values of others; KNOB=LOW,HIGH "
             "gives its range",
@@ -53,7 +53,7 @@ def solve(
     ],
     as_json: Json = False,
 ) -> None:
-    """Find the value of one number at which a prediction reaches a level.
+    """Find the number at which a prediction reaches a level.
 
     How many clean rows are needed, how much noise is tolerated? "none" is an answer too. Example:
     ci-theory solve ridge_peak test_error=1.25 n p=100 noise=1
@@ -71,7 +71,7 @@ def explore(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             show_default=False,
             help="phenomenon to begin with: see `ci-theory list`; or a module of your own, WHOSE "
             "CODE IS RUN",
@@ -93,9 +93,9 @@ def explore(
         ),
     ] = None,
 ) -> None:
-    """Open a page on which sliders move the curves, their breaks and a simulation.
+    """Open a page to play with: sliders move curves and breaks.
 
-    It is served on this machine, to this machine only.
+    Dots are simulated beside them, and judged. It is served on this machine, to this machine only.
     """
     from ci_theory.cli import explore as exploring
 

@@ -84,10 +84,10 @@ def check(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allo
 
 @command(judges=True)
 def locate(store: Stored, level: Level = 1e-3, as_json: Json = False, allow: Allow = None) -> int:
-    """Locate break points, measured with an interval and predicted, and judge the predictions.
+    """Locate break points, and judge where they were predicted.
 
-    Exit code 0: what is in scope agrees; 1: a break lies elsewhere than predicted in some slice;
-    3: the sweep cannot tell, or nothing is predicted.
+    Each is measured with an interval. Exit code 0: what is in scope agrees; 1: a break lies
+    elsewhere than predicted in some slice; 3: the sweep cannot tell, or nothing is predicted.
     """
     from ci_theory.cli import output, verdicts
 
@@ -102,7 +102,7 @@ def figure(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|EXPERIMENT|STORE]",
+            metavar="NAME|EXPERIMENT|STORE",
             show_default=False,
             help="a figure that comes with ci_theory; results to draw, by their experiment or "
             "folder; or the path of a script, whose code is run",
@@ -119,23 +119,12 @@ def figure(
     ] = False,
     allow: Allow = None,
 ) -> int:
-    """Make the figures that come with ci_theory, from kept results; or draw any sweep.
+    """Draw the figures that come with ci_theory, or any sweep.
 
-    Exit code 1: with --fresh, fresh and kept results differ beyond their errors.
+    The first from kept results. Exit code 1: with --fresh, fresh and kept results differ beyond
+    their errors.
     """
     from ci_theory.cli import figure as drawing
     from ci_theory.cli import output
 
     return drawing.make(name, every, out, stores, fresh, output.say)
-
-
-@command()
-def demo(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="folder for results and figures")
-    ] = Path("results"),
-) -> int:
-    """Run the main job in small: sweeps, breaks, verdicts, figures."""
-    from ci_theory.cli import demo as showing
-
-    return showing.show(out)

@@ -91,7 +91,7 @@ explore.asked = function (about, pairs) {
   let values = null;
   for (const [name, text] of pairs) {
     const axis = about.axes.find((one) => one.name === name);
-    if (!axis) throw new Error(`unknown axis '${name}' in ${about.name}: (known: ${about.axes.map((one) => one.name).join(", ")})`);
+    if (!axis) throw new Error(`unknown axis '${name}' in ${about.name} (known: ${about.axes.map((one) => one.name).join(", ")})`);
     if (!explore.isRange(text)) {
       point[name] = explore.held(axis, text);
       continue;
@@ -106,7 +106,7 @@ explore.asked = function (about, pairs) {
 // One value of an axis, checked against its type and its bounds.
 explore.held = function (axis, text) {
   if (axis.choices) {
-    if (!axis.choices.includes(text)) throw new Error(`unknown value of ${axis.name} '${text}': (known: ${axis.choices.join(", ")})`);
+    if (!axis.choices.includes(text)) throw new Error(`unknown value of ${axis.name} '${text}' (known: ${axis.choices.join(", ")})`);
     return axis.type === "bool" ? text === "true" : text;
   }
   const value = Number(text);
