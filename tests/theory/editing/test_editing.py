@@ -1,5 +1,6 @@
 """Edits in a row: the geometric series against the operator, drawn rows, and facts that age."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,6 +72,23 @@ def test_no_edit_and_infinitely_many():
     fresh = edited(edit_of(20, 60, 0.0), 3, task)
     assert float(fresh.base_share) == 0.25
     assert float(fresh.edit_risk) == pytest.approx(2.0 / 16 + noise * 20 / 40, rel=1e-12)
+
+
+def test_derivatives_where_an_edit_forgets_all_or_nothing():
+    """Least squares on more rows than inputs, and a ridge that keeps everything."""
+    task = Task(base_error=0.3, distance=2.0, noise=0.7, replay=0.25)
+
+    def risk(lost, edits=3.0):
+        edit = edit_of(20, 60, 0.0)._replace(lost=lost)
+        return edited(edit, edits, task).edit_risk
+
+    for lost in (1.0, 1e-8):
+        step = 1e-4 * lost**0.8
+        slope = (risk(lost) - risk(lost - step)) / step
+        assert float(jax.grad(risk)(lost)) == pytest.approx(float(slope), rel=1e-3)
+    assert np.isfinite(jax.grad(risk)(0.0))
+    assert float(risk(1e-12)) == pytest.approx(float(risk(0.0)), rel=1e-9)
+    assert float(risk(1.0, 0.0)) == pytest.approx(2.3, rel=1e-12)
 
 
 def _draw(p, n, ridge, draws, seed=0):

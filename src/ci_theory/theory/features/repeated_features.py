@@ -203,7 +203,7 @@ def repeated_feature_risk(
 
     rho = start + step
     leverage, forgotten = weights / (rho + weights), rho / (rho + weights)
-    shares = leverage / jnp.where(positive, jnp.sum(counts * leverage), learned)
+    shares = leverage / jnp.sum(counts * leverage)
     u, q = d12(spectrum, gamma), df2(spectrum, gamma)
     share = jnp.where(b + u > 0, u / jnp.where(b + u > 0, b + u, 1.0), 0.0)
     x, y = fractions(spectrum.eigenvalues, gamma)
