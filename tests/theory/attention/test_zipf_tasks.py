@@ -135,7 +135,9 @@ def test_statuses():
     assert int(unequal_tasks(shares, 8.0, 0.9, -1.0, kind).status) == Status.OUT_OF_SCOPE
     assert np.isnan(float(unequal_tasks(shares, 8.0, 0.9, 0.0, kind).fresh_error))
     assert int(unequal_tasks(shares, 8.0, 0.9, 1e-12, kind).status) == Status.OK
-    assert int(unequal_tasks(shares, 8.0, 1.0, 0.0, kind).status) == Status.NOT_FINITE
+    edge = unequal_tasks(shares, 8.0, 1.0, 0.0, kind)
+    assert int(edge.status) == Status.NOT_FINITE
+    assert np.isnan([*edge.task_errors, *edge.left, edge.fresh_error, edge.missing]).all()
     assert int(unequal_tasks(shares, 8.0, 1.1, 0.0, kind).status) == Status.OK
     assert int(unequal_tasks(shares, 8.0, 0.0, 1.0, kind).status) == Status.OUT_OF_SCOPE
     for absent in ([1.0, 0.0], [1.1, -0.1]):
