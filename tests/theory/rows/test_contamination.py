@@ -137,7 +137,10 @@ def test_what_is_memorised_and_what_is_left():
 
 
 def test_outside_the_domain_is_a_status():
-    for phi, leaked in ((1.5, 1.0), (-0.1, 1.0), (0.5, 1.2)):
+    for phi, leaked in ((0.0, 0.0), (1.0, 1.0)):
+        risk = contaminated_risk(isotropic(10), 30, 0.1, 0.1, phi, False, leaked)
+        assert int(risk.status) == Status.OK
+    for phi, leaked in ((1.5, 1.0), (-0.1, 1.0), (0.5, 1.2), (0.5, -0.2)):
         risk = contaminated_risk(isotropic(10), 30, 0.1, 0.1, phi, False, leaked)
         assert int(risk.status) == Status.OUT_OF_SCOPE
 
