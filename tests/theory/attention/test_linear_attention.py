@@ -49,7 +49,8 @@ def paper(tau, kappa, alpha, noise, ridge, query_noise, sign):
     own = query_noise + 1 - 2 * sign**2 * (1 - nu * t1) + sign**2 * (1 - nu * t1 - xi * t2)
     known = tau * own / (tau - df2)
     fresh = noise + 1 - 2 * sign * t1
-    return known, fresh + (1 + x) * (sign**2 * t2 + known / tau * (m + xi * dm))
+    fresh = fresh + (1 + x) * (sign**2 * t2 + known / tau * (m + xi * dm))
+    return known, fresh, 1 - df2 / tau, nu
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,10 @@ def test_repeating_tasks_helps_on_them_and_costs_new_ones(kappa, fresh, trained)
 def test_one_kind_is_the_papers_result(point):
     tau, kappa, alpha, noise, ridge, query, sign = point
     made = one_kind(tau, kappa, alpha, noise, ridge, contexts(alpha, noise, query, (1 - sign) / 2))
-    known, fresh = paper(*point)
+    known, fresh, free, nu = paper(*point)
     assert int(made.status) == Status.OK
+    assert float(made.free) == pytest.approx(free, rel=1e-9)
+    assert float(made.nu) == pytest.approx(nu, rel=1e-11)
     assert float(made.held_out[0]) == pytest.approx(known, rel=1e-11)
     assert float(made.fresh_error) == pytest.approx(fresh, rel=1e-11)
 
@@ -132,9 +135,19 @@ def test_several_kinds_are_a_mixture_of_blocks(kappa, ridge):
     zero = BlockWeights(mean=jnp.zeros((len(v), 1)), spread=jnp.zeros(len(v)))
     wanted = fit_block_mixture(rows, zero)
     assert np.asarray(made.held_out) == pytest.approx(np.asarray(wanted.held_out), rel=1e-9)
-    mean = np.asarray(wanted.weights.mean)[:, 0]
-    power = mean**2 + np.asarray(wanted.weights.spread)
+    mean, spread = np.asarray(wanted.weights.mean)[:, 0], np.asarray(wanted.weights.spread)
+    power = mean**2 + spread
     a, b, g, label = (float(x) for x in vars(test).values())
+    assert float(made.trained_spread) == pytest.approx(np.sum((a * v + b) * spread), rel=1e-9)
+    assert float(made.fresh_spread) == pytest.approx((a + b) * np.sum(spread), rel=1e-9)
+    learned = v / (v + float(made.nu))
+    np.testing.assert_allclose(mean, np.sqrt(weight) * float(made.strength) * learned, rtol=1e-9)
+    assert float(made.traces.kept) == pytest.approx(weight @ learned, rel=1e-9)
+    own = [
+        label - 2 * g * np.sum(np.sqrt(weight) * v * mean) + np.sum((a * v + b) * mean**2)
+        for a, b, g, label in zip(*(np.asarray(x) for x in vars(kinds).values()), strict=True)
+    ]
+    assert float(made.free) == pytest.approx(np.min(own / np.asarray(wanted.held_out)), rel=1e-9)
     trained = label - 2 * g * np.sum(np.sqrt(weight) * v * mean) + np.sum((a * v + b) * power)
     fresh = label - 2 * g * np.sum(np.sqrt(weight) * mean) + (a + b) * np.sum(power)
     assert float(made.trained_error) == pytest.approx(trained, rel=1e-9)
@@ -190,6 +203,12 @@ def test_statuses():
     assert int(one_kind(1.1, 2.0, 2.0, 0.25, 0.0).status) == Status.OK
     assert int(one_kind(1.1, 2.0, 2.0, 0.25, -0.1).status) == Status.OUT_OF_SCOPE
     assert np.isnan(float(one_kind(0.9, 2.0, 2.0, 0.25, 0.0).fresh_error))
+    assert int(one_kind(-0.1, 2.0, 2.0, 0.25, 0.1).status) == Status.OUT_OF_SCOPE
+    kinds = stacked(contexts(2.0, 0.25, 0.25))
+    at = Prompts(counts=jnp.ones(1), weights=-jnp.ones(1), contexts=kinds, ridge=jnp.ones(()))
+    made = linear_attention(at, 2.0, contexts(2.0, 0.25, 0.25))
+    assert int(made.status) == Status.OUT_OF_SCOPE
+    assert np.isnan(made.trained_error)
 
 
 def test_moments_of_contexts_are_those_of_drawn_ones():
@@ -207,3 +226,11 @@ def test_moments_of_contexts_are_those_of_drawn_ones():
     assert h.T @ h / many == pytest.approx(second, abs=0.03)
     assert float(made.aligned) == pytest.approx(0.6)
     assert isinstance(made, Contexts)
+    # the query's label, a share of whose signs is wrong, with all of a context
+    turned = contexts(length / d, noise, 0.7, 0.15, flips, length)
+    query = rng.standard_normal((many, d)) / np.sqrt(d)
+    answer = query @ w + np.sqrt(0.7) * rng.standard_normal(many)
+    answer *= np.where(rng.random(many) < 0.15, -1, 1)
+    seen = np.einsum("n,ni,nj->ij", answer, query, h) / many
+    assert seen == pytest.approx(float(turned.aligned) * np.outer(w, w) / d, abs=0.02)
+    assert np.mean(answer**2) == pytest.approx(float(turned.label), rel=0.02)

@@ -37,6 +37,8 @@ def test_lengths_of_drawn_prompts_have_these_moments():
     u = kinds.label
     assert np.mean(size**2) == pytest.approx(float(shares @ u**2), rel=0.01)
     assert np.mean(size**3) == pytest.approx(float(shares @ u**3), rel=0.02)
+    _, noisy = sized_contexts(float(d), float(length), noise, 0.7)  # whatever the query's length
+    assert np.asarray(noisy.label - u) == pytest.approx(0.7, rel=1e-13)
     assert np.mean(across) == pytest.approx(float(shares @ (kinds.spread / u)), rel=0.01)
     # d - 1 squares across the task, for which the theory takes d
     second = float(shares @ (kinds.spread / u) ** 2) * (1 + 2 / (d - 1)) / (1 + 2 / d)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -54,22 +55,26 @@ def mixture(w, shares, tau, ridge, kind):
     held, mean, spread = jax.vmap(output)(jnp.asarray(w.T))
     missed = jnp.sum((mean - jnp.eye(d)) ** 2) + jnp.sum(jnp.trace(spread, axis1=1, axis2=2))
     noisy = b * (jnp.sum(mean**2) + jnp.sum(jnp.trace(spread, axis1=1, axis2=2)))
-    return np.asarray(held.mean(axis=0)), float(kind.label - 1 + (missed + noisy) / d)
+    left = np.eye(d) - np.asarray(mean)  # of the response, a row a coordinate of the query
+    own = np.einsum("kj,ji,ki->k", w, left, w) / d
+    fresh = float(kind.label - 1 + (missed + noisy) / d)
+    return np.asarray(held.mean(axis=0)), fresh, own, np.trace(left) / d
 
 
 def test_drawn_tasks_have_these_errors():
     d, k, tau, ridge = 32, 24, 1.5, 0.1
     shares, kind = frequencies(k, 1.2), contexts(3.0, 0.25, 0.25)
     made = unequal_tasks(shares, float(d), tau, ridge, kind)
-    rng, held, fresh = np.random.default_rng(2), [], []
+    rng, drawn = np.random.default_rng(2), []
     for _ in range(6):
         w = rng.standard_normal((k, d))
         w *= np.sqrt(d) / np.linalg.norm(w, axis=1, keepdims=True)
-        one, other = mixture(w, np.asarray(shares), tau, ridge, kind)
-        held.append(one)
-        fresh.append(other)
-    assert np.asarray(made.task_errors) == pytest.approx(np.mean(held, axis=0), rel=1.5 / d)
-    assert float(made.fresh_error) == pytest.approx(np.mean(fresh), rel=1.5 / d)
+        drawn.append(mixture(w, np.asarray(shares), tau, ridge, kind))
+    held, fresh, own, missing = (np.mean(part, axis=0) for part in zip(*drawn, strict=True))
+    assert np.asarray(made.task_errors) == pytest.approx(held, rel=1.5 / d)
+    assert float(made.fresh_error) == pytest.approx(fresh, rel=1.5 / d)
+    assert float(made.missing) == pytest.approx(missing, rel=1.5 / d)
+    assert np.asarray(made.missing * made.left) == pytest.approx(own, rel=4 / d)
     assert float(made.trained_error) == pytest.approx(float(shares @ made.task_errors), rel=1e-13)
     # frequent tasks are known better; half of a task at the level
     assert np.all(np.diff(np.asarray(made.task_errors)) > 0)
@@ -104,6 +109,25 @@ def test_a_simulation_with_rare_tasks():
     assert mean == pytest.approx(np.array([float(v) for v in found]), rel=2 / d)
 
 
+def test_a_very_frequent_task_keeps_its_digits():
+    """The root of the quadratic of a task, at thirty digits, where half of it cancels."""
+    kind, shares = contexts(2.0, 0.25, 0.25), jnp.array([1 - 1e-9, 1e-9])
+    d, tau, ridge = 1e7, 0.7, 1e-5
+    made = unequal_tasks(shares, d, tau, ridge, kind)
+    assert int(made.status) == Status.OK
+    g = mp.mpf(1) / (mp.mpf(d) * mp.mpmathify(float(made.level)))
+    with mp.workdps(30):
+        b, tau = mp.mpf(float(kind.spread)), mp.mpf(tau)
+        used = g * mp.mpf(ridge)
+        for j in (0, 1):
+            left = mp.mpmathify(float(made.left[j]))
+            e = g * (left + b) / tau
+            omega = mp.mpf(float(shares[j])) / (1 + e)
+            assert abs(left * (1 + omega * d * g) - 1) < 1e-12
+            used += tau * omega * e
+    assert float(used) == pytest.approx(1, rel=1e-11)
+
+
 def test_statuses():
     kind = contexts(2.0, 0.25, 0.25)
     shares = jnp.array([0.7, 0.3])
@@ -111,3 +135,12 @@ def test_statuses():
     assert int(unequal_tasks(shares, 8.0, 0.9, -1.0, kind).status) == Status.OUT_OF_SCOPE
     assert np.isnan(float(unequal_tasks(shares, 8.0, 0.9, 0.0, kind).fresh_error))
     assert int(unequal_tasks(shares, 8.0, 0.9, 1e-12, kind).status) == Status.OK
+    edge = unequal_tasks(shares, 8.0, 1.0, 0.0, kind)
+    assert int(edge.status) == Status.NOT_FINITE
+    assert np.isnan([*edge.task_errors, *edge.left, edge.fresh_error, edge.missing]).all()
+    assert int(unequal_tasks(shares, 8.0, 1.1, 0.0, kind).status) == Status.OK
+    assert int(unequal_tasks(shares, 8.0, 0.0, 1.0, kind).status) == Status.OUT_OF_SCOPE
+    for absent in ([1.0, 0.0], [1.1, -0.1]):
+        found = unequal_tasks(jnp.array(absent), 8.0, 0.9, 1.0, kind)
+        assert int(found.status) == Status.OUT_OF_SCOPE
+        assert np.isnan([*found.task_errors, *found.left, found.missing, found.level]).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput, Status
+from ci_theory.theory.dynamics import averaged_sgd
 from ci_theory.theory.dynamics.averaged_sgd import averaged_risk, inputs, rare_draw
 from ci_theory.theory.dynamics.one_pass_sgd import Descent, one_pass_risk
 from ci_theory.theory.spectra.spectrum import from_features, isotropic, power_law, trace
@@ -136,6 +137,23 @@ def test_what_is_out_of_scope_is_told():
             inputs(*bad)
     with pytest.raises(BadInput, match="without an end"):
         inputs(np.inf, 0.4, 1.0)
+
+
+def test_contours_that_disagree_are_told(monkeypatch):
+    modes, at = inputs(100.0, 1.0, 0.5), Descent(0.1, 1.0, 1.0)
+    bare = averaged_risk.__wrapped__.__wrapped__  # not compiled before
+    good = averaged(modes, 50.0, at, 0.1, 100.0)
+    assert 0 < float(good.residual[0]) < 1e-9
+    monkeypatch.setattr(averaged_sgd, "CHECK", 8)
+    found = bare(modes, 50.0, at, 0.1, 100.0)
+    assert int(found.status) == Status.NOT_CONVERGED
+    assert 1e-7 < float(found.residual) < 0.1
+    assert float(found.risk) == pytest.approx(float(good.risk[0]), rel=1e-9)
+    for width, steps in ((50.0, 0.0), (0.0, 100.0)):
+        assert int(averaged(modes, width, at, 0.1, steps).status[0]) == Status.OUT_OF_SCOPE
+    assert int(averaged(modes, 50.0, Descent(0.1, 0.0, 1.0), 0.1, 9.0).status[0]) == (
+        Status.OUT_OF_SCOPE
+    )
 
 
 @pytest.mark.parametrize("width", [10, 40])

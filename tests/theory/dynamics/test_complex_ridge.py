@@ -1,17 +1,20 @@
 """Complex ridges and contours: the defining equations in high precision, and known transforms."""
 
 import jax
+import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
 
 from ci_theory._errors import Status
+from ci_theory.theory.dynamics import complex_ridge
 from ci_theory.theory.dynamics.complex_ridge import complex_levels
 from ci_theory.theory.dynamics.talbot import contour
-from ci_theory.theory.spectra.groups import repeated_rows
+from ci_theory.theory.spectra.groups import Groups, repeated_rows
 from ci_theory.theory.spectra.spectrum import two_block
 
 INF = np.inf
+NOISE = np.full(2, 0.1)
 solve = jax.jit(jax.vmap(complex_levels, (None, None, None, 0)))
 
 
@@ -42,6 +45,54 @@ def test_levels_solve_the_equations_over_sixty_decades():
                     assert abs(left + df1 / p - 1) < 1e-13
 
 
+def moved(at):
+    """Solve at numbers (variance, count, weight, p, ridge) that move the root."""
+    variance, count, weight, p, size = at
+    groups = Groups(counts=jnp.stack([50.0, count]), weights=jnp.stack([1.0, weight]), noise=NOISE)
+    spectrum = two_block(20, 40, 1.0, variance, 1.0, 1.0)
+    found = complex_levels(spectrum, groups, p, size * (0.6 + 0.8j))
+    return jnp.stack([found.kappa, found.ratio, found.left])
+
+
+MOVED = jax.jit(moved)
+SLOPES = jax.jit(lambda at, by: jax.jvp(moved, (at,), (by,))[1])
+
+
+@pytest.mark.parametrize("p", [25.0, 90.0, 1e6])
+def test_derivatives_are_those_of_differences(p):
+    """Where features are fewer than modes, more, and so many that they hardly count."""
+    at = jnp.array([0.02, 8.0, 20.0, p, 3.0])
+    for i in range(5):
+        by = jnp.zeros(5).at[i].set(at[i])  # relative changes
+        told = np.asarray(SLOPES(at, by))
+        found = (np.asarray(MOVED(at + 1e-5 * by)) - np.asarray(MOVED(at - 1e-5 * by))) / 2e-5
+        rounding = 1e-10 * np.abs(MOVED(at))
+        assert np.all(np.abs(told - found) < 1e-6 * np.abs(found) + rounding)
+
+
+def test_a_root_that_has_not_arrived_or_has_left_its_sector_is_none(monkeypatch):
+    """Newton's steps too short to arrive, and steps that arrive at a root of another ridge."""
+    spectrum, rows = two_block(20, 40, 1.0, 1e-3, 1.0, 1.0), repeated_rows(50, 10, 20, 0.1, True)
+    bare = complex_levels.__wrapped__.__wrapped__  # not compiled before
+
+    def told(delta):
+        at = bare(spectrum, rows, 25.0, delta)
+        return int(at.status), float(at.residual)
+
+    assert told(3.0 + 4.0j)[0] == Status.OK
+    newton = complex_ridge._newton
+    monkeypatch.setattr(complex_ridge, "_newton", lambda *at: tuple(0.8 * v for v in newton(*at)))
+    status, residual = told(3.0 + 4.0j)
+    assert status == Status.NOT_CONVERGED
+    assert 1e-10 < residual < 1e-3
+    # the equations at the conjugate ridge: a root, but one of another problem
+    monkeypatch.setattr(complex_ridge, "_newton", lambda *at: newton(*at[:-1], jnp.conj(at[-1])))
+    status, residual = told(3.0 + 4.0j)
+    assert status == Status.NOT_CONVERGED
+    assert residual < 1e-12
+    assert told(5.0)[0] == Status.OK
+
+
 def test_no_root_where_there_is_no_problem():
     """No ridge, or no rows: OUT_OF_SCOPE; good neighbours in the batch are untouched."""
     spectrum = two_block(20, 40, 1.0, 1e-3, 1.0, 1.0)
@@ -51,3 +102,13 @@ def test_no_root_where_there_is_no_problem():
     assert at.status.tolist()[:3] == [Status.OK, Status.OUT_OF_SCOPE, Status.OK]
     none = solve(spectrum, repeated_rows(0, 0, 20, 0.1, True), INF, ridges)
     assert set(none.status.tolist()) == {Status.OUT_OF_SCOPE}
+    for counts, p in (([-5.0, 90.0], INF), ([50.0, 10.0], 0.0), ([50.0, 10.0], -2.0)):
+        odd = Groups(counts=np.array(counts), weights=np.array([1.0, 20.0]), noise=NOISE)
+        bad = solve(spectrum, odd, p, ridges)
+        assert set(bad.status.tolist()) == {Status.OUT_OF_SCOPE}
+    # a row of weight 0 is not there
+    rows = Groups(counts=np.array([50.0, 10.0]), weights=np.array([1.0, 0.0]), noise=NOISE)
+    alone = Groups(counts=np.array([50.0, 0.0]), weights=np.array([1.0, 3.0]), noise=NOISE)
+    one, other = (solve(spectrum, g, 25.0, ridges) for g in (rows, alone))
+    assert one.status[0] == Status.OK
+    np.testing.assert_allclose(one.kappa, other.kappa, rtol=1e-13)

@@ -131,24 +131,86 @@ def test_at_the_end_it_is_that_of_ridge_regression_on_features():
     np.testing.assert_allclose(left, ended[4:6], rtol=1e-10)
 
 
-def test_wrong_inputs_are_out_of_scope():
-    for time, p in ((0.0, 20.0), (1.0, 0.0)):
-        found = feature_flow_shift(SPECTRUM, GROUPS, time, 0.0, p)
+def test_at_the_end_copies_leave_what_they_leave_of_ridge_regression():
+    """Rows of unequal weight: all four parts, by a contour and without one."""
+    ended = feature_ridge_shift(SPECTRUM, GROUPS, P, 0.5)
+    np.testing.assert_allclose(feature_flow_shift(SPECTRUM, GROUPS, 1e6, 0.5, P), ended, rtol=1e-6)
+
+
+@pytest.mark.parametrize("p", [P, 200.0, np.inf])
+def test_what_is_left_of_unequal_rows(p):
+    """Unit noise V = x/(1 - x), x what is used up of the effective rows; and of the features."""
+    left = what_is_left(SPECTRUM, GROUPS, 0.5, p)
+    alike = dataclasses.replace(GROUPS, noise=np.ones(2))
+    risk = repeated_feature_risk(SPECTRUM, alike, p, 0.5)
+    rows = float(risk.effective_rows)
+    assert float(left.rows) == pytest.approx(rows / (1 + float(risk.noise_variance)), rel=1e-10)
+    if np.isinf(p):
+        assert np.isinf(left.features)
+        return
+    used = MANY @ (LAM / (LAM + float(risk.gamma))) ** 2
+    held = float(left.rows) * (p - used)  # a determinant, seen from the other side
+    assert float(left.features) * (rows - used) == pytest.approx(held, rel=1e-10)
+
+
+def tailed(**values):
+    return dataclasses.replace(SPECTRUM, **{k: np.array(v) for k, v in values.items()})
+
+
+NOBODY = Groups(counts=np.zeros(2), weights=WEIGHTS, noise=NOISE)
+UNLIT = dataclasses.replace(SPECTRUM, eigenvalues=np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "groups", "time", "ridge", "p"),
+    [
+        (SPECTRUM, GROUPS, 0.0, 0.0, 20.0),
+        (SPECTRUM, GROUPS, 1.0, 0.0, 0.0),
+        (SPECTRUM, GROUPS, 1.0, -1e-3, 20.0),
+        (SPECTRUM, NOBODY, 1.0, 0.0, 20.0),
+        (UNLIT, GROUPS, 1.0, 0.0, 20.0),
+        (tailed(tail_trace=0.1), GROUPS, 1.0, 0.0, 20.0),
+    ],
+)
+def test_wrong_inputs_are_out_of_scope(spectrum, groups, time, ridge, p):
+    flowing = feature_flow_shift(spectrum, groups, time, ridge, p)
+    begun = feature_start_shift(spectrum, groups, time, ridge, p)
+    made = [flowing, begun]
+    if time and not spectrum.tail_trace:  # the end has a tail and no time
+        made.append(feature_ridge_shift(spectrum, groups, p, ridge))
+    for found in made:
         assert found.status == Status.OUT_OF_SCOPE
-        assert np.isnan(found.noise)
+        assert np.isnan(found[:-1]).all()
+
+
+def test_a_target_on_a_tail_has_no_flow_but_a_start():
+    hidden = tailed(tail_power=0.1)
+    assert feature_flow_shift(hidden, GROUPS, 1.0, 0.0, P).status == Status.OUT_OF_SCOPE
+    assert feature_start_shift(hidden, GROUPS, 1.0, 0.0, P).status == Status.OK
+
+
+def test_rows_without_weight_are_not_there():
+    absent = Groups(counts=np.array([30.0, 9.0]), weights=np.array([1.0, 0.0]), noise=NOISE)
+    alone = Groups(counts=np.array([30.0, 0.0]), weights=np.array([1.0, 5.0]), noise=NOISE)
+    for of in (
+        lambda rows: feature_flow_shift(SPECTRUM, rows, 2.0, 0.3, P),
+        lambda rows: feature_start_shift(SPECTRUM, rows, 2.0, 0.3, P),
+        lambda rows: feature_ridge_shift(SPECTRUM, rows, P, 0.3),
+    ):
+        np.testing.assert_allclose(of(absent), of(alone), rtol=1e-10)
 
 
 @pytest.mark.parametrize(("n", "p", "ridge"), [(60, 40, 0.1), (40, 60, 1e-4)])
 def test_ridge_on_equal_rows_is_the_form_with_three_derivatives(n, p, ridge):
-    tailed = dataclasses.replace(SPECTRUM, tail_trace=np.array(0.3), tail_power=np.array(0.1))
-    plain = feature_next_order(tailed, n, p, ridge, 0.4)
-    found = feature_ridge_shift(tailed, plain_rows(n, 0.4), p, ridge)
+    slow = tailed(tail_trace=0.3, tail_power=0.1)
+    plain = feature_next_order(slow, n, p, ridge, 0.4)
+    found = feature_ridge_shift(slow, plain_rows(n, 0.4), p, ridge)
     assert found.status == Status.OK
     assert float(found.signal) == pytest.approx(float(plain.signal_shift), rel=1e-5)
     assert float(found.noise) == pytest.approx(float(plain.noise_shift), rel=1e-5)
-    whole = tail_as_modes(tailed, 1e9)
+    whole = tail_as_modes(slow, 1e9)
     left = (
-        what_is_left(tailed, plain_rows(n, 0.4), ridge, p),
+        what_is_left(slow, plain_rows(n, 0.4), ridge, p),
         what_is_left(whole, plain_rows(n, 0.4), ridge, p),
     )
     np.testing.assert_allclose(left[0], left[1], rtol=1e-6)

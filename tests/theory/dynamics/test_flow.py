@@ -384,6 +384,21 @@ def test_statuses_are_honest_and_spoil_nothing():
     out, lost = Status.OUT_OF_SCOPE, Status.NOT_FINITE
     assert found.status.tolist() == [0, out, out, out, out, out, lost, lost]
     assert np.isfinite(found.excess_risk).tolist() == [True] + [False] * 7
+    odd = [
+        Groups(counts=np.array(n), weights=np.array(c), noise=np.array(v))
+        for n, c, v in (
+            ([60.0, -9.0], [1.0, 2.0], [0.2, 0.2]),
+            ([60.0, 9.0], [1.0, -2.0], [0.2, 0.2]),
+            ([60.0, 9.0], [1.0, 2.0], [0.2, -0.2]),
+            ([0.0, 0.0], [1.0, 2.0], [0.2, 0.2]),
+            ([60.0, 9.0], [0.0, 0.0], [0.2, 0.2]),
+        )
+    ]
+    bad = weighted(HALVES, odd, [(3.0, 0.1, INF)] * len(odd))
+    assert set(bad.status.tolist()) == {out}
+    assert np.isnan(bad.train_error).all()
+    dark = weighted(two_block(150, 150, 0.0, 0.0, 0.5, 1.0), odd[0], [(3.0, 0.1, INF)])
+    assert dark.status.tolist() == [out]
     alone = plain(HALVES, points[:1])
     assert found.excess_risk[0] == pytest.approx(alone.excess_risk[0], rel=1e-14)
 

@@ -15,7 +15,13 @@ from ci_theory.theory.dynamics.flow_isotropic import (
 )
 from ci_theory.theory.ridge.isotropic import optimal_ridge
 from ci_theory.theory.ridge.risk import ridge_risk
-from ci_theory.theory.spectra.marchenko_pastur import eigenvalue_law, survival, survival_slope
+from ci_theory.theory.spectra.marchenko_pastur import (
+    bessel_ratio,
+    eigenvalue_law,
+    lower_edge,
+    survival,
+    survival_slope,
+)
 from ci_theory.theory.spectra.spectrum import isotropic
 
 GAMMAS = [1e-3, 0.5, 0.9, 0.999, 1.0, 1.001, 1.5, 100.0]
@@ -85,6 +91,30 @@ def test_survival_of_one_input_a_row_is_a_bessel_pair():
         assert abs(float(survival(1.0, time)) / want - 1) < 1e-12
 
 
+@pytest.mark.parametrize("gamma", [0.3, 1.0, 1 + 1e-9, 5.0])
+def test_edges_of_the_law(gamma):
+    law = eigenvalue_law(gamma)
+    with mp.workdps(30):
+        low, high = ((1 + sign * mp.sqrt(mp.mpf(gamma))) ** 2 for sign in (-1, 1))
+        assert float(lower_edge(gamma)) == pytest.approx(float(low), rel=1e-12, abs=0)
+        assert float(law.lower) == pytest.approx(float(low), rel=1e-12, abs=0)
+        assert float(law.upper) == pytest.approx(float(high), rel=1e-14)
+    nodes = np.asarray(law.eigenvalues)
+    assert nodes.min() >= float(law.lower)
+    assert nodes.max() <= float(law.upper) * (1 + 1e-15)
+    np.testing.assert_allclose(law.lower + law.above_edge, nodes, rtol=1e-15)
+    assert float(law.atom) == pytest.approx(max(0.0, 1 - 1 / gamma), abs=1e-15)
+
+
+def test_bessels_ratio_on_both_sides_of_its_series():
+    for x in (0.0, 1e-9, 9.9e-4, 1.01e-3, 0.5, 40.0, 1e5):
+        with mp.workdps(30):
+            want = 2 * mp.exp(-mp.mpf(x)) * mp.besseli(1, x) / x if x else mp.mpf(1)
+        assert float(bessel_ratio(x)) == pytest.approx(float(want), rel=1e-13)
+    for x in (0.0, 1e-4):  # derivative -1 at 0
+        assert float(jax.grad(bessel_ratio)(x)) == pytest.approx(-1 + 1.25 * x, rel=1e-7)
+
+
 @pytest.mark.parametrize("gamma", [0.3, 1.0, 5.0])
 def test_moments_of_the_law(gamma):
     """Narayana numbers: E s^2 = 1 + gamma, E s^3 = 1 + 3 gamma + gamma^2."""
@@ -133,6 +163,22 @@ def test_the_noise_part_is_a_triangle_over_the_bessel_kernel(gamma):
         train = survival_slope(gamma, 2 * time)
         train += 0.3 * (1 - gamma + gamma * survival(gamma, 2 * time))
         assert float(found.train_error) == pytest.approx(float(train), rel=1e-12)
+
+
+def test_the_parts_add_up_and_each_has_its_source():
+    at = {"noise": 0.3, "signal": 1.2, "start": 0.4, "ridge": 2.0}
+    whole = flow(100, 150, 3.0, **at)
+    alone = {
+        "initial": {"noise": 0.0, "signal": 0.0},
+        "bias": {"noise": 0.0, "start": 0.0},
+        "noise_variance": {"signal": 0.0, "start": 0.0},
+    }
+    for part, off in alone.items():
+        only = flow(100, 150, 3.0, **{**at, **off})
+        assert float(getattr(whole, part)) == pytest.approx(float(only.excess_risk), rel=1e-12)
+    parts = whole.initial + whole.bias + whole.noise_variance
+    assert float(whole.excess_risk) == pytest.approx(float(parts), rel=1e-14)
+    assert float(whole.test_error - whole.excess_risk) == pytest.approx(0.3, rel=1e-12)
 
 
 def test_ends():
@@ -231,6 +277,10 @@ class TestStopping:
         assert float(optimal_time(10, 5, 0.0).value) == np.inf
         assert float(optimal_time(10, 5, 0.3, 0.0).value) == 0.0
         assert int(optimal_time(10, 5, -0.3).status) == Status.OUT_OF_SCOPE
+        for n, p, signal in ((10, -5, 1.0), (10, 5, -1.0)):
+            bad = optimal_time(n, p, 0.3, signal)
+            assert int(bad.status) == Status.OUT_OF_SCOPE
+            assert np.isnan(float(bad.value))
 
 
 def test_gradients_are_finite_differences():
@@ -266,6 +316,10 @@ def test_bad_points_spoil_nothing():
         jnp.array([100.0, 100.0, -1.0]), jnp.array([0.3, -0.3, 0.3])
     )
     assert found.status.tolist() == [Status.OK, Status.OUT_OF_SCOPE, Status.OUT_OF_SCOPE]
+    for bad in ({"signal": -1.0}, {"start": -1.0}, {"ridge": -1.0}):
+        at = {"signal": 1.0, "start": 0.0, "ridge": 0.0} | bad
+        assert int(flow(100.0, 50.0, 1.0, 0.3, **at).status) == Status.OUT_OF_SCOPE
+        assert int(descent(100.0, 50.0, 4, 0.1, 0.3, **at).status) == Status.OUT_OF_SCOPE
     alone = isotropic_flow(100.0, 50.0, 1.0, 0.3).excess_risk
     assert float(found.excess_risk[0]) == pytest.approx(float(alone), rel=1e-14)
 

@@ -141,10 +141,33 @@ def test_free_rows_are_those_of_ridge_regression():
     assert float(what_is_left(SPECTRUM, GROUPS, ridge).rows) == pytest.approx(expected, rel=1e-10)
 
 
-def test_wrong_inputs_are_out_of_scope():
-    assert flow_shift(SPECTRUM, GROUPS, 0.0, 0.0).status == Status.OUT_OF_SCOPE
-    assert np.isnan(flow_shift(SPECTRUM, GROUPS, 1.0, -1.0).noise)
-    tail = dataclasses.replace(SPECTRUM, tail_trace=1.0)
-    assert flow_shift(tail, GROUPS, 1.0, 0.0).status == Status.OUT_OF_SCOPE
+@pytest.mark.parametrize(
+    ("changed", "counts", "time", "ridge"),
+    [
+        ({}, COUNTS, 0.0, 0.0),
+        ({}, COUNTS, 1.0, -1.0),
+        ({}, 0 * COUNTS, 1.0, 0.0),
+        ({"tail_trace": 1.0}, COUNTS, 1.0, 0.0),
+        ({"tail_power": 1.0}, COUNTS, 1.0, 0.0),
+        ({"eigenvalues": 0 * LAM}, COUNTS, 1.0, 0.0),
+    ],
+)
+def test_wrong_inputs_are_out_of_scope(changed, counts, time, ridge):
+    spectrum = dataclasses.replace(SPECTRUM, **changed)
+    groups = dataclasses.replace(GROUPS, counts=counts)
+    made = [flow_shift(spectrum, groups, time, ridge)]
+    if ridge == 0:  # a decay is a factor
+        made.append(start_shift(spectrum, groups, time, ridge))
+    for found in made:
+        assert found.status == Status.OUT_OF_SCOPE
+        assert np.isnan(found[:-1]).all()
+
+
+def test_what_is_not_there_does_not_count():
+    absent = Groups(counts=np.array([30.0, 9.0]), weights=np.array([1.0, 0.0]), noise=NOISE)
+    alone = Groups(counts=np.array([30.0, 0.0]), weights=np.array([1.0, 5.0]), noise=NOISE)
+    for of in (flow_shift, start_shift):
+        one, other = (of(SPECTRUM, rows, 2.0, 0.3) for rows in (absent, alone))
+        np.testing.assert_allclose(one, other, rtol=1e-10)
     dead = dataclasses.replace(SPECTRUM, eigenvalues=LAM * [1, 1, 0], power=POWER * [1, 1, 0])
     assert np.isfinite(flow_shift(dead, GROUPS, 1.0, 0.0).signal)

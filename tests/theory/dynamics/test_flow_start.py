@@ -62,5 +62,10 @@ def test_statuses():
     spectrum, times = two_block(60, 60, 1.0, 0.1, 1, 1), np.array([0.5, -1.0, 0.0, 4.0])
     found = evaluate(spectrum, rows(90.0), times, 0.0)
     assert found.status.tolist() == [Status.OK, Status.OUT_OF_SCOPE, Status.OUT_OF_SCOPE, Status.OK]
+    assert np.isnan(found.test[1:3]).all()
+    assert np.isnan(found.train[1:3]).all()
+    assert np.all(np.asarray(found.residual) < 1e-8)
+    assert set(evaluate(spectrum, rows(90.0), TIMES, -1.0).status.tolist()) == {Status.OUT_OF_SCOPE}
+    assert set(evaluate(spectrum, rows(0.0), TIMES, 0.0).status.tolist()) == {Status.OUT_OF_SCOPE}
     alone = evaluate(spectrum, rows(90.0), TIMES, 0.0)
     assert float(found.test[0]) == pytest.approx(float(alone.test[1]), rel=1e-13)

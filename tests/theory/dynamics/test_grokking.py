@@ -171,8 +171,27 @@ def test_special_times_and_statuses():
     assert found.status.tolist() == [0, out, out, out, out, 0]
     assert (found.train[0], found.test[0], found.delay[0]) == (0, 0, 0)
     assert np.all(np.isnan(found.test[1:5]))
-    for bad in (decay_time(300, 200, 0.1, 0.1, 1.0, 1.0), loss_at_accuracy(0.0, 1.0)):
+    for bad in (
+        decay_time(300, 200, 0.1, 0.1, 1.0, 1.0),
+        decay_time(300, 300, 0.1, 0.1, 1.0, 1.0),
+        decay_time(0, 600, 0.1, 0.1, 1.0, 1.0),
+        decay_time(300, 600, 0.0, 0.1, 1.0, 1.0),
+        decay_time(300, 600, 0.1, 0.0, 1.0, 1.0),
+        decay_time(300, 600, 0.1, 0.1, -1.0, 1.0),
+        decay_time(300, 600, 0.1, 0.1, 1.0, -1.0),
+        loss_at_accuracy(0.0, 1.0),
+        loss_at_accuracy(1.0, 1.0),
+        loss_at_accuracy(0.5, 0.0),
+        loss_at_accuracy(0.5, 1.0, 0),
+    ):
         assert int(bad.status) == out
+        assert np.isnan(float(bad.value))
+    worse = times(
+        {"d": 150, "tolerance": 1.0, "decay": -0.1},
+        {"d": 150, "tolerance": 1.0, "signal": -1.0},
+        {"d": 150, "tolerance": 1.0, "start": -1.0},
+    )
+    assert worse.status.tolist() == [out] * 3
 
 
 def test_gradients_are_finite_differences():

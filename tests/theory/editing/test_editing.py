@@ -1,5 +1,6 @@
 """Edits in a row: the geometric series against the operator, drawn rows, and facts that age."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -73,6 +74,23 @@ def test_no_edit_and_infinitely_many():
     assert float(fresh.edit_risk) == pytest.approx(2.0 / 16 + noise * 20 / 40, rel=1e-12)
 
 
+def test_derivatives_where_an_edit_forgets_all_or_nothing():
+    """Least squares on more rows than inputs, and a ridge that keeps everything."""
+    task = Task(base_error=0.3, distance=2.0, noise=0.7, replay=0.25)
+
+    def risk(lost, edits=3.0):
+        edit = edit_of(20, 60, 0.0)._replace(lost=lost)
+        return edited(edit, edits, task).edit_risk
+
+    for lost in (1.0, 1e-8):
+        step = 1e-4 * lost**0.8
+        slope = (risk(lost) - risk(lost - step)) / step
+        assert float(jax.grad(risk)(lost)) == pytest.approx(float(slope), rel=1e-3)
+    assert np.isfinite(jax.grad(risk)(0.0))
+    assert float(risk(1e-12)) == pytest.approx(float(risk(0.0)), rel=1e-9)
+    assert float(risk(1.0, 0.0)) == pytest.approx(2.3, rel=1e-12)
+
+
 def _draw(p, n, ridge, draws, seed=0):
     """Mean and error of h, a, b and of b for noise that goes with |x|^2, and of M^2 of a row."""
     x = np.random.default_rng(seed).normal(size=(draws, n, p))
@@ -129,6 +147,14 @@ def test_exact_edits_end_before_interpolation():
     assert int(exact_edit(30, 29).status) == Status.OUT_OF_SCOPE
     assert np.isnan(float(exact_edit(30, 29).noise))
     assert int(edit_of(30, 30, 0.0).status) == Status.NOT_FINITE
+    assert int(edit_of(30, 30, -1.0).status) == Status.OUT_OF_SCOPE
+    assert int(edit_of(30, 0, 1.0).status) == Status.OUT_OF_SCOPE
+    assert int(next_edit(edit_of(49, 49, 0.0), 49, 49, 0.0).status) == Status.NOT_FINITE
+    assert int(next_edit(edit_of(49, 49, 1.0), 49, 49, 1.0).status) == Status.OK
+    assert float(exact_edit(30, 29).kept) == pytest.approx(1 / 30)
+    made = exact_edit(40, 10)
+    assert (float(made.kappa), float(made.missed)) == (3.0, 0.0)
+    assert float(edit_of(40, 10, 0.0).kappa) == pytest.approx(3.0)
 
 
 def test_what_a_row_is_missed_by_follows_from_the_coefficients():
@@ -140,6 +166,47 @@ def test_what_a_row_is_missed_by_follows_from_the_coefficients():
         task, edit = Task(0.05, 1.0, 1.0, replay), edit_of(p, n, ridge)
         found = editing.missed_at_once(edit, k, task, p, n, ridge)
         assert float(found) == pytest.approx(float(edited(edit, k, task).edit_miss), rel=1e-10)
+
+
+def test_what_is_left_out_of_replayed_rows_is_bounded():
+    """Drawn edits, some of whose rows are replayed: the residual of facts, and the room left."""
+    p, n, ridge, replay, edits, runs = 24, 12, 14.0, 0.5, 3, 6000
+    rng, noise = np.random.default_rng(9), 0.0
+    delta = np.zeros(p)
+    delta[0] = 1.0
+    w = np.zeros((runs, p))
+    for _ in range(edits):
+        x, old = rng.normal(size=(runs, n, p)), rng.random((runs, n)) < replay
+        y = np.where(old, 0.0, x @ delta)
+        gram = x @ x.transpose(0, 2, 1) + ridge * np.eye(n)
+        left = y - np.einsum("rnp,rp->rn", x, w)
+        w = w + np.einsum("rnp,rn->rp", x, np.linalg.solve(gram, left[..., None])[..., 0])
+    missed = np.sum(((y - np.einsum("rnp,rp->rn", x, w)) ** 2) * ~old, axis=1)
+    mean = missed.sum() / (~old).sum()
+    error = missed.std() * runs**0.5 / (~old).sum()
+    task = Task(base_error=0.0, distance=1.0, noise=noise, replay=replay)
+    near = next_edit(edit_of(p, n, ridge), p, n, ridge)
+    told = float(editing.missed_at_once(near.edit, edits, task, p, n, ridge))
+    room = float(editing.replayed_miss(near.edit, edits, task, p, near.free))
+    assert abs(mean - told) < room + 4 * error
+    assert 4 * error < room < 0.35 * told
+    # nothing of it without replay, and in proportion to the distance of the laws
+    none, all_of_it = (task._replace(replay=f) for f in (0.0, 1.0))
+    assert float(editing.replayed_miss(near.edit, edits, none, p, near.free)) == 0
+    far = editing.replayed_miss(near.edit, edits, task._replace(distance=3.0), p, near.free)
+    assert float(far) == pytest.approx(3 * room, rel=1e-12)
+    held = 1 - float(near.edit.missed)
+    own = 2 * held * (1 - held) ** 2 * (held / float(near.free) + 2 / p)
+    told = editing.replayed_miss(near.edit, edits, all_of_it, p, near.free)
+    assert float(told) == pytest.approx(own, rel=1e-12)
+
+
+def test_a_task_in_arrays_is_each_of_its_tasks():
+    edit, noise = edit_of(60, 8, 20.0), np.array([0.1, 0.5, 2.0])
+    made = edited(edit, 6, Task(base_error=0.2, distance=1.0, noise=noise, replay=0.1))
+    for i, one in enumerate(noise):
+        alone = edited(edit, 6, Task(base_error=0.2, distance=1.0, noise=one, replay=0.1))
+        assert float(made.base_risk[i]) == pytest.approx(float(alone.base_risk), rel=1e-13)
 
 
 def test_numbers_of_some_lives():

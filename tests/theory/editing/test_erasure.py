@@ -259,6 +259,19 @@ def test_one_group_is_the_scalar_law():
         assert float(found.spread) == pytest.approx(q * energy, rel=1e-11)
 
 
+@pytest.mark.parametrize(("n", "d"), [(90.0, 60), (30.0, 120)])
+@pytest.mark.parametrize("frozen", [NONE, along(0.8)])
+def test_what_is_learnt_and_what_is_left_without_a_ridge(n, d, frozen):
+    """Rows less directions that are fitted, or these less rows; the share met of a drift."""
+    fitted = d - float(frozen @ frozen)
+    found = teach(NONE, lessons([n], [()], [0.0], noise=0.5, drift=0.7), d, frozen)
+    assert float(found.free) == pytest.approx(abs(n - fitted), rel=1e-12)
+    assert float(found.learnt) == pytest.approx(0.7 * min(1.0, n / fitted) ** 2, rel=1e-12)
+    stiff = teach(NONE, lessons([n], [()], [0.0], drift=0.7, ridge=1e12), d, frozen)
+    assert float(stiff.free) == pytest.approx(max(n, fitted), rel=1e-6)
+    assert float(stiff.learnt) < 1e-15
+
+
 def test_freezing_and_posing_in_closed_form():
     s, c, response, d, n = 3.0, 1.0, 0.4, 300, 40.0
     base = np.array([response, 0, 0])
@@ -405,7 +418,10 @@ def test_attacks_are_a_mean_of_probabilities():
 def test_interpolation_without_a_ridge_and_no_rows_have_a_status():
     assert one(100, 2.0, 1.0, 0.5, 100).status == Status.NOT_FINITE
     assert one(100, 2.0, 1.0, 0.5, 100, ridge=1.0).status == Status.OK
-    assert one(100, 2.0, 1.0, 0.5, 100, ridge=-1.0).status != Status.OK
+    assert one(100, 2.0, 1.0, 0.5, 100, ridge=-1.0).status == Status.OUT_OF_SCOPE
+    assert one(0, 2.0, 1.0, 0.5, 100, ridge=1.0).status != Status.OK
+    assert np.isnan(erasing_rows(0.5, 100.0, 0.0, 0.0, reversal=-0.5))  # kappa = 0: never
+    assert float(erasing_rows(0.5, 100.0, 0.0, 0.0, reversal=-0.4999)) > 99
 
 
 def test_derivatives_are_those_of_differences():

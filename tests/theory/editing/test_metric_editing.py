@@ -44,6 +44,15 @@ def test_edits_are_the_matrix_operator_in_the_coordinates_of_the_metric(ridge):
 def test_the_plain_metric_is_the_plain_edit():
     ones = np.ones(50)
     edit = metric_edit(ones, ones, 8, 6.0)
+    plain = editing.edit_of(50, 8, 6.0)
+    for one, other in ((edit.kept[3], plain.kept), (edit.kappa, plain.kappa)):
+        assert float(one) == pytest.approx(float(other), rel=1e-12)
+    # unit label noise leaves sum reach/free
+    assert float(np.sum(edit.reach) / edit.free) == pytest.approx(float(plain.noise), rel=1e-11)
+    assert int(edit.status) == Status.OK
+    assert int(metric_edit(ones, ones, 8, -1.0).status) == Status.OUT_OF_SCOPE
+    double = metric_edit(2 * ones, 2 * ones, 8, 6.0)  # a unit of the inputs drops out
+    np.testing.assert_allclose(double.keys, edit.keys)
     made = edits_in_metric(edit, 7, ones, 0.1 * ones / 50, ones / 50, ones, 0.3)
     task = editing.Task(base_error=0.1, distance=1.0, noise=0.3, replay=0.0)
     wanted = editing.edited(editing.edit_of(50, 8, 6.0), 7, task)
@@ -98,4 +107,4 @@ def test_an_estimated_metric_costs_more(rows):
     wanted = float(estimated_metric(p, rows))
     assert abs(factor.mean() - wanted) < 4 * factor.std() / np.sqrt(runs)
     assert abs(factor.mean() - 1 / (1 - p / rows)) > 4 * factor.std() / np.sqrt(runs)
-    assert float(estimated_metric(20, 20)) == np.inf
+    assert float(estimated_metric(20, 20)) == float(estimated_metric(20, 12)) == np.inf

@@ -77,6 +77,14 @@ def test_parts_add_up_to_the_test_error(n, p, ridge):
     assert float(parts.test_error) == pytest.approx(float(risk.test_error), rel=1e-13)
     assert float(parts.ensemble(1)) == pytest.approx(float(risk.test_error), rel=1e-13)
     assert all(float(part) >= 0 for part in parts)
+    assert float(parts.irreducible) == 0.3
+    assert int(parts.status) == Status.OK
+    for members in (2.0, 7.0):  # the part of features falls as 1/K
+        many = ensemble_error(SPECTRA["slow"], n, p, ridge, 0.3, members)
+        limit = ensemble_error(SPECTRA["slow"], n, p, ridge, 0.3, np.inf)
+        told = limit.test_error + (risk.test_error - limit.test_error) / members
+        assert float(many.test_error) == pytest.approx(float(told), rel=1e-12)
+        assert int(many.status) == Status.OK
 
 
 def test_only_the_mixed_parts_diverge_at_the_peak():
@@ -99,6 +107,15 @@ def test_ridgeless_peak():
     assert int(at.status) == Status.NOT_FINITE
     assert np.isinf([float(at.features_data), float(at.features_noise)]).all()
     assert np.isfinite([float(at.data), float(at.features), float(at.label_noise)]).all()
+    quiet = error_parts(SPECTRA["slow"], 40.0, 40.0, 0.0, 0.0)  # no noise makes none, even there
+    assert float(quiet.features_noise) == float(quiet.label_noise) == 0.0
+    assert np.isposinf(float(quiet.features_data))
+    assert int(ensemble_error(SPECTRA["slow"], 40.0, 40.0, 0.0, 0.3, 3.0).status) == (
+        Status.NOT_FINITE
+    )
+    for n, p, ridge in ((0.0, 9.0, 1.0), (9.0, 0.0, 1.0), (9.0, 9.0, -1.0)):
+        bad = error_parts(SPECTRA["slow"], n, p, ridge, 0.3)
+        assert int(bad.status) == Status.OUT_OF_SCOPE
 
 
 def test_an_infinite_ensemble_is_kernel_regression():

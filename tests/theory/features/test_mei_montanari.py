@@ -93,6 +93,12 @@ def test_moments_of_named_activations():
     closed = (1 / np.sqrt(2 * np.pi), 0.5, 0.25 - 1 / (2 * np.pi))
     assert np.allclose(relu, closed, rtol=1e-14)
     assert gaussian_moments(lambda t: 2 * t).rest == 0.0
+    assert gaussian_moments(lambda t: 1e9 * (2 * t + 1)).rest == 0.0
+    assert TANH.mean == pytest.approx(0, abs=1e-16)
+    spectrum = limit_spectrum(Moments(0.3, 0.5, 0.1), 10, linear=2.0, quadratic=0.7)
+    assert float(spectrum.eigenvalues[0]) == 0.025
+    assert (float(spectrum.power[0]), float(spectrum.tail_trace)) == (2.0, 0.1)
+    assert float(spectrum.tail_power) == 0.7
 
 
 def test_only_ratios_matter_and_it_differentiates():
@@ -115,4 +121,7 @@ def test_only_ratios_matter_and_it_differentiates():
 def test_outside_its_scope(moments, ridge):
     risk = mei_montanari_risk(moments, 30.0, 20.0, 10.0, ridge, 0.5)
     assert int(risk.status) == Status.OUT_OF_SCOPE
-    assert np.isnan(float(risk.excess_risk))
+    assert np.isnan([float(risk.excess_risk), float(risk.test_error)]).all()
+    for n, p, d in ((0.0, 20.0, 10.0), (30.0, 0.0, 10.0), (30.0, 20.0, -1.0)):
+        bad = mei_montanari_risk(TANH, n, p, d, 0.1, 0.5)
+        assert int(bad.status) == Status.OUT_OF_SCOPE

@@ -109,11 +109,15 @@ def test_isotropic_stages_are_the_same_with_numbers():
     rows = plain_rows(20.0, 0.2)
     matrices = independent(Weights(mean=mean, spread=spread))
     numbers = independent_isotropic(IsotropicWeights(mean=mean[:2], spread=0.3))
-    for anchor in ([1.0], [0.5, -0.2]):
+    for anchor, labels in (([1.0], [0.0]), ([0.5, -0.2], [-0.3, 0.7])):
         one = RidgeStage(covariance=jnp.eye(P), target=jnp.asarray(target), groups=rows, ridge=5.0)
         two = IsotropicStage(target=jnp.asarray(target[:2]), groups=rows, ridge=5.0)
-        matrices = fine_tuned(matrices, jnp.array(anchor), one).joint
-        numbers = fine_tuned_isotropic(numbers, jnp.array(anchor), two, p).joint
+        a, b = jnp.array(anchor), jnp.array(labels)
+        made, other = fine_tuned(matrices, a, one, b), fine_tuned_isotropic(numbers, a, two, p, b)
+        matrices, numbers = made.joint, other.joint
+        assert float(jnp.trace(made.stage.weights.spread)) == pytest.approx(
+            float(other.stage.weights.spread), rel=1e-10
+        )
     assert np.allclose(matrices.means[:, :2], numbers.means, rtol=1e-11)
     traces = np.einsum("ijpp->ij", matrices.covariance)
     assert np.allclose(traces, numbers.covariance, rtol=1e-10)

@@ -80,3 +80,13 @@ def test_no_noise_has_an_overlap_of_one_or_more():
         assert int(found.status) == Status.OUT_OF_SCOPE
         assert np.isnan(float(found.noise))
     assert int(noise_at(60.0, 1.0, plain_rows(0.0, 0.0), 0.5).status) == Status.OUT_OF_SCOPE
+    for signal in (0.0, -1.0):
+        found = noise_at(60.0, signal, plain_rows(240.0, 0.0), 0.5)
+        assert int(found.status) == Status.OUT_OF_SCOPE
+    assert np.isinf(float(feature_probe(0.5, 1.0, 0.1)))
+    # a value inside the bulk, or just the bulk's own edge, tells of no direction
+    edge = 240 * (1 + 0.5) ** 2  # of unit noise
+    for value, seen in ((0.9 * edge, False), (1.1 * edge, True)):
+        found = float(foretold_overlap(value, value + 59 * 240.0, 240.0, 60.0))
+        assert (found > 0) == seen
+    assert float(foretold_overlap(240.0, 200.0, 240.0, 60.0)) == 1.0  # nothing but the direction

@@ -88,6 +88,13 @@ def test_parts_are_those_of_the_probe_and_move_with_the_target():
     assert float(made.parts.sum()) == pytest.approx(float(fitted.excess), rel=1e-7)
     assert float(made.parts[0]) == pytest.approx(float(fitted.noise_part), rel=1e-7)
     assert float(made.learned) == pytest.approx(float(fitted.learned), rel=1e-7)
+    # rows left downstream; upstream those of ridge regression on heads as rows, q = df2/rows
+    assert float(made.free) == pytest.approx(60 - float(fitted.df2), rel=1e-12)
+    pull = float(fitted.resolvent.response) / (1 + float(fitted.resolvent.response))
+    used = 24 / 30 * pull**2
+    assert float(made.left) == pytest.approx(30 * (1 - used), rel=1e-12)
+    room = 1 / float(made.free) + np.sqrt(used / (30 * 24)) / (1 - used)
+    assert float(made.room) == pytest.approx(room, rel=1e-12)
     shifts, parts = made.elsewhere(0.4, -0.5)
     away = 0.4 * ((-0.5 - made.learned) ** 2 - (1 - made.learned) ** 2)
     assert float(parts.sum() - fitted.excess) == pytest.approx(float(away), rel=1e-6)

@@ -18,6 +18,8 @@ from ci_theory.theory.inheritance.noisy_features import (
     probe,
     spared_share,
 )
+from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.spectrum import explicit
 from ci_theory.theory.spectra.spiked import Spiked, shape
 
 FLAGSHIP = {"d": 200.0, "heads": 160.0, "n": 6400.0, "scale": 3.0}
@@ -172,6 +174,29 @@ def test_best_flips_are_where_the_risk_is_least():
     none = Task(n=150.0, ridge=0.36, noise=0.0, named=1.0, unnamed=0.0)
     poor = best_flips(100.0, 80.0, 1e9, 3.0, none)  # nothing to gain by flips, not even shrinkage
     assert int(poor.status) == int(Status.OUT_OF_SCOPE)
+
+
+def test_what_a_probe_holds_and_misses_is_that_of_drawn_features():
+    """Given the weights, by the ridge of a limit that sees their covariance; 300 draws of them."""
+    d, heads, n, ridge = 24, 18, 60, 2.0
+    weights = Spiked(rows=float(d), columns=float(heads), strength=2.0, noise=0.04)
+    task = Task(n=float(n), ridge=ridge, noise=0.6, named=1.0, unnamed=0.4)
+    made = probe(Features(weights=weights, overlap=1.0), task)
+    rng, seen = np.random.default_rng(6), []
+    for _ in range(300):
+        w = 0.2 * rng.normal(size=(d, heads))
+        w[0] += np.sqrt(2.0 / heads)
+        values, vectors = np.linalg.eigh(w @ w.T)
+        kappa = float(solve_kappa(explicit(np.maximum(values, 0), 0 * values), n, ridge).value)
+        x = values / (values + kappa)
+        keep = (vectors * x) @ vectors.T
+        seen.append([kappa, x.sum(), x @ x, 1 - 2 * keep[0, 0] + keep[0] @ keep[0],
+                     np.trace(keep[1:, 1:]) / (d - 1)])  # fmt: skip
+    told = [made.kappa, made.df1, made.df2, made.missed, made.learned]
+    error = np.std(seen, axis=0) / 300**0.5
+    slack = np.array([0.005, 0.005, 0.005, 0.1, 0.01])  # entries are off by 1/d
+    assert np.all(np.abs(np.mean(seen, axis=0) - told) < 4 * error + slack * np.array(told))
+    assert float(made.resolvent.trace) == pytest.approx((d - float(made.df1)) / float(made.kappa))
 
 
 def test_what_has_no_answer_says_so():

@@ -123,6 +123,15 @@ def test_points_without_a_fixed_point_say_so():
     assert np.isnan(few.held_out).all()
     bad = fit_mixture(_mixture(laws, targets, -1.0), from_scratch(P))
     assert int(bad.status) == Status.OUT_OF_SCOPE
+    for ridge in (0.0, 1.0):
+        less = fit_mixture(_mixture(laws, targets, ridge, (90.0, -2.0)), from_scratch(P))
+        assert int(less.status) == Status.OUT_OF_SCOPE
+        assert np.isnan(less.weights.mean).all()
+    peak = fit_mixture(_mixture(laws, targets, 0.0, (P - 2.0, 2.0)), from_scratch(P))
+    assert int(peak.status) == Status.NOT_FINITE
+    enough = fit_mixture(_mixture(laws, targets, 0.0, (P - 1.0, 2.0)), from_scratch(P))
+    assert int(enough.status) == Status.OK
+    assert float(enough.residual) < 1e-10
 
 
 class TestUnlearning:

@@ -68,6 +68,8 @@ def test_the_limit_is_approached_as_its_next_order_says():
 def test_where_the_mean_is_infinite_nothing_is_said():
     assert int(exact_partial(20, 21, upstream(20)).status) == Status.OUT_OF_SCOPE
     assert int(partial_fit(20, 20, 0.0, upstream(20)).status) == Status.NOT_FINITE
+    for p in (30, 49, 98):  # in which 1/p is not a whole number of steps
+        assert int(partial_fit(p, p, 0.0, Task(0.5, 0.2)).status) == Status.NOT_FINITE
 
 
 def test_limits_of_what_is_inherited():
@@ -99,6 +101,23 @@ def test_what_is_not_fitted_acts_as_label_noise():
     weights = outside * 30 / (400 - 30 - 1)  # excess risk upstream
     inherited = frozen / 30 * (weights + difference * 30 / d)
     assert float(made.inherited) == pytest.approx(inherited)
+    assert float(made.up.excess) == pytest.approx(weights)
+    assert float(made.own.risk.noise) == pytest.approx(20 / (300 - 20 - 1))  # of unit noise
+    assert float(made.noise) == pytest.approx(0.2 + signal * (1 - (frozen + 20) / d))
+    assert float(made.passed_on) == pytest.approx(1 + 20 / (300 - 20 - 1))
+    assert int(made.status) == Status.OK
     noise = 0.2 + signal * (1 - (frozen + 20) / d) + inherited
     wanted = noise * (1 + 20 / (300 - 20 - 1))
     assert float(made.test_error(made.inherited)) == pytest.approx(wanted)
+    limit = parameter_transfer(up, down, d, frozen, signal, difference)
+    assert float(limit.own.risk.noise) == pytest.approx(20 / (300 - 20))
+
+
+@pytest.mark.parametrize("up_rows", [30.0, 60.0])
+@pytest.mark.parametrize("down_rows", [20.0, 60.0])
+def test_either_fit_without_a_mean_is_told(up_rows, down_rows):
+    up, down = Stage(30.0, up_rows, 0.0, 0.3), Stage(20.0, down_rows, 0.0, 0.2)
+    lost = up_rows == 30 or down_rows == 20
+    for exact, status in ((True, Status.OUT_OF_SCOPE), (False, Status.NOT_FINITE)):
+        made = parameter_transfer(up, down, 100.0, 10.0, 2.0, 0.5, exact=exact)
+        assert int(made.status) == (status if lost else Status.OK)

@@ -20,7 +20,9 @@ from ci_theory.theory.inheritance.poisoning import (
     poisoned_ridge,
     tuned,
 )
+from ci_theory.theory.ridge.ridge_next_order import next_order
 from ci_theory.theory.spectra.groups import plain_rows
+from ci_theory.theory.spectra.spectrum import isotropic
 
 
 def _planted(rng, runs, n, p, struck, strength, label, target, noise, ridge):
@@ -184,8 +186,37 @@ def test_status_where_there_is_no_answer():
         Status.OUT_OF_SCOPE
     )
     assert np.isnan(poisoned_ridge(20, 20, 0.1, 3.0, 2.0, target, 0.1, 0.0).wobble)
-    assert int(clean_tuning(20, 10, -1.0, 1.0, 0.1).status) == Status.OUT_OF_SCOPE
+    for share, noise in ((-0.1, 0.1), (0.1, -0.1)):
+        bad = poisoned_ridge(20, 10, share, 3.0, 2.0, target, noise, 1.0)
+        assert int(bad.status) == Status.OUT_OF_SCOPE
+        assert np.isnan([*bad.weights.mean, bad.weights.spread]).all()
+    for at in ((0, 10, 1.0, 1.0, 0.1), (20, 10, -1.0, 1.0, 0.1), (20, 10, 1.0, -1.0, 0.1),
+               (20, 10, 1.0, 1.0, -0.1)):  # fmt: skip
+        assert int(clean_tuning(*at).status) == Status.OUT_OF_SCOPE
     assert int(clean_tuning(20, 10, 1.0, 1.0, 0.1).status) == Status.OK
+    assert int(clean_tuning(20, 20, 0.0, np.inf, 0.1).status) == Status.NOT_FINITE
+    unfinished = clean_tuning(20, 20, 0.0, np.inf, 0.1)
+    before = poisoned_ridge(50, 20, 0.1, 3.0, 2.0, target, 0.1, 4.0)
+    assert int(tuned(before, unfinished, target, 20).status) == Status.NOT_FINITE
+
+
+def test_an_idle_tuning_keeps_everything_and_a_tuning_to_the_end_leaves_rows():
+    idle = clean_tuning(30, 20, 2.0, 0.0, 0.5)
+    assert np.allclose([idle.kept, idle.kept_square, idle.noise], [1, 1, 0], atol=1e-12)
+    assert float(idle.free) == pytest.approx(30)  # nothing of them is used up
+    least = clean_tuning(30, 20, 0.0, np.inf, 0.5)
+    assert float(least.free) == pytest.approx(30 - 20, rel=1e-9)
+    made = clean_tuning(30, 20, 7.0, np.inf, 0.5)
+    told = next_order(isotropic(20.0, signal=1.0), 30.0, 7.0, 0.5)
+    assert float(made.free) == pytest.approx(float(told.left), rel=1e-9)
+    for found, limit, shift in (
+        (made.kept_square, told.signal, told.signal_shift),
+        (made.noise, told.noise, told.noise_shift),
+    ):
+        assert float(found) == pytest.approx(float(limit + shift), rel=1e-9)
+    shifts = np.array([told.signal_shift + 7.0 / 20 / 0.5 * told.noise_shift, told.signal_shift,
+                       told.noise_shift])  # fmt: skip
+    assert np.allclose(made.shifts, shifts, rtol=1e-8)
 
 
 def test_an_error_across_the_trigger_is_turned_into_it():

@@ -1,14 +1,21 @@
 """Fine-tuning of weights that fluctuate: limits of other theory, and drawn rows in numpy."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ci_theory._errors import Status
 from ci_theory.theory.editing.erasure import Lessons, teach
 from ci_theory.theory.inheritance.operator import IsotropicWeights
-from ci_theory.theory.inheritance.retaught import reteach
+from ci_theory.theory.inheritance.poisoning import poisoned_ridge
+from ci_theory.theory.inheritance.retaught import pretrained, reteach
 from ci_theory.theory.inheritance.two_stages import pretrain, two_stages
-from ci_theory.theory.spectra.groups import plain_rows
+from ci_theory.theory.ridge.ridge_next_order import next_order
+from ci_theory.theory.rows.repetition import weighted_ridge_risk
+from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
+from ci_theory.theory.spectra.spectrum import isotropic
 
 TARGET = np.array([0.0, 0.6, 0.8])
 
@@ -36,6 +43,53 @@ def test_without_a_component_it_is_the_isotropic_operator_in_the_limit():
     assert float(found.excess) == pytest.approx(float(made.down.risk.excess_risk), rel=2e-5)
 
 
+def test_pretraining_with_poison_or_with_copies():
+    """Each is its own theory's, on three axes: the trigger, the target, a third."""
+    rows = plain_rows(90.0, 0.4)
+    struck = poisoned_ridge(90.0, 40.0, 0.1, 3.0, 2.0, jnp.array([0.0, 1.0]), 0.4, 9.0)
+    found = pretrained(40.0, rows, 9.0, 0.1, 3.0, 2.0)
+    assert np.allclose(found.weights.mean, [*struck.weights.mean, 0.0], rtol=1e-13)
+    assert float(found.weights.spread) == pytest.approx(float(struck.weights.spread), rel=1e-13)
+    assert float(found.free) == pytest.approx(90 * (1 - float(struck.gamma)), rel=1e-13)
+    assert (float(found.held), int(found.status)) == (0.0, 0)
+    copied = repeated_rows(70.0, 5.0, 8.0, 0.4, True)
+    plain = pretrain(40.0, 1.0, copied, 9.0)
+    made = pretrained(40.0, copied, 9.0, 0.0, 3.0, 2.0)
+    assert np.allclose(made.weights.mean, [0.0, plain.weights.mean[0], 0.0], rtol=1e-13)
+    assert float(made.weights.spread) == pytest.approx(float(plain.weights.spread), rel=1e-13)
+    at = plain.risk.fixed_point
+    assert float(made.held) == pytest.approx(float(at.leverage[1]) / 40, rel=1e-13)
+    # unit noise alone: V/(1 + V) of the effective rows is used up
+    quiet = weighted_ridge_risk(
+        isotropic(40.0, signal=0.0), repeated_rows(70, 5, 8, 1.0, True), 9.0
+    )
+    left = float(at.effective_rows) / (1 + float(quiet.noise_variance))
+    assert float(made.free) == pytest.approx(left, rel=1e-10)
+    assert int(pretrained(40.0, plain_rows(40.0, 0.4), 0.0, 0.0, 3.0, 2.0).status) != 0
+    assert int(pretrained(40.0, plain_rows(40.0, 0.4), 0.0, 0.1, 3.0, 2.0).status) != 0
+
+
+def test_what_two_stages_hand_on_and_what_is_left_of_their_rows():
+    p, rows = 30.0, plain_rows(80.0, 0.5)
+    up = pretrain(p, 1.3, rows, 6.0)
+    made = two_stages(up, p, 2.0, plain_rows(50.0, 0.3), 4.0, -0.4)
+    assert np.allclose(made.target, np.sqrt(2.0) * np.array([-0.4, np.sqrt(1 - 0.16)]))
+    wanted = np.sum((up.weights.mean - made.target) ** 2) + up.weights.spread
+    assert float(made.anchor) == pytest.approx(float(wanted), rel=1e-13)
+    # the gain is the slope of the downstream risk in what is inherited
+    more = up._replace(weights=dataclasses.replace(up.weights, spread=up.weights.spread + 1.0))
+    raised = two_stages(more, p, 2.0, plain_rows(50.0, 0.3), 4.0, -0.4)
+    risks = [float(v.down.risk.excess_risk) for v in (made, raised)]
+    assert float(made.gain) == pytest.approx(risks[1] - risks[0], rel=1e-11)
+    for stage, n, ridge, free in (
+        (up, 80.0, 6.0, made.up_free),
+        (made.down, 50.0, 4.0, made.down_free),
+    ):
+        assert float(free) == pytest.approx(float(next_order(isotropic(p), n, ridge, 1.0).left))
+        assert int(stage.status) == 0
+    assert made.up is up
+
+
 def test_a_base_that_does_not_fluctuate_is_taught():
     base = jnp.array([0.7, 0.2, 0.0])
     still = IsotropicWeights(mean=base, spread=0.0)
@@ -47,6 +101,8 @@ def test_a_base_that_does_not_fluctuate_is_taught():
     own = own + jnp.sum((made.mean + made.shift - TARGET) ** 2)
     assert float(found.excess) == pytest.approx(float(own), rel=1e-12)
     assert float(found.inherited) == 0
+    assert np.allclose(found.taught.mean, made.mean, rtol=1e-12)
+    assert int(found.status) == int(made.status) == 0
 
 
 def _fields(rows):
@@ -78,3 +134,12 @@ def test_drawn_rows_are_fitted_as_it_says(clean, harmful, spread):
         error = np.std(values, ddof=1) / runs**0.5
         assert abs(np.mean(values) - predicted) < 4 * error + 0.002 * abs(predicted)
     assert found.inherited > 0.1 * found.excess  # what is tested here is not a trifle
+    # the base's error along the k directions is multiplied by the matrix that is told
+    moved = IsotropicWeights(mean=base.mean + jnp.array([0.1, -0.2, 0.3]), spread=spread)
+    gap = reteach(moved, rows, TARGET, d).taught.mean - found.taught.mean
+    assert np.allclose(gap, found.kept @ np.array([0.1, -0.2, 0.3]), atol=1e-12)
+
+
+def test_as_many_rows_as_inputs_without_a_ridge_have_no_answer():
+    base = IsotropicWeights(mean=jnp.zeros(3), spread=1.0)
+    assert int(reteach(base, lessons(40, 10, ridge=0.0), TARGET, 50).status) == Status.NOT_FINITE

@@ -42,6 +42,9 @@ def test_groups_of_one_target_are_repeated_rows():
     assert float(made.error_majority) == pytest.approx(float(risk.excess_risk) + noise, rel=1e-10)
     assert float(made.error_minority) == pytest.approx(float(made.error_majority), rel=1e-14)
     assert np.allclose(made.fit.leverage, risk.fixed_point.leverage, rtol=1e-10)
+    at = risk.fixed_point
+    free = group_next_order(made.rows, made.fit.share).free
+    assert float(free) == pytest.approx(float(at.effective_rows - at.df1**2 / p), rel=1e-10)
 
 
 def test_endless_rows_average_the_targets():

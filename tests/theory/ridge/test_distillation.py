@@ -9,7 +9,7 @@ from ci_theory.theory.ridge.best_ridge import best_ridge
 from ci_theory.theory.ridge.distillation import distilled, joint_excess
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.spectra.fixed_point import solve_kappa
-from ci_theory.theory.spectra.spectrum import isotropic, two_block
+from ci_theory.theory.spectra.spectrum import isotropic, power_law, tail_as_modes, two_block
 
 N, NOISE = 100, 0.5
 LAM = np.repeat([4.0, 0.3], 30)
@@ -54,6 +54,17 @@ def test_slope_is_that_of_the_ridge_curve():
         np.testing.assert_allclose(found.slope, slope, rtol=1e-6)
 
 
+def test_a_tail_is_many_small_modes():
+    """Its power no fit learns, its variance makes a ridge: as listed modes have it."""
+    tailed = power_law(30, 1.5, 0.3, tail=True)
+    listed = tail_as_modes(tailed, 1e10)
+    for one, other in zip(*(distilled(s, 40, 3.0, NOISE) for s in (tailed, listed)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    kappa = float(solve_kappa(tailed, 40, 3.0).value)
+    plain = ridge_risk(tailed, 40, 3.0, NOISE).excess_risk
+    np.testing.assert_allclose(joint_excess(tailed, 40, kappa, kappa, NOISE), plain, rtol=1e-12)
+
+
 def test_speed_is_the_distance_of_two_neighbouring_fits():
     ridge, h = 20.0, 2e-3
     one, other = (solve_kappa(BLOCKS, N, r).value for r in (ridge - h, ridge + h))
@@ -85,4 +96,10 @@ def test_only_a_target_with_directions_of_its_own_lets_a_student_beat_the_best_r
 def test_out_of_scope(n, ridge, noise):
     found = distilled(isotropic(5), n, ridge, noise)
     assert int(found.status) == Status.OUT_OF_SCOPE
-    assert np.isnan(found.mix)
+    assert np.isnan([found.mix, found.teacher, found.student, found.slope, found.speed]).all()
+
+
+def test_where_nothing_is_learned_no_student_differs():
+    found = distilled(isotropic(5, signal=0.0), 10, 2.0, 0.0)
+    assert (int(found.status), float(found.mix), float(found.student)) == (Status.OK, 0.0, 0.0)
+    assert float(found.ridge) == 2.0

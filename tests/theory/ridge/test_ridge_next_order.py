@@ -5,6 +5,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from ci_theory._errors import Status
 from ci_theory.theory.ridge.ridge_next_order import next_order
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.spectra.spectrum import explicit, isotropic, power_law
@@ -70,6 +71,18 @@ def test_isotropic_least_squares_is_exact_to_the_next_order(n, p):
     assert abs(found.noise + found.noise_shift - exact) < 2 * exact / gap**2
     assert abs(found.noise_shift / found.noise - 1 / gap) < 1e-12
     assert abs(found.signal_shift) < 1e-12
+
+
+def test_no_row_is_left_at_any_peak_without_a_ridge():
+    """As many rows as inputs, whatever their number: rounding leaves no part of a row."""
+    sizes = np.arange(1.0, 401.0)
+    made = jax.jit(jax.vmap(lambda n: next_order(isotropic(n), n, 0.0, 1.0)))(sizes)
+    assert np.all(made.left == 0)
+    assert np.all(made.status == Status.NOT_FINITE)
+    near = jax.jit(jax.vmap(lambda n: next_order(isotropic(n), n + 1, 0.0, 1.0)))(sizes)
+    assert np.all(near.status == Status.OK)
+    np.testing.assert_allclose(near.left, 1.0, rtol=1e-12)
+    assert int(next_order(isotropic(5.0), 0.0, 1.0, 1.0).status) != Status.OK
 
 
 def test_a_simulation_of_a_power_law_with_a_tail_agrees():

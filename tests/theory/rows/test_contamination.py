@@ -116,8 +116,31 @@ def test_relabelled_leaks_can_look_worse_than_fresh_rows():
     np.testing.assert_allclose(risk.leaked_error, 2.0, rtol=1e-12)
 
 
+def test_what_is_memorised_and_what_is_left():
+    """The response of a leaked row's fit to its own label, and the rows that remain, drawn."""
+    rng, n, leaked, repeats, ridge = np.random.default_rng(1), 40, 0.25, 6, 3.0
+    count = np.where(np.arange(n) < leaked * n, repeats, 1)
+    held = []
+    for _ in range(400):
+        x = rng.normal(size=(n, P)) * np.sqrt(SLOW)
+        hat = x @ np.linalg.solve((x.T * count) @ x + ridge * np.eye(P), x.T * count)
+        held.append(np.diag(hat)[count > 1].mean())
+    risk = contaminated_risk(explicit(SLOW, SQUARES), n, ridge, 0.3, 0.1, False, leaked, repeats)
+    assert float(risk.memorised) == pytest.approx(np.mean(held), rel=1 / n)
+    # unit noise V alone: V = x/(1 - x), x the part of the rows that is used up
+    quiet = contaminated_risk(
+        explicit(SLOW, 0 * SQUARES), n, ridge, 1.0, 0.1, False, leaked, repeats
+    )
+    rows = float(risk.fit.fixed_point.effective_rows)
+    assert float(risk.free) == pytest.approx(rows / float(quiet.test_error), rel=1e-10)
+    assert float(risk.fit.excess_risk) == pytest.approx(float(risk.test_error) - 0.3, rel=1e-12)
+
+
 def test_outside_the_domain_is_a_status():
-    for phi, leaked in ((1.5, 1.0), (-0.1, 1.0), (0.5, 1.2)):
+    for phi, leaked in ((0.0, 0.0), (1.0, 1.0)):
+        risk = contaminated_risk(isotropic(10), 30, 0.1, 0.1, phi, False, leaked)
+        assert int(risk.status) == Status.OK
+    for phi, leaked in ((1.5, 1.0), (-0.1, 1.0), (0.5, 1.2), (0.5, -0.2)):
         risk = contaminated_risk(isotropic(10), 30, 0.1, 0.1, phi, False, leaked)
         assert int(risk.status) == Status.OUT_OF_SCOPE
 

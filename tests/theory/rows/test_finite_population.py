@@ -11,7 +11,7 @@ import pytest
 from ci_theory._errors import Status
 from ci_theory.theory.rows.finite_population import population_risk
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
-from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
+from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import explicit, isotropic, power_law
 
 P = 12
@@ -124,8 +124,16 @@ def test_impossible_inputs_are_statuses():
         risk = population_risk(spectrum, size, plain_rows(n, 0.1), ridge)
         assert int(risk.status) == Status.OUT_OF_SCOPE
         assert np.isnan(risk.excess_risk)
+    for counts, weights in (([9.0, -1.0], [1.0, 2.0]), ([9.0, 1.0], [1.0, -2.0])):
+        odd = Groups(counts=np.array(counts), weights=np.array(weights), noise=np.ones(2))
+        assert int(population_risk(spectrum, 30, odd, 0.1).status) == Status.OUT_OF_SCOPE
+    dark = explicit(0 * SLOW, SQUARES)
+    assert int(population_risk(dark, 30, plain_rows(5, 0.1), 0.1).status) == Status.OUT_OF_SCOPE
+    whole = population_risk(spectrum, P, plain_rows(P, 0.1), 0.1)  # all there is
+    assert int(whole.status) == Status.OK
     pole = population_risk(spectrum, 30, plain_rows(P, 0.1), 0.0)
     assert int(pole.status) == Status.NOT_FINITE
+    assert np.isnan([pole.kappa, pole.df1, *pole.leverage, *pole.residual]).all()
     tail = population_risk(power_law(5, 1.5, tail=True), 30, plain_rows(8, 0.1), 0.1)
     assert int(tail.status) == Status.OUT_OF_SCOPE
 

@@ -169,6 +169,10 @@ def test_empty_and_impossible_inputs_are_statuses():
     spectrum = isotropic(10, 1.0)
     assert int(imbalance.mixture_risk(spectrum, 1.0, 1.0, 0.1).status) == Status.OUT_OF_SCOPE
     assert int(imbalance.mixture_risk(spectrum, 10.0, 5.0, -0.1).status) == Status.OUT_OF_SCOPE
+    assert int(imbalance.mixture_risk(spectrum, 10.0, np.inf, 0.1).status) == Status.OK
+    endless = imbalance.mixture_risk(spectrum, np.inf, np.inf, 0.1)
+    assert int(endless.status) == Status.NOT_FINITE
+    assert int(imbalance.lost_minority(spectrum, 2.0, 0.1).status) == Status.OUT_OF_SCOPE
 
 
 def test_padding_and_tail():

@@ -9,6 +9,8 @@ import pytest
 from ci_theory._errors import Status
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.rows import corrupted_inputs, corrupted_labels
+from ci_theory.theory.rows.repetition import weighted_ridge_risk
+from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, power_law
 
 P = 24
@@ -105,6 +107,76 @@ def test_a_tail_is_the_limit_of_many_small_modes(n):
     for name in ("test_error", "noisy_test_error", "train_error", "bias", "variance"):
         np.testing.assert_allclose(getattr(told, name), getattr(long, name), rtol=1e-6)
     assert float(told.attenuation) == 0.25  # no number of rows reaches the tail
+
+
+weighted = jax.jit(corrupted_inputs.weighted_input_noise_risk)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.7])
+def test_noisy_inputs_of_repeated_rows_have_the_limits_of_both(ridge):
+    spectrum, added = explicit(SLOW, WEIGHTS**2), np.linspace(0.1, 0.4, P)
+    plain = Groups(counts=np.array([30.0, 0.0]), weights=np.array([1.0, 3.0]), noise=[0.4, 0.4])
+    two, one = (
+        weighted(spectrum, plain, ridge, added),
+        input_noise_risk(spectrum, 30.0, ridge, 0.4, added),
+    )
+    assert int(two.status) == Status.OK
+    for name in ("excess_risk", "bias", "variance"):
+        np.testing.assert_allclose(getattr(two, name), getattr(one, name), rtol=1e-11)
+    np.testing.assert_allclose(two.noisy_excess_risk, one.noisy_test_error - 0.4, rtol=1e-11)
+    law = corrupted_inputs.corrupted_law(spectrum, 0.0, added)
+    np.testing.assert_allclose(two.law.noise, law.noise, rtol=1e-14)
+    np.testing.assert_allclose(two.groups.noise, 0.4 + law.noise, rtol=1e-14)
+    copied = repeated_rows(20.0, 6.0, 9.0, 0.4, False)
+    bare, clean = (
+        weighted(spectrum, copied, ridge, 0 * added),
+        weighted_ridge_risk(spectrum, copied, ridge),
+    )
+    np.testing.assert_allclose(bare.excess_risk, clean.excess_risk, rtol=1e-11)
+    np.testing.assert_allclose(bare.noisy_excess_risk, clean.excess_risk, rtol=1e-11)
+    np.testing.assert_allclose(bare.bias, clean.bias, rtol=1e-11)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_copies_have_one_noisy_input_whatever_their_labels(shared):
+    """Drawn: eight rows ten times; what an input does not show is in all of its labels."""
+    n, few, repeats, noise, added, ridge, runs = 60, 8, 10, 0.3, 0.5, 2.0, 1200
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(runs, n, P)) * np.sqrt(SLOW)
+    seen = x + np.sqrt(added) * rng.normal(size=x.shape)
+    count = np.where(np.arange(n) < few, repeats, 1)
+    y = x @ WEIGHTS + np.sqrt(noise / (1 if shared else count)) * rng.normal(size=(runs, n))
+    gram = np.einsum("rni,n,rnj->rij", seen, count, seen) + ridge * np.eye(P)
+    fit = np.linalg.solve(gram, np.einsum("rni,n,rn->ri", seen, count, y)[..., None])[..., 0]
+    clean = (fit - WEIGHTS) ** 2 @ SLOW
+    values = np.stack([clean, clean + added * np.sum(fit**2, axis=1)])
+    mean, error = values.mean(axis=1), values.std(axis=1) / runs**0.5
+    groups = repeated_rows(float(n - few), float(few), float(repeats), noise, shared)
+    made = weighted(explicit(SLOW, WEIGHTS**2), groups, ridge, np.full(P, added))
+    told = np.array([made.excess_risk, made.noisy_excess_risk])
+    assert np.all(np.abs(mean - told) < 4 * error + told / 40)
+    fresh = weighted(explicit(SLOW, WEIGHTS**2), groups, ridge, np.zeros(P))
+    assert abs(mean[0] - float(fresh.excess_risk)) > 10 * error[0]
+
+
+def test_noise_that_is_none_has_no_answer():
+    """Input noise < 0 and a tail under it; fractions of flips; noise that helps without signal."""
+    plain = plain_rows(30.0, 0.1)
+    for spectrum, added in ((explicit(SLOW, WEIGHTS**2), -0.1), (_tailed(), 0.1)):
+        added = np.full(len(spectrum.eigenvalues), added)
+        for found in (
+            input_noise_risk(spectrum, 30.0, 1.0, 0.1, added),
+            weighted(spectrum, plain, 1.0, added),
+        ):
+            assert int(found.status) == Status.OUT_OF_SCOPE
+    assert int(weighted(_tailed(), plain, 1.0, np.zeros(3)).status) == Status.OK
+    for flips in (-0.1, 1.1):
+        assert int(label_flip_risk(_tailed(), 30.0, 1.0, flips).status) == Status.OUT_OF_SCOPE
+    nothing = Spectrum(**{**vars(_tailed()), "power": np.zeros(3), "tail_power": np.zeros(())})
+    assert int(label_flip_risk(nothing, 30.0, 1.0, 0.1).status) == Status.OUT_OF_SCOPE
+    assert np.isnan(corrupted_inputs.best_input_noise(301, 100, 2.0, 0.0))
+    assert np.isnan(corrupted_inputs.best_input_noise(201, 100, 2.0, 1.0))
+    assert float(corrupted_inputs.best_input_noise(202, 100, 0.5, 1.0)) == 0.0
 
 
 def test_bishop_limit():

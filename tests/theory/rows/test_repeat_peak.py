@@ -210,6 +210,17 @@ def test_worst_count_says_where_there_is_none():
     assert float(slope) == pytest.approx(measured, rel=1e-6)
 
 
+def test_budgets_that_are_none_have_no_worst_count():
+    for budget, share, p in ((0.0, 0.3, 10.0), (90.0, -0.1, 10.0), (90.0, 0.3, 0.0)):
+        found = worst_repeats(budget, share, p)
+        assert int(found.status) == Status.OUT_OF_SCOPE
+        assert np.isnan([found.repeats, found.excess]).all()
+    endless = worst_repeats(np.inf, 0.3, 10.0)
+    assert (float(endless.repeats), int(endless.status)) == (np.inf, Status.OK)
+    told = (1 / np.sqrt(1 - 0.3) - 1) / 2
+    assert float(endless.excess) == pytest.approx(told, rel=1e-12)
+
+
 def test_no_row_is_repeated_more_often_than_its_share_has_copies():
     """Where interpolation would need more copies than there are, the most there can be is worst."""
     for budget, share, p in ((400.0, 0.6, 160.5), (120.0, 0.5, 80.0)):

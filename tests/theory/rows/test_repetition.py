@@ -263,6 +263,12 @@ def test_statuses_name_what_has_no_answer_and_spoil_nothing():
     )
 
 
+def test_odd_rows_have_no_fit():
+    for counts, weights in (([9.0, -1.0], [1.0, 2.0]), ([9.0, 1.0], [1.0, -2.0])):
+        odd = Groups(counts=np.array(counts), weights=np.array(weights), noise=np.ones(2))
+        assert int(weighted_ridge_risk(isotropic(60), odd, 0.1).status) == Status.OUT_OF_SCOPE
+
+
 def test_cross_validation_over_copies_is_fooled_and_over_rows_is_not():
     rows = repeated_rows(1400, 30, 20, 1.0, True)
     seen = copy_errors(weighted_ridge_risk(isotropic(100), rows, 0.0), rows, 1.0)

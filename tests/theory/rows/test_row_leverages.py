@@ -156,6 +156,9 @@ def test_impossible_inputs_are_statuses():
         risk = row_risk(kernel, target, [n], [weight], [0.1], ridge)
         assert risk.status == Status.OUT_OF_SCOPE
         assert np.isnan(risk.signal)
+    odd = row_risk(kernel, target, [4, -1], [1.0, 2.0], [0.1, 0.1], 0.1)
+    assert odd.status == Status.OUT_OF_SCOPE
+    assert np.isnan(np.hstack([v for k, v in odd._asdict().items() if k != "status"])).all()
     flat = np.ones((6, 6))
     assert row_risk(flat, target, [3], [1.0], [0.1], 0.0).status == Status.NOT_CONVERGED
     assert row_risk(flat, target, [3], [1.0], [0.1], 0.5, start=np.nan).status == Status.OK

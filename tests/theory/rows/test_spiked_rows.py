@@ -6,6 +6,7 @@ import pytest
 from scipy.optimize import brentq
 
 from ci_theory._errors import Status
+from ci_theory.theory.rows import spiked_rows
 from ci_theory.theory.rows.spiked_rows import SpikedRows, leading, row_shape, transition
 from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
 from ci_theory.theory.spectra.spiked import Spiked, outlier, shape
@@ -187,6 +188,17 @@ def test_slopes_are_those_of_difference_quotients():
     step = 1e-5
     slope = (overlap(0.2 + step) - overlap(0.2 - step)) / (2 * step)
     assert float(jax.grad(overlap)(0.2)) == pytest.approx(float(slope), rel=1e-7)
+
+
+def test_an_edge_that_was_not_found_is_told(monkeypatch):
+    lost = transition(60.0, rows(60, 1.0, 0.2, *REPEATED).groups)
+    lost = lost._replace(status=np.array(int(Status.NOT_CONVERGED)))
+    monkeypatch.setattr(spiked_rows, "transition", lambda *_: lost)
+    bare = leading.__wrapped__.__wrapped__  # not compiled before
+    for noise, status in ((0.2, Status.OK), (2.0, Status.NOT_CONVERGED)):
+        found = bare(rows(60, 1.0, noise, *REPEATED))
+        assert int(found.status) == status
+        assert float(found.residual) < 1e-10
 
 
 @pytest.mark.parametrize(

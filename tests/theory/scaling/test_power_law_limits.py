@@ -21,7 +21,17 @@ risk = jax.jit(lambda s, n, p, ridge: random_feature_risk(s, n, p, ridge, 0.0).e
 
 
 @pytest.mark.parametrize(
-    ("alpha", "source"), [(1.5, 0.2), (2.0, 0.25), (2.0, 0.5), (2.0, 0.7), (3.0, 0.4), (1.5, 0.9)]
+    ("alpha", "source"),
+    [
+        (1.5, 0.2),
+        (2.0, 0.25),
+        (2.0, 0.5),
+        (2.0, 0.7),
+        (3.0, 0.4),
+        (1.5, 0.9),
+        (2.0, 1.0),
+        (1.5, 1.3),
+    ],
 )
 def test_width_limited_is_the_fixed_point_with_endless_rows(alpha, source):
     law = power_law.endless(alpha, source)

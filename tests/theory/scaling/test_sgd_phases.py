@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput, Status
+from ci_theory.theory.dynamics.averaged_sgd import averaged_risk, inputs
+from ci_theory.theory.dynamics.one_pass_sgd import Descent
+from ci_theory.theory.scaling import compute_optimal
 from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier
 from ci_theory.theory.scaling.sgd_phases import PHASES, phase, terms
+from ci_theory.theory.spectra.spectrum import trace
 
 
 def best(found):
@@ -66,6 +70,7 @@ def test_slopes_at_a_trillion_operations_are_near_the_exponents(alpha, beta, mid
     budgets = np.array([4e11, 1e12, 2.5e12])
     found = frontier(alpha, beta, budgets, low=middle / 3.3, high=middle * 3.3)
     assert np.all(found.status == Status.OK)
+    assert found.flops.tolist() == budgets.tolist()
     assert -found.risk_slope[1] == pytest.approx(told.risk, abs=0.003)
     assert found.width_slope[1] == pytest.approx(told.width, abs=0.01)
     if told.name == "Ia":  # the optimum is that of a finer grid
@@ -76,6 +81,25 @@ def test_slopes_at_a_trillion_operations_are_near_the_exponents(alpha, beta, mid
         (best,) = [r.real for r in cubic.deriv().roots() if u[0] < r.real < u[-1]]
         assert found.width[1] == pytest.approx(np.exp(best), rel=2e-3)
         assert found.risk[1] == pytest.approx(np.exp(cubic(best)), rel=1e-4)
+
+
+def test_risks_of_budgets_are_those_of_the_averaged_curve():
+    """Each by itself, with and without an end of the inputs; no noise in the flow."""
+    alpha, beta, budgets, widths = 1.2, 0.8, [3e4, 1e6], [60.0, 400.0]
+    for ratio in (np.inf, 3.0):
+        made = budget_risks(alpha, beta, budgets, widths, kernel=0.2, ratio=ratio, noise=0.01)
+        assert made.risk.shape == made.flow.shape == made.status.shape == (2, 2)
+        for t, k in ((0, 1), (1, 0)):
+            spectrum = compute_optimal._padded(inputs(ratio * widths[k], alpha, beta))
+            at = Descent(0.4 / float(trace(spectrum)), 1.0, 1.0)
+            alone = averaged_risk(spectrum, widths[k], at, 0.01, budgets[t] / widths[k])
+            assert made.risk[t, k] == pytest.approx(float(alone.risk), rel=1e-9)
+            assert made.flow[t, k] == pytest.approx(float(alone.flow), rel=1e-9)
+            assert made.status[t, k] == Status.OK
+    assert np.all(made.flow < made.risk)
+    few = budget_risks(alpha, beta, [50.0], [50.0, 51.0])
+    assert few.status.tolist() == [[Status.OK, Status.OUT_OF_SCOPE]]
+    assert np.isnan(few.flow[0, 1])
 
 
 def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():

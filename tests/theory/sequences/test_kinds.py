@@ -5,14 +5,18 @@ import itertools
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy.special import xlogy
+from scipy.stats import binom
 
 from ci_theory._errors import BadInput
-from ci_theory.theory.sequences.dirichlet import endless_loss
+from ci_theory.theory.sequences.dirichlet import endless_loss, visit_losses
 from ci_theory.theory.sequences.kinds import MOST, kinds, problem, unigram_loss
 from ci_theory.theory.sequences.levels import (
     counting_loss,
     even_visits_loss,
     known_loss,
+    levels,
+    rough_levels,
     two_state_entropy_rate,
 )
 
@@ -117,10 +121,44 @@ def test_visits_are_not_independent_of_the_rows():
     assert float(even_visits_loss(1, 2, 1.0)) == pytest.approx(np.log(2), rel=1e-14)
 
 
+@pytest.mark.parametrize(("states", "length", "a"), [(3, 6, 0.7), (4, 5, 2.0)])
+def test_even_visits_are_binomial(states, length, a):
+    """Every history of visits to one of the states, time by time; and the rough levels."""
+    losses = np.asarray(visit_losses(length + 1, states, a))
+    even = np.mean(
+        [binom.pmf(np.arange(t + 1), t, 1 / states) @ losses[: t + 1] for t in range(length)]
+    )
+    rough = rough_levels(states, length, a)
+    assert float(even_visits_loss(length, states, a)) == pytest.approx(even, rel=1e-12)
+    # states that come independently are the steps of one row, the first of them known
+    wanted = np.mean(losses[1:]), even, float(endless_loss(states, a))
+    assert np.array(rough) == pytest.approx(np.array(wanted), rel=1e-12)
+
+
+def test_the_exact_levels_are_the_three_losses():
+    made, counted = levels(3, 4, 0.6), kinds(3, 4)
+    assert made.unigram == unigram_loss(3, 4, 0.6)
+    assert made.counting == pytest.approx(float(counting_loss(counted, 0.6)), rel=1e-14)
+    assert made.known == pytest.approx(float(known_loss(counted, 0.6)), rel=1e-14)
+
+
+@pytest.mark.parametrize("a", [0.6, 2.5])
+def test_the_entropy_rate_of_other_chains(a):
+    """Two rows drawn 40 000 times; the stationary share by a million steps of the chain."""
+    rng = np.random.default_rng(4)
+    leave, back = rng.beta(a, a, size=(2, 40_000, 1))
+    steps = np.stack([np.hstack([1 - leave, leave]), np.hstack([back, 1 - back])], axis=1)
+    at = np.linalg.matrix_power(steps, 2**20)[:, 0]
+    entropy = -np.einsum("ri,rij->r", at, xlogy(steps, steps))
+    error = entropy.std() / 40_000**0.5
+    assert abs(float(two_state_entropy_rate(a)) - entropy.mean()) < 4 * error
+
+
 def test_what_cannot_be_counted_is_refused():
-    for states, length in ((2, 65), (3, 13), (2, 0)):
+    for states, length in ((2, 65), (3, 13), (4, 8), (2, 0)):
         with pytest.raises(BadInput, match=f"length = {length}: sequences of {states} states are"):
             kinds(states, length)
-    with pytest.raises(BadInput, match="states = 5: sequences are counted of 2 to 4 states"):
-        kinds(5, 2)
+    for few in (1, 5):
+        with pytest.raises(BadInput, match=f"states = {few}: sequences are counted of 2 to 4 sta"):
+            kinds(few, 2)
     assert all(problem(k, n) is None for k, n in MOST.items())

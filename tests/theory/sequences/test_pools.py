@@ -82,6 +82,24 @@ def test_all_copies_of_all_chains_are_no_copies():
     assert alike == pytest.approx(np.asarray(both(Pool(4.0, 5.0, 1.0), 0.1)[0]), abs=1e-12)
 
 
+def test_chains_that_are_not_there_have_no_weight():
+    """None that is repeated, however often it would be: in the losses, their orders, the rest."""
+    plain, absent = Pool(40.0, 0.0, 1.0), Pool(40.0, 0.0, 7.0)
+    exact, made = both(absent, 0.1)
+    assert np.asarray(exact) == pytest.approx(np.asarray(both(plain, 0.1)[0]), abs=1e-12)
+    for of in (first_order, next_order, crowding, further_orders):
+        assert np.asarray(of(made, absent)) == pytest.approx(np.asarray(of(made, plain)), rel=1e-13)
+    assert float(absent.total()) == 40
+
+
+def test_shares_of_copies_are_those_of_a_list():
+    pool = Pool(5.0, 3.0, 4.0)
+    listed = np.repeat([1.0, 4.0], [5, 3]) / 17
+    assert pool.total() == 17
+    for power in (1, 2, 3):
+        assert float(pool.shares(power)) == pytest.approx(np.sum(listed**power), rel=1e-14)
+
+
 def test_a_pool_helps_by_less_than_its_name_and_no_more_than_the_chain():
     """Of what counting loses beside who knows the chain, all but ln k: to name one of k."""
     made = kinds(2, 6)

@@ -17,8 +17,12 @@ from ci_theory.theory.spectra.spectrum import (
     from_covariance,
     from_features,
     isotropic,
+    per_kappa,
     power_law,
     rank,
+    scale_target,
+    tail_as_modes,
+    total,
     trace,
     two_block,
 )
@@ -194,6 +198,27 @@ def test_the_tail_is_the_limit_of_many_small_modes():
     )
     tailed = type(base)(**{**vars(base), "tail_trace": np.array(0.3), "tail_power": np.array(0.2)})
     np.testing.assert_allclose(sums(fine, 0.05), sums(tailed, 0.05), rtol=1e-6)
+
+
+def test_sums_at_kappa_zero_and_of_scaled_targets():
+    assert [float(per_kappa(a, k)) for a, k in ((2.0, 4.0), (0.0, 0.0), (2.0, 0.0))] == [
+        0.5, 0.0, np.inf
+    ]  # fmt: skip
+    assert float(jax.grad(per_kappa, 1)(3.0, 2.0)) == -0.75
+    assert float(jax.grad(per_kappa, 1)(0.0, 0.0)) == 0.0
+    tailed = power_law(12, 1.5, tail=True)
+    larger = scale_target(tailed, 3.0)
+    for kappa in (0.01, 0.7):
+        assert float(bias(larger, kappa)) == pytest.approx(3 * float(bias(tailed, kappa)))
+        assert float(df1(larger, kappa)) == float(df1(tailed, kappa))
+    listed = tail_as_modes(tailed, 1e9)
+    assert float(trace(listed)) == pytest.approx(float(trace(tailed)), rel=1e-14)
+    assert (float(listed.tail_trace), float(listed.tail_power)) == (0.0, 0.0)
+    np.testing.assert_allclose(sums(listed, 0.05), sums(tailed, 0.05), rtol=1e-6)
+    long = power_law(5000, 1.5, source=0.3)  # summed as a tree, not as a dot product
+    x = long.eigenvalues / (long.eigenvalues + 1e-3)
+    assert float(df1(long, 1e-3)) == pytest.approx(np.sum(x), rel=1e-13)
+    assert float(total(long.power, x)) == pytest.approx(np.sum(long.power * x), rel=1e-13)
 
 
 def test_d12_keeps_its_digits():

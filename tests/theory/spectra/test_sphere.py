@@ -12,7 +12,14 @@ from ci_theory._errors import BadInput
 from ci_theory.theory.features.mei_montanari import gaussian_moments
 from ci_theory.theory.features.random_features import random_feature_risk
 from ci_theory.theory.spectra.spectrum import rank, trace
-from ci_theory.theory.spectra.sphere import coefficients, harmonics, levels, sphere_spectrum
+from ci_theory.theory.spectra.sphere import (
+    coefficients,
+    cosine_rule,
+    gaussian_rule,
+    harmonics,
+    levels,
+    sphere_spectrum,
+)
 
 
 def relu(t):
@@ -73,6 +80,38 @@ def test_coefficients_match_high_precision_integrals(d, name, ours, precise):
             assert float(xi[degree]) == pytest.approx(float(wanted), rel=1e-12, abs=2e-15)
         power = average(lambda s: value(s) ** 2)
     assert float(xi @ xi) + rest == pytest.approx(float(power), rel=1e-13)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e9])
+def test_what_is_rounding_goes_with_the_activation(size):
+    """A rectifier has no odd degree beyond the first: zeros, whatever its units."""
+    xi, rest = coefficients(relu, 20, 12)
+    scaled, left = coefficients(lambda t: size * relu(t), 20, 12)
+    assert np.all((xi == 0) == (np.arange(12) % 2 * np.arange(12) > 1))
+    np.testing.assert_allclose(scaled, size * xi, rtol=1e-12, atol=0)
+    assert left == pytest.approx(size**2 * rest, rel=1e-12)
+    _, none = coefficients(lambda t: size * (1 + t), 20, 12)
+    assert none == 0
+
+
+@pytest.mark.parametrize("d", [3, 10, 10_000])
+def test_the_rule_of_the_cosine_has_its_moments(d):
+    """E t^2k = (2k - 1)!! d^k/[d (d + 2) ... (d + 2k - 2)], and half of them on each side."""
+    t, weight = cosine_rule(d)
+    for k in (0, 1, 3, 6):
+        exact = math.prod((2 * i + 1) * d / (d + 2 * i) for i in range(k))
+        assert weight @ t ** (2 * k) == pytest.approx(exact, rel=1e-12)
+        assert 2 * weight[t > 0] @ t[t > 0] ** (2 * k) == pytest.approx(exact, rel=1e-12)
+    assert len(t) == 640
+    assert abs(t).max() <= d**0.5
+
+
+def test_the_rule_of_the_normal_law_has_its_moments():
+    t, weight = gaussian_rule()
+    for k in (0, 1, 3, 8):
+        exact = math.prod(range(1, 2 * k, 2))
+        assert weight @ t ** (2 * k) == pytest.approx(exact, rel=1e-12)
+    assert weight @ np.abs(t) == pytest.approx(math.sqrt(2 / math.pi), rel=1e-13)
 
 
 @pytest.mark.parametrize("d", [5, 30])

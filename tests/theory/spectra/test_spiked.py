@@ -44,6 +44,7 @@ def test_slopes_and_the_equation_of_the_bulk(d, c, k):
     spiked = Spiked(rows=d, columns=c, strength=0.7, noise=0.03)
     found = resolvent(spiked, k)
     g = float(found.bulk)
+    assert float(found.response) == pytest.approx(d * 0.03 * g, rel=1e-14)
     parts = [k * d * 0.03 * g**2, k * g, (c - d) * 0.03 * g, -1.0]
     assert sum(parts) == pytest.approx(0, abs=1e-12 * max(map(abs, parts)))
     step = 1e-5 * k

@@ -102,6 +102,16 @@ def test_a_bare_number_is_arithmetic_that_cannot_fail():
     assert solves(("ci_theory.theory.rows.imbalance", "lost_minority"), set())
 
 
+def test_words_are_looked_for_in_name_path_and_text():
+    (formula,) = [f for f in catalogue() if f.path == "ridge.isotropic.optimal_ridge"]
+    for word in ("optimal_RIDGE", "ridge.isotropic", "dobriban"):
+        assert formula.mentions(word), word
+    assert not formula.mentions("Wishart")
+    assert formula.call == "optimal_ridge(p: Numbers, noise: Numbers, signal: Numbers=1.0)"
+    assert formula.example.startswith(">>> float(optimal_ridge(100, 0.5, 2.0))")
+    assert not dataclasses.replace(formula, doc="No example.").example
+
+
 def test_sections_and_formulas_of_a_docstring():
     doc = """One line.
 

@@ -1,5 +1,6 @@
 """Symbolic statements: their limits, each other, the defining equations and the numbers."""
 
+import dataclasses
 import math
 from importlib import import_module
 
@@ -13,6 +14,10 @@ from ci_theory._errors import BadInput
 from ci_theory.theory.spectra import power_law as law
 from ci_theory.theory.spectra.spectrum import Spectrum, power_law
 from ci_theory.theory.statements.catalogue import catalogue
+from ci_theory.theory.statements.of_attention import ATTENTION
+from ci_theory.theory.statements.of_inheritance import INHERITANCE
+from ci_theory.theory.statements.of_ridge import RIDGE
+from ci_theory.theory.statements.of_rows import ROWS
 from ci_theory.theory.statements.statement import (
     Limit,
     d,
@@ -44,7 +49,7 @@ from ci_theory.theory.statements.statement import (
     told,
     w,
 )
-from ci_theory.theory.statements.symbolic import STATEMENTS, concerning, find
+from ci_theory.theory.statements.symbolic import STATEMENTS, concerning, find, stating
 
 
 def rhs(name):
@@ -68,6 +73,42 @@ def test_names_are_unique_and_found():
         find("isotropic.kapa")
     assert {s.name for s in concerning("repeated_data")} >= {"repetition.excess"}
     assert not concerning("nothing")
+    for statement in STATEMENTS:
+        for name in statement.predictions:
+            assert statement in stating(*name.split("."))
+    # a phenomenon rests on more than what states one of its predictions
+    assert {s.name for s in stating("prior_bias", "gain")} == {"prior.balanced_error"}
+    assert not stating("prior_bias", "nothing")
+    assert [s.name for s in STATEMENTS] == [
+        s.name for s in (*RIDGE, *ROWS, *INHERITANCE, *ATTENTION)
+    ]
+
+
+def test_what_a_statement_shows():
+    """Its symbols with their meaning, its arguments as functions call them, and its digits."""
+    statement = find("isotropic.optimal_ridge")
+    assert statement.symbols["p"] == "parameters (input dimension)"
+    assert statement.arguments == ("noise", "p", "signal")
+    assert r"\sigma^{2}" in statement.latex()
+    assert "σ" in statement.unicode()
+    assert statement.evaluate(p=100, noise=0.5, signal=2.0) == 25.0
+    for one in STATEMENTS:
+        shown = {str(v) for v in one.equation.free_symbols if not isinstance(v, sp.Idx)}
+        assert {name for name in shown if name in one.symbols} == set(one.symbols), one.name
+        assert all(meaning and meaning[0] != " " for meaning in one.symbols.values())
+    # an argument is exact: 1/3 + 1/3 is not that of the nearest float to 0.7 less 0.03
+    third = find("repetition.worst_excess").evaluate(fraction=0.3)
+    with mp.workdps(30):
+        exact = (1 / mp.sqrt(1 - mp.mpf(0.3)) - 1) / 2
+    assert third == float(exact)
+
+
+def test_a_limit_is_taken_from_above():
+    step = Limit(words="", symbol=g, point=0, value=1)
+    assert step.holds(sp.Heaviside(g))
+    assert not dataclasses.replace(step, value=0).holds(sp.Heaviside(g))
+    assert dataclasses.replace(step, value=2, given={n: 2}).holds(n * sp.Heaviside(g))
+    assert not dataclasses.replace(step, value=n, given={n: 2}).holds(3 * sp.Heaviside(g))
 
 
 @pytest.mark.parametrize(

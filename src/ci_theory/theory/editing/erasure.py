@@ -210,7 +210,6 @@ def _fit(frame: _Frame, kappa: Array) -> _Fit:
     h = (share * labels) @ shared + share @ slopes
     mean = base + K @ (h - S @ base)
     P = h - S @ mean
-    P = P - frozen * (frozen @ P)
     r, a = labels - shared @ mean, mean[None, :] - slopes
     size = jnp.sum(a**2, axis=1)
     energy = share @ (r**2 + size)

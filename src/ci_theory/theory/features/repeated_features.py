@@ -193,17 +193,17 @@ def repeated_feature_risk(
     root = _step(spectrum, rows, delta)
     step = jnp.where(positive, root.value, 0.0)
 
-    # Without a ridge min(N, p, rank) modes are learned, and the step is 0.
-    bare = solve_kappa(spectrum, jnp.minimum(jnp.sum(counts), p), 0.0)
-    learned = jnp.minimum(jnp.minimum(jnp.sum(counts), p), modes)
-    b = jnp.where(positive, rows.leftover(step)[1], p - learned)
+    # Without a ridge the step is 0, and min(N, p) modes are learned, or all.
+    fewer = jnp.minimum(jnp.sum(counts), p)
+    bare = solve_kappa(spectrum, fewer, 0.0)
+    b = jnp.where(positive, rows.leftover(step)[1], p - fewer)
     limit = jnp.where(positive, rows.scale(step) * b, 1.0)
     gamma = jnp.where(positive, p * delta / limit, bare.value)
     status = jnp.maximum(jnp.where(positive, root.status, bare.status), first)
 
     rho = start + step
     leverage, forgotten = weights / (rho + weights), rho / (rho + weights)
-    shares = leverage / jnp.where(positive, jnp.sum(counts * leverage), learned)
+    shares = leverage / jnp.sum(counts * leverage)
     u, q = d12(spectrum, gamma), df2(spectrum, gamma)
     share = jnp.where(b + u > 0, u / jnp.where(b + u > 0, b + u, 1.0), 0.0)
     x, y = fractions(spectrum.eigenvalues, gamma)

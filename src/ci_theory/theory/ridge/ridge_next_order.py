@@ -69,7 +69,7 @@ class _Saddle(NamedTuple):
     @classmethod
     def of(cls, sums: Sums) -> "_Saddle":
         p, n = sums.squares, sums.n
-        left = 1 - p * (1 / n)
+        left = (n - p) / n  # exactly 0 at n = p without a ridge
         return cls(p, -2 * sums.cubes, 6 * sums.fourths, 1 / n, 2 / n**2, 6 / n**3, left)
 
     def source(self, k: Scalar, k_r: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar]:

@@ -148,9 +148,10 @@ def apparent_peak(p: Any, ridge: Any, contamination: Any) -> Scalar:
     """
     p, ridge = jnp.asarray(p, float), jnp.asarray(ridge, float)
     positive = ridge > 0
-    f = (1 - jnp.asarray(contamination, float)) * p / jnp.where(positive, ridge, 1.0)
+    some = jnp.where(positive, ridge, 1.0)
+    f = (1 - jnp.asarray(contamination, float)) * p / some
     there = f >= 9
     f = jnp.where(there, f, 9.0)
     excess = 8 / (f - 5 + jnp.sqrt((f - 1) * (f - 9)))  # y - 1, by its own quadratic
-    moved = p + jnp.sqrt(p * ridge) * excess / jnp.sqrt(1 + excess)
+    moved = p + jnp.sqrt(p * some) * excess / jnp.sqrt(1 + excess)
     return jnp.where(positive, jnp.where(there, moved, jnp.nan), p)
