@@ -4,14 +4,15 @@ error = up.noise p/n with a slack of a tenth; gap = 1 - up.noise. p is built int
 """
 
 AXES = [
-    {"name": "n", "type": "int", "kind": "sized", "unit": "rows", "doc": "rows of `x`", "default": 8,
-     "low": 1, "high": None, "above": None, "stops": [1, 2, 4, 8, 16], "log": True,
+    {"name": "n", "type": "int", "kind": "sized", "unit": "rows", "doc": "rows of `x`",
+     "default": 8, "low": 1, "high": None, "above": None, "stops": [1, 2, 4, 8, 16], "log": True,
      "range": "geom(1,16,5)"},
     {"name": "up.noise", "type": "float", "kind": "inner", "unit": "label²", "doc": "variance",
      "default": 1, "low": 0, "high": 9, "above": None, "stops": [0, 0.5, 1, 2], "log": False,
      "range": "lin(0,2,5)"},
     {"name": "p", "type": "int", "kind": "static", "unit": "", "doc": "inputs", "default": 4,
-     "low": None, "high": None, "above": 0, "stops": [2, 3, 4], "log": False, "range": "lin(2,4,3)"},
+     "low": None, "high": None, "above": 0, "stops": [2, 3, 4], "log": False,
+     "range": "lin(2,4,3)"},
     {"name": "kind", "type": "str", "kind": "static", "unit": "", "doc": "a word", "default": "a",
      "low": None, "high": None, "above": None, "choices": ["a", "b"]},
     {"name": "on", "type": "bool", "kind": "traced", "unit": "", "doc": "a switch",
