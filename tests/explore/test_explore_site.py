@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from ci_theory import BadInput
+from ci_theory import BadInput, Status
 from ci_theory.explore import curve, scripts, site
 from ci_theory.explore.address import read
 from ci_theory.phenomena import load
@@ -73,6 +73,8 @@ def test_a_script_says_for_which_values_it_was_made():
     assert made is scripts.of(peak, {**statics})
     fixed = json.loads(re.search(r"fixed: (\{.*?\}),", made)[1])
     assert fixed["spectrum"] == "isotropic"
+    assert json.loads(re.search(r"status: (\[.*?\]),", made)[1]) == [one.name for one in Status]
+    assert [int(one) for one in Status] == list(range(len(Status)))  # the theory tells numbers
     assert '"prediction:test_error"' in made
     assert scripts.of(load("modular_grokking"), {}) == ""  # nothing is predicted
     assert scripts.of(load("markov_icl"), {}) == ""  # its rule has no translation
