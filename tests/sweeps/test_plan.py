@@ -186,6 +186,8 @@ def test_costs_count_products_loops_and_factorisations():
         long = jax.ShapeDtypeStruct(shape, "float64")
         work = cost_of(lambda a: jax.numpy.linalg.svd(a, full_matrices=False)[1], long).work
         assert work == pytest.approx(20 * 10**2 * 100, rel=0.1)
+    work = cost_of(jax.numpy.linalg.eigh, square).work
+    assert 9 * 30**3 <= work <= 10 * 30**3
 
 
 def test_an_unknown_or_absent_device_is_told():
