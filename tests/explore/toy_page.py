@@ -109,6 +109,6 @@ def served(places=(1, 2, 4, 8), noise=1.0, problem=""):
         "slack": {"error": [e / 10 for e in error], "exact": [0.0] * len(places),
                   "gap": [None] * len(places)},
         "decoys": {"error": {"half": [e / 2 for e in error]}},
-        "breaks": {"peak": peak},
+        "breaks": {"peak": peak, "turn": {"axis": "up.noise", "value": [2.0] * len(places)}},
         "table": None if problem else {"axes": ["n"], "params": {}, "observables": {"error": one}},
     }  # fmt: skip
