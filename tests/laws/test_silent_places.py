@@ -53,7 +53,7 @@ PAIRS = [
         "double_double_descent",
         "negative transfer",
         {"up.noise": 0.1, "up.n": 400, "up.p": 40, "d": 128, "frozen": 40, "down.p": 20},
-        [{"up.noise": 1e4}, {"frozen": 0}],
+        [{"up.noise": 1e4}],
     ),
     Pair(
         "fact_memory",
