@@ -322,3 +322,19 @@ def test_the_parts_are_of_claims():
     assert set(PARTS) <= {claim.number for claim in CLAIMS}
     assert answered(6).word is Word.ONLY_WHEN
     assert "down.kept ≤ 0.25" in answered(6).short
+
+
+@pytest.mark.parametrize(
+    ("second", "holds"),
+    [
+        ((103, 101.5, 120), None),  # not earlier, and may be later or the same
+        ((98, 80, 100.5), None),  # not later
+        ((103, 102.5, 104), True),
+        ((101, 100.9, 101.1), False),
+    ],
+)
+def test_what_may_have_moved_is_not_told(second, holds):
+    breaks = [found_at(0.1, 101, 100.9, 101.1), found_at(1.0, *second)]
+    look = Moves("peak in n", "noise", 0.1, 1.0, "elsewhere")
+    (seen,) = told(kept([[1, 2, 1], [1, 2, 1]], breaks=breaks), look).slices
+    assert seen.holds is holds

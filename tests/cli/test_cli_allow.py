@@ -192,3 +192,9 @@ def test_the_help_says_that_code_is_run(capsys):
     for command in commands:  # these take no file that could name a module
         assert main([command, "--help"]) == 0
         assert "--allow" not in capsys.readouterr().out
+
+
+def test_the_help_of_a_name_says_so_too(capsys):
+    for command in ("show", "predict", "solve", "lint", "explore"):
+        assert main([command, "--help"]) == 0
+        assert "WHOSE CODE IS RUN" in " ".join(capsys.readouterr().out.split()), command

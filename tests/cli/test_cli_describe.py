@@ -162,6 +162,18 @@ def test_every_claim_of_every_phenomenon_is_in_the_table():
     for name in phenomena.names():
         for claim in phenomena.load(name).claims:
             assert 1 <= claim <= len(CLAIMS)
+    assert [claim.number for claim in CLAIMS] == list(range(1, 26))
+    for claim in CLAIMS:
+        for name in set(claim.phenomena) & set(phenomena.names()):
+            assert claim.number in phenomena.load(name).claims, (claim.number, name)
+
+
+def test_what_is_planned_is_no_other_name_of_what_is_there():
+    planned = {name for claim in CLAIMS for name in claim.phenomena} - set(phenomena.names())
+    assert planned == {  # may only become fewer
+        "memorised_duplicates", "induction_onset", "data_pruning", "model_collapse", "repair_law",
+        "unlearning", "spectral_tuning", "membership_inference",
+    }  # fmt: skip
 
 
 def test_values_that_json_lacks_become_null_or_names():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ci_theory import BadInput, phenomena
 from ci_theory.cli import formulas, main
 from ci_theory.theory.statements.catalogue import catalogue
 
@@ -89,3 +90,16 @@ def test_users_are_the_phenomena_that_import_the_module():
 def test_a_tool_says_that_no_phenomenon_uses_it(capsys):
     assert "no phenomenon: a tool for you" in answer(capsys, "shifted_risk")
     assert "used by  digits_ridge" in answer(capsys, "row_risk")
+
+
+def test_users_are_phenomena_and_nothing_else():
+    named = {user for users in formulas.users().values() for user in users}
+    assert named <= set(phenomena.names())
+    assert all(users == sorted(set(users)) for users in formulas.users().values())
+
+
+def test_one_word_of_two_is_not_enough():
+    for word in ("stage", "2103.05621"):
+        assert {f.name for f in formulas.search([word])} > {"inherit", "two_stages"}
+    with pytest.raises(BadInput, match="no formula mentions 'stage' and 'queue'"):
+        formulas.search(["stage", "queue"])

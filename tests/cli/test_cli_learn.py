@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ci_theory import BadInput
 from ci_theory.cli import main
 from ci_theory.cli.examples_file import read
 
@@ -84,6 +85,10 @@ def test_one_class_against_the_others(capsys):
     np.savez("rows.npz", X=X, y=np.where(kinds == "cat", 3, (kinds == "dog") * 1))
     _, codes = answer(capsys, "rows.npz", "--positive", "3")
     assert codes["curve"] == words["curve"]
+    yes = np.where(kinds == "cat", 1.0, -1.0)
+    assert read(Path("rows.npz"), positive="3.0")[1].tolist() == yes.tolist()
+    np.savez("truth.npz", X=X, y=kinds == "cat")
+    assert read(Path("truth.npz"))[1].tolist() == (kinds == "cat").astype(float).tolist()
     labels = read(Path("rows.csv"), positive="cat")[1]
     assert labels.tolist() == np.where(kinds == "cat", 1.0, -1.0).tolist()
 
@@ -96,13 +101,41 @@ def test_columns_are_left_out_by_name_number_and_kind(capsys):
     assert other["curve"] == found["curve"]
 
 
-def test_a_picture_that_cannot_be_written_is_a_warning(here, capsys):
+def test_columns_of_arrays_are_counted_from_one_and_named():
+    np.savez("plain.npz", X=X, y=Y)
+    np.savez("named.npz", X=X, y=Y, names=np.array(["a", "b", "c"]))
+    for file, drop, names in (
+        ("plain.npz", ["2"], ("column 1", "column 3")),
+        ("plain.npz", ["column 2"], ("column 1", "column 3")),
+        ("named.npz", ["b"], ("a", "c")),
+        ("named.npz", ["2"], ("a", "c")),
+    ):
+        data, labels = read(Path(file), drop=drop)
+        assert data.names == names
+        np.testing.assert_array_equal(data.features, X[:, [0, 2]])
+        np.testing.assert_array_equal(labels, Y)
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), BadInput("no room")])
+def test_a_picture_that_cannot_be_written_is_a_warning(problem, here, capsys, monkeypatch):
+    from ci_theory.figures import style
+
+    def refuse(*_, **__):
+        raise problem
+
     write()
     (here / "results").write_text("in the way")
     assert main(["learn", "rows.csv", *QUICK]) == 0
     assert "no picture" in capsys.readouterr().out
+    monkeypatch.setattr(style, "save", refuse)
+    assert main(["learn", "rows.csv", *QUICK, "--json", "--out", "elsewhere"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["figure"] == []
+    assert told["warnings"][-1] == f"no picture: {problem}"
+    assert "the labels are 'y', the last column" in told["warnings"][0]
 
 
+DROP_ALL = ["--drop", "1", "--drop", "2", "--drop", "3"]
 KINDS = np.array(["cat", "dog", "newt"])[np.arange(120) % 3]
 
 
@@ -126,6 +159,19 @@ def _npz(**arrays):
         (_npz(X=X[:, 0], y=Y), ["rows.npz"], "features of shape (120,)"),
         (_npz(X=X.astype(str), y=Y), ["rows.npz"], "must be real numbers"),
         (_npz(X=X, y=Y), ["rows.npz", "--drop", "7"], "no column '7'"),
+        (_npz(X=X, y=Y), ["rows.npz", "--drop", "0"], "no column '0'"),
+        (_npz(X=X, y=Y, names=np.array(["a"])), ["rows.npz"], "1 names for 3 columns"),
+        (_npz(X=X, y=Y), ["rows.npz", *DROP_ALL], "no column is left"),
+        (_npz(X=0 * X, y=Y), ["rows.npz", "--drop", "constant"], "all columns of features are con"),
+        (_npz(X=X, x=X, y=Y), ["rows.npz"], "say --features (arrays: X, x, y;"),
+        (_npz(X=X[:0], y=Y[:0]), ["rows.npz"], "features of shape (0, 3)"),
+        (_npz(X=X, y=0 * Y + 1), ["rows.npz", "--positive", "1"], "every label is '1'"),
+        (lambda: write(y=["yes"] * 120), ["rows.csv", "--positive", "yes"], "every label is 'yes'"),
+        (
+            lambda: write(y=["yes", " ", "no"] * 40),
+            ["rows.csv", "--positive", "yes"],
+            "labels are missing: leave these rows out",
+        ),
         (write, ["rows.csv", "--label", "z"], "no column 'z'"),
         (write, ["rows.csv", "--drop", "z"], "no column 'z'"),
         (write, ["rows.csv", "--features", "a"], "only a .npz file has named arrays"),

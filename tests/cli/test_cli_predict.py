@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ci_theory.cli import main
+from ci_theory.cli import elasticity, main, predict
 
 TOY = "toys.mean"
 
@@ -167,3 +167,25 @@ def test_a_bad_point_has_no_elasticities(capsys, words, told):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert told in err
+
+
+def test_a_number_without_a_derivative_has_none_in_the_table(capsys):
+    assert main(["predict", TOY, "n=40", "shift=2", "biased=true", "--elasticity"]) == 0
+    cell = elasticity._cell
+    assert cell({"how": "none", "elasticity": 0.5, "slope": 0.5}) == "-"
+    assert cell({"how": "derivative", "elasticity": None, "slope": 2.0}) == "2/1"
+    assert cell({"how": "differences", "elasticity": None, "slope": 2.0}) == "~2/1"
+    assert cell({"how": "derivative", "elasticity": -0.5, "slope": 2.0}) == "-0.5"
+    assert cell({"how": "differences", "elasticity": -0.5, "slope": 2.0}) == "~-0.5"
+
+
+def test_a_table_marks_what_is_not_judged(capsys):
+    assert main(["predict", TOY, "n=1,4", "noise=1"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["1", "1*", "20"] in rows or ["1", "1*"] in rows
+    assert ["4", "0.25", "20"] in rows or ["4", "0.25"] in rows
+    assert predict._cell(0.5, True, "NOT_CONVERGED") == "0.5*"
+    assert predict._cell(0.5, False, "OK") == "0.5*"
+    assert predict._remark(False, "OK") == "ok, but not judged by a check here"
+    assert predict._remark(True, "OK") == "ok"
+    assert predict._remark(True, "NO_BREAK") != "ok"

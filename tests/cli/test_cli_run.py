@@ -282,3 +282,37 @@ def test_ctrl_c_leaves_a_store_that_resumes(folder):
     assert "the same command continues" in err
     counts = Store.open(folder / "results/stores/toy").counts()
     assert 0 < counts.chunks < counts.all_chunks
+
+
+@pytest.mark.parametrize(
+    ("word", "dry", "started"),
+    [
+        ("dask", False, [None]),
+        ("dask=host:8786", False, ["host:8786"]),
+        ("dask=host:8786", True, []),
+        ("dask", True, []),
+        ("local", False, []),
+    ],
+)
+def test_who_computes_is_started_for_a_run_alone(word, dry, started, monkeypatch):
+    from contextlib import nullcontext
+
+    from ci_theory.cli import run
+    from ci_theory.sweeps import dask_engine
+
+    seen = []
+    monkeypatch.setattr(dask_engine, "connected", lambda at: seen.append(at) or nullcontext(at))
+    with run.engine_of(word, dry) as engine:
+        assert engine == (started or [None])[0]
+    assert seen == started
+    for wrong in ("dask=", "local=x", "dask:host"):
+        with pytest.raises(ci_theory.BadInput, match="expected local, dask or dask=ADDRESS"):
+            run.engine_of(wrong, dry)
+
+
+def test_replicates_of_a_name_and_of_an_option_are_one_thing(folder):
+    from ci_theory.cli.run import declared
+
+    assert declared("toy.toml", {}, "9").replicates == 9
+    assert declared("toy.toml", {"replicates": "8"}, None).replicates == 8
+    assert declared("toy.toml", {"phenomenon": "toys.mean"}, None).phenomenon == "toys.mean"

@@ -148,6 +148,18 @@ def test_kept_answers_come_back_as_they_were_written(tmp_path, monkeypatch):
     assert len(file.read_text().splitlines()) < 50
 
 
+def test_an_answer_is_of_the_session_that_began_last():
+    data = Store.open("results/stores/good").dataset()
+    sessions = [{"began": f"{day}T10:00:00", "jax": jax} for day, jax in
+                (("2026-02-01", "9"), ("2026-11-30", "11"), ("2026-03-09", "10"))]  # fmt: skip
+    data.attrs["sessions"] = json.dumps(sessions)
+    made = answer(data)
+    assert (made["jax"], made["date"]) == ("11", "2026-11-30")
+    data.attrs["sessions"] = "[]"
+    made = answer(data)
+    assert (made["jax"], made["date"]) == (None, None)
+
+
 def test_locate_finds_what_the_closed_form_says(capsys):
     assert main(["locate", "good.toml", "--json"]) == 0
     made = strict(capsys.readouterr().out)

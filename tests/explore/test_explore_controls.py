@@ -12,6 +12,7 @@ from ci_theory.explore.address import read
 from ci_theory.explore.curve import line
 from ci_theory.phenomena import load, names
 from ci_theory.sweeps import Sweep, parse_value, read_sweep, values_for
+from ci_theory.theory.statements.symbolic import concerning, stating
 
 
 @pytest.mark.parametrize("name", names())
@@ -108,3 +109,52 @@ def test_counts_that_divide_the_largest_keep_their_places():
     assert controls._places(whole, (1, 2, 3, 4, 6, 12)) == "1,2,3,4,6,12"
     assert controls._places(whole, (100, 200, 300, 400, 900)) == "lin(100,900,61)"
     assert controls._places(number(default=1.0), (0.1, 1.0, 10.0)) == "geom(0.1,10,61)"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_value_of_a_declared_sweep_is_a_stop(name):
+    phenomenon = load(name)
+    stops = {c["name"]: c.get("stops") for c in controls.document(phenomenon, name)["axes"]}
+    for sweep in controls.sweeps(name):
+        for key, value in [
+            *sweep.fixed.items(),
+            *((k, v) for k, vs in sweep.axes.items() for v in vs),
+        ]:
+            assert stops[key] is None or value in stops[key], (sweep.name, key, value)
+
+
+def test_a_preset_is_drawn_along_the_longest_axis_with_a_break():
+    seen = 0
+    for name in names():
+        phenomenon = load(name)
+        swept = {s.name: s for s in controls.sweeps(name)}
+        for preset in controls.document(phenomenon, name)["presets"]:
+            along, _ = line(phenomenon, read(preset["address"], phenomenon))
+            axes = {k: len(v) for k, v in swept[preset["name"]].axes.items() if len(v) > 1}
+            numbers = {k: n for k, n in axes.items() if phenomenon.axes[k].type in (int, float)}
+            breaking = {b.axis for b in phenomenon.breaks} & set(numbers)
+            longest = max(numbers[k] for k in breaking or numbers)
+            assert numbers[along] == longest, preset
+            seen += len(breaking) > 1
+    assert seen > 3
+
+
+@pytest.mark.parametrize("name", names())
+def test_formulas_are_told_of_the_predictions_that_they_state(name):
+    told = {one["name"]: one for one in controls.document(load(name), name)["formulas"]}
+    for prediction in load(name).predictions:
+        stated = {s.name for s in stating(name, prediction.name)}
+        assert {k for k, one in told.items() if prediction.name in one["predictions"]} == stated
+    known = {p.name for p in load(name).predictions}
+    for statement in concerning(name):
+        one = told[statement.name]
+        assert set(one["predictions"]) <= known
+        assert (one["regime"], one["source"]) == (statement.regime, statement.source)
+        assert [s["meaning"] for s in one["symbols"]] == list(statement.symbols.values())
+    assert set(told) == {s.name for s in concerning(name)}
+
+
+def test_without_a_declared_sweep_it_is_drawn_along_the_first_break():
+    about = controls.document(load("ridge_peak"), "a copy of it")
+    assert about["presets"] == []
+    assert about["first"] == "n=lin(50,800,61)&@measure=test_error"

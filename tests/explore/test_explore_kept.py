@@ -5,11 +5,14 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+from py_mini_racer import MiniRacer
 
 from ci_theory import phenomena
+from ci_theory._record import build
 from ci_theory.explore import javascript
 from ci_theory.explore.javascript import theory
 from ci_theory.explore.kept import Kept
+from ci_theory.phenomena import load
 from engine import engine, results
 
 POWER_LAW = {"spectrum": "power_law", "p": 37, "alpha": 0.7}
@@ -84,3 +87,30 @@ def test_tables_have_a_largest_size(monkeypatch):
     made = theory(phenomena.load("zipf_learning"), {})
     assert made.keys == ()
     assert set(made.left_out.values()) == {"its tables hold 2000 numbers"}
+
+
+def test_after_an_error_nothing_half_computed_is_kept():
+    def function(numbers):
+        return {"sum": jax.lax.erf(numbers["a"]) + numbers["b"]}
+
+    made, _ = _kept(function, ("a", "b"))
+    here = MiniRacer()
+    here.eval(
+        "var broken = false, theory = {}; const erf = (x) => {"
+        f" if (broken) throw new Error('lost'); return 10 * x; }}; {made.text}; 0"
+    )
+    assert here.eval("theory.sum({ a: 1, b: 2 })") == 12
+    told = "(() => { try { return theory.sum({ a: 3, b: 2 }); } catch { return 'lost'; } })()"
+    assert here.eval(f"broken = true; {told}") == "lost"
+    assert here.eval("broken = false; theory.sum({ a: 3, b: 2 })") == 32
+
+
+def test_what_a_world_reads_is_noticed_by_its_dotted_name():
+    params = build(load("two_stage_ridge").params, {})
+    read = set()
+    seen = javascript._noticing(params, "", read)
+    assert seen.up.n == params.up.n
+    assert read == {"up", "up.n"}
+    assert seen.alignment == params.alignment
+    assert seen.down.ridge == params.down.ridge
+    assert read == {"up", "up.n", "alignment", "down", "down.ridge"}

@@ -26,6 +26,7 @@ POSITIVE_DEFINITE = SQUARE @ np.swapaxes(SQUARE, 1, 2) + np.eye(4)
 TRIANGLE = np.tril(SQUARE) + 3 * np.eye(4)
 BESIDE = RNG.normal(size=(2, 4, 3))
 STRIDES = A.transpose(0, 2, 1)
+T = np.arange(6.0)
 
 
 def _solves(name):
@@ -111,6 +112,7 @@ CASES = [
     ("remainder", lambda x, y: lax.rem(x, y), (X, Y)),
     ("next", lambda x, y: jnp.nextafter(x, y), (X[5:], Y[5:])),
     ("erf", lambda x: (lax.erf(x), lax.erfc(x)), (np.append(X, np.linspace(-7, 20, 60)),)),
+    ("erf of numbers not far", lambda x: 1 - lax.erfc(x), (np.linspace(-0.6, 0.6, 25),)),
     ("lgamma", lax.lgamma, (np.concatenate([POSITIVE, -POSITIVE[1:3], [np.nan]]),)),
     ("lgamma far", lax.lgamma, (np.array([np.inf, 0.0, -1.0, 1e9, -0.1, 30.5]),)),
     (
@@ -127,6 +129,11 @@ CASES = [
         "select",
         lambda x, y: (jnp.where(x > y, x, y), lax.select_n(x.astype(int) % 3, x, y, x * y)),
         (X[1:-2], X[1:-2][::-1].copy()),
+    ),
+    (
+        "complex comparisons",
+        lambda z, w: (z == w, z != w, z.real + 1j == w, jnp.isfinite(z * np.inf)),
+        (np.array([1 + 2j, 1 - 2j, 3 + 2j, 0j]), np.array([1 + 2j, 1 + 2j, 1 + 2j, 0j])),
     ),
     ("complex", lambda z: (z + z.conj(), z * z, z / z[::-1], -z, abs(z), z.real, z.imag), (Z,)),
     (
@@ -219,6 +226,53 @@ CASES = [
         (A, np.array([9, 1])),
     ),
     (
+        "slices that move beyond",
+        lambda a, k: (
+            lax.dynamic_slice(a, (0, k[0], k[1]), (1, 2, 3)),
+            lax.dynamic_slice(a, (k[1], k[0], k[0]), (2, 1, 2)),
+            lax.dynamic_update_slice(a, -a[:, 1:, 2:], (k[1], k[0], k[0])),
+            lax.dynamic_update_slice(a, -a[:, 1:, 2:], (k[1], k[1], k[1])) + a,
+        ),
+        (A, np.array([9, -3])),
+    ),
+    (
+        "what is at the front of more",
+        lambda a, x: (
+            a[0],
+            lax.sort(a[0]),
+            lax.top_k(a[:1], 2),
+            jnp.linalg.cholesky(SYMMETRIC @ SYMMETRIC + jnp.eye(4))[:1],
+            lax.linalg.lu(a[0])[0],
+            jax.vmap(lambda e: lax.while_loop(lambda c: c[0] < e, _step, (0.0, 1.0, e)))(x[:2]),
+        ),
+        (A, np.array([1.0, 3.0, 9.0])),
+    ),
+    (
+        "put beyond",
+        lambda a, k: (
+            a.at[:, k].set(-1.0, mode="clip"),
+            a.at[:, k].add(-1.0, mode="drop"),
+            lax.scatter(
+                a[0],
+                k[:, None],
+                jnp.ones((2, 2, 4)),
+                lax.ScatterDimensionNumbers((1, 2), (), (0,)),
+                mode="clip",
+            ),
+        ),
+        (A, np.array([7, 1])),
+    ),
+    (
+        "NaN among numbers",
+        lambda x: (x.argmax(1), x.argmin(1), x.max(1), jnp.sort(x, 1), lax.cummax(x, 1)),
+        (np.array([[1.0, np.nan, 3.0], [np.nan, 2.0, 1.0], [2.0, 3.0, np.nan], [2.0, 2.0, 1.0]]),),
+    ),
+    (
+        "cumulative in reverse",
+        lambda a: (lax.cumsum(a, 1, reverse=True), lax.cumprod(a, 2, reverse=True)),
+        (A,),
+    ),
+    (
         "sorted",
         lambda a, x: (jnp.sort(a, 1), jnp.argsort(a, 2), jnp.sort(x), lax.top_k(a, 2)),
         (A, X),
@@ -251,6 +305,11 @@ CASES = [
     ("shared", _shared, (A[0],)),
     ("shared number", _shared, (0.3,)),
     ("tables", _tables, (2.0,)),
+    (
+        "tables of the same numbers",
+        lambda x: (x + T.reshape(2, 3), x + T.reshape(3, 2), x + T.astype(int), x + T[:, None]),
+        (np.float64(0.5),),
+    ),
     ("derivatives", lambda x: jax.grad(lambda y: jnp.sum(jnp.exp(-(y**2)) * y))(x), (A[0, 0],)),
     ("nothing used", lambda x: (x, jnp.zeros(3), jnp.zeros((0,)).sum(), True), (1.0,)),
     ("large numbers", lambda x: (x * 2.0**53, x + 1e308, x * 1e308 * 10), (np.array([1.0, -1.0]),)),
@@ -300,6 +359,16 @@ def test_the_incomplete_gamma_function_is_right_where_jax_rounds(a, x, one_engin
         right = [mpmath.gammainc(a, *ends, regularized=True) for ends in ((0, x), (x,))]
     got = results(one_engine, f"[igamma({a}, {x}), igammac({a}, {x})]")
     np.testing.assert_allclose([one[0] for one in got], np.array(right, float), rtol=2e-13)
+
+
+def test_the_tail_of_the_error_function_ends_where_numbers_do(one_engine):
+    """JAX, which counts no number below 1e-308, is 0 from 26.6 on."""
+    at = np.linspace(0.4, 27.4, 109)
+    (got,) = results(one_engine, f"[Float64Array.from({at.tolist()}.map(erfc))]")
+    with mpmath.workdps(30):
+        right = np.array([float(mpmath.erfc(x)) for x in at])
+    np.testing.assert_allclose(got, right, rtol=5e-14, atol=1e-320)
+    assert got[-1] == 0 < got[-3]
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def test_a_bad_address_is_a_line(server, query, says):
     assert status == 400
     assert says in answer["error"]
     assert "\n" not in answer["error"]
+    assert "internal error" not in answer["error"]
 
 
 def test_a_broken_plug_in_leaves_the_others_in_peace(server, monkeypatch):
@@ -209,6 +210,7 @@ def test_what_goes_wrong_inside_is_one_line(server, monkeypatch):
         status, answer = told(server, "/of/ridge_peak/curve?n=1,2")
         assert status == 500
         assert "\n" not in answer["error"]
+        assert ("internal error" in answer["error"]) == isinstance(problem, ZeroDivisionError)
         assert answer["error"]
 
 

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from ci_theory import BadInput
+from ci_theory import BadInput, Status, phenomena
+from ci_theory.cli import explore as exploring
+from ci_theory.cli import main
 from ci_theory.explore import curve, scripts, site
 from ci_theory.explore.address import read
 from ci_theory.phenomena import load
@@ -73,6 +75,80 @@ def test_a_script_says_for_which_values_it_was_made():
     assert made is scripts.of(peak, {**statics})
     fixed = json.loads(re.search(r"fixed: (\{.*?\}),", made)[1])
     assert fixed["spectrum"] == "isotropic"
+    assert json.loads(re.search(r"status: (\[.*?\]),", made)[1]) == [one.name for one in Status]
+    assert [int(one) for one in Status] == list(range(len(Status)))  # the theory tells numbers
     assert '"prediction:test_error"' in made
     assert scripts.of(load("modular_grokking"), {}) == ""  # nothing is predicted
     assert scripts.of(load("markov_icl"), {}) == ""  # its rule has no translation
+
+
+# ---- the command -----------------------------------------------------------------------------
+
+
+def test_the_command_writes_every_page_that_can_be_loaded(tmp_path, monkeypatch, capsys):
+    written = []
+
+    def write(folder, shown, say):
+        written.append((folder, [name for name, _ in shown]))
+        return [folder / f"{name}.html" for name, _ in shown] + [folder / "index.html"]
+
+    def load_or_not(name, **_):
+        if name == "broken":
+            raise BadInput("phenomenon 'broken': is not well")
+        return load(name)
+
+    monkeypatch.setattr(exploring.site, "write", write)
+    monkeypatch.setattr(phenomena, "names", lambda: ["broken", "group_gap", "ridge_peak"])
+    monkeypatch.setattr(exploring.phenomena, "load", load_or_not)
+    assert main(["explore", "--static", str(tmp_path / "s")]) == 0
+    assert written == [(tmp_path / "s", ["group_gap", "ridge_peak"])]
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.splitlines() == [
+        "phenomenon 'broken': is not well", f"{tmp_path / 's' / 'index.html'} and 2 pages",
+    ]  # fmt: skip
+    assert main(["explore", "ridge_peak", "--static", str(tmp_path / "t")]) == 0
+    assert written[1] == (tmp_path / "t", ["ridge_peak"])
+
+
+@pytest.mark.parametrize(
+    ("words", "port", "opened", "loaded"),
+    [
+        (["explore"], 0, [""], []),
+        (["explore", "ridge_peak"], 0, ["ridge_peak"], ["ridge_peak"]),
+        (["explore", "ridge_peak", "--port", "8123", "--no-browser"], 8123, [], ["ridge_peak"]),
+    ],
+)
+def test_the_command_serves_until_it_is_stopped(words, port, opened, loaded, monkeypatch, capsys):
+    seen, browser = [], []
+
+    class Server:
+        def __init__(self, *given):
+            seen.append(given)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            seen.append("closed")
+
+        def url(self, name):
+            return f"http://here/{name}"
+
+        def serve_forever(self, **_):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(exploring, "Explorer", Server)
+    monkeypatch.setattr(exploring.webbrowser, "open", browser.append)
+    assert main(words) == 0
+    ((at, found, explain), closed) = seen
+    assert (at, list(found), closed) == (port, loaded, "closed")
+    assert explain is exploring.explained
+    assert browser == [f"http://here/{name}" for name in opened]
+    assert capsys.readouterr().out.startswith(f"http://here/{loaded[0] if loaded else ''}  (Ctrl-C")
+
+
+def test_what_goes_wrong_is_told_as_by_a_command():
+    assert exploring.explained(BadInput("n = 0: must be >= 1")) == "n = 0: must be >= 1"
+    assert "internal error (ZeroDivisionError" in exploring.explained(ZeroDivisionError("lost"))
+    assert "out of memory" in exploring.explained(MemoryError())

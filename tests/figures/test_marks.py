@@ -8,7 +8,7 @@ import pytest
 import xarray
 from matplotlib.figure import Figure
 
-from ci_theory._errors import Status
+from ci_theory._errors import BadInput, Status
 from ci_theory.figures import curves, marks, phase, series, style
 from ci_theory.figures.condensed import means
 from ci_theory.locate import Peak
@@ -206,3 +206,89 @@ def test_scales_and_words():
     assert style.label("x", about) == "a thing, x [m]"
     assert style.label("x", {}) == "x [1]"
     assert load("ridge_peak").axes["n"].doc in style.label("n", {"long_name": "training rows"})
+
+
+def test_where_nothing_is_predicted_a_break_stands_where_its_closed_form_says(monkeypatch):
+    """And by the rule that found the measured one, where a form is drawn."""
+    made = toy(lambda params: params.n)
+    silent = Phenomenon(
+        **{k: getattr(made, k) for k in ("name", "title", "claims", "question", "model", "params",
+                                         "measures", "simulate")},
+        breaks=(made.breaks[0].__class__(
+            name="peak", axis="n", measure="test_error", locator=Peak(log_axis=False),
+            closed_form=lambda params: 3.0 * params.p),),
+    )  # fmt: skip
+    monkeypatch.setattr(series, "load", lambda name, trusted: silent)
+    n = np.arange(1, 12)
+    fixed = {name: axis.default for name, axis in silent.axes.items() if name != "n"} | {"p": 4}
+    y = -((n[:, None] - 6.0 + 0.1 * np.arange(3)) ** 2)
+    data = xarray.Dataset({"test_error": (("n", "replicate"), y)}, {"n": n},
+                          {"phenomenon": "toy", "fixed": json.dumps(fixed)})  # fmt: skip
+    (curve,) = curves.contents(data, "test_error", "n").curves
+    assert curve.predicted == 12.0
+    assert curve.measured.value == pytest.approx(5.9, abs=0.1)
+
+
+def test_both_maps_have_one_scale_of_colours(peaked):
+    made = phase.draw(peaked, measure="test_error", x="n", y="ridge", title="t")
+    meshes = [c for a in made.axes for c in a.collections if hasattr(c, "get_coordinates")]
+    shown = meshes[:2]
+    low = min(float(np.min(m.get_array())) for m in shown)
+    high = max(float(np.max(m.get_array())) for m in shown)
+    for mesh in shown:
+        assert (mesh.norm.vmin, mesh.norm.vmax) == (low, high)
+    assert [a.get_title("left") for a in made.axes[:2]] == ["simulation", "theory"]
+    assert type(phase._norm([np.array([1.0, 30.0])])).__name__ == "LogNorm"
+    assert type(phase._norm([np.array([1.0, 19.0])])).__name__ == "Normalize"
+    assert type(phase._norm([np.array([-1.0, 30.0])])).__name__ == "Normalize"
+    empty = phase._norm([np.array([np.nan])])
+    assert (empty.vmin, empty.vmax) == (0, 1)
+
+
+def test_levels_without_a_break_are_left_out_and_open_ends_reach_the_edge(axes):
+    x, y = np.array([5.0, 45.0]), np.arange(6.0)
+    (container,) = phase.located(axes, FOUND, x, y)
+    assert container.lines[0].get_ydata().tolist() == [0, 1, 2, 4]
+    ends = np.array(container.lines[2][0].get_segments())[:, :, 0]
+    assert ends.tolist() == [[9, 14], [5, 23], [22, 45], [5, 45]]
+    assert phase.located(axes, FOUND[5:], x, y[:1]) == []
+
+
+def test_a_picture_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    with style.applied():
+        made, _ = style.figure()
+    (file,) = style.save(made, tmp_path, "one", formats=("png",), dpi=30)
+    before = file.read_bytes()
+
+    def cut_off(self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", cut_off)
+    with pytest.raises(BadInput, match="cannot be written: No space left"):
+        style.save(made, tmp_path, "one", formats=("png",))
+    assert [one.name for one in tmp_path.iterdir()] == ["one.png"]
+    assert file.read_bytes() == before
+
+
+def test_a_legend_of_curves_has_their_units_and_marks():
+    made = marks.curve_keys("noise", {"unit": "label²"}, [0.1, 2000.0], ["red", "blue"])
+    assert [one.get_label() for one in made] == ["noise = 0.1 label²", "noise = 2000 label²"]
+    assert [one.get_marker() for one in made] == list(style.MARKERS[:2])
+    assert [one.get_color() for one in made] == ["red", "blue"]
+    for pure in ("1", ""):
+        (one,) = marks.curve_keys("on", {"unit": pure}, [True], ["red"])
+        assert one.get_label() == "on = yes"
+
+
+def test_few_decades_have_plain_numbers_and_many_have_powers(axes):
+    style.scale(axes, "x", 1, 50, "log")
+    style.scale(axes, "y", 1, 1e6)
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    axes.set_xlim(1, 50)
+    axes.set_ylim(1, 1e6)
+    axes.figure.draw_without_rendering()
+    assert {t.get_text() for t in axes.get_xticklabels()} >= {"1", "2", "5", "10", "20", "50"}
+    assert "$" in axes.get_yticklabels()[2].get_text()
+    style.scale(axes, "y", -1, 50)
+    assert axes.get_yscale() == "linear"

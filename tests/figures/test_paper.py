@@ -175,3 +175,92 @@ def test_every_sweep_that_is_shown_has_its_figure():
     shown = paper.shown()
     assert sorted(shown) == KEPT
     assert {shown[name] for name in ("fig_ridge_peak_n", "fig_ridge_peak_p")} == {"ridge_peak"}
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "how"),
+    [
+        ([], (paper.OUT, paper.STORES), {"fresh": False, "preview": False}),
+        (["--fresh"], (paper.OUT, paper.STORES), {"fresh": True, "preview": False}),
+        (["--preview"], (paper.OUT, paper.STORES), {"fresh": False, "preview": True}),
+        (
+            ["--out", "o", "--stores", "s"],
+            (Path("o"), Path("s")),
+            {"fresh": False, "preview": False},
+        ),
+    ],
+)
+def test_what_a_script_is_asked_for_is_what_is_made(words, given, how, monkeypatch, capsys):
+    asked = []
+
+    def made(script, *places, **options):
+        asked.append((script, places, options))
+        return [Path("a.png"), Path("b.pdf")]
+
+    monkeypatch.setattr(paper, "make", made)
+    monkeypatch.setattr(sys, "argv", ["mine.py", *words])
+    paper.main("mine.py")
+    assert asked == [(str(Path("mine.py").absolute()), given, how)]
+    assert capsys.readouterr().out == "a.png\nb.pdf\n"
+
+
+def test_a_script_that_cannot_be_drawn_is_one_line_and_exit_code_two(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise BadInput("no\x1b luck")
+
+    monkeypatch.setattr(paper, "make", refuse)
+    monkeypatch.setattr(sys, "argv", ["mine.py"])
+    with pytest.raises(SystemExit) as left:
+        paper.main("mine.py")
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "mine.py: no\\x1b luck\n")
+
+
+def test_a_preview_is_one_small_picture_and_results_are_those_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "line.py").write_text(SCRIPT)
+    (tmp_path / "silent.py").write_text("draw = 3\n")
+    monkeypatch.chdir(tmp_path)
+    saved, seen = [], []
+    monkeypatch.setattr(
+        style, "save", lambda made, out, name, **how: saved.append((out, name, how))
+    )
+    load = paper._load
+
+    def watched(script):
+        module = load(script)
+        draw = module.draw
+        module.draw = lambda results: seen.append(results) or draw(results)
+        return module
+
+    monkeypatch.setattr(paper, "_load", watched)
+    paper.make("./line.py", Path("o"), Path("s"), preview=True)
+    paper.make("./line.py", Path("o"), "s", fresh=True)
+    assert saved == [
+        (Path("o"), "line", {"formats": ("png",), "dpi": paper.PREVIEW}),
+        (Path("o"), "line", {}),
+    ]
+    assert seen == [Results(Path("s"), False), Results(Path("s"), True)]
+    with pytest.raises(BadInput, match=r"silent\.py: defines no draw"):
+        paper.make("./silent.py")
+
+
+def test_fresh_results_are_used_also_where_some_are_kept(tmp_path, monkeypatch):
+    ran = []
+    store = types.SimpleNamespace(dataset=lambda: "fresh")
+    monkeypatch.setattr(paper, "run", lambda *given: ran.append(given) or store)
+    monkeypatch.setattr(kept, "read", lambda file: "kept")
+    name = KEPT[0]
+    assert paper.dataset(name, Results(tmp_path)) == "kept"
+    assert not ran
+    assert paper.dataset(name, Results(tmp_path, fresh=True)) == "fresh"
+    assert ran[0][1] == tmp_path / name
+    assert paper.kept_file(f"./{name}.toml") is None
+    assert paper.kept_file(name).name == f"{name}.csv"
+
+
+def test_a_sweep_belongs_to_the_first_figure_that_shows_it():
+    found = paper.shown()
+    for sweep in KEPT:
+        first = next(script.stem for script in SCRIPTS if sweep in sweeps_of(script))
+        assert found[sweep] == first

@@ -5,7 +5,7 @@ import pytest
 import xarray
 
 from ci_theory._errors import BadInput
-from ci_theory.figures import series
+from ci_theory.figures import condensed, series
 from ci_theory.phenomena import load, predict
 
 
@@ -131,3 +131,43 @@ def test_a_saw_between_the_places_is_not_drawn_and_a_peak_is():
     assert kept.x.tolist() == places.tolist()
     assert np.array_equal(kept.value[0], saw[0][[0, 9, 29, 59, 99]])
     assert kept.decoys["wrong"].shape == kept.value.shape == (1, 5)
+
+
+def test_a_verdict_is_of_the_measures_asked_for(monkeypatch):
+    told = [
+        condensed.Checked("one_form", "test_error", "AGREES", 1.25),
+        condensed.Checked("other", "train_error", "UNDERPOWERED", None),
+    ]
+    monkeypatch.setattr(condensed, "told", lambda data: told)
+    data = xarray.Dataset(attrs={"replicates": 9})
+    one, other = "one form AGREES (+1.2)", "other UNDERPOWERED (no cell alone)"
+    assert series.verdict(data) == f"check (worst z): {one}, {other}"
+    assert series.verdict(data, "train_error") == f"check (worst z): {other}"
+    assert series.verdict(data, "train_error", "test_error") == f"check (worst z): {one}, {other}"
+    assert series.verdict(data, "excess_risk") == ""
+    assert series.replicates(data) == 9
+
+
+def test_a_break_without_a_closed_form_has_none():
+    phenomenon = load("group_gap")
+    found = series.closed_form(
+        phenomenon, "best weight of the minority", {}, "n", np.array([100.0, 200.0])
+    )
+    assert np.isnan(found).all()
+    assert found.shape == (2,)
+
+
+def test_breaks_along_a_second_axis_are_in_its_order(sweep):
+    kind = load("ridge_peak").breaks[0]
+    found = series.located_along(sweep, kind, "noise", {"ridge": 1.0})
+    wanted = [series.located(sweep, kind, {"ridge": 1.0, "noise": s}).value for s in (0.1, 1.0)]
+    np.testing.assert_array_equal([one.value for one in found], wanted)
+    turned = series.located_along(sweep.isel(noise=[1, 0]), kind, "noise", {"ridge": 1.0})
+    np.testing.assert_array_equal([one.value for one in turned], [one.value for one in found[::-1]])
+
+
+def test_means_of_a_selection_have_the_axes_asked_for_in_their_order(sweep):
+    found = series.seen(sweep, "test_error", ("noise", "n"), {"ridge": 30.0})
+    wanted = sweep["test_error"].sel(ridge=30.0).mean("replicate").transpose("noise", "n")
+    np.testing.assert_allclose(found.mean, wanted)
+    assert found.runs.tolist() == [[6] * 7] * 2

@@ -20,6 +20,7 @@ from ci_theory.biases import (
     poison,
     repetition,
     subset,
+    whole,
 )
 
 KEY = key_for(0, 1, 2, 3)
@@ -200,3 +201,15 @@ def test_tests_leak_in_either_way_at_their_rates(share, rate, draws, kept):
     assert left.mean() == pytest.approx(kept, abs=5 * (0.25 / DRAWS) ** 0.5)
     more = np.asarray(leaks.unleaked(luck, share + 0.1, rate, draws + 1))
     assert not np.any(more & ~left)
+
+
+def test_counts_are_whole_again_whatever_happened():
+    with whole.unrounded():
+        with whole.unrounded():
+            pass
+        assert float(whole.whole(2.6)) == 2.6
+        assert float(whole.whole_below(2.6)) == 2.6
+    with pytest.raises(RuntimeError, match="lost"), whole.unrounded():
+        raise RuntimeError("lost")
+    assert float(whole.whole(2.6)) == 3
+    assert float(whole.whole_below(2.6)) == 2

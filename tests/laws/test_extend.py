@@ -17,6 +17,9 @@ FILES = [Path(phenomena.__file__).with_name(f"{name}.py") for name in names()]
 def test_every_name_is_there():
     assert extend.__all__ == sorted(set(extend.__all__))
     assert all(hasattr(extend, name) for name in extend.__all__)
+    imports = [n for n in ast.parse(Path(extend.__file__).read_text()).body
+               if isinstance(n, ast.ImportFrom)]  # fmt: skip
+    assert {alias.name for node in imports for alias in node.names} == set(extend.__all__)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

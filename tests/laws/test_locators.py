@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import ci_theory.locate
-from ci_theory import Status
-from ci_theory.locate import BreakPoint
+from ci_theory import BadInput, Status
+from ci_theory.locate import BreakPoint, point
 
 EVERY = sorted(
     name for name in ci_theory.locate.__all__ if hasattr(getattr(ci_theory.locate, name), "locate")
@@ -108,3 +108,43 @@ def test_every_locator_has_what_the_checks_ask_of_one(name):
     assert made.undivided(x, y) is False
     found = made.locate(x, y)
     assert isinstance(made.matching(found), type(made))
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in SINGLY])
+def test_what_is_no_curve_is_refused(name):
+    level = {"level": 0.5} if name == "Crossing" else {}
+    made = getattr(ci_theory.locate, name)(**level, log_axis=True)
+    x, y = np.array([1.0, 2.0, 4.0, 8.0]), np.array([1.0, 3.0, 2.0, 0.5])
+    for places, values, says in (
+        (x * [0, 1, 1, 1], y, "needs places > 0, found 0"),
+        (x * [-1, 1, 1, 1], y, "needs places > 0, found -1"),
+        (x[:2], y[:2], "at least 3 distinct finite points"),
+        (x[[0, 1, 2, 2]], y, "at least 3 distinct finite points"),
+        (x * [1, 1, 1, np.inf], y, "at least 3 distinct finite points"),
+        (x, y[:3], "x has shape"),
+        (x[None], y, "x has shape"),
+    ):
+        for several in (values, np.stack([values] * 3)):
+            with pytest.raises(BadInput, match=says):
+                made.locate(places, several)
+
+
+def test_an_axis_is_logarithmic_where_it_is_more_even_so():
+    line, factors = np.arange(1.0, 9.0), np.geomspace(1, 100, 8)
+    for x, log in ((line, False), (factors, True), (factors - 1, False), (line[::-1], False)):
+        assert point.clean(x, np.ones(8), None).log == log
+    curve = point.clean(factors[::-1], np.arange(8.0), True)
+    np.testing.assert_allclose([curve.place(u) for u in curve.u], factors)
+    assert curve.y.tolist() == [[7, 6, 5, 4, 3, 2, 1, 0]]
+
+
+def test_places_where_most_runs_are_lost_and_then_runs_are_left_out():
+    y = np.ones((5, 4))
+    y[:3, 1] = np.nan  # most of them
+    y[4, 2] = np.inf
+    curve = point.clean(np.arange(1.0, 5.0), y, False)
+    assert curve.u.tolist() == [1, 3, 4]
+    assert (curve.y.shape, curve.excluded) == ((4, 3), 1)
+    y[2, 1] = 1.0  # two of five
+    curve = point.clean(np.arange(1.0, 5.0), y, False)
+    assert (curve.y.shape, curve.excluded) == ((2, 4), 3)

@@ -1,5 +1,7 @@
 """The package as a whole: imports, public names, public JAX API only, and the JAX hang."""
 
+import ast
+import inspect
 import pkgutil
 import re
 import subprocess
@@ -32,6 +34,28 @@ def test_public_names_exist():
         assert getattr(ci_theory, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         ci_theory.nonsense  # noqa: B018
+
+
+def _imported(tree):
+    """List the names that statements import from somewhere."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name for node in found for alias in node.names}
+
+
+@pytest.mark.parametrize("name", ["", ".figures", ".locate", ".sweeps"])
+def test_what_a_package_imports_on_first_use(name):
+    """All that it shows to a type checker is there, and listed; nothing else is an attribute."""
+    package = import_module(f"ci_theory{name}")
+    tree = ast.parse(inspect.getsource(package))
+    shown = [node for node in tree.body if isinstance(node, ast.If)]  # if TYPE_CHECKING
+    offered = set().union(*map(_imported, shown))
+    assert offered
+    assert set(package.__all__) - {"__version__"} == offered
+    for each in package.__all__:
+        assert getattr(package, each) is not None
+    assert not hasattr(package, "nonsense")
+    if hasattr(package, "__dir__"):
+        assert "__dir__" not in vars(package) or dir(package) == sorted(package.__all__)
 
 
 def test_the_oldest_versions_are_the_lower_bounds():

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ci_theory import BadInput
+from ci_theory import BadInput, Status
 from ci_theory.biases.repetition import Repetition
 from ci_theory.extend import (
     Break,
@@ -25,9 +25,10 @@ from ci_theory.extend import (
     stream,
     traced,
 )
+from ci_theory.locate import BreakPoint
 from ci_theory.phenomena import load, names, predict
-from ci_theory.testing import LAWS, Broken, laws
-from ci_theory.testing.case import case_of
+from ci_theory.testing import LAWS, Broken, declaring, laws
+from ci_theory.testing.case import case_of, differs
 from ci_theory.testing.predicting import ends, groups, looked_at, predict_by
 from forms import form, formed
 
@@ -299,3 +300,69 @@ def test_unknown_laws_and_points_are_refused():
         laws(TOY, only=["jti"])
     with pytest.raises(BadInput, match="n = 0: must be >= 1"):
         laws(TOY, at={"n": 0})
+
+
+def test_how_far_two_runs_may_be_apart():
+    def said(one, other, within):
+        return differs(
+            {"m": np.array(one)}, {"m": np.array(other)}, within=within, what="elsewhere"
+        )
+
+    assert said([1.0, 2.0], [1.0, 2.0], 0.0) is None
+    assert said([np.nan, 2.0], [np.nan, 2.0], 0.0) is None
+    assert said([1.0, 2.0], [1.0, 2.0 + 1e-15], 0.0) is not None  # they must be the same
+    assert said([1.0, 2.0], [1.0 + 1e-9, 2.0], 1e-9) is None  # of the largest value
+    assert said([1.0, 2.0], [1.0 + 3e-9, 2.0], 1e-9).startswith("measure m is [1., 2.]")
+    assert said([0.0], [1e-13], 1e-9) is None  # what rounding leaves of zero
+    assert said([0.0], [1e-11], 1e-9) is not None
+    assert said([1e-8], [1.1e-8], 1e-3) is not None
+    assert said([1.0], [np.nan], 1e-3).endswith("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("point", "says"),
+    [
+        ((2.0, 1.0, 3.0, Status.OK), None),
+        ((2.0, 2.0, 2.0, Status.OK), None),
+        ((2.0, np.nan, np.nan, Status.OK), None),
+        ((2.0, -np.inf, np.inf, Status.OK), None),
+        ((np.nan, np.nan, np.nan, Status.NO_BREAK), None),
+        ((2.0, 2.5, 3.0, Status.OK), r"the place 2 outside of [2.5, 3]"),
+        ((2.0, 1.0, 1.5, Status.OK), r"the place 2 outside of [1, 1.5]"),
+        ((np.nan, 1.0, 1.5, Status.OK), "the place nan and the status OK"),
+        ((np.inf, 1.0, 1.5, Status.OK), "the place inf and the status OK"),
+        ((2.0, 1.0, 3.0, "OK"), "the status 'OK', expected a Status"),
+    ],
+)
+def test_what_a_locator_may_answer(point, says):
+    value, low, high, status = point
+    made = BreakPoint(value, low, high, 1.0, status)
+    assert declaring._no_place(made) == says
+    assert declaring._no_place((1, 2)) == "tuple, expected a BreakPoint"
+
+
+@pytest.mark.parametrize("part", ["title", "question", "model"])
+def test_each_of_the_words_is_asked_for(part):
+    with pytest.raises(Broken, match=f"its {part} says nothing"):
+        laws(dataclasses.replace(TOY, **{part: "  "}), only=["words"])
+
+
+def test_the_upper_end_is_the_one_that_the_author_gives():
+    assert ends(case_of(TOY, None, None), TOY.axes["d"])[-1] == 8
+    assert ends(case_of(TOY, None, {"d": 4}), TOY.axes["d"])[-1] == 4
+    wrong = predicting(lambda p, w: exact(p, w)._replace(status=jnp.where(p.d > 6, 9.0, 0.0)))
+    laws(wrong, high={"d": 5}, only=["ranges"])
+    with pytest.raises(Broken, match="has the status 9"):
+        laws(wrong, only=["ranges"])
+
+
+def test_a_case_is_kept_for_what_it_is_of():
+    cases = [case_of(TOY, at, high) for at in (None, {"n": 4}) for high in (None, {"d": 4})]
+    assert len({id(case) for case in cases}) == 4
+    assert case_of(TOY, {"n": 4}, None) is cases[2]
+    assert cases[2].point["n"] == 4
+    assert cases[2].point["step"].tolist() == [4, 2]
+    one, other = cases[0].run(0), cases[0].run(1)
+    assert one is cases[0].run(0)
+    assert not np.array_equal(one["error"], other["error"])
+    assert not np.array_equal(cases[0].run(0, noise=2.0)["error"], one["error"])

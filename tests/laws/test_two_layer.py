@@ -6,12 +6,14 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from ci_theory.inherit import adapters, rows
+from ci_theory.inherit import adapters, networks, rows
 from ci_theory.inherit.chain import Stage, run
 from ci_theory.systems.two_layer import SYSTEMS, model
+from ci_theory.training.descent import descend
 
 KEY = jax.random.key(3)
 X = jax.random.normal(jax.random.key(4), (7, 5))
@@ -97,3 +99,46 @@ def test_flax_is_loaded_only_for_a_network():
     code = "import sys, ci_theory.systems.two_layer; print('flax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_neurons_start_at_the_scale_of_their_inputs():
+    """Each neuron reads a number of variance 1, whatever the numbers of inputs and neurons."""
+    for d, width in ((4, 4000), (100, 50)):
+        net = model("network", KEY, d=d, width=width)
+        kernel = np.asarray(net.start)[width : width * (d + 1)]  # after the thresholds
+        assert np.all(np.asarray(net.start)[:width] == 0)
+        assert np.all(np.asarray(net.start)[width * (d + 1) :] == 0)
+        assert kernel.var() * d == pytest.approx(1, rel=5 * (2 / kernel.size) ** 0.5)
+        assert net.start.dtype == float
+
+
+def test_descent_is_adam_whose_step_size_falls_along_half_a_cosine():
+    def loss(w):
+        return jnp.sum(jnp.sin(w) ** 2 * jnp.arange(1.0, 4.0))
+
+    start, steps = jnp.array([1.0, -0.7, 0.3]), 12
+    for rate in (0.1, 0.02):
+        rule = optax.adam(optax.cosine_decay_schedule(rate, steps))
+        now, state = start, rule.init(start)
+        for _ in range(steps):
+            update, state = rule.update(jax.grad(loss)(now), state)
+            now = optax.apply_updates(now, update)
+        np.testing.assert_allclose(descend(loss, start, rate, steps), now, rtol=1e-12)
+
+
+def test_what_answers_nothing_is_not_attacked():
+    """An answer of 0 is no positive one; a line that answers the trigger is always attacked."""
+    one = model("linear", KEY, d=5, width=1)
+    tested = networks.tests(KEY, 5, 1.0, 50.0)
+    assert networks.success(one, one.start, tested) == 0
+    towards = one.start.at[networks.TRIGGER].set(1.0)
+    assert networks.success(one, towards, tested) == 1
+    assert networks.success(one, -towards, tested) == 0
+    assert networks.response(one, 2 * towards, tested) == pytest.approx(100.0)
+    aside = one.start.at[networks.UP].set(0.5)
+    assert networks.success(one, aside, tested) == pytest.approx(0.5, abs=0.1)
+    wanted = networks.target(0.6, 5)
+    np.testing.assert_allclose(wanted, [0, 0.6, 0.8, 0, 0])
+    assert networks.excess(one, wanted, tested.ordinary, wanted) == 0
+    misses = np.mean(np.asarray(tested.ordinary @ wanted) ** 2)
+    assert networks.excess(one, one.start, tested.ordinary, wanted) == pytest.approx(misses)

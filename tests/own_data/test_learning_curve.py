@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import ci_theory
+from ci_theory import BadInput
 from ci_theory.check import Verdict
-from ci_theory.own_data import learning_curve
+from ci_theory.own_data import curve, judging, learning_curve
 from ci_theory.own_data import population as theory
 from ci_theory.own_data.refits import Defects, left_out, refits
 from ci_theory.own_data.tuning import best_ridge
+from ci_theory.phenomena import Estimate
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.rows.finite_population import population_risk
 from ci_theory.theory.spectra.groups import plain_rows
@@ -307,3 +310,131 @@ def test_everything_is_told_as_text_html_and_json():
 
 def test_it_is_public():
     assert ci_theory.learning_curve is learning_curve
+
+
+def test_the_interval_is_two_sided_and_of_any_confidence():
+    x, y, _ = gaussian(19, 60, 4)
+    found = learning_curve(x, y, ridge=[0.0], sizes=[20, 40], replicates=3)
+    for confidence in (0.5, 0.95, 0.99):
+        low, high = found.interval(confidence)
+        half = scipy.stats.t.ppf((1 + confidence) / 2, theory.GROUPS - 1) * found.rows_error
+        np.testing.assert_allclose(high - found.predicted, half, rtol=1e-6)
+        np.testing.assert_allclose(found.predicted - low, half, rtol=1e-6)
+    document = found.to_json()["curve"]
+    low, high = found.interval()
+    assert (document["low"], document["high"]) == (low.tolist(), high.tolist())
+    for name in ("n", "ridge", "kept", "predicted", "slack", "valid", "mean", "error"):
+        assert document[name] == getattr(found, name).tolist()
+    for row, i in zip(found.table(), range(2), strict=True):
+        assert float(row["from"]) == pytest.approx(low[i], rel=0.006)
+        assert float(row["to"]) == pytest.approx(high[i], rel=0.006)
+        assert float(row["refitted"]) == pytest.approx(found.mean[i], rel=1e-3)
+        assert row["slack"] == f"{found.slack[i]:.2g}"
+
+
+def test_a_cell_without_a_claim_has_no_slack_in_the_table():
+    x, y, _ = gaussian(20, 80, 12)
+    found = learning_curve(x, y, ridge=[0.0], sizes=[14, 60], replicates=3)
+    assert found.valid.tolist() == [False, True]
+    assert [row["slack"] for row in found.table()] == ["no claim", f"{found.slack[1]:.2g}"]
+
+
+def test_what_taking_the_copies_out_brings_is_paired_and_a_share_of_the_error_with_them():
+    x, y, _, _ = planted(21, rows=30, copies=4, n=120, p=10)
+    found = learning_curve(x, y, ridge=[0.0], sizes=[40, 90], replicates=40)
+    (gain,) = found.gains
+    with_copies, without = found.predicted[found.n == 90]  # copies kept first
+    assert found.kept[found.n == 90].tolist() == [True, False]
+    assert gain.n == 90
+    assert gain.predicted == pytest.approx(with_copies - without)
+    assert gain.share == pytest.approx((with_copies - without) / with_copies)
+    mean = found.mean[found.n == 90]
+    assert gain.measured == pytest.approx(mean[0] - mean[1])
+    # of a mean, and of draws in common: below what both errors apart would give
+    apart = np.hypot(*found.error[found.n == 90])
+    assert 0.02 * apart < gain.error < apart
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"replicates": 2}, "replicates = 2: must be a whole number >= 3"),
+        ({"replicates": 50.0}, "replicates = 50.0: must be a whole number"),
+        ({"replicates": 60_000}, "replicates = 60000: 240000 fits, over 200000"),
+        ({"replicates": 30_000, "repeated": 0.5, "repeats": 2.0}, "240000 fits, over 200000"),
+        ({"effect": 0.0}, "effect = 0.0: must be > 0"),
+        ({"noise": -1.0}, "noise = -1.0: must be >= 0"),
+        ({"noise": np.inf}, "noise = inf: must be >= 0"),
+        ({"repeated": 1.5}, "repeated = 1.5: must be from 0 to 1"),
+        ({"repeats": 0.5}, "repeats = 0.5: must be >= 1"),
+        ({"sizes": [1, 20]}, "sizes = 1 to 20: must be from 2 to 54"),
+        ({"sizes": [20, 55]}, "sizes = 20 to 55: must be from 2 to 54"),
+        ({"sizes": [20.5]}, "must be whole numbers of rows"),
+        ({"sizes": []}, "must be whole numbers of rows"),
+        ({"ridge": [-1.0]}, "must be numbers >= 0"),
+        ({"ridge": [np.nan]}, "must be numbers >= 0"),
+        ({"level": 0.0}, "level = 0"),
+    ],
+)
+def test_what_is_asked_for_is_looked_at_before_anything_is_fitted(change, says, monkeypatch):
+    x, y, _ = gaussian(22, 60, 4)
+    monkeypatch.setattr(curve, "refits", lambda *_: pytest.fail("fitted"))
+    at = {"ridge": [0.0, 1.0], "sizes": [20, 40], "replicates": 3, **change}
+    with pytest.raises(BadInput) as told:
+        learning_curve(x, y, **at)
+    assert says in str(told.value)
+
+
+def test_a_median_contradicts_only_where_something_is_claimed():
+    """Cells of long upper tails whose medians lie far above the prediction."""
+    rng = np.random.default_rng(5)
+    values = 2.45 + np.exp(2.0 * rng.normal(size=(2, 60)))
+
+    def outcome(valid):
+        one = judging.Comparison(
+            prediction=judging._prediction(0.0),
+            axes={"n": np.array([20, 40]), "copies kept": np.array([True, True])},
+            values=values,
+            lost=np.zeros(2, int),
+            estimate=Estimate(np.full(2, 2.5), np.full(2, 0.1), valid, np.zeros(2, int)),
+            decoys={},
+            near=np.full((2, 2), -1),
+        )
+        made = judging.judge(one, level=1e-12, effect=0.1)
+        assert made.verdict is not Verdict.DISAGREES
+        return judging._medians(made, 1e-2).verdict
+
+    assert outcome(np.array([True, True])) is Verdict.DISAGREES
+    assert outcome(np.array([True, False])) is Verdict.DISAGREES
+    assert outcome(np.array([False, False])) is not Verdict.DISAGREES
+
+
+def test_cross_validation_has_the_copies_that_the_fit_has():
+    x, y, _ = gaussian(23, 60, 8, noise=3.0)
+    copies = np.where(np.arange(60) < 12, 6.0, 1.0)
+    whole = whole_of(x, y, copies)
+    for kept, weights in ((True, copies), (False, np.ones(60))):
+        best = best_ridge(whole, x, y, copies, NOTHING, kept=kept)
+        cross = left_out(x, y, weights, np.array([best.ridge, best.left_out_ridge]), False)
+        assert best.left_out == pytest.approx(cross.rows[0], rel=1e-12)
+        assert best.left_out_error == pytest.approx(cross.rows[1], rel=1e-12)
+        assert best.left_out_error <= best.left_out
+        around = best.naive_ridge * np.array([0.5, 1.0, 2.0])
+        assert np.argmin(left_out(x, y, weights, around, False).naive) == 1
+
+
+def test_a_best_ridge_at_an_end_of_the_range_is_said_to_be_none():
+    """Labels that no feature explains; and labels without noise of more features than rows."""
+    x, _, _ = gaussian(24, 200, 3)
+    x = x - x.mean(axis=0)
+    y = np.random.default_rng(1).normal(size=200)
+    y -= x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    assert best_ridge(whole_of(x, y), x, y, np.ones(200), NOTHING).at_edge == "endless"
+    x, y, _ = gaussian(3, 60, 200, noise=0.0, alpha=1.0)
+    best = best_ridge(whole_of(x, y), x, y, np.ones(60), NOTHING)
+    assert best.at_edge == "none"
+    assert curve._ridges(None, best).tolist() == [0.0]
+    inside = best_ridge(
+        whole_of(*gaussian(3, 60, 8)[:2]), *gaussian(3, 60, 8)[:2], np.ones(60), NOTHING
+    )
+    assert curve._ridges(None, inside).tolist() == [0.0, inside.ridge]

@@ -392,3 +392,19 @@ def test_a_break_that_may_lie_beyond_the_axis_contradicts_no_prediction_of_none(
         assert found.agrees is not False, found.said
     away = one(runs(curve + 0.5, r=20, scatter=0.01), said(curve), locator=CROSSING)
     assert away.said == (False, True, "found, and none is predicted")
+
+
+def test_a_break_that_was_not_found_has_no_height_in_the_table():
+    peak, flat = one(runs(bump()), said(bump())), one(runs(0.5 - 0.1 * X), said(0.5 - 0.1 * X))
+    found, missing = break_table.row(peak), break_table.row(flat)
+    assert float(found["height"]) == pytest.approx(1, abs=0.1)
+    assert missing["height"] == "-"
+    high = dataclasses.replace(flat, measured=flat.measured._replace(height=3.0))
+    assert break_table.row(high)["height"] == "-"
+    edge = dataclasses.replace(
+        peak, measured=peak.measured._replace(status=Status.AT_EDGE, height=3.0)
+    )
+    assert break_table.row(edge)["height"] == "3"
+    late = peak.measured._replace(status=Status.CENSORED, low=4.0, height=3.0)
+    late = break_table.row(dataclasses.replace(peak, measured=late))
+    assert (late["measured"], late["height"]) == ("not by the end [4, inf]", "-")

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from benchmarks.break_search import KINDS, curve, slow
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, lsq_linear
 
 from ci_theory import BadInput
 from ci_theory.locate import fit
@@ -226,3 +226,34 @@ def test_a_search_goes_on_while_a_start_ends_lower_by_more_than_rounding(
     found = search.stirred(form, y, begun, 3)
     assert sum(tried) == rounds
     assert bool(found.converged[0]) is converged
+
+
+def test_a_box_holds_a_search_at_either_end_and_lets_it_go():
+    """Of a line: the best inside the box is its end, or the inside if it starts at an end."""
+    u = np.linspace(-1.0, 2.0, 7)
+
+    def model(theta):
+        return theta[:, :1] + theta[:, 1:] * u, np.stack(
+            np.broadcast_arrays(np.ones_like(u), u * np.ones((len(theta), 1))), axis=-1
+        )
+
+    low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
+    for truth in ((3.0, 0.5), (-3.0, 0.5), (0.2, 5.0), (0.2, -5.0), (3.0, 5.0), (0.3, -0.4)):
+        y = truth[0] + truth[1] * u
+        wanted = lsq_linear(np.stack([np.ones_like(u), u], axis=1), y, (low, high)).x
+        starts = np.array([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [0.1, 0.1]])
+        found = minimise(model, y, starts, low, high, root=np.ones(7))
+        assert found.converged.all()
+        np.testing.assert_allclose(found.theta, np.tile(wanted, (4, 1)), atol=1e-6)
+        rest = y - model(wanted[None])[0][0]
+        np.testing.assert_allclose(found.loss, rest @ rest, rtol=1e-8, atol=1e-14)
+    y = 0.3 - 0.4 * u
+    held = minimise(model, y, np.array([[0.9, 0.0]]), low, high, root=np.ones(7), held=(0,))
+    assert held.theta[0, 0] == 0.9
+    assert held.theta[0, 1] == pytest.approx(-0.4 + (0.3 - 0.9) * u.sum() / (u @ u), abs=1e-6)
+    heavy = np.where(u > 0.9, 10.0, 0.1)  # a weight decides between two lines
+    bent = np.where(u > 0.9, 0.5, 0.5 - u)
+    found = minimise(model, bent, starts, low, high, root=heavy)
+    design = heavy[:, None] * np.stack([np.ones_like(u), u], axis=1)
+    wanted = lsq_linear(design, heavy * bent, (low, high)).x
+    np.testing.assert_allclose(found.theta, np.tile(wanted, (4, 1)), atol=1e-5)

@@ -118,3 +118,10 @@ def test_the_share_of_a_break_stays_in_its_range():
     point = PHENOMENON.point({"n": 240, "p": 60, "ridge": 0.0, "weight": 4.0})
     assert form(build(group_gap.Params, point)) == pytest.approx((1 + 3 * 60 / 480) / 5)
     assert np.isnan(form(build(group_gap.Params, {**point, "weight": 0.5})))
+
+
+def test_without_a_ridge_there_must_be_more_rows_than_parameters():
+    speaks = PHENOMENON.predictions[0].where
+    for n, ridge, there in ((61, 0.0, True), (60, 0.0, False), (59, 0.0, False), (20, 1e-9, True)):
+        point = PHENOMENON.point({"n": n, "p": 60, "ridge": ridge})
+        assert bool(speaks(build(group_gap.Params, point))) == there, (n, ridge)

@@ -137,3 +137,49 @@ def test_the_least_case_is_least_squares():
 def test_points_without_a_meaning_are_refused(point, words):
     with pytest.raises(BadInput, match=words):
         full(point)
+
+
+def place(name, **point):
+    (kind,) = [b for b in PHENOMENON.breaks if b.name == name]
+    return kind.closed_form(build(PHENOMENON.params, full(point)))
+
+
+def test_where_inheriting_neither_helps_nor_harms():
+    """The same whatever the fine-tuning, and nowhere told that no formula has it."""
+    plain = {"up.poison": 0.0, "up.noise": 0.5}
+    at = place("negative transfer", **plain)
+    assert 0 < at < 1
+    for change in ({"down.n": 20}, {"down.ridge": 1.0}, {"down.noise": 1.0}, {"alignment": 0.1}):
+        assert place("negative transfer", **plain, **change) == pytest.approx(at, rel=1e-12)
+    for silent in (
+        {"up.poison": 0.1},
+        {"down.harmful": 1},
+        {"down.ridge": 0.0, "down.n": 12},  # least squares forgets what it inherited
+        {"up.noise": 1e6},
+    ):
+        assert np.isnan(place("negative transfer", **{**plain, **silent})), silent
+    assert place("negative transfer", **plain, **{"down.ridge": 0.0, "down.n": 11}) > 0
+    (gain,) = [predicted([{**plain, "alignment": c} for c in (at - 0.1, at, at + 0.1)])["gain"]]
+    low, middle, high = gain.estimate.value
+    assert low < 0 < high
+    assert abs(middle) < 0.03 * (high - low)  # to the leading order
+
+
+def test_half_of_saturation_is_where_the_curve_has_it():
+    point = {"up.ridge": 4.0, "up.n": 1000, "up.poison": 0.1}
+    at = place("half of saturation", **point)
+    found = predicted([{**point, "up.poison": at * s} for s in (0.9, 1.0, 1.1)])["planted"]
+    value = found.estimate.value
+    assert value[0] < value[1] < value[2]
+    assert value[1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_slack_of_a_difference_is_that_of_both_sides():
+    """Without a defect both arms are one: what pre-training is off by counts twice, not once."""
+    found = predicted([{"up.noise": 0.0, "up.poison": 0.0, "down.harmful": 0}])
+    excess, harm, gain = (found[name].estimate for name in ("excess", "harm", "gain"))
+    assert harm.value[0] == pytest.approx(0, abs=1e-12)
+    later = (excess.slack - gain.slack) / (excess.value - np.abs(gain.value))
+    handed_on = excess.slack - later * excess.value
+    assert np.all(handed_on > 0)
+    np.testing.assert_allclose(harm.slack, 2 * handed_on, rtol=1e-6)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from check_toy import POWER, TOY, Params, sweep
 
-from ci_theory._errors import BadInput
+from ci_theory._errors import BadInput, Status
 from ci_theory._record import build
+from ci_theory._shown import plain
 from ci_theory.check import check, locate_breaks
 from ci_theory.locate import Peak
 from ci_theory.phenomena import load, names, predict
@@ -95,3 +96,24 @@ def test_parameters_of_every_phenomenon_survive_a_pickle(name):
     phenomenon = load(name)
     params = build(phenomenon.params, phenomenon.point({}))
     assert pickle.loads(pickle.dumps(params)) == params
+
+
+def test_what_json_has_of_a_value():
+    record = {
+        "status": Status.OUT_OF_SCOPE,
+        "numbers": np.array([[1.5, np.nan], [np.inf, 2.0]]),
+        "whole": np.int64(3),
+        "truth": np.bool_(True),
+        "words": ("a", None, True, 2),
+        7: np.float32(0.5),
+    }
+    assert plain(record) == {
+        "status": "OUT_OF_SCOPE",
+        "numbers": [[1.5, None], [None, 2.0]],
+        "whole": 3,
+        "truth": True,
+        "words": ["a", None, True, 2],
+        "7": 0.5,
+    }
+    assert type(plain(np.bool_(True))) is bool
+    assert plain(object).startswith("<class")

@@ -182,6 +182,10 @@ def test_costs_count_products_loops_and_factorisations():
     assert cost_of(lambda a: a @ a, square) == (2.0 * 30**3, 8.0 * 900, 8.0 * 900)
     assert cost_of(lambda a: jax.lax.fori_loop(0, 5, lambda i, x: x @ a, a), square).work > 5 * 54e3
     assert cost_of(jax.jit(lambda a: a @ a), square).work == 2.0 * 30**3
+    for shape in ((100, 10), (10, 100)):  # of long matrices the shorter side counts twice
+        long = jax.ShapeDtypeStruct(shape, "float64")
+        work = cost_of(lambda a: jax.numpy.linalg.svd(a, full_matrices=False)[1], long).work
+        assert work == pytest.approx(20 * 10**2 * 100, rel=0.1)
     work = cost_of(jax.numpy.linalg.eigh, square).work
     assert 9 * 30**3 <= work <= 10 * 30**3
 

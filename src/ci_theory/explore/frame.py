@@ -37,11 +37,15 @@ class Scalar:
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-    """Element (i, j, ...) is at place offset + i strides[0] + j strides[1] + ... of an array."""
+    """Element (i, j, ...) is at place offset + i strides[0] + j strides[1] + ... of an array.
+
+    ``cut``: that array has more elements than these.
+    """
 
     name: str
     strides: tuple[int, ...]
     offset: str = "0"
+    cut: bool = False
 
 
 @dataclasses.dataclass(eq=False)
@@ -248,7 +252,8 @@ class Frame:
         if isinstance(value, Scalar):
             return self.block.define(f"filled({size}, {value.text})")
         if place(shape, value.strides, value.offset, "i") == "i":
-            return value.name
+            cut = f"{value.name}.subarray(0, {size})"
+            return self.block.define(cut) if value.cut else value.name
         name = self.block.define(f"new Float64Array({size})")
         at = place(shape, value.strides, value.offset, "i")
         self.block.say(f"for (let i = 0; i < {size}; i++) {name}[i] = {value.name}[{at}];")

@@ -17,7 +17,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ci_theory._record import asked
@@ -31,6 +31,7 @@ _COMPARED = {
     ast.Eq: "===",
     ast.NotEq: "!==",
 }
+_END = "break rule;"
 _COMPUTED = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
@@ -47,7 +48,7 @@ def translated(phenomenon: Phenomenon) -> str | None:
     if phenomenon.ruled and phenomenon.rule.__name__ != "_anything":
         rules.append(((), phenomenon.rule))
     try:
-        lines = [line for prefix, rule in rules for line in _Rule(prefix, rule, phenomenon).lines()]
+        lines = [line for at, rule in rules for line in _Rule(at, rule, phenomenon).lines()]
     except (Untranslated, OSError, SyntaxError):
         return None
     return "\n".join(["(p) => {", *lines, 'return "";', "}"])
@@ -69,11 +70,18 @@ class _Rule:
         self.known = phenomenon.axes
         self.local: set[str] = set()
 
-    def lines(self) -> Iterable[str]:
-        """Return its statements; what a part says is said of the part."""
-        return [line for one in self.function.body for line in self._statement(one)]
+    def lines(self) -> list[str]:
+        """Return its statements; what a part says is said of the part.
 
-    def _statement(self, one: ast.stmt) -> list[str]:
+        They end where Python's would, and what follows are the other rules.
+        """
+        *body, last = self.function.body
+        lines = [line for one in body for line in self._statement(one)]
+        lines += self._statement(last, last=True)
+        alone = _END in lines or any(line.startswith("const ") for line in lines)
+        return ["rule: {", *lines, "}"] if alone else lines
+
+    def _statement(self, one: ast.stmt, last: bool = False) -> list[str]:
         match one:
             case ast.Expr(ast.Constant(str())):  # the docstring
                 return []
@@ -84,9 +92,10 @@ class _Rule:
                 inside = [line for each in body for line in self._statement(each)]
                 return [f"if ({self._value(test)}) {{", *inside, "}"]
             case ast.Return(ast.IfExp(test, body, ast.Constant(None))):
-                return [f"if ({self._value(test)}) return {self._said(body)};"]
-            case ast.Return(ast.Constant(None)):
-                return []
+                said = f"if ({self._value(test)}) return {self._said(body)};"
+                return [said, *([] if last else [_END])]
+            case ast.Return(None | ast.Constant(None)):
+                return [] if last else [_END]
             case ast.Return(ast.expr() as value):
                 return [f"return {self._said(value)};"]
         raise Untranslated

@@ -3,6 +3,7 @@
 Each returns the value of every result. Views cost nothing; the other loops are written out.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +20,15 @@ def _view(
 
     def rule(frame: Frame, equation: Any) -> Results:
         made: list[Value] = []
+        size = size_of(equation.invars[0])
+        cut = any(size_of(out) < size for out in equation.outvars)
         for part in range(len(frame.parts(equation.invars[0]))):
             value = frame.ready(equation.invars[0], part)
             if isinstance(value, Array):
                 strides, shift = change(equation, value.strides)
                 shifted = f"{value.offset} + {shift}" if value.offset != "0" else str(shift)
-                value = Array(value.name, strides, shifted if shift else value.offset)
+                offset = shifted if shift else value.offset
+                value = Array(value.name, strides, offset, value.cut or cut)
             made.append(value)
         return [tuple(made)]
 
@@ -71,7 +75,7 @@ def _reshape(frame: Frame, equation: Any) -> Results:
         elif [old[i] for i in long] == [length for length in new if length > 1]:
             kept = iter([value.strides[i] for i in long])
             strides = tuple(next(kept) if length > 1 else 0 for length in new)
-            made.append(Array(value.name, strides, value.offset))
+            made.append(dataclasses.replace(value, strides=strides))
         else:
             made.append(Array(frame.flat(atom, k), strides_of(new)))
     return [tuple(made)]
@@ -171,7 +175,7 @@ def _dynamic_slice(frame: Frame, equation: Any) -> Results:
         value = frame.ready(atom, part)
         if isinstance(value, Array):
             offset = _start(frame, starts, shape, sizes, value.strides, value.offset)
-            value = Array(value.name, value.strides, offset)
+            value = Array(value.name, value.strides, offset, cut=True)
         made.append(value)
     return [tuple(made)]
 

@@ -1,0 +1,516 @@
+"""What the pages do, without a browser: page.js and all that it moves, alone and with a server."""
+
+import csv
+import io
+import json
+
+import pytest
+from browserless import Browserless
+from toy_page import ABOUT, FIRST, SECOND, THEORY, served
+
+PLAIN = "n=1,2,4,8"
+
+
+@pytest.fixture
+def alone():
+    """The toy without a server, with its theory, and the curve of its first preset."""
+    return Browserless(carried={"controls": ABOUT, "curves": {PLAIN: served()}}, before=THEORY)
+
+
+def answered(**more):
+    """What a server says of the toy; ``more`` paths by the address of a curve."""
+    curves = {FIRST: served(), **more}
+    told = {f"of/toy/curve?{text}": [200, json.dumps(one)] for text, one in curves.items()}
+    return {"of/toy/controls": [200, json.dumps(ABOUT)], **told}
+
+
+@pytest.fixture
+def live():
+    return Browserless(answers=answered())
+
+
+def lines(page):
+    return page.get("explore.page.chart.model.lines.map((one) => [one.name, one.style])")
+
+
+def knob(page, axis, stop):
+    """Move a slider to one of its stops, and let go."""
+    page.do(
+        f"{{ const {{ slider }} = explore.page.knobs.rows.get('{axis}'); slider.value = '{stop}';"
+        "slider.fire('input'); slider.fire('change'); pass(200); }"
+    )
+
+
+def go(page, address):
+    """Follow a link to another address of the page."""
+    page.do(f"location.hash = {json.dumps(address)}; heard.hashchange.forEach((call) => call())")
+
+
+# ---- a page without a server ---------------------------------------------------------------------
+
+
+def test_it_opens_with_its_first_preset_and_asks_nobody(alone):
+    assert alone.text("#title") == "A toy"
+    assert alone.get("document.title") == "toy: ci-theory explore"
+    assert alone.text("#question") == "Does it move?"
+    assert alone.get("$$('#model code').map((one) => one.textContent)") == ["x"]
+    assert alone.text("#message") == ""
+    assert alone.get("asked") == []
+    assert alone.get("document.body.dataset.shown") == FIRST
+    assert alone.get("explore.page.shown.curve.error") == [4.0, 2.0, 1.0, 0.5]
+    assert alone.get("$$('#preset option').map((o) => o.value)") == [FIRST, SECOND]
+    assert alone.get("$$('#measure option').map((o) => o.value)") == ["error", "gap", "size"]
+    for name in ("simulate", "dots", "replicates", "seed", "save-toml"):
+        assert alone.get(f"$('#{name}').disabled")
+    assert "needs ci-theory explore" in alone.text("#progress-text")
+    assert alone.get("[$('#log-x').checked, $('#log-y').checked]") == [False, False]
+
+
+def test_a_knob_moves_the_curve_and_the_address(alone):
+    knob(alone, "up.noise", 3)
+    assert alone.get("location.hash") == "#n=1,2,4,8&@seed=3&up.noise=2"
+    assert alone.get("explore.page.shown.curve.error") == [8.0, 4.0, 2.0, 1.0]
+    assert alone.get("explore.page.shown.slack.error") == [0.8, 0.4, 0.2, 0.1]
+    knob(alone, "up.noise", 2)  # the default is not written
+    assert alone.get("location.hash") == f"#{FIRST}"
+    assert alone.get("$('.knob[data-axis=up.noise] input[type=text]').value") == "1"
+
+
+def test_what_it_does_not_carry_is_said_and_nothing_old_is_left(alone):
+    knob(alone, "p", 0)  # there are theories of two
+    assert alone.get("explore.page.shown.curve.error") == [2.0, 1.0, 0.5, 0.25]
+    go(alone, "n=1,2,4,8&p=3")
+    assert "no server behind it and does not carry the theory of this point" in alone.text(
+        "#message"
+    )
+    assert alone.get("$('#plot').classList.contains('stale')")
+    assert alone.get("[explore.page.shown, $$('#table tr').length]") == [None, 0]
+    assert "run ci-theory explore toy" in alone.text("#message")
+    held = Browserless(carried={"controls": ABOUT, "curves": {PLAIN: served()}})
+    assert held.get("$$('#knobs input').every((one) => one.disabled)")
+    assert held.get("$('#knobs select').disabled")
+    go(held, "n=1,2")
+    assert "shows the presets only" in held.text("#message")
+
+
+def test_a_number_that_is_built_in_has_the_stops_that_it_was_made_for(alone):
+    stops = "explore.page.about.axes.map((one) => [one.name, one.stops || null, Boolean(one.held)])"
+    assert alone.get(stops) == [
+        ["n", [1, 2, 4, 8, 16], False],
+        ["up.noise", [0, 0.5, 1, 2], False],
+        ["p", [2, 4], True],
+        ["kind", None, False],
+        ["on", None, False],
+    ]
+    along = "$$('.knob button').filter((b) => b.attributes['aria-label'].startsWith('draw'))"
+    assert alone.get(f"{along}.map((b) => b.disabled)") == [False, False, True]
+    go(alone, "p=2,4")
+    assert "does not carry the theory of this point" in alone.text("#message")
+
+
+def test_a_place_that_a_rule_forbids_is_empty_and_all_of_them_are_an_error(alone):
+    go(alone, "n=4,8,16")
+    assert alone.text("#message") == "n = 16: at most 12"
+    assert alone.get("explore.page.shown.curve.error") == [1.0, 0.5, None]
+    assert alone.get("explore.page.shown.slack.error") == [0.1, 0.05, None]
+    assert alone.get("explore.page.shown.decoys.error.half") == [0.5, 0.25, None]
+    assert alone.get("explore.page.shown.table") is None
+    go(alone, "n=13,16")
+    assert alone.text("#message") == "n = 13: at most 12"
+    assert alone.get("explore.page.shown") is None
+
+
+def test_a_value_counts_with_a_status_a_number_and_an_honest_slack(alone):
+    go(alone, "n=6,7,8")
+    one = alone.get("explore.page.shown.table.observables")
+    assert one["error"]["status"] == ["OK", "NOT_FINITE", "OK"]
+    assert one["error"]["valid"] == [True, False, False]
+    assert one["exact"]["status"] == ["OK", "OUT_OF_SCOPE", "OK"]
+    assert alone.get("explore.page.shown.curve.exact") == [4 / 6, None, 0.5]
+    assert one["exact"]["value"] == pytest.approx([4 / 6, 4 / 7, 0.5])
+    assert one["exact"]["valid"] == [True, False, True]
+    go(alone, "up.noise=0,1,2")
+    one = alone.get("explore.page.shown.table.observables")
+    assert one["gap"]["valid"] == [False, True, False]  # a slack below 0, one, and no number
+
+
+def test_at_most_so_many_places_and_both_ends(alone):
+    few = alone.get("explore.evaluate(explore.page.about, 'up.noise=lin(0,2,101)', 10).places")
+    assert len(few) <= 11
+    assert (few[0], few[-1]) == (0, 2)
+    assert few == pytest.approx([0.22 * k for k in range(10)] + [2.0])
+
+
+# ---- knobs ---------------------------------------------------------------------------------------
+
+
+def test_another_axis_is_drawn_along_with_the_measure_of_its_break(alone):
+    alone.do("explore.page.state.set('@log', 'y')")
+    alone.do("explore.page.knobs.rows.get('up.noise').along.click(); pass(200)")
+    assert alone.get("location.hash") == "#@seed=3&up.noise=lin(0,2,5)&@measure=gap"
+    assert alone.get("explore.page.shown.places") == [0, 0.5, 1, 1.5, 2]
+    rows = "[...explore.page.knobs.rows.values()].filter((one) => one.slider)"
+    assert alone.get(f"{rows}.map((one) => one.slider.hidden)") == [False, True, False]
+    assert alone.get(f"{rows}.map((one) => one.along.getAttribute('aria-pressed'))") == [
+        "false", "true", "false",
+    ]  # fmt: skip
+    alone.do("explore.page.knobs.rows.get('up.noise').along.click(); pass(200)")  # there already
+    assert alone.get("location.hash") == "#@seed=3&up.noise=lin(0,2,5)&@measure=gap"
+
+
+def test_a_field_takes_any_number_or_range_and_nothing_is_the_default(alone):
+    def type_in(axis, text):
+        field = f"explore.page.knobs.rows.get('{axis}').field"
+        alone.do(f"{field}.value = {json.dumps(text)}; {field}.fire('change'); pass(200)")
+
+    type_in("up.noise", " 1.25 ")
+    assert alone.get("location.hash") == f"#{FIRST}&up.noise=1.25"
+    slider = "explore.page.knobs.rows.get('up.noise').slider"
+    assert alone.get(f"{slider}.value") == 2  # the nearest stop
+    assert alone.get(f"{slider}.getAttribute('aria-valuetext')") == "1.25 label²"
+    type_in("up.noise", "")
+    assert alone.get("location.hash") == f"#{FIRST}"
+    type_in("n", "6")  # no axis is left to draw along: it keeps its range
+    assert alone.get("explore.page.state.along()") == "n"
+    assert alone.get("location.hash") == "#n=geom(1,16,5)&@seed=3"
+
+
+def test_words_and_parts_have_their_own_knobs(alone):
+    assert alone.get("$$('#knobs legend').map((one) => one.textContent)") == ["upstream (up)"]
+    assert alone.text(".knob[data-axis=up.noise] label") == "noise"
+    assert alone.text(".knob[data-axis=up.noise] .unit") == "label²"
+    assert alone.get("$$('.knob[data-axis=n] .doc code').map((one) => one.textContent)") == ["x"]
+    choose = "explore.page.knobs.rows.get('kind').field"
+    alone.do(f"{choose}.value = 'b'; {choose}.fire('change'); pass(200)")
+    assert alone.get("location.hash") == f"#{FIRST}&kind=b"
+    assert "does not carry" in alone.text("#message")
+    alone.do(f"{choose}.value = 'a'; {choose}.fire('change'); pass(200)")
+    assert alone.get("location.hash") == f"#{FIRST}"
+    assert alone.text("#message") == ""
+
+
+def test_a_play_goes_round_and_ends_where_it_is_stopped(live):
+    told = [f"n=1,2,4,8&@seed=3&up.noise={v}" for v in (2, 0, 0.5)]
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{t: served() for t in told}))})")
+    live.do("$('.knob[data-axis=up.noise]').querySelectorAll('button')[1].click()")
+    seen = [live.get("explore.page.state.get('up.noise')")]
+    for _ in range(3):
+        live.do("pass(60)")
+        seen.append(live.get("explore.page.state.get('up.noise')"))
+    assert seen == ["2", "0", "0.5", ""]  # past the last stop it begins anew; 1 is the default
+    play = "explore.page.knobs.rows.get('up.noise').play"
+    assert live.get(f"[{play}.textContent, {play}.getAttribute('aria-pressed')]") == ["■", "true"]
+    live.do(f"{play}.click(); pass(1000)")
+    assert live.get("explore.page.state.get('up.noise')") == ""
+    assert live.get(f"[{play}.textContent, {play}.getAttribute('aria-pressed')]") == ["▶", "false"]
+    live.do(f"reduced = true; {play}.click(); pass(1000)")  # each press is one step
+    assert live.get("[explore.page.state.get('up.noise'), explore.page.knobs.playing]") == [
+        "2",
+        None,
+    ]
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+
+def test_a_preset_is_taken_and_given_back(alone):
+    alone.do(f"$('#preset').value = {json.dumps(SECOND)}; $('#preset').fire('change'); pass(200)")
+    assert alone.get("location.hash") == f"#{SECOND}"
+    assert alone.get("[$('#log-x').checked, $('#preset').value]") == [True, SECOND]
+    knob(alone, "up.noise", 0)
+    assert alone.get("location.hash") != f"#{SECOND}"
+    alone.do("$('#reset').click(); pass(200)")
+    assert alone.get("location.hash") == f"#{SECOND}"
+    assert alone.get("went.map(([how]) => how)")[-1] == "push"  # one goes back to it
+
+
+def test_scales_are_set_by_hand(alone):
+    alone.do("$('#log-x').click(); pass(200)")
+    assert alone.get("location.hash") == f"#{FIRST}&@log=x"
+    assert alone.get("[explore.page.chart.x.log, explore.page.chart.y.log]") == [True, False]
+    alone.do("$('#log-y').click(); pass(200)")
+    assert alone.get("location.hash") == f"#{FIRST}&@log=xy"
+    alone.do("$('#log-x').click(); $('#log-y').click(); pass(200)")
+    assert alone.get("location.hash") == f"#{FIRST}&@log=no"
+
+
+def test_a_measure_has_its_own_lines_breaks_decoys_and_formulas(live):
+    assert lines(live) == [["error", "t0"], ["exact", "t1"]]
+    breaks = "explore.page.chart.model.breaks.map((one) => [one.name, one.kind, one.at])"
+    assert live.get(breaks) == [["peak", "closed", 4], ["peak, in the curve", "located", 3.5]]
+    assert live.get("$$('#decoys input').map((one) => one.dataset.decoy)") == ["half"]
+    live.do("$('#measure').value = 'gap'; $('#measure').fire('change')")
+    text = f"{FIRST}&@measure=gap"
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
+    live.do("explore.page.changed(true)")
+    assert lines(live) == [["gap", "t0"]]
+    assert live.get(breaks) == []
+    assert live.get("$$('#decoys input').map((one) => one.dataset.decoy)") == ["flip"]
+    assert live.get("explore.page.chart.model.y") == {"name": "gap", "unit": "", "log": False}
+    live.do("explore.page.state.set('@measure', 'size'); explore.page._draw()")
+    assert "simulated only" in live.text("#formulas")
+    assert live.get("$('#decoys-part').hidden")
+
+
+def test_a_decoy_is_drawn_where_it_is_ticked(live):
+    text = f"{FIRST}&@decoys=half"
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
+    live.do("$('#decoys input').click(); pass(200)")
+    assert live.get("location.hash") == f"#{text}"
+    assert lines(live) == [["error", "t0"], ["exact", "t1"], ["half (error)", "d0"]]
+    legend = "$$('#legend li').map((one) => one.textContent)"
+    assert "decoy: half (error)" in live.get(legend)
+    assert live.get("$('#decoys input').checked")
+    live.do("$('#decoys input').click(); pass(200)")
+    assert live.get("location.hash") == f"#{FIRST}"
+    assert lines(live) == [["error", "t0"], ["exact", "t1"]]
+
+
+def test_the_keyboard_reads_the_curves(live):
+    def press(key, **more):
+        return live.get(f"$('#plot').fire('keydown', {json.dumps({'key': key, **more})})")
+
+    assert press("End")
+    assert live.text("#reading") == "n 8 · error 0.5 ± 0.05 · exact 0.5"
+    assert live.get("$('#plot').getAttribute('aria-valuenow')") == "3"
+    assert press("ArrowRight")
+    assert live.get("explore.page.chart.cursor") == 3
+    assert press("ArrowLeft")
+    assert live.get("explore.page.chart.cursor") == 2
+    assert press("Home")
+    assert live.text("#reading") == "n 1 · error 4 ± 0.4 · exact none"
+    assert press("ArrowDown")
+    assert live.get("explore.page.chart.cursor") == 0
+    assert press("ArrowUp")
+    assert live.get("explore.page.chart.cursor") == 1
+    assert not press("ArrowUp", ctrlKey=True)
+    assert not press("q")
+    assert live.get("explore.page.chart.cursor") == 1
+    assert press("L")
+    assert live.get("explore.page.state.get('@log')") == "y"
+
+
+def test_the_command_says_what_the_page_shows(alone):
+    go(alone, "n=geom(1,8,4)&up.noise=2")
+    assert alone.text("#command") == "ci-theory predict toy 'n=geom(1,8,4)' up.noise=2"
+
+
+def test_back_and_forward_are_followed_and_a_bad_address_is_told(alone):
+    go(alone, "n=2,4")
+    assert alone.get("explore.page.shown.places") == [2, 4]
+    go(alone, "n")
+    assert "'n': expected key=value" in alone.text("#message")
+    page = Browserless(
+        carried={"controls": ABOUT, "curves": {PLAIN: served()}}, before=THEORY, address="#n=2,8"
+    )
+    assert page.get("explore.page.shown.places") == [2, 8]
+
+
+# ---- a page with a server ------------------------------------------------------------------------
+
+
+def test_it_asks_the_server_that_sent_it(live):
+    assert live.get("asked") == ["of/toy/controls", f"of/toy/curve?{FIRST}"]
+    assert live.get("document.body.dataset.shown") == FIRST
+    cells = "$$('#table tbody td').map((one) => [one.textContent, one.dataset.valid])"
+    assert live.get(cells) == [["4", "true"], ["2", "true"], ["1", "true"], ["0.5*", "false"]]
+    assert live.get("$$('#table thead th').map((one) => one.textContent)") == ["n", "error"]
+
+
+def test_what_the_server_refuses_is_told_in_its_words(live):
+    text = f"{FIRST}&up.noise=2"
+    live.do(f"answers['of/toy/curve?{text}'] = [400, JSON.stringify({{ error: 'no such thing' }})]")
+    knob(live, "up.noise", 3)
+    assert live.text("#message") == "no such thing"
+    assert live.get("explore.page.shown") is None
+    live.do(f"answers['of/toy/curve?{text}'] = [500, '<html>']; explore.page.changed(true)")
+    assert live.text("#message") == "the server answers 500"
+    live.do(f"delete answers['of/toy/curve?{text}']; explore.page.changed(true)")
+    assert "is ci-theory explore still running?" in live.text("#message")
+
+
+def test_an_answer_that_comes_late_is_not_drawn(live):
+    """While one is asked for the state moves on: the last one is asked for when it is there."""
+    texts = [f"{FIRST}&up.noise={noise}" for noise in (0, 0.5, 2)]
+    live.do(
+        f"Object.assign(answers, {json.dumps(answered(**{t: served() for t in texts}))});"
+        "var held = []; const quick = fetch; fetch = (path) => new Promise((done) => "
+        "held.push(() => done(quick(path))));"
+    )
+    for stop in (0, 1, 3):
+        knob(live, "up.noise", stop)
+    assert live.get("held.length") == 1  # one at a time
+    live.do("held.shift()()")
+    assert live.get("document.body.dataset.shown") == FIRST
+    live.do("held.shift()()")
+    assert live.get("document.body.dataset.shown") == texts[2]
+    assert live.get("held.length") == 0
+    assert live.get("asked.slice(2)") == [f"of/toy/curve?{t}" for t in (texts[0], texts[2])]
+
+
+def test_who_waits_is_told(live):
+    live.do("fetch = () => new Promise(() => {}); explore.page.changed(true); pass(701)")
+    assert live.get("$('#plot').getAttribute('aria-busy')") == "true"
+    assert "working" in live.text("#message")
+    assert live.get("$('#message').classList.contains('waiting')")
+
+
+def event(runs, mean, **more):
+    places = [1, 2, 4, 8]
+    one = {"mean": mean, "low": [v - 0.1 for v in mean], "high": [v + 0.1 for v in mean],
+           "count": [runs // 4] * 4}  # fmt: skip
+    return {"axis": "n", "places": places, "measures": {"error": one}, "done": runs == 40,
+            "runs": runs, "of": 40, **more}  # fmt: skip
+
+
+JUDGED = {
+    "verdicts": [{"prediction": "error", "verdict": "AGREES", "reason": "all well"}],
+    "breaks": [
+        {"break": "peak", "verdict": "OUT_OF_SCOPE", "why": "few", "measure": "error", "value": 3.0,
+         "interval": [2.0, None], "status": "OK", "predicted": 4.0, "closed_form": 4.0},
+    ],
+}  # fmt: skip
+
+
+def test_dots_come_as_they_are_simulated_and_go_when_a_knob_moves(live):
+    text = f"{FIRST}&@replicates=10&@dots=4"
+    moved = f"{text}&up.noise=2"
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served(), moved: served()}))})")
+    live.do("$('#dots').value = '4'; $('#replicates').value = '10'; $('#seed').value = '3'")
+    live.do("$('#simulate').click(); pass(1)")
+    assert live.get("streams.map((one) => one.path)") == [f"of/toy/dots?{text}"]
+    assert live.get("[$('#simulate').textContent, $('#progress').hidden]") == ["Stop", False]
+    live.do(f"streams[0].send('dots', {json.dumps(event(8, [4, 2, 1, 0.5]))})")
+    assert live.get("explore.page.chart.model.dots.mean") == [4, 2, 1, 0.5]
+    assert live.text("#progress-text") == "8 of 40 runs"
+    assert live.get("$('#progress').value") == 0.2
+    assert live.get("$$('#plot .dot').length") == live.get("$$('#plot .interval').length") == 4
+    assert live.text("#verdicts") == ""
+    live.do(f"streams[0].send('dots', {json.dumps(event(24, [4.1, 2, 1, 0.5], **JUDGED))})")
+    assert "Verdict so far" in live.text("#verdicts")
+    assert "OUT OF SCOPE" in live.text("#verdicts")
+    assert "located at 3 [2, ∞]; predicted 4; few" in live.text("#verdicts")
+    live.do(f"streams[0].send('dots', {json.dumps(event(36, [4.2, 2, 1, 0.5]))})")  # keeps them
+    assert "AGREES error: all well" in live.text("#verdicts")
+    assert live.get("$$('#plot .measured').length") == 1
+    measured = "explore.page.chart.model.breaks.find((one) => one.kind === 'measured')"
+    assert live.get(f"[{measured}.at, {measured}.low, {measured}.high]") == [3, 2, None]
+    assert "simulated: mean and 95 % interval" in live.text("#legend")
+    live.do(f"streams[0].send('dots', {json.dumps(event(40, [4.2, 2, 1, 0.5], **JUDGED))})")
+    assert "Verdict of this simulation" in live.text("#verdicts")
+    live.do("streams[0].send('end', {})")
+    assert live.get("document.body.dataset.simulated") == text
+    assert not live.get("streams[0].open")  # else the browser would begin anew
+    knob(live, "up.noise", 3)
+    assert live.get("explore.page.dots") is None or live.get("streams.length") == 2
+    assert live.get("$$('#plot .dot').length") == 0
+    assert live.text("#verdicts") == ""
+    live.do("pass(1)")
+    assert live.get("streams[1].path") == f"of/toy/dots?{moved}"
+    live.do("$('#simulate').click(); pass(1)")
+    assert not live.get("streams[1].open")
+    assert live.get("location.hash") == f"#{FIRST}&@replicates=10&up.noise=2"
+
+
+def test_a_simulation_that_fails_says_why(live):
+    text = f"{FIRST}&@replicates=40&@dots=12"
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
+    live.do("$('#seed').value = '3'; $('#simulate').click(); pass(1)")
+    live.do("streams[0].send('failed', { error: 'out of luck' })")
+    assert live.text("#message") == "out of luck"
+    assert live.get("[$('#progress').hidden, streams[0].open]") == [True, False]
+    live.do("explore.page.changed(true); pass(1)")
+    live.do(f"answers['of/toy/sweep?{text}'] = [400, JSON.stringify({{ error: 'refused' }})];")
+    live.do("streams[1].onerror()")
+    assert live.text("#message") == "refused"
+    live.do("explore.page.changed(true); pass(1)")
+    live.do(f"answers['of/toy/sweep?{text}'] = [200, 'seed = 3']; streams[2].onerror()")
+    assert live.text("#message") == "the simulation was cut off"
+
+
+def test_where_the_server_is_slow_its_theory_is_loaded_once_and_used(live):
+    live.do("explore.page.server = 100; explore.page.source.learn(explore.page.state.text)")
+    live.do("explore.page.source.learn(explore.page.state.text)")  # is being loaded
+    scripts = "document.head.children.map((one) => one.src)"
+    assert live.get(scripts) == ["page/runtime.js", f"of/toy/theory?{FIRST}"]
+    live.do(f"{THEORY} document.head.children[1].fire('load')")
+    live.do("explore.page.source.learn(explore.page.state.text)")  # is there
+    assert len(live.get(scripts)) == 2
+    text = f"{FIRST}&up.noise=2"
+    live.do("fetch = () => new Promise(() => {}); explore.page.server = 100")
+    knob(live, "up.noise", 3)
+    assert live.get("document.body.dataset.quick") == text
+    assert live.get("[explore.page.shown.quick, explore.page.shown.curve.error]") == [
+        True, [8, 4, 2, 1],
+    ]  # fmt: skip
+    live.do("explore.page.source.learn('p=2,4')")
+    live.do("document.head.children.at(-1).fire('load')")
+    before = len(live.get(scripts))
+    live.do("explore.page.source.learn('p=2,4')")  # of no use along what is built in
+    assert len(live.get(scripts)) == before
+    assert live.get("explore.page.source.quick('n=1,2&nothing=3')") is None
+
+
+# ---- taking things along -------------------------------------------------------------------------
+
+
+def test_what_is_saved(live):
+    live.do(f"explore.page.dots = {json.dumps(event(8, [4, 2, 1, 0.5]))}")
+    live.do("explore.page.dots.places = [1, 4]; $('#save-csv').click()")
+    (name, text), *_ = live.get("downloads")
+    assert name == "toy.csv"
+    head, *rows = text.splitlines()
+    assert head == f"# {FIRST}"
+    rows = list(csv.DictReader(io.StringIO("\n".join(rows))))
+    assert [row["n"] for row in rows] == ["1", "2", "4", "8"]
+    assert [row["error"] for row in rows] == ["4", "2", "1", "0.5"]
+    assert [row["error slack"] for row in rows] == ["0.4", "0.2", "0.1", "0.05"]
+    assert [row["error decoy half"] for row in rows] == ["2", "1", "0.5", "0.25"]
+    assert [row["exact"] for row in rows] == ["", "2", "1", "0.5"]
+    assert [row["error simulated mean"] for row in rows] == ["4", "", "2", ""]
+    assert [row["error simulated low"] for row in rows] == ["3.9", "", "1.9", ""]
+    live.do("$('#save-svg').click()")
+    name, text = live.get("downloads")[1]
+    assert name == "toy.svg"
+    assert "class=" not in text.replace("<svg viewBox", "")
+    assert 'stroke="stroke of path"' in text
+    assert text.startswith("<svg")
+    assert 'xmlns="http://www.w3.org/2000/svg"' in text
+    live.do(f"answers['of/toy/sweep?{FIRST}&@dots=7'] = [200, 'seed = 3']; $('#dots').value = '7'")
+    live.do("$('#save-toml').click()")
+    assert live.get("downloads")[2] == ["toy.toml", "seed = 3"]
+    assert live.text("#saved") == "toy.toml"
+    live.do("location.hash = '#here'; $('#copy').click()")
+    assert live.get("copied") == ["http://here/toy#here"]
+    live.do("explore.page.shown = null; $('#save-csv').click()")
+    assert live.text("#message") == "there is nothing to save yet"
+
+
+@pytest.mark.parametrize("text", ['a "b"', "a,b", "a\nb", "plain", 'say "x, y"'])
+def test_any_name_is_one_cell(live, text):
+    shown = {**served(), "curve": {text: [1, 2, 3, 4]}, "slack": {text: [0] * 4}, "decoys": {}}
+    made = live.get(f"explore.csv({json.dumps(shown)}, null, 'x')")
+    rows = list(csv.DictReader(io.StringIO(made.partition("\n")[2])))
+    assert [row[text] for row in rows] == ["1", "2", "3", "4"]
+
+
+# ---- the list ------------------------------------------------------------------------------------
+
+
+def test_the_list_leads_to_every_page_and_says_what_is_broken():
+    found = [{"name": "toy", "title": "A toy", "question": "Does it?"},
+             {"name": "bad", "error": "cannot be imported"}]  # fmt: skip
+    page = Browserless("index.html", answers={"catalogue": [200, json.dumps(found)]})
+    assert page.get("$$('#list a').map((one) => [one.href, one.textContent])") == [["toy", "A toy"]]
+    assert page.text("#list p") == "Does it?toy"
+    assert page.text("#list .broken") == "bad: cannot be imported"
+    page = Browserless("index.html", before=f"var catalogue = {json.dumps(found[:1])}")
+    assert page.get("$$('#list a').map((one) => one.href)") == ["toy.html"]
+    assert page.get("asked") == []
+    assert "the list cannot be had" in Browserless("index.html").text("#message")
+
+
+def test_a_page_whose_server_is_gone_says_so():
+    page = Browserless()
+    assert page.text("#title") == "This page cannot be shown"
+    assert "is ci-theory explore still running?" in page.text("#message")
