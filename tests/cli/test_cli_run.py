@@ -61,6 +61,33 @@ def test_a_run_is_stored_and_resumes_and_grows(folder, capsys):
     assert dict(data.sizes) == {"n": 6, "noise": 2, "replicate": 5}
 
 
+def test_a_grown_store_is_judged_located_and_drawn_as_one_run_at_once(folder, capsys):
+    """New values of two axes, and an axis more: the verdicts and breaks of a fresh run."""
+    many = ["d=400", "--replicates", "20", "--store"]
+    grown = ["n=lin(4,60,8)", "noise=0.5,1,2", "shift=0,1", *many]
+    assert main(["run", "toy.toml", "n=4,20,60", "noise=0.5,2", *many, "old"]) == 0
+    before = files(folder / "old")
+    capsys.readouterr()
+    assert main(["run", "toy.toml", *grown, "old", "--dry-run"]) == 0
+    assert "48 (6 reused)" in capsys.readouterr().out
+    assert main(["run", "toy.toml", *grown, "old"]) == 0
+    out, err = capsys.readouterr()
+    assert "8 n x 3 noise x 2 shift x 20 replicates" in out
+    assert err == "ci-theory: old grows from 6 to 48 cells: what is there is not run again\n"
+    assert before.items() <= files(folder / "old").items()
+    assert main(["run", "toy.toml", *grown, "fresh"]) == 0
+    capsys.readouterr()
+    told = []
+    for store in ("old", "fresh"):
+        codes = [main([word, store]) for word in ("check", "locate")]
+        told.append((codes, capsys.readouterr().out.replace(store, "STORE")))
+    assert told[0] == told[1]
+    assert told[0][0] == [0, 0]
+    assert main(["figure", "old"]) == 0
+    assert main(["run", "toy.toml", "n=4,20,60", "noise=0.5,2", *many, "old"]) == 2
+    assert "its axes are n, noise, shift, here n, noise; choose another" in capsys.readouterr().err
+
+
 def test_words_change_the_sweep(folder, capsys):
     words = ["noise=2", "n=4,8,16", "seed=1", "law=uniform", "--store", "elsewhere"]
     assert main(["run", "toy.toml", *words]) == 0
