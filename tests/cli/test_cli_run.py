@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import pytest
 import toys.mean  # noqa: F401 - files may name what has been imported
 
@@ -59,6 +60,59 @@ def test_a_run_is_stored_and_resumes_and_grows(folder, capsys):
     assert "30 of 30 stored" in capsys.readouterr().out
     data = Store.open(folder / "results/stores/toy").dataset()
     assert dict(data.sizes) == {"n": 6, "noise": 2, "replicate": 5}
+
+
+def test_a_grown_store_is_judged_located_and_drawn_as_one_run_at_once(folder, capsys):
+    """New values of two axes, and an axis more: the verdicts and breaks of a fresh run."""
+    many = ["d=400", "--replicates", "20", "--store"]
+    grown = ["n=lin(4,60,8)", "noise=0.5,1,2", "shift=0,1", *many]
+    assert main(["run", "toy.toml", "n=4,20,60", "noise=0.5,2", *many, "old"]) == 0
+    before = files(folder / "old")
+    capsys.readouterr()
+    assert main(["run", "toy.toml", *grown, "old", "--dry-run"]) == 0
+    assert "48 (6 reused)" in capsys.readouterr().out
+    assert main(["run", "toy.toml", *grown, "old"]) == 0
+    out, err = capsys.readouterr()
+    assert "8 n x 3 noise x 2 shift x 20 replicates" in out
+    assert err == "ci-theory: old grows from 6 to 48 cells: what is there is not run again\n"
+    assert before.items() <= files(folder / "old").items()
+    assert main(["run", "toy.toml", *grown, "fresh"]) == 0
+    capsys.readouterr()
+    told = []
+    for store in ("old", "fresh"):
+        codes = [main([word, store]) for word in ("check", "locate")]
+        told.append((codes, capsys.readouterr().out.replace(store, "STORE")))
+    assert told[0] == told[1]
+    assert told[0][0] == [0, 0]
+    assert main(["figure", "old"]) == 0
+    assert main(["run", "toy.toml", "n=4,20,60", "noise=0.5,2", *many, "old"]) == 2
+    assert "its axes are n, noise, shift, here n, noise; choose another" in capsys.readouterr().err
+
+
+def test_precision_is_a_choice_that_is_stored_and_shown_and_gets_no_verdict(folder, capsys):
+    single = ["run", "toy.toml", "--dtype", "float32"]
+    assert main([*single, "--dry-run"]) == 0
+    assert not (folder / "results").exists()
+    assert main(single) == 0
+    told = "precision  float32: `check` and `locate` give no verdict on it"
+    assert told in " ".join(capsys.readouterr().out.split()).replace("precision ", "precision  ")
+    assert jax.config.read("jax_enable_x64")
+    data = Store.open("results/stores/toy").dataset()
+    assert data.attrs["dtype"] == "float32"
+    assert (data["error"] == data["error"].astype("float32")).all()
+    stored = files(folder)
+    assert main(["run", "toy.toml"]) == 2
+    assert "its dtype is float32, here it is float64; choose another" in capsys.readouterr().err
+    for word, reason in (("check", "simulated in float32, of unknown rounding near interpolation"),
+                         ("locate", "simulated in float32, of unknown rounding")):  # fmt: skip
+        assert main([word, "toy.toml"]) == 3
+        out, err = capsys.readouterr()
+        assert "UNDERPOWERED" in out
+        assert reason in " ".join(out.split())
+        assert "AGREES" not in out
+        assert err == "ci-theory: results/stores/toy: simulated in float32: no verdict\n"
+    assert main([*single, "n=geom(2,64,6)"]) == 0
+    assert files(folder) == stored
 
 
 def test_words_change_the_sweep(folder, capsys):
@@ -155,6 +209,7 @@ def test_shards_share_a_store(folder, capsys):
         (["run", "toy.toml", "biased=true"], "biased needs a shift"),
         (["run", "toy.toml", "n=lin(1,11000,11000)", "shift=lin(0,1,10000)"], "GB of results"),
         (["run", "toy.toml", "--device", "gpu"], "none is available here"),
+        (["run", "toy.toml", "--dtype", "half"], "--dtype half: expected float64 or float32"),
         (["run", "toy.toml", "--device", "abacus"], "expected one of cpu, gpu, tpu"),
         (["run", "toy.toml", "--engine", "spark"], "--engine spark: expected local, dask or"),
         (["run", "toy.toml", "--shard", "2/2"], "expected i/n"),

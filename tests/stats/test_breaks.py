@@ -76,6 +76,19 @@ def test_a_shifted_prediction_is_missed_and_slack_can_excuse_it(tops):
     assert loose.expected.low < 2.3 < loose.predicted.value < loose.expected.high
 
 
+def test_what_was_simulated_in_single_precision_is_located_and_not_judged(tops):
+    single = tops.assign_attrs(dtype="float32")
+    for phenomenon in (TOY, with_bump(shifted(0.5))):
+        places, found = locate_breaks(tops, phenomenon), locate_breaks(single, phenomenon)
+        assert found.verdict is Verdict.UNDERPOWERED is not places.verdict
+        assert found.exit_code == 3
+        assert found.table()[0]["measured"] == places.table()[0]["measured"] != "none"
+        for one in found.found:
+            told = "simulated in float32" in one.said.why
+            assert one.agrees is None
+            assert told or one.said.why == "no prediction speaks here"
+
+
 def test_a_predicted_peak_that_is_not_there_disagrees_unless_it_is_too_small_to_see(tops):
     tall = locate_breaks(tops, with_bump(shifted(-7.0))).found[2]  # predicts 2 for the top at 9
     assert tall.measured.status == Status.NO_BREAK

@@ -99,11 +99,12 @@ def test_two_of_four_workers_are_killed_and_nothing_is_lost_or_doubled(
 
 
 def test_a_worker_that_lives_longer_than_a_sweep_finds_what_is_new_there(client, tmp_path):
-    """More replicates, and then another sweep in the same folder."""
+    """More replicates, more values of an axis, and then another sweep in the same folder."""
     engine = DaskEngine(client)
-    for replicates in (2, 4):
-        store = run(toy(3, replicates), tmp_path / "s", engine=engine)
-    assert bits(store) == bits(run(toy(3, 4), tmp_path / "local"))
+    for points, replicates in ((3, 2), (3, 4), (5, 4)):
+        store = run(toy(points, replicates), tmp_path / "s", engine=engine)
+    assert [plan.added and plan.added[0] for plan in store.plans] == [None, None, "slope"]
+    assert bits(store) == bits(run(toy(5, 4), tmp_path / "local"))
     for file in sorted(tmp_path.glob("s/**/*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()
     store = run(toy(4), tmp_path / "s", engine=engine)

@@ -105,7 +105,7 @@ def test_ctrl_c_while_planning_is_heard_between_two_groups(tmp_path, monkeypatch
         press()
         return given[0]
 
-    monkeypatch.setattr("ci_theory.sweeps.plan._lay_out", pressed)
+    monkeypatch.setattr("ci_theory.sweeps.layout._lay_out", pressed)
     sweep = Sweep(phenomenon="sweep_toys.line", axes={"p": (2, 3, 4)})
     with pytest.raises(Interrupted, match="stopped before anything was run"):
         run(sweep, tmp_path / "s")

@@ -14,8 +14,8 @@ from ci_theory.phenomena import load
 from ci_theory.sweeps import Plan, Sweep, make_plan
 from ci_theory.sweeps.cost import cost_of
 from ci_theory.sweeps.groups import lengths_of
-from ci_theory.sweeps.plan import chunks_of_shard
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes
+from ci_theory.sweeps.shards import chunks_of_shard
 
 SWEEP = Sweep(
     phenomenon="sweep_toys.line",

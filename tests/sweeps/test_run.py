@@ -17,7 +17,16 @@ from ci_theory import BadInput, Status
 from ci_theory._keys import key_for, point_hash
 from ci_theory._record import build
 from ci_theory.phenomena import load
-from ci_theory.sweeps import Interrupted, Store, Sweep, dry_run, make_plan, parse_shard, run, runner
+from ci_theory.sweeps import (
+    Interrupted,
+    Store,
+    Sweep,
+    dry_run,
+    estimate,
+    make_plan,
+    parse_shard,
+    run,
+)
 from ci_theory.sweeps.engines import Job, LocalEngine, Worker, compute_job
 from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.program import Programs
@@ -355,10 +364,10 @@ def test_several_devices_share_a_chunk(resumed, tmp_path):
 def test_amounts_for_people():
     seconds = (0.5, 59, 119, 120, 7199, 7200, 172799, 172800, 864000)
     told = ["0.5 s", "59 s", "1.2e+02 s", "2 min", "1.2e+02 min", "2 h", "48 h", "2 d", "10 d"]
-    assert [runner._duration(v) for v in seconds] == told
+    assert [estimate._duration(v) for v in seconds] == told
     count = (0, 999, 1000, 1.5e6, 2e9, 3e12, 4e15)
     told = ["0 B", "999 B", "1 kB", "1.5 MB", "2 GB", "3 TB", "4e+03 TB"]
-    assert [runner._bytes(v) for v in count] == told
+    assert [estimate._bytes(v) for v in count] == told
 
 
 def test_every_chunk_has_a_lock_of_its_own(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from ci_theory._shown import table
 from ci_theory.check import break_table
 from ci_theory.check.compare import predicted
 from ci_theory.check.located import FEWEST_PLACES, Located, Slice, locate_slice
-from ci_theory.check.reading import axis_names, fixed_values, plain, simulated, swept
+from ci_theory.check.reading import axis_names, coarse, fixed_values, plain, simulated, swept
 from ci_theory.check.report import plain_json, text_table
 from ci_theory.check.verdict import EXIT_CODES, Verdict, probability_level, together
 from ci_theory.phenomena import Estimate
@@ -206,7 +206,7 @@ def locate_breaks(
 
     An axis is swept if it has at least 3 values. A grid point counts for both curves or for
     neither: where the prediction is not finite or more than half of the runs are not, it is left
-    out of both.
+    out of both. Of a sweep in float32 the places are told, and no verdict.
 
     Args:
         dataset: the sweep, see ``compare.compare``.
@@ -224,7 +224,8 @@ def locate_breaks(
     said = _estimates(dataset, phenomenon) if wanted and phenomenon.predictions else {}
     slices = [one for kind in wanted for one in _slices(dataset, phenomenon, kind, said)]
     share = level / max(1, sum(one.estimate is not None for one in slices))
-    found = tuple(locate_slice(one, share) for one in slices)
+    located = (locate_slice(one, share) for one in slices)
+    found = tuple(dataclasses.replace(one, coarse=coarse(dataset)) for one in located)
     return Breaks(phenomenon=phenomenon.name, found=found, level=level)
 
 

@@ -101,6 +101,7 @@ class Located:
             no normal error bar, so its coverage is not guaranteed.
         skewed: the runs are too few for the skewness of their values.
         axis: first and last place that was looked at.
+        coarse: the arithmetic of the simulation is not good enough for any verdict.
     """
 
     kind: Break
@@ -117,6 +118,7 @@ class Located:
     delicate: bool
     skewed: bool
     axis: tuple[float, float]
+    coarse: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: the numbers, without the functions of the break."""
@@ -172,6 +174,8 @@ class Located:
             return "too few finite runs or places"
         if self.judged_by.point.status == Status.OUT_OF_SCOPE:
             return "no prediction speaks here"
+        if self.coarse:
+            return "simulated in float32, of unknown rounding"
         if self.judged.status == Status.NOT_CONVERGED:
             return "the fit to the measured curve did not converge"
         if self.judged_by.point.status in (Status.NOT_FINITE, Status.NOT_CONVERGED):

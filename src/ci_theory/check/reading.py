@@ -38,6 +38,11 @@ def swept(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Phen
     return phenomenon
 
 
+def coarse(dataset: xarray.Dataset) -> bool:
+    """Say whether it was simulated in float32: near interpolation its rounding has no bound."""
+    return bool(dataset.attrs.get("dtype", "float64") != "float64")
+
+
 def axis_names(dataset: xarray.Dataset) -> list[str]:
     """Names of the swept axes, in the dataset's order."""
     return [str(name) for name in dataset.dims if name != "replicate"]

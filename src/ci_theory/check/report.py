@@ -10,7 +10,7 @@ import xarray
 
 from ci_theory._shown import table
 from ci_theory.check.compare import FEWEST, compare
-from ci_theory.check.reading import swept
+from ci_theory.check.reading import coarse, swept
 from ci_theory.check.remedy import Remedy, remedy
 from ci_theory.check.verdict import (
     EXIT_CODES,
@@ -109,7 +109,7 @@ def check(
     """
     probability_level(level)
     phenomenon = swept(dataset, phenomenon)
-    unbounded = rounding is None and dataset.attrs.get("dtype", "float64") != "float64"
+    unbounded = rounding is None and coarse(dataset)
     rounding = 1e-9 if rounding is None else rounding
     comparisons = compare(dataset, phenomenon)
     share = level / max(1, sum(bool(c.valid.any()) for c in comparisons))

@@ -1,10 +1,13 @@
 """`ci-theory run`: a declared sweep into its store, or what that would take."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+import jax
+
 from ci_theory._errors import BadInput
+from ci_theory._types import enable_float64
 from ci_theory.cli import experiments, modules
 from ci_theory.cli.output import print_lines, say
 from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run
@@ -27,11 +30,27 @@ def declared(experiment: str, words: Mapping[str, str], replicates: str | None) 
     return read_sweep(experiments.find(experiment), changes)
 
 
+@contextmanager
+def computing_in(dtype: str) -> Iterator[None]:
+    """Simulate in float64 or in float32; afterwards this process computes in float64 again.
+
+    Raises:
+        BadInput: another precision.
+    """
+    if dtype not in ("float64", "float32"):
+        raise BadInput(f"--dtype {dtype}: expected float64 or float32")
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    try:
+        yield
+    finally:
+        enable_float64()
+
+
 def print_dry_run(
-    sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None
+    sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None, dtype: str
 ) -> None:
     """Print what running a sweep would take; write nothing."""
-    forecast = dry_run(sweep, folder, device=device, shard=shard)
+    forecast = dry_run(sweep, folder, device=device, shard=shard, precision=dtype)
     say(f"{sweep.name or sweep.phenomenon}: dry run, nothing is written")
     for line in str(forecast).splitlines():
         say(f"  {line}")
@@ -59,9 +78,10 @@ def run_and_print(
     device: str | None,
     shard: tuple[int, int] | None,
     engine: Engine | None,
+    dtype: str,
 ) -> Store:
     """Run what is missing of a sweep and print where the results are and how many."""
-    store = run(sweep, folder, device=device, shard=shard, engine=engine)
+    store = run(sweep, folder, device=device, shard=shard, engine=engine, precision=dtype)
     counts = store.counts()
     say(f"{sweep.name or sweep.phenomenon}: {store.folder}")
     cells = " x ".join(f"{len(v)} {k}" for k, v in sweep.axes.items()) or "1 cell"
@@ -69,6 +89,8 @@ def run_and_print(
         ("cells", f"{cells} x {store.sweep.replicates} replicates"),
         ("runs", f"{counts.runs:,} of {counts.all_runs:,} stored"),
     ]
+    if dtype != "float64":
+        lines.append(("precision", f"{dtype}: `check` and `locate` give no verdict on it"))
     if counts.not_finite:
         lines.append(("not finite", f"{counts.not_finite:,} cells: marked, never averaged"))
     print_lines(lines)

@@ -13,6 +13,7 @@ from ci_theory.check import Report, Verdict, check
 from ci_theory.check.break_table import WORDS
 from ci_theory.check.breaks import Breaks, locate_breaks
 from ci_theory.check.located import Located
+from ci_theory.check.reading import coarse
 from ci_theory.check.room import FOUND, Room
 from ci_theory.check.verdict import probability_level
 from ci_theory.cli import experiments
@@ -67,6 +68,8 @@ def complete_dataset(store: Store) -> Any:
         if count:
             runs = f"{count} of {data['status'].size} values"
             say(f"ci-theory: {store.folder}: {runs} {what}", file=sys.stderr)
+    if coarse(data):
+        say(f"ci-theory: {store.folder}: simulated in float32: no verdict", file=sys.stderr)
     return data
 
 

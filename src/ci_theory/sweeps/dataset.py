@@ -1,6 +1,7 @@
 """A store as an xarray Dataset."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import xarray
 
 from ci_theory._errors import MESSAGES, Status, unknown
+from ci_theory.sweeps.growth import places
 from ci_theory.sweeps.sessions import read_sessions
 
 if TYPE_CHECKING:
@@ -25,22 +27,25 @@ def assemble(store: "Store", measures: Sequence[str] | None = None) -> xarray.Da
             raise unknown("measure", name, about["measures"], where=str(store.folder))
     wanted = list(about["measures"]) if measures is None else list(measures)
 
-    outer = [len(v) for v in plan.outer.values()]
-    inner = {k: v for k, v in sweep.axes.items() if k not in plan.outer}
-    flat = (int(np.prod(outer)), sweep.replicates, plan.points)
+    outer = {k: len(v) for k, v in sweep.axes.items() if k in plan.outer}
+    inner = {k: len(v) for k, v in sweep.axes.items() if k not in plan.outer}
+    flat = (math.prod(outer.values()), sweep.replicates, math.prod(inner.values()))
     arrays = {name: np.full(flat, np.nan) for name in wanted}
     status = np.full(flat, _MISSING, np.int8)
     notes, torn = read_sessions(store.folder)
     damaged = [f"{file}: is not what was written" for file in torn]
-    for _, chunk, found in store.read_all(damaged):
-        cells, replicates = chunk.cells[: chunk.valid], chunk.replicates[: chunk.valid]
+    placed = [places(one, sweep) for one in store.plans]
+    for index, chunk, found in store.read_all(damaged):
+        cells, points = placed[index]
+        replicates = chunk.replicates[: chunk.valid]
+        where = (cells[chunk.cells[: chunk.valid]][:, None], replicates[:, None], points)
         for name in wanted:
-            arrays[name][cells, replicates] = found[name]
-        status[cells, replicates] = found["status"]
+            arrays[name][where] = found[name]
+        status[where] = found["status"]
 
     # Stored as (outer axes, replicate, inner axes); wanted in the declared order of the axes.
-    full = [*outer, sweep.replicates, *(len(v) for v in inner.values())]
-    stored = [*plan.outer, "replicate", *inner]
+    full = [*outer.values(), sweep.replicates, *inner.values()]
+    stored = [*outer, "replicate", *inner]
     dims = [*sweep.axes, "replicate"]
     order = [stored.index(name) for name in dims]
 

@@ -12,7 +12,6 @@ eigendecomposition of order 100 took 50 times longer on a busy machine with two 
 
 import functools
 import itertools
-import re
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -25,9 +24,10 @@ from threadpoolctl import threadpool_limits
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
+from ci_theory.sweeps.groups import Chunk
 from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.parts import Damaged
-from ci_theory.sweeps.plan import Chunk, Plan
+from ci_theory.sweeps.plan import Plan
 from ci_theory.sweeps.program import (
     Programs,
     Shape,
@@ -95,11 +95,11 @@ class LocalEngine:
 
     def outcomes(self, jobs: Iterable[Job], worker: "Worker") -> Generator[Outcome, None, None]:
         """Yield outcomes as they come."""
-        count = lanes(worker.programs.devices)
+        count = lanes(worker.devices)
         waiting = iter(jobs)
         worker.stopping.clear()
         pool = ThreadPoolExecutor(count)
-        with one_lapack_thread(worker.programs.devices):
+        with one_lapack_thread(worker.devices):
             running: set[Future[Outcome]] = set()
             try:
                 while True:
@@ -145,15 +145,14 @@ class Worker:
         self.stopping = threading.Event()
         self._told = False
         self.locks = Locks(store.folder / "lock")
-        devices = devices_of(device)
-        self.session = session = session_of(devices)
+        self.devices = devices_of(device)
+        self.session = session = session_of(self.devices)
         self._session = session_hash(session)
         with self.locks.hold(*PLAN, wait=self.wait):  # who adds a plan deletes what others left
             for file in write_session(store.folder, session):
                 tell(f"a damaged note of a session was set aside: {file}")
-        plan = store.plans[0]
-        self.programs = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
-        self._smaller: dict[Shape, int] = {}
+        self.programs = programs_of(store.plans, self.devices)
+        self._smaller: dict[tuple[int, Shape], int] = {}
 
     def wait(self, seconds: float) -> None:
         """Say once that another process has what is wanted, or give up: see ``Locks.hold``."""
@@ -202,14 +201,15 @@ class Worker:
 
     def _run(self, job: Job, plan: Plan, chunk: Chunk) -> tuple[dict[str, Any], int]:
         """Run a chunk, halving the runs that go at a time as long as memory runs out."""
-        planned = chunk.group.shape
+        planned, programs = chunk.group.shape, self.programs[job.plan]
+        place = job.plan, planned
         arguments = plan.arguments(chunk)
         while True:
-            most = self._smaller.get(planned, planned.batch)
-            shape = self.programs.fitted(planned, most)
+            most = self._smaller.get(place, planned.batch)
+            shape = programs.fitted(planned, most)
             try:
                 keep = self._kept(job, plan, shape.batch)
-                return self.programs.call(shape, plan.sweep.seed, arguments, keep), shape.batch
+                return programs.call(shape, plan.sweep.seed, arguments, keep), shape.batch
             except Exception as problem:
                 if not out_of_memory(problem):
                     raise
@@ -217,8 +217,20 @@ class Worker:
                     raise BadInput(
                         f"{shape}: one run does not fit in the device's memory"
                     ) from None
-            known = self._smaller.get(planned, shape.batch)
-            self._smaller[planned] = min(known, shape.batch // 2)
+            known = self._smaller.get(place, shape.batch)
+            self._smaller[place] = min(known, shape.batch // 2)
+
+
+def programs_of(plans: Sequence[Plan], devices: Sequence[Any]) -> list[Programs]:
+    """Return the programs of each plan of a store: one set where the inner values are the same."""
+    made: dict[tuple, Programs] = {}
+    found = []
+    for plan in plans:
+        place = tuple((name, *values.tolist()) for name, values in plan.inner.items())
+        if place not in made:
+            made[place] = Programs(load(plan.sweep.phenomenon), devices, plan.inner)
+        found.append(made[place])
+    return found
 
 
 @functools.lru_cache(maxsize=4)
@@ -228,13 +240,13 @@ def worker_of(folder: str, device: str | None, plans: tuple[str, ...]) -> Worker
     Args:
         folder: of the store.
         device: as in ``run``.
-        plans: hashes of the store's plans, as who sends the jobs knows them.
+        plans: hashes of the store's plans, as who sends the jobs knows them: it may have grown.
 
     Raises:
         BadInput: no such store is here, or another one.
     """
     store = Store.open(Path(folder))
-    if plans and tuple(plan.hash for plan in store.plans) != plans:
+    if tuple(plan.hash for plan in store.plans[: len(plans)]) != plans:
         raise BadInput(f"{folder}: another store lies here than where the sweep was started")
     return Worker(store, device)
 
@@ -246,20 +258,5 @@ def compute_job(job: Job, plans: tuple[str, ...] = ()) -> Outcome:
     in the same folder, or more replicates.
     """
     worker = worker_of(job.folder, job.device, plans)
-    with one_lapack_thread(worker.programs.devices):
+    with one_lapack_thread(worker.devices):
         return worker.compute(job)
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Read ``i/n``, the i-th of n shards, counted from 0.
-
-    >>> parse_shard("0/4")
-    (0, 4)
-
-    Raises:
-        BadInput: not of that form, or i is not below n.
-    """
-    match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text)
-    if not match or not int(match[1]) < int(match[2]):
-        raise BadInput(f"shard '{text}': expected i/n with 0 <= i < n, for example 0/4")
-    return int(match[1]), int(match[2])

@@ -1,4 +1,4 @@
-"""The plans of a store as files: ``plan-000.json``, and one more whenever replicates are added.
+"""The plans of a store as files: ``plan-000.json``, and one more for each step by which it grows.
 
 A plan that is read has been verified: its file is what was written, its values are ones that a
 sweep can have, and together with the plans before it makes one chain of one sweep.
@@ -14,8 +14,9 @@ from typing import Any
 from ci_theory._errors import BadInput
 from ci_theory._record import Kind
 from ci_theory.sweeps.grid import LAST_SEED, MOST_CELLS, MOST_RUNS
+from ci_theory.sweeps.growth import is_step
 from ci_theory.sweeps.parts import Damaged, read_whole, write_whole
-from ci_theory.sweeps.plan import FORMAT, TYPES, Plan, declared, digest
+from ci_theory.sweeps.plan import FORMAT, GROWN, TYPES, Plan, digest
 from ci_theory.sweeps.schema import Each, mismatch
 from ci_theory.sweeps.values import one_line
 
@@ -56,6 +57,9 @@ _SHAPE = {
         "measures": Each({"unit": str, "doc": str}),
     },
 }
+
+
+_ADDED = {"added": (str, [_VALUE])}
 
 
 def plan_name(index: int) -> str:
@@ -108,14 +112,14 @@ def _breach(plan: Plan, before: Sequence[Plan]) -> str | None:
     start, previous = (before[-1].stop, before[-1].hash) if before else (0, "")
     if plan.previous != previous:
         return "it extends another plan than the one before it"
-    if plan.start != start:
+    if plan.added is None and plan.start != start:
         return f"its replicates begin at {plan.start}, not at {start}"
-    if before and declared(plan.sweep) != declared(before[0].sweep):
-        return "it is of another sweep"
     if before and plan.identity != before[0].identity:
         return "it was made by another version or in another precision"
     if before and plan.fields != before[0].fields:
         return "its parameters or measures are others"
+    if not is_step(before[-1] if before else None, plan):
+        return "it is of another sweep"
     return None
 
 
@@ -134,12 +138,12 @@ def _read_plan(file: Path) -> Plan:
         raise
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BadInput(f"{file} is not a plan of a sweep: choose another folder") from None
-    if type(form) is int and form != FORMAT:
+    if type(form) is int and form not in (FORMAT, GROWN):
         raise BadInput(
             f"{file}: store of format {form}, this version reads format {FORMAT}: "
             "run the sweep into another folder"
         )
-    problem = mismatch(data, _SHAPE)
+    problem = mismatch(data, _SHAPE | _ADDED if form == GROWN else _SHAPE)
     content = {name: value for name, value in data.items() if name != "checksum"}
     if not problem and digest(content) != data["checksum"]:
         problem = "its content is not what was written"
@@ -184,6 +188,11 @@ def _impossible(data: Mapping[str, Any]) -> str | None:
     taken = {*known, "status", "replicate", "about"}
     if not about["measures"] or taken.intersection(about["measures"]):
         return "about.measures: none, or one with a name that is taken"
+    if "added" in data:
+        name, new = data["added"]
+        among = [v for v in axes.get(name, ()) if v in set(new)]
+        if not new or repr(new) != repr(among) or len(new) == len(axes[name]):
+            return f"added: not some of the values of an axis {name!r}, in their order"
     for place, group in enumerate(data["groups"]):
         if not 1 <= group["batch"] <= group["chunk"] <= 2 * MOST_RUNS:
             return f"groups[{place}]: batch and chunk must be 1 <= batch <= chunk"

@@ -1,12 +1,8 @@
-"""Run a sweep into a store, resume it, add replicates to it, or say what it would take."""
+"""Run a sweep into a store, resume it, or let it grow."""
 
-import dataclasses
-import math
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
@@ -16,18 +12,20 @@ from ci_theory.sweeps.engines import (
     Job,
     LocalEngine,
     Worker,
-    one_lapack_thread,
 )
 from ci_theory.sweeps.grid import Sweep
+from ci_theory.sweeps.growth import difference, next_step
 from ci_theory.sweeps.interrupt import CtrlC
+from ci_theory.sweeps.layout import make_plan
 from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.parts import Damaged, Parts, target_of
-from ci_theory.sweeps.plan import Group, Plan, chunks_of_shard, make_plan
+from ci_theory.sweeps.plan import Plan
 from ci_theory.sweeps.plans import add_plan, plan_name
-from ci_theory.sweeps.program import Programs, check_precision, devices_of, lanes
+from ci_theory.sweeps.program import check_precision, devices_of
 from ci_theory.sweeps.progress import Progress, note
 from ci_theory.sweeps.provenance import identity_of
-from ci_theory.sweeps.store import Store, difference
+from ci_theory.sweeps.shards import chunks_of_shard
+from ci_theory.sweeps.store import Store
 
 
 class Interrupted(KeyboardInterrupt):
@@ -48,14 +46,15 @@ def run(
 ) -> Store:
     """Run what is missing of a sweep, and return its store.
 
-    Run again after any interruption, it continues; with more replicates it adds them. Several
+    Run again after any interruption, it continues; with more replicates, with more values on an
+    axis, or with an axis that was fixed before, it adds what is missing and says so. Several
     processes may run one sweep into one folder: they share the chunks. Damaged parts are set aside
     and computed again; a store in which nothing is missing is not written to. Ctrl-C lets the
     chunks at hand finish, or their state be kept; a second one does not.
 
     Args:
         sweep: the sweep.
-        folder: the store's folder, new, empty, or holding this sweep.
+        folder: the store's folder, new, empty, or holding this sweep or a part of it.
         device: ``cpu``, ``gpu`` or ``tpu``; the default is JAX's.
         progress: show a progress bar on stderr; by default if that is a terminal.
         shard: (i, n): run only the i-th of n shares of the chunks, counted from 0.
@@ -101,8 +100,7 @@ def _compute(
     ctrl_c: CtrlC,
 ) -> None:
     """Compute what is missing of a shard; write nothing if that is nothing."""
-    wanted = [p for p in store.plans if p.start < sweep.replicates]
-    places = list(chunks_of_shard(wanted, shard))
+    places = list(chunks_of_shard(store.plans, shard, sweep.replicates))
     pending, damaged = _pending(store, places, ctrl_c)
     if not pending:
         return
@@ -144,29 +142,35 @@ def _prepare(
     most_runs: int | None,
     ctrl_c: CtrlC,
 ) -> Store:
-    """Open or make the store, with a plan for every replicate wanted."""
-    sweep = sweep.validated()
+    """Open or make the store, with plans for all that is wanted."""
+    sweep = sweep.validated().completed()
     devices_of(device)
-    before = -1
+    before, cells = -1, 0
     while True:
         ctrl_c.check()
         store = Store.find(folder)
-        index, start, previous = 0, 0, ""
         if store is not None:
-            _check_same(store, sweep)
-            index, start, previous = len(store.plans), store.sweep.replicates, store.plans[-1].hash
-        if store is not None and start >= sweep.replicates:
+            check_grows(store, sweep)
+            cells = cells or store.sweep.cells
+        step = next_step(store.sweep if store else None, sweep)
+        if store is not None and step is None:
+            if store.sweep.cells > cells:
+                grown = f"from {cells:,} to {store.sweep.cells:,} cells"
+                note(f"{folder} grows {grown}: what is there is not run again")
             return store
-        if index == before:
+        plans: tuple[Plan, ...] = store.plans if store else ()
+        index = len(plans)
+        if step is None or index == before:
             raise BadInput(f"{folder / plan_name(index)} was written and is not there")
         before = index
         plan = make_plan(
-            sweep,
+            step.sweep,
             device=device,
             memory=memory,
             most_runs=most_runs,
-            start=start,
-            previous=previous,
+            start=step.start,
+            previous=plans[-1].hash if plans else "",
+            added=step.added,
             check=ctrl_c.check,
         )
         try:
@@ -198,9 +202,14 @@ def _write_plan(folder: Path, index: int, plan: Plan, ctrl_c: CtrlC) -> None:
         locks.close()
 
 
-def _check_same(store: Store, sweep: Sweep) -> None:
+def check_grows(store: Store, sweep: Sweep) -> None:
+    """Refuse a sweep that is neither what a store holds nor what it may grow to.
+
+    Raises:
+        BadInput: it is another one.
+    """
     identity = identity_of(load(sweep.phenomenon))
-    problem = difference(store.plans[0], sweep, identity)
+    problem = difference(store.plans[-1], sweep, identity)
     if problem:
         raise BadInput(f"{store.folder} holds another sweep: {problem}; choose another folder")
 
@@ -247,124 +256,3 @@ def _drain(engine: Engine, jobs: Sequence[Job], worker: Worker, bar: Progress) -
             not_finite += outcome.not_finite
             bar.advance(outcome.runs)
     return not_finite + (_drain(engine, held, worker, bar) if held else 0)
-
-
-class DryRun(NamedTuple):
-    """What a sweep would take.
-
-    Attributes:
-        cells: cells of the grid; ``runs``: simulations; ``chunks``: stored pieces.
-        groups: compiled programs.
-        memory: bytes of the largest chunk on a device, by the compiler's account.
-        results: bytes of the results.
-        seconds: estimated time, compilation included, from one short measurement.
-        done: runs that the store already holds.
-    """
-
-    cells: int
-    runs: int
-    chunks: int
-    groups: int
-    memory: float
-    results: float
-    seconds: float
-    done: int
-
-    def __str__(self) -> str:
-        rows = [
-            ("cells", f"{self.cells:,}"),
-            ("runs", f"{self.runs:,}" + (f" ({self.done:,} stored)" if self.done else "")),
-            ("compilations", f"{self.groups:,}"),
-            ("chunks", f"{self.chunks:,}"),
-            ("memory per chunk", _bytes(self.memory)),
-            ("results", _bytes(self.results)),
-            ("estimated time", _duration(self.seconds)),
-        ]
-        return "\n".join(f"{name:<18}{value}" for name, value in rows)
-
-
-def dry_run(
-    sweep: Sweep,
-    folder: str | Path | None = None,
-    *,
-    device: str | None = None,
-    shard: tuple[int, int] | None = None,
-    memory: float | None = None,
-    most_runs: int | None = None,
-    precision: str = "float64",
-) -> DryRun:
-    """Say what ``run`` with these arguments would take; write nothing.
-
-    One or two programs are compiled and a few runs of the costliest group are timed; the rest is
-    extrapolated by the operations that each group's traced program shows.
-    """
-    check_precision(precision)
-    sweep = sweep.validated()
-    store = None if folder is None else Store.find(Path(folder))
-    plans: list[Plan] = []
-    if store is not None:
-        _check_same(store, sweep)
-        plans = [p for p in store.plans if p.start < sweep.replicates]
-    start = store.sweep.replicates if store else 0
-    if start < sweep.replicates:
-        layout = {"device": device, "memory": memory, "most_runs": most_runs}
-        plans.append(make_plan(sweep, start=start, **layout))  # type: ignore[arg-type]
-    places = list(chunks_of_shard(plans, shard or (0, 1)))
-    chunks = [plans[p].chunk(c) for p, c in places]
-    there = [store is not None and p < len(store.plans) and store.has(p, c) for p, c in places]
-    todo = [chunk.group for chunk, stored in zip(chunks, there, strict=True) if not stored]
-
-    programs = Programs(load(sweep.phenomenon), devices_of(device), plans[0].inner)
-    with one_lapack_thread(programs.devices):
-        needed, seconds = _measure(programs, plans[0], todo)
-    values = sweep.cells * sweep.replicates
-    return DryRun(
-        cells=sweep.cells,
-        runs=sum(chunk.valid for chunk in chunks),
-        chunks=len(chunks),
-        groups=len({chunk.group.shape for chunk in chunks}),
-        memory=needed,
-        results=values * (8.0 * len(plans[0].about["measures"]) + 1),
-        seconds=seconds,
-        done=sum(chunk.valid for chunk, stored in zip(chunks, there, strict=True) if stored),
-    )
-
-
-def _measure(programs: Programs, plan: Plan, todo: Sequence[Group]) -> tuple[float, float]:
-    """Return the memory of the largest chunk and the seconds for all, from a short measurement."""
-    if not todo:
-        return 0.0, 0.0
-    work = {g.shape: 0.0 for g in todo}
-    groups = {g.shape: g for g in todo}
-    for group in todo:
-        work[group.shape] += group.work * group.chunk
-    largest = max(groups.values(), key=lambda g: g.work * g.batch)
-    needed = programs.memory(largest.shape)
-
-    probe = groups[max(work, key=lambda shape: work[shape])]
-    size = probe.batch * len(programs.devices)
-    shape = probe.shape._replace(chunk=size)
-    begun = time.perf_counter()
-    programs.compiled(shape)
-    compiling = time.perf_counter() - begun
-    short = dataclasses.replace(plan, groups=(dataclasses.replace(probe, chunk=size),))
-    arguments = short.arguments(short.chunk(0))
-    programs.sample(shape, plan.sweep.seed, arguments, 0.0)
-    begun = time.perf_counter()
-    calls = programs.sample(shape, plan.sweep.seed, arguments, 0.5)
-    taken = (time.perf_counter() - begun) / calls
-    running = taken * sum(work.values()) / (probe.work * size)
-    together = min(lanes(programs.devices), len(todo))
-    return needed, running / together + compiling * len(groups)
-
-
-def _bytes(count: float) -> str:
-    power = min(int(math.log(max(count, 1), 1000)), 4)
-    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.2g} {unit}"
-    return f"{seconds:.2g} s"

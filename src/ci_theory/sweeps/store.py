@@ -2,7 +2,7 @@
 
 ::
 
-    plan-000.json            the sweep and its layout; plan-001.json adds replicates, and so on
+    plan-000.json            the sweep and its layout; plan-001.json what it grew by, and so on
     parts/000-000017-<hash>.npz    the results of one chunk, named by plan, chunk and plan hash
     session-<hash>.json      libraries, device and revision under which parts were made
     unfinished/              states of long runs, kept once a minute until their chunk is stored
@@ -24,8 +24,9 @@ import numpy as np
 
 from ci_theory._errors import BadInput, Status
 from ci_theory.sweeps.grid import Sweep
+from ci_theory.sweeps.groups import Chunk
 from ci_theory.sweeps.parts import Damaged, Parts, target_of
-from ci_theory.sweeps.plan import Chunk, Plan, declared
+from ci_theory.sweeps.plan import Plan
 from ci_theory.sweeps.plans import plan_name, read_plans
 from ci_theory.sweeps.sessions import read_sessions
 
@@ -119,7 +120,7 @@ class Store:
 
     @property
     def sweep(self) -> Sweep:
-        """The sweep, with all replicates planned so far."""
+        """The sweep as it has grown so far, with all replicates planned."""
         return self.plans[-1].sweep
 
     def name(self, plan: int, chunk: int) -> str:
@@ -189,8 +190,8 @@ class Store:
 
     def read_all(
         self, damaged: list[str] | None = None
-    ) -> Iterator[tuple[Plan, Chunk, dict[str, np.ndarray]]]:
-        """Yield what is stored and whole, chunk by chunk.
+    ) -> Iterator[tuple[int, Chunk, dict[str, np.ndarray]]]:
+        """Yield what is stored and whole, chunk by chunk, with the number of its plan.
 
         Damaged parts are passed over; what is wrong with each is added to ``damaged``.
 
@@ -210,7 +211,7 @@ class Store:
                     damaged.append(str(problem))
                 continue
             index, number = place
-            yield self.plans[index], self.plans[index].chunk(number), arrays
+            yield index, self.plans[index].chunk(number), arrays
 
     def counts(self) -> Counts:
         """Read the whole store and say how far it is."""
@@ -250,30 +251,3 @@ class Store:
 def _ours(name: str) -> bool:
     name = target_of(name) or name
     return name in ("parts", "unfinished", "lock") or name.startswith(("plan-", "session-"))
-
-
-def difference(stored: Plan, sweep: Sweep, identity: Mapping[str, Any]) -> str | None:
-    """Say in a phrase why a sweep's results may not join a stored plan's, or return None."""
-    for name, value in identity.items():
-        old = stored.identity.get(name)
-        if old != value:
-            meaning = {"version": "package version", "formula": "simulation source"}.get(name, name)
-            return f"its {meaning} is {old}, here it is {value}"
-    old, new = declared(stored.sweep), declared(sweep.completed())
-    if old["axes"] != new["axes"]:
-        there, here = dict(old["axes"]), dict(new["axes"])
-        if list(there) != list(here):
-            return f"its axes are {', '.join(there) or 'none'}, here {', '.join(here) or 'none'}"
-        name = next(k for k in here if here[k] != there[k])
-        if set(there[name]) == set(here[name]):
-            return f"its axis {name} has these values in another order"
-        return (
-            f"its axis {name} has other values ({len(there[name])} there, {len(here[name])} here)"
-        )
-    for name, value in new["fixed"].items():
-        if old["fixed"].get(name) != value:
-            return f"it was run with {name} = {old['fixed'].get(name)}, here {name} = {value}"
-    for name, value in new.items():
-        if old[name] != value:
-            return f"its {name} is {old[name]}, here {value}"
-    return None

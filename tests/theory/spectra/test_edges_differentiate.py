@@ -29,7 +29,7 @@ from ci_theory.theory.inheritance.prior_bias import fewest_labels
 from ci_theory.theory.inheritance.transfer import tuned_excess
 from ci_theory.theory.ridge.isotropic import exact_ridgeless, local_minimum, ridgeless
 from ci_theory.theory.rows.contamination import apparent_peak
-from ci_theory.theory.rows.noise_kinds import best_input_noise
+from ci_theory.theory.rows.corrupted_inputs import best_input_noise
 from ci_theory.theory.scaling.metrics import exact_match
 from ci_theory.theory.scaling.power_law_limits import bottleneck, width_limited
 from ci_theory.theory.sequences.pool_order import Overlaps, harmless_pool, winning_pool

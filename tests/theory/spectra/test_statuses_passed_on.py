@@ -35,7 +35,8 @@ from ci_theory.theory.ridge import distillation, ridge_next_order, risk, shift
 from ci_theory.theory.rows import (
     contamination,
     imbalance,
-    noise_kinds,
+    corrupted_inputs,
+    corrupted_labels,
     repetition,
     spiked_rows,
 )
@@ -75,9 +76,9 @@ TOLD = {
     "distilled": lambda: distillation.distilled(LAW, 5.0, 1.0, 0.1),
     "repetition": lambda: repetition.weighted_ridge_risk(LAW, ROWS, 1.0),
     "contamination": lambda: contamination.contaminated_risk(LAW, 5.0, 1.0, 0.1, 0.2),
-    "input noise": lambda: noise_kinds.input_noise_risk(LAW, 5.0, 1.0, 0.1, 0.1),
-    "weighted input noise": lambda: noise_kinds.weighted_input_noise_risk(LAW, ROWS, 1.0, 0.1),
-    "flips": lambda: noise_kinds.label_flip_risk(LAW, 5.0, 1.0, 0.1),
+    "input noise": lambda: corrupted_inputs.input_noise_risk(LAW, 5.0, 1.0, 0.1, 0.1),
+    "weighted input noise": lambda: corrupted_inputs.weighted_input_noise_risk(LAW, ROWS, 1.0, 0.1),
+    "flips": lambda: corrupted_labels.label_flip_risk(LAW, 5.0, 1.0, 0.1),
     "imbalance": lambda: imbalance.mixture_risk(LAW, 5.0, 3.0, 1.0),
     "lost minority": lambda: imbalance.lost_minority(LAW, 8.0, 1.0),
     "outlier": lambda: spiked_rows.leading(SPIKED),

@@ -44,14 +44,23 @@ def run(
             "which may be its file (.json)",
         ),
     ] = "local",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            "--dtype",
+            metavar="float64|float32",
+            help="precision; float32 is cut near interpolation, and gets no verdict",
+        ),
+    ] = "float64",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print cells, memory and time; write nothing")
     ] = False,
     allow: Allow = None,
 ) -> None:
-    """Run a sweep into its store, or resume it.
+    """Run a sweep into its store, resume it, or let it grow.
 
-    key=value fixes a parameter or, as a list or a range, makes it an axis.
+    key=value fixes a parameter or, as a list or a range, makes it an axis. More values, axes or
+    replicates than are stored are added to them.
     """
     from ci_theory.cli import experiments
     from ci_theory.cli import run as sweeping
@@ -61,11 +70,11 @@ def run(
     sweep = sweeping.declared(experiment, split(values), replicates)
     folder = store or experiments.store_of(experiment)
     share = None if shard is None else parse_shard(shard)
-    with sweeping.engine_of(engine, dry_run) as computing:
+    with sweeping.computing_in(dtype), sweeping.engine_of(engine, dry_run) as computing:
         if dry_run:
-            sweeping.print_dry_run(sweep, folder, device, share)
+            sweeping.print_dry_run(sweep, folder, device, share, dtype)
         else:
-            sweeping.run_and_print(sweep, folder, device, share, computing)
+            sweeping.run_and_print(sweep, folder, device, share, computing, dtype)
 
 
 @command(judges=True)
