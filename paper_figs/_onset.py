@@ -18,6 +18,7 @@ from ci_theory.figures import trained
 from ci_theory.systems import sequence_decoder
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.systems.sequence_layers import SequenceDecoder
+from ci_theory.theory.dynamics.induction_head import Questions
 from ci_theory.theory.dynamics.induction_onset import induction_onset
 from ci_theory.training import optimiser
 
@@ -136,10 +137,10 @@ def table(kept: dict[tuple[int, int, float], np.ndarray]) -> str:
         "| pairs N | labels L | wrong answers | reduced: time (ratio) | networks: step (ratio) |",
         "|---|---|---|---|---|",
     ]
-    unit = float(induction_onset(*map(float, CASES[0])).time)
+    unit = float(induction_onset(Questions(*CASES[0])).time)
     first = np.median(onsets(kept[CASES[0]], CASES[0][0]))
     for case in CASES:
-        time, steps = float(induction_onset(*map(float, case)).time), onsets(kept[case], case[0])
+        time, steps = float(induction_onset(Questions(*case)).time), onsets(kept[case], case[0])
         middle, low, high = np.median(steps), steps.min(), steps.max()
         told = f"{time:.1f} ({time / unit:.2f})"
         seen = f"{middle:.0f} [{low:.0f}, {high:.0f}] ({middle / first:.2f})".replace(
