@@ -408,6 +408,24 @@ def queries(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def induction_onset(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Two items to all labels, copies, wrong answers, small and large steps on few sequences."""
+    return {
+        **fixed,
+        "items": round(spread(rng, 2.0, 0.8 * fixed["labels"])),
+        "copies": round(spread(rng, 1.0, 8.0, 0.0)),
+        "noise": spread(rng, 0.02, 0.5, 0.2),
+        "asked": 1.0 if rng.random() < 0.2 else float(rng.uniform(0.3, 1.0)),
+        "rate": spread(rng, 0.03, 0.5),
+        "batch": round(spread(rng, 2.0, 100.0)),
+    }
+
+
+def descended(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """Draw a number of steps."""
+    return {"steps": round(spread(rng, 20.0, 2000.0))}
+
+
 def icl_zipf_tasks(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Prompts from a quarter of the weights to five times them, tasks alike to one above all."""
     d = fixed["d"]
@@ -525,6 +543,9 @@ SCOPES = {
         watched,
         12,
         "d",
+    ),
+    "induction_onset": Scope(
+        [({"labels": 12}, 300), ({"labels": 40}, 300)], induction_onset, descended, 24, "labels"
     ),
     "fact_memory": Scope(
         [({"d": d}, count) for d, count in ((8, 3000), (16, 2000), (32, 1000))],

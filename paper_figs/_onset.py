@@ -1,4 +1,4 @@
-"""The table of docs/in_context.md on induction heads: when they appear, in networks and reduced.
+"""The table of docs/induction_onset.md: when induction heads appear, in networks and reduced.
 
 ``python paper_figs/_onset.py --run`` trains the networks, a quarter of an hour, and keeps what they
 lose (paper_figs/data/trained_onset.csv); without ``--run`` it writes the table from that.
@@ -18,11 +18,15 @@ from ci_theory.figures import trained
 from ci_theory.systems import sequence_decoder
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.systems.sequence_layers import SequenceDecoder
+from ci_theory.theory.dynamics.induction_head import Questions
 from ci_theory.theory.dynamics.induction_onset import induction_onset
 from ci_theory.training import optimiser
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, KEPT = ROOT / "docs" / "in_context.md", ROOT / "paper_figs" / "data" / "trained_onset.csv"
+PAGE, KEPT = (
+    ROOT / "docs" / "induction_onset.md",
+    ROOT / "paper_figs" / "data" / "trained_onset.csv",
+)
 BEGIN, END = "<!-- onset: written by `paper_figs/_onset.py` -->\n", "<!-- end of onset -->\n"
 SEED, RUNS, TESTS = 14, 6, 512
 KINDS, MANY, RATE = 32, 64, 0.003  # items that there are, sequences a step, step size
@@ -130,22 +134,36 @@ def onsets(losses: np.ndarray, n: int) -> np.ndarray:
     return np.array(found)
 
 
+def spread(steps: np.ndarray) -> tuple[float, float, float]:
+    """Return the median step and the first and the last: of six runs a 97 % interval for it."""
+    return float(np.median(steps)), float(steps.min()), float(steps.max())
+
+
+def number(value: float, form: str) -> str:
+    """Write a number, or that it is not there by the end of training."""
+    return "later" if np.isinf(value) else format(value, form)
+
+
 def table(kept: dict[tuple[int, int, float], np.ndarray]) -> str:
     """Return the table as text."""
     lines = [
-        "| pairs N | labels L | wrong answers | reduced: time (ratio) | networks: step (ratio) |",
-        "|---|---|---|---|---|",
+        "| pairs N | labels L | wrong answers | flow: time | networks: step | flow: ratio "
+        "| networks: ratio |",
+        "|---|---|---|---|---|---|---|",
     ]
-    unit = float(induction_onset(*map(float, CASES[0])).time)
-    first = np.median(onsets(kept[CASES[0]], CASES[0][0]))
+    unit = float(induction_onset(Questions(*CASES[0])).time)
+    first = spread(onsets(kept[CASES[0]], CASES[0][0]))
     for case in CASES:
-        time, steps = float(induction_onset(*map(float, case)).time), onsets(kept[case], case[0])
-        middle, low, high = np.median(steps), steps.min(), steps.max()
-        told = f"{time:.1f} ({time / unit:.2f})"
-        seen = f"{middle:.0f} [{low:.0f}, {high:.0f}] ({middle / first:.2f})".replace(
-            "inf", "later"
+        time = float(induction_onset(Questions(*case)).time)
+        middle, low, high = spread(onsets(kept[case], case[0]))
+        ends = [number(v, ".0f") for v in (middle, low, high)]
+        ratios = (middle / first[0], low / first[2], high / first[1])
+        told = [number(v, ".2f") for v in ratios]
+        lines.append(
+            f"| {case[0]} | {case[1]} | {case[2]:g} | {time:.1f} "
+            f"| {ends[0]} [{ends[1]}, {ends[2]}] | {time / unit:.2f} "
+            + ("| 1 |" if case == CASES[0] else f"| {told[0]} [{told[1]}, {told[2]}] |")
         )
-        lines.append(f"| {case[0]} | {case[1]} | {case[2]:g} | {told} | {seen} |")
     return "\n".join(lines) + "\n"
 
 

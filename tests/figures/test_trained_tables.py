@@ -101,3 +101,19 @@ def test_levels_of_chains_are_those_of_predictors_written_out(monkeypatch):
     found = CHAINS["levels"](jnp.asarray(states), jnp.asarray(pool))
     for name, chances in lost.items():
         assert float(found[name]) == pytest.approx(-np.log(chances).mean(), rel=1e-12), name
+
+
+def test_the_ratio_of_two_medians_has_the_interval_of_both():
+    level = np.log(4) / 2
+
+    def at(*steps):  # there at these steps, or never
+        rows = np.full((len(steps), len(ONSET["AT"])), 2.0)
+        for row, step in zip(rows, steps, strict=True):
+            row[np.asarray(ONSET["AT"]) >= step] = level - 1e-12
+        return rows
+
+    kept = {case: at(100, 200, 300) for case in ONSET["CASES"]}
+    kept[ONSET["CASES"][4]] = at(400, 500, 9999)
+    lines = ONSET["table"](kept).splitlines()[2:]
+    assert lines[0].endswith("| 200 [100, 300] | 1.00 | 1 |")
+    assert lines[4].endswith("| 2.50 [1.33, later] |")

@@ -45,6 +45,8 @@ FORMULAS = {
     ("lifelong_editing", "half of the base gone"),
     ("lifelong_editing", "catastrophe"),
     ("lifelong_editing", "lifelong ridge"),
+    ("induction_onset", "onset"),
+    ("induction_onset", "onset of half of the runs"),
     ("linear_grokking", "generalises"),
     ("linear_grokking", "fits"),
     ("markov_icl", "counting wins"),

@@ -27,6 +27,7 @@ REFUSED = {
         ({**REPEATED, "pool": 10}, COPIES, {"pool": 11}),
         ({"states": 3, "length": 13}, "3 states are counted up to 12 steps", {"length": 12}),
     ],
+    "induction_onset": [({"items": 9, "labels": 8}, "must be >= items = 9", {"labels": 9})],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

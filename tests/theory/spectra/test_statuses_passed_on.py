@@ -34,9 +34,9 @@ from ci_theory.theory.inheritance import (
 from ci_theory.theory.ridge import distillation, ridge_next_order, risk, shift
 from ci_theory.theory.rows import (
     contamination,
-    imbalance,
     corrupted_inputs,
     corrupted_labels,
+    imbalance,
     repetition,
     spiked_rows,
 )
