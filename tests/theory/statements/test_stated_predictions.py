@@ -3,11 +3,16 @@
 import math
 from importlib import import_module
 
+import jax
+import numpy as np
 import pytest
 import sympy as sp
 
 from ci_theory import phenomena
 from ci_theory.phenomena import predict
+from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.fixed_point import solve_kappa
+from ci_theory.theory.spectra.spectrum import df1, df2, power_law
 from ci_theory.theory.statements.statement import S, mix, moved
 from ci_theory.theory.statements.symbolic import STATEMENTS, find
 
@@ -57,6 +62,44 @@ class TestPredictions:
         error = find("ridge.test_error").evaluate(B=bias, gamma=share, noise=0.1)
         found = self.value("power_law_break", "closed_form", **at, ridge=0.0, modes=10_000)
         assert found == pytest.approx(error - 0.1, rel=1e-12)
+
+    def test_repetition_scaling(self):
+        """Place, height and growth of the harm's peak along counts that fill the share exactly."""
+        module = import_module("ci_theory.phenomena.repetition_scaling")
+        spectrum = compress(power_law(20_000, 2.0, 0.5, tail=False), pad_to=256)
+
+        @jax.jit
+        @jax.vmap
+        def harm(n, repeats):
+            # noise that hides the target, whose part has no peak
+            params = module.Params(
+                n=n, repeats=repeats, level=2.0, repeated_fraction=0.5, noise=1e6
+            )
+            return module.forecast(params, spectrum).excess_risk / 1e6
+
+        places = {}
+        for filled in (1_081_080, 17_297_280):  # rows of the share, with many divisors
+            n = 2.0 * filled
+            kappa = solve_kappa(spectrum, n, 2.0 * n ** (1 / 3)).value
+            held = float(df1(spectrum, kappa))
+            law = find("repetition.worst_count").evaluate(
+                alpha=2.0, budget=n, df1=held, fraction=0.5
+            )
+            near = np.arange(round(0.75 * law), round(1.35 * law))
+            counts = near[filled % near == 0]
+            counts = counts[np.linspace(0, len(counts) - 1, 8).round().astype(int)]
+            made = np.asarray(harm(np.full(8, n), counts.astype(float)))
+            parabola = np.polyfit(np.log(counts / law), np.log(made), 3)
+            fine = np.linspace(-0.2, 0.2, 2001)
+            heights = np.polyval(parabola, fine)
+            places[filled] = law * np.exp(fine[heights.argmax()])
+            assert places[filled] == pytest.approx(law, rel=5e-3)
+            share = float(df2(spectrum, kappa)) / held
+            height = find("repetition.peak_noise").evaluate(fraction=0.5, share=share)
+            assert np.exp(heights.max()) == pytest.approx(height, rel=5e-3)
+        grown = np.log(places[17_297_280] / places[1_081_080]) / np.log(16)
+        exponent = find("repetition.size_exponent").evaluate(alpha=2.0, source=0.5)
+        assert grown == pytest.approx(exponent, abs=0.005)
 
     def test_group_gap(self):
         """Rows of equal weight hold p/n degrees of freedom each, without a ridge."""

@@ -84,6 +84,7 @@ def _scaling() -> tuple[Statement, ...]:
             source=source,
             implementation="rows.repeat_scaling.worst_repeats_law",
             phenomena=("repetition_scaling",),
+            predictions=("repetition_scaling.excess_risk",),
             limits=(
                 Limit(
                     words="without a ridge N/p, and three copies more",
@@ -107,6 +108,7 @@ def _scaling() -> tuple[Statement, ...]:
             source=source,
             implementation="rows.repeat_scaling.peak_noise",
             phenomena=("repetition_scaling",),
+            predictions=("repetition_scaling.excess_risk",),
             limits=(
                 Limit(words="nothing repeated", symbol=f, point=0, value=0),
                 Limit(
@@ -125,6 +127,7 @@ def _scaling() -> tuple[Statement, ...]:
             source="derived here, from the rates of Cui et al., arXiv:2105.15004",
             implementation="rows.repeat_scaling.size_exponent",
             phenomena=("repetition_scaling",),
+            predictions=("repetition_scaling.excess_risk",),
             limits=(
                 Limit(words="an easy target: as N itself", symbol=alpha, point=sp.oo, value=1),
             ),
