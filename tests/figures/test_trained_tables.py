@@ -13,14 +13,11 @@ from ci_theory import BadInput
 from ci_theory.figures import trained
 
 ROOT = Path(__file__).parents[2]
-ATTENTION, CHAINS, ONSET = (
+ATTENTION, CHAINS, ENDS, ONSET = (
     runpy.run_path(str(ROOT / "paper_figs" / f"_{name}.py"))
-    for name in ("attention", "chains", "onset")
+    for name in ("attention", "chains", "ends", "onset")
 )
 NUMBER = r"-?[\d.e+-]+ \([+-][\d.e+-]+ % \[[+-][\d.e+-]+, [+-][\d.e+-]+\]\)"
-
-
-ENDS = runpy.run_path(str(ROOT / "paper_figs" / "_ends.py"))
 
 
 def shown(script):
