@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 
@@ -16,7 +17,7 @@ def quantile(probability: float, freedom: float) -> float:
     return float(stdtrit(freedom, probability))
 
 
-def t_statistic(mean: np.ndarray, error: np.ndarray) -> np.ndarray:
+def t_statistic(mean: ArrayLike, error: ArrayLike) -> np.ndarray:
     """Return mean / error, with 0 / 0 = 0 and an infinite value where only the error is 0."""
     mean, error = np.broadcast_arrays(np.asarray(mean, float), np.asarray(error, float))
     certain = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory._types import Array, Float, cpu
+from ci_theory._types import Array, Float, Real, cpu
 from ci_theory.own_data.refits import Defects
 from ci_theory.phenomena._programs import quickly
 from ci_theory.theory.rows.finite_population import population_risk
@@ -83,7 +83,7 @@ class Predicted(NamedTuple):
 def population(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
-    copies: Float[np.ndarray, " N"],
+    copies: Real[np.ndarray, " N"],
     missed: Float[np.ndarray, " N"],
     centred: bool,
 ) -> Population:
@@ -255,7 +255,7 @@ def _unexplained(spectrum: Spectrum, size: Any, at: Array) -> tuple[Array, Array
 def band(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
-    copies: Float[np.ndarray, " N"],
+    copies: Real[np.ndarray, " N"],
     missed: Float[np.ndarray, " N"],
     centred: bool,
     whole: Population,

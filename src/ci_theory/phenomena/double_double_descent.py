@@ -13,6 +13,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
+from ci_theory.phenomena._mistakes import proportional_limit
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
@@ -315,12 +316,7 @@ PHENOMENON = Phenomenon(
             against=("test_error",),
             forecast=lambda params, made: _taken(params, made, _zeros(params)),
         ),
-        Mistake(
-            name="proportional limit",
-            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-            against=("exact_error",),
-            forecast=lambda params, made: {"exact_error": made.test_error},
-        ),
+        proportional_limit("exact_error", lambda made: made.test_error),
     ),
     breaks=(
         _peak("inherited peak in p", "up", "p", "n"),
