@@ -144,7 +144,7 @@ def test_budget_is_spent_exactly():
     for budget in (10.0, 97.0, 1000.0):
         for fraction in (0.0, 0.1, 0.5, 1.0):
             for repeats in (1.0, 3.0, 10.0):
-                counts = repetition.counts(budget, fraction, repeats)
+                counts = repetition.counts(budget, fraction, jnp.array(repeats))
                 weights = repetition.weights(counts, 1000)
                 assert float(weights.sum()) == budget
                 assert counts.fresh >= 0

@@ -24,7 +24,9 @@ def t_statistic(mean: ArrayLike, error: ArrayLike) -> np.ndarray:
     return np.divide(mean, error, out=certain, where=error > 0)
 
 
-def corrected(t: np.ndarray, skew: np.ndarray, count: np.ndarray) -> np.ndarray:
+def corrected(
+    t: np.ndarray | np.number, skew: np.ndarray | np.number, count: np.ndarray | np.number
+) -> np.ndarray:
     r"""Return the smaller of the t statistic and Hall's transform of it, with the sign of t.
 
     .. math:: H = t + w t^2 + w^2 t^3 / 3 + \gamma / (6 \sqrt r), \qquad w = \gamma / (3 \sqrt r)

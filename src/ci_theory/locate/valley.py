@@ -88,6 +88,7 @@ class Valley:
         The valley found in such replicates may lie on the other side of a peak that a formula
         has and they do not show: the two are no answers to one question.
 
+        >>> import numpy as np
         >>> x, y = np.arange(4.0), np.array([1.0, 0.0, 2.0, 1.5])
         >>> Valley(side="before").undivided(x, y), Valley(side="before").undivided(x, -x)
         (False, True)

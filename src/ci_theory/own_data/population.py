@@ -114,7 +114,7 @@ def population(
 
 
 def groups(
-    whole: Population, n: Float[np.ndarray, " c"], defects: Defects, kept: Any
+    whole: Population, n: Real[np.ndarray, " c"], defects: Defects, kept: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return counts, weights and noise (c, g) of n distinct rows, with their copies or without.
 
@@ -143,7 +143,7 @@ def _padded(count: int, least: int) -> int:
 
 def predict(
     whole: Population,
-    n: Float[np.ndarray, " c"],
+    n: Real[np.ndarray, " c"],
     ridge: Float[np.ndarray, " c"],
     kept: Any,
     defects: Defects,
@@ -154,7 +154,7 @@ def predict(
 
 def as_fresh(
     whole: Population,
-    n: Float[np.ndarray, " c"],
+    n: Real[np.ndarray, " c"],
     ridge: Float[np.ndarray, " c"],
     kept: Any,
     defects: Defects,

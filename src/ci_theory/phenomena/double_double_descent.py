@@ -161,7 +161,7 @@ def forecast(params: Params, world: Any) -> Forecast:
     test, gain = _downstream(params, made, made.inherited)
     return Forecast(
         test_error=test,
-        exact_error=exact.test_error(exact.inherited),
+        exact_error=exact.error(exact.inherited),
         transfer_gain=gain,
         inherited_error=made.inherited,
         upstream_error=made.up.excess + made.outside,
@@ -179,7 +179,7 @@ def _transfer(params: Params, difference: Any, *, exact: bool = False) -> Transf
 
 def _downstream(params: Params, fits: Transfer, inherited: Scalar) -> tuple[Scalar, Scalar]:
     """Return the error with frozen weights that are so wrong, and what they gain over zeros."""
-    return fits.test_error(inherited), fits.passed_on * (_zeros(params) - inherited)
+    return fits.error(inherited), fits.passed_on * (_zeros(params) - inherited)
 
 
 def _zeros(params: Params) -> Scalar:

@@ -101,4 +101,4 @@ def test_what_is_not_fitted_acts_as_label_noise():
     assert float(made.inherited) == pytest.approx(inherited)
     noise = 0.2 + signal * (1 - (frozen + 20) / d) + inherited
     wanted = noise * (1 + 20 / (300 - 20 - 1))
-    assert float(made.test_error(made.inherited)) == pytest.approx(wanted)
+    assert float(made.error(made.inherited)) == pytest.approx(wanted)
