@@ -99,6 +99,11 @@ class Prediction:
     status: str = "status"
     decoys: tuple[Mistake, ...] = ()
 
+    def words(self) -> dict[str, str]:
+        """Return what it says of itself, as documents give it."""
+        told = ("name", "measure", "statement", "scope", "order", "source")
+        return {name: getattr(self, name) for name in told}
+
 
 @runtime_checkable
 class Locator(Protocol):
