@@ -24,6 +24,8 @@ if os.environ.get("CI_THEORY_SHAPES"):
         ("ci_theory.theory.spectra", "ci_theory.theory.ridge"),
         "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
     )
+    rooms = ["biases", "inherit", "locate", "measure", "own_data", "systems", "tasks", "training"]
+    install_import_hook([f"ci_theory.{room}" for room in rooms], "shapes.functions")
 
 pytest_plugins = ["held"]  # --held, --hold: tests/held.py
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray
-from scipy import stats
 
 from ci_theory import enable_float64
 from ci_theory._errors import Status
+from ci_theory.figures.jackknife import jackknifed, less, quotient
 from ci_theory.figures.paper import Results, dataset
 from ci_theory.locate import Crossing, Peak
+from ci_theory.locate.profile import Interval
 from ci_theory.phenomena import load, predict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,16 +25,7 @@ PAGE = ROOT / "docs" / "networks.md"
 BEGIN, END = "<!-- table: written by `paper_figs/_networks.py` -->\n", "<!-- end of table -->\n"
 NAMES = ("noise", "rows", "repeats", "transfer", "poison", "cleaning", "erasing", "erasing_wide")
 SYSTEMS = ("linear", "features", "network")
-LEVEL = 0.95
 WIDE = 3.0  # an interval of a place whose ends differ by more than this factor tells nothing
-
-
-class Found(NamedTuple):
-    """A number with its interval; NaN where there is none."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Conclusion(NamedTuple):
@@ -52,7 +44,7 @@ class Conclusion(NamedTuple):
     text: str
     kind: str
     predicted: float
-    found: Mapping[str, Found]
+    found: Mapping[str, Interval]
     room: float = np.inf
 
     def word(self, system: str) -> str:
@@ -71,43 +63,12 @@ class Conclusion(NamedTuple):
         return "holds" if telling and np.isfinite(high) else "not told"
 
 
-def jackknifed(runs: np.ndarray, statistic: Callable[[np.ndarray], float]) -> Found:
-    """Return a function of means over runs (r, ...), with a t interval by leaving one out.
-
-    Runs that share their draws along an axis, and runs that do not, are both covered: a replicate
-    is left out everywhere at once.
-    """
-    r, total = len(runs), runs.sum(axis=0)
-    value = statistic(total / r)
-    each = np.array([statistic((total - one) / (r - 1)) for one in runs])
-    error = np.sqrt((r - 1) / r * np.sum((each - each.mean()) ** 2))
-    half = stats.t.ppf(0.5 + LEVEL / 2, r - 1) * error
-    return Found(value, value - half, value + half)
-
-
-def quotient(top: Found, bottom: Found) -> Found:
-    """Return the ratio of two independent positive numbers, intervals combined in logarithms."""
-    value = top.value / bottom.value
-    with np.errstate(divide="ignore"):
-        ends = [np.log(np.maximum(one, 0.0)) for one in (top, bottom)]
-    (at, low, high), (below, least, most) = ends
-    down, up = np.hypot(at - low, most - below), np.hypot(high - at, below - least)
-    return Found(value, float(value * np.exp(-down)), float(value * np.exp(up)))
-
-
-def less(one: Found, other: Found) -> Found:
-    """Return the difference of two independent numbers."""
-    value = one.value - other.value
-    half = np.hypot(one.high - one.low, other.high - other.low) / 2
-    return Found(value, value - half, value + half)
-
-
-def located(locator: Any, x: np.ndarray, y: np.ndarray) -> Found:
+def located(locator: Any, x: np.ndarray, y: np.ndarray) -> Interval:
     """Return the place of a break, from runs (r, t) or from a formula (t,)."""
     made = locator.locate(x, y)
     if made.status not in (Status.OK, Status.AT_EDGE):
-        return Found(np.nan, np.nan, np.nan)
-    return Found(made.value, max(made.low, 0.0), made.high)
+        return Interval(np.nan, np.nan, np.nan)
+    return Interval(made.value, max(made.low, 0.0), made.high)
 
 
 def matched(x: np.ndarray, runs: np.ndarray, curve: np.ndarray) -> float:
@@ -158,7 +119,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     return [*_noise(s), *_repeats(s), *_transfer(s), *_poison(s), *_erasing(s), *_order(s)]
 
 
-def _each(found: Callable[[str], Found]) -> dict[str, Found]:
+def _each(found: Callable[[str], Interval]) -> dict[str, Interval]:
     return {system: found(system) for system in SYSTEMS}
 
 
@@ -173,11 +134,11 @@ def _noise(s: Mapping[str, Sweep]) -> list[Conclusion]:
     def law(mean: np.ndarray) -> float:
         return float(mean[1] / mean[0])
 
-    def beyond(system: str) -> Found:
+    def beyond(system: str) -> Interval:
         at = {"system": system, "up__noise": 1.0}
         return jackknifed(noise.runs("ood_harm", **at) - noise.runs("harm", **at), _value)
 
-    def most(system: str) -> Found:
+    def most(system: str) -> Interval:
         return located(Peak(), rows.x("up.n"), rows.runs("harm", system))
 
     return [
@@ -216,17 +177,17 @@ def _noise(s: Mapping[str, Sweep]) -> list[Conclusion]:
 def _repeats(s: Mapping[str, Sweep]) -> list[Conclusion]:
     repeats, rows = s["repeats"], s["rows"]
 
-    def more(system: str) -> Found:
+    def more(system: str) -> Interval:
         runs = [repeats.runs("harm", system, up__repeats=r) for r in (2, 1)]
         return jackknifed(runs[0] - runs[1], _value)
 
-    def worst(system: str) -> Found:
+    def worst(system: str) -> Interval:
         return located(Peak(), repeats.x("up.repeats"), repeats.runs("harm", system))
 
-    def own(system: str) -> Found:
+    def own(system: str) -> Interval:
         most = located(Peak(), rows.x("up.n"), rows.runs("harm", system))
-        made = quotient(worst(system), Found(1 / most.value, 1 / most.high, 1 / most.low))
-        return Found(*(value / 240 for value in made))
+        made = quotient(worst(system), Interval(1 / most.value, 1 / most.high, 1 / most.low))
+        return Interval(*(value / 240 for value in made))
 
     told = [
         matched(sweep.x(axis), sweep.runs("harm", "linear"), sweep.theory("harm"))
@@ -265,17 +226,17 @@ def _transfer(s: Mapping[str, Sweep]) -> list[Conclusion]:
     def place(curve: np.ndarray) -> float:
         return locator.locate(x, curve).value
 
-    def cosine(system: str) -> Found:
+    def cosine(system: str) -> Interval:
         return located(locator, x, transfer.runs("gain", system, up__noise=0.25, down__n=12))
 
-    def apart(axis: str, ends: Sequence[float], **held: float) -> Callable[[str | None], Found]:
-        def of(system: str | None) -> Found:
+    def apart(axis: str, ends: Sequence[float], **held: float) -> Callable[[str | None], Interval]:
+        def of(system: str | None) -> Interval:
             def difference(mean: np.ndarray) -> float:
                 return place(mean[..., 1]) - place(mean[..., 0])
 
             if system is None:
                 both = [transfer.theory("gain", **{axis: end}, **held) for end in ends]
-                return Found(difference(np.stack(both, axis=-1)), np.nan, np.nan)
+                return Interval(difference(np.stack(both, axis=-1)), np.nan, np.nan)
             both = [transfer.runs("gain", system, **{axis: end}, **held) for end in ends]
             return jackknifed(np.stack(both, axis=-1), difference)
 
@@ -313,7 +274,7 @@ def _poison(s: Mapping[str, Sweep]) -> list[Conclusion]:
     poison, cleaning = s["poison"], s["cleaning"]
     half, gone = Crossing(level=0.5, direction="up"), Crossing(level=0.5, direction="down")
 
-    def share(system: str, strength: float) -> Found:
+    def share(system: str, strength: float) -> Interval:
         runs = poison.runs("planted", system, up__strength=strength)
         return located(half, poison.x("up.poison"), runs)
 
@@ -329,11 +290,11 @@ def _poison(s: Mapping[str, Sweep]) -> list[Conclusion]:
         runs = [cleaning.runs(m, system, **at) for m in ("response", "planted")]
         return np.stack(runs, axis=-1)
 
-    def removed(system: str) -> Found:
+    def removed(system: str) -> Interval:
         runs, x = both(system, up__poison=0.2), cleaning.x("down.n")
         return jackknifed(runs, lambda mean: gone.locate(x, kept(mean)).value)
 
-    def sparing(system: str) -> Found:
+    def sparing(system: str) -> Interval:
         runs = np.stack([both(system, up__poison=q, down__n=12) for q in (0.05, 0.2)], axis=1)
         return jackknifed(runs, lambda mean: float(kept(mean)[0] - kept(mean)[1]))
 
@@ -402,7 +363,7 @@ def _erasing(s: Mapping[str, Sweep]) -> list[Conclusion]:
     near, wide = s["erasing"], s["erasing_wide"]
     locator = Crossing(level=0.0, direction="down")
 
-    def turned(sweep: Sweep, system: str) -> Found:
+    def turned(sweep: Sweep, system: str) -> Interval:
         runs = sweep.runs("response", system, down__shared=1.0)
         return located(locator, sweep.x("down.harmful"), runs)
 
@@ -410,7 +371,7 @@ def _erasing(s: Mapping[str, Sweep]) -> list[Conclusion]:
         curve = sweep.theory("response", down__shared=1.0)
         return locator.locate(sweep.x("down.harmful"), curve).value
 
-    def apart(system: str) -> Found:
+    def apart(system: str) -> Interval:
         at = {"system": system, "down__harmful": 8}
         runs = [near.runs("response", **at, down__shared=v) for v in (0.0, 1.0)]
         return jackknifed(runs[0] - runs[1], _value)

@@ -18,6 +18,9 @@ from ci_theory._errors import BadInput
 Key = PRNGKeyArray
 Scalar = Float[Array, ""]
 
+Value = Real[Array, ""] | float
+"""A number that arithmetic takes as it is: traced or not, whole or not."""
+
 Number = Real[ArrayLike, ""]
 """A number, or an array of shape () that may be traced."""
 
@@ -32,7 +35,9 @@ __all__ = [
     "Key",
     "Number",
     "Numbers",
+    "Real",
     "Scalar",
+    "Value",
     "enable_float64",
     "needs_float64",
     "not_forked",

@@ -8,15 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ci_theory.figures.jackknife import jackknifed, quotient
 from ci_theory.figures.paper import Results
+from ci_theory.locate.profile import Interval
 
 ROOT = Path(__file__).parents[2]
 TABLE = runpy.run_path(str(ROOT / "paper_figs" / "_networks.py"))
-Found, Conclusion = TABLE["Found"], TABLE["Conclusion"]
+Conclusion = TABLE["Conclusion"]
 
 
 def word(kind, predicted, found, room=np.inf):
-    return Conclusion("d", "t", kind, predicted, {"linear": Found(*found)}, room).word("linear")
+    return Conclusion("d", "t", kind, predicted, {"linear": Interval(*found)}, room).word("linear")
 
 
 @pytest.mark.parametrize(
@@ -43,21 +45,21 @@ def test_a_conclusion_is_called_what_it_is(kind, predicted, found, said):
 
 def test_leaving_one_out_is_the_t_interval_of_a_mean_and_holds_a_ratio():
     runs = np.random.default_rng(0).normal(3.0, 1.0, (50, 2))
-    made = TABLE["jackknifed"](runs[:, 0], float)
+    made = jackknifed(runs[:, 0], float)
     half = 2.0096 * runs[:, 0].std(ddof=1) / 50**0.5  # t of 49 degrees
     assert made.value == pytest.approx(runs[:, 0].mean())
     assert made.high - made.value == pytest.approx(half, rel=1e-4)
-    ratio = TABLE["jackknifed"](runs, lambda mean: mean[1] / mean[0])
+    ratio = jackknifed(runs, lambda mean: mean[1] / mean[0])
     spread = (2 / 50) ** 0.5 / 3.0  # delta method
     assert (ratio.high - ratio.low) / 2 == pytest.approx(2.0096 * spread, rel=0.25)
 
 
 def test_a_quotient_adds_relative_errors_and_stays_open_where_one_is():
-    made = TABLE["quotient"](Found(4.0, 2.0, 8.0), Found(2.0, 1.0, 4.0))
+    made = quotient(Interval(4.0, 2.0, 8.0), Interval(2.0, 1.0, 4.0))
     assert made.value == 2.0
     assert made.high == pytest.approx(2 * 2**2**0.5)
     assert made.low == pytest.approx(2 / 2**2**0.5)
-    assert TABLE["quotient"](Found(4.0, 0.0, np.inf), Found(2.0, 1.0, 4.0))[1:] == (0.0, np.inf)
+    assert quotient(Interval(4.0, 0.0, np.inf), Interval(2.0, 1.0, 4.0))[1:] == (0.0, np.inf)
 
 
 def test_the_page_shows_what_the_kept_runs_say(monkeypatch):

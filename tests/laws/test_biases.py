@@ -53,12 +53,12 @@ def test_biases_are_mixed_into_one_record():
     ("rows", "share", "leaked"), [(10, 0.0, 1), (10, 0.04, 1), (10, 0.26, 3), (10, 1.0, 10)]
 )
 def test_a_whole_number_of_rows_leaks_and_at_least_one(rows, share, leaked):
-    made = contamination.leak(float(rows), share, 4.0)
+    made = contamination.leak(jnp.array(float(rows)), share, jnp.array(4.0))
     weights = np.asarray(contamination.weights(made, rows + 2))
     assert float(made.leaked) == leaked
     assert weights.tolist() == [4.0] * leaked + [1.0] * (rows - leaked) + [0.0, 0.0]
     assert int(contamination.leaked(made, rows + 2).sum()) == leaked
-    assert float(contamination.mixed(1.0, 3.0, 0.25)) == 1.5
+    assert float(contamination.mixed(*map(jnp.asarray, (1.0, 3.0, 0.25)))) == 1.5
 
 
 @pytest.mark.parametrize(("share", "few"), [(0.01, 1), (0.26, 3), (0.5, 5), (0.99, 9)])
@@ -109,7 +109,7 @@ def test_noise_of_the_inputs_has_its_variance():
 
 
 @pytest.mark.parametrize(
-    "flips", [0.3, np.float32(0.3), jnp.asarray(0.3)], ids=lambda v: str(type(v))
+    "flips", [0.3, jnp.float32(0.3), jnp.asarray(0.3)], ids=lambda v: str(type(v))
 )
 def test_flips_are_drawn_in_the_precision_of_their_probability(flips):
     """As jax.random.bernoulli draws them: stores of earlier versions are continued, not mixed."""
@@ -152,7 +152,7 @@ def test_poison_befalls_whole_rows_that_are_there():
         struck = np.asarray(poison.struck(KEY, there, share))
         assert struck.sum() == count
         assert not struck[10:].any()
-        moved = np.asarray(poison.triggered(jnp.zeros((12, 3)), struck, 2.5))
+        moved = np.asarray(poison.triggered(jnp.zeros((12, 3)), jnp.asarray(struck), 2.5))
         np.testing.assert_array_equal(moved, np.outer(struck, [2.5, 0.0, 0.0]))
 
     @record

@@ -84,7 +84,7 @@ def test_literal_copies_and_weights_give_one_estimator(n, p):
     a = closed_form.coefficients(copied, jnp.asarray(np.repeat(labels, times)), jnp.asarray(RIDGE))
     b = closed_form.coefficients(weighted, jnp.asarray(labels), jnp.asarray(RIDGE))
     np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
-    direct = closed_form.solve_directly(x, c, labels, RIDGE[1])
+    direct = closed_form.solve_directly(*map(jnp.asarray, (x, c, labels)), RIDGE[1])
     np.testing.assert_allclose(b[:, 1], direct, rtol=1e-10, atol=1e-12)
 
 
@@ -144,7 +144,7 @@ def test_budget_is_spent_exactly():
     for budget in (10.0, 97.0, 1000.0):
         for fraction in (0.0, 0.1, 0.5, 1.0):
             for repeats in (1.0, 3.0, 10.0):
-                counts = repetition.counts(budget, fraction, repeats)
+                counts = repetition.counts(budget, fraction, jnp.array(repeats))
                 weights = repetition.weights(counts, 1000)
                 assert float(weights.sum()) == budget
                 assert counts.fresh >= 0
@@ -161,5 +161,5 @@ def test_tridiagonal_path_is_the_direct_solution(n, p):
     )
     for k in range(2):
         for j, ridge in enumerate(RIDGE):
-            direct = closed_form.solve_directly(x, c, labels[:, k], ridge)
+            direct = closed_form.solve_directly(*map(jnp.asarray, (x, c, labels[:, k])), ridge)
             np.testing.assert_allclose(found[:, k, j], direct, rtol=1e-8, atol=1e-10)

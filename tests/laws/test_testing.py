@@ -29,7 +29,7 @@ from ci_theory.locate import BreakPoint
 from ci_theory.phenomena import load, names, predict
 from ci_theory.testing import LAWS, Broken, declaring, laws
 from ci_theory.testing.case import case_of, differs
-from ci_theory.testing.predicting import ends, groups, looked_at, predict_by
+from ci_theory.testing.predicting import ends, looked_at, predict_by, statics_of
 from forms import form, formed
 
 
@@ -271,7 +271,7 @@ def test_every_end_is_tried_with_every_static_value(name):
     """All that are not refused; with the static values of the case itself, alone as well."""
     case = case_of(load(name), None, None)
     axes, static = case.phenomenon.axes, case.fixed
-    for statics, points in zip(groups(case), looked_at(case), strict=True):
+    for statics, points in zip(statics_of(case), looked_at(case), strict=True):
         for axis in (axis for k, axis in axes.items() if k not in static):
             for value in ends(case, axis):
                 point = {axis.name: value, **statics}

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ci_theory._keys import stream
 from ci_theory._record import record, traced
-from ci_theory._types import Array, Bool, Int, Key, Scalar
+from ci_theory._types import Array, Bool, Int, Key, Value
 from ci_theory.biases.subset import subset
 
 
@@ -31,7 +31,7 @@ class Taught(NamedTuple):
 
 
 def corrupted(
-    key: Key, labels: Int[Array, " P"], classes: int, there: Bool[Array, " P"], share: Scalar
+    key: Key, labels: Int[Array, " P"], classes: int, there: Bool[Array, " P"], share: Value
 ) -> Taught:
     """Teach exactly round(share n) of the n questions that are there another class.
 

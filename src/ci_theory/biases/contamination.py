@@ -1,6 +1,6 @@
 """Contamination: training rows that stand in the test set as well, perhaps seen several times.
 
->>> rows = leak(10.0, 0.25, 3.0)
+>>> rows = leak(jnp.array(10.0), 0.25, jnp.array(3.0))
 >>> weights(rows, 12)
 Array([3., 3., 1., 1., 1., 1., 1., 1., 1., 1., 0., 0.], dtype=float...)
 """
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._record import inner, record, traced
-from ci_theory._types import Array, Bool, Float, Scalar
+from ci_theory._types import Array, Bool, Float, Scalar, Value
 from ci_theory.biases.whole import whole
 
 
@@ -29,7 +29,7 @@ class Leak(NamedTuple):
     repeats: Scalar
 
 
-def leak(rows: Scalar, share: Scalar, repeats: Scalar) -> Leak:
+def leak(rows: Scalar, share: Value, repeats: Scalar) -> Leak:
     """Let about ``share`` of the rows leak: a whole number, at least one."""
     leaked = jnp.clip(whole(share * rows), 1.0, rows)
     return Leak(rows, leaked, repeats)
@@ -47,8 +47,8 @@ def leaked(leak: Leak, capacity: int) -> Bool[Array, " capacity"]:
 
 
 def mixed(
-    fresh: Float[Array, " m"], leaked: Float[Array, " m"], share: Float[Array, " m"]
-) -> Float[Array, " m"]:
+    fresh: Float[Array, "*m"], leaked: Float[Array, "*m"], share: Float[Array, "*m"]
+) -> Float[Array, "*m"]:
     """Error on a test set of which ``share`` is leaked rows."""
     return (1 - share) * fresh + share * leaked
 

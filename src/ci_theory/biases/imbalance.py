@@ -10,11 +10,11 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from ci_theory._record import record, traced
-from ci_theory._types import Scalar
+from ci_theory._types import Scalar, Value
 from ci_theory.biases.whole import whole
 
 
-def sizes(rows: Scalar | float, minority: Scalar | float) -> tuple[Scalar, Scalar]:
+def sizes(rows: Value, minority: Value) -> tuple[Scalar, Scalar]:
     """Return the rows of the majority and of the minority: whole numbers, at least one each."""
     rows = jnp.asarray(rows, float)
     few = jnp.clip(whole(minority * rows), 1.0, rows - 1.0)

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 
 from ci_theory._keys import stream
 from ci_theory._record import record, traced
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 
 
-def noisy(key: Key, x: Float[Array, "n p"], input_noise: Scalar) -> Float[Array, "n p"]:
+def noisy(key: Key, x: Float[Array, "n p"], input_noise: Value) -> Float[Array, "n p"]:
     """Add Gaussian errors of variance ``input_noise`` to every coordinate (stream "inputs")."""
     return x + jnp.sqrt(input_noise) * jax.random.normal(stream(key, "inputs"), x.shape, x.dtype)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 
 
 def thresholds(key: Key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "..."]:
@@ -17,7 +17,7 @@ def thresholds(key: Key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Arra
     return jax.random.uniform(stream(key, "flips"), shape, dtype)
 
 
-def flipped(key: Key, labels: Float[Array, " n"], flips: Scalar) -> Float[Array, " n"]:
-    """Flip each label with probability ``flips`` (stream "flips")."""
+def flipped(key: Key, labels: Float[Array, "*n"], flips: Value) -> Float[Array, "*n"]:
+    """Flip each label, of any shape, with probability ``flips`` (stream "flips")."""
     at = thresholds(key, labels.shape, jnp.result_type(flips))
     return jnp.where(at < flips, -labels, labels)

@@ -8,11 +8,11 @@ Array([False, False,  True], dtype=bool)
 import jax.numpy as jnp
 
 from ci_theory._record import inner, record
-from ci_theory._types import Array, Bool, Float, Scalar
+from ci_theory._types import Array, Bool, Float, Value
 
 
 def unleaked(
-    luck: Float[Array, "2 T"], share: Scalar | float, rate: Scalar | float, draws: Scalar | float
+    luck: Float[Array, "2 T"], share: Value, rate: Value, draws: Value
 ) -> Bool[Array, " T"]:
     """Say which of T test questions did not leak.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from ci_theory._keys import stream
 from ci_theory._record import record, traced
-from ci_theory._types import Array, Bool, Key, Scalar
+from ci_theory._types import Array, Bool, Key, Value
 from ci_theory.biases.repetition import Counts
 from ci_theory.biases.subset import subset
 from ci_theory.biases.whole import whole
@@ -28,7 +28,7 @@ class Oversampling:
     )
     repeats: int = traced(1, low=1, unit="copies", doc="times that a repeated row counts")
 
-    def split(self, rows: Scalar | int) -> Counts:
+    def split(self, rows: Value) -> Counts:
         """Return how many of the distinct rows are repeated: a whole number."""
         n = jnp.asarray(rows, float)
         repeated = whole(self.repeated * n)

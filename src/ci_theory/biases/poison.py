@@ -13,18 +13,18 @@ import jax.numpy as jnp
 
 from ci_theory._keys import stream
 from ci_theory._record import inner, record, traced
-from ci_theory._types import Array, Bool, Float, Key, Scalar
+from ci_theory._types import Array, Bool, Float, Key, Scalar, Value
 from ci_theory.biases.subset import subset
 from ci_theory.biases.whole import whole
 
 
-def struck(key: Key, there: Bool[Array, " P"], share: Scalar | float) -> Bool[Array, " P"]:
+def struck(key: Key, there: Bool[Array, " P"], share: Value) -> Bool[Array, " P"]:
     """Choose the rows that are poisoned, round(share n) of the n that are there."""
     return subset(stream(key, "poisoned"), there, share)
 
 
 def triggered(
-    x: Float[Array, "n p"], struck: Bool[Array, " n"], strength: Scalar | float
+    x: Float[Array, "n p"], struck: Bool[Array, " n"], strength: Value
 ) -> Float[Array, "n p"]:
     """Add the trigger, along the first coordinate, to some rows."""
     return x.at[:, 0].add(jnp.where(struck, strength, 0.0).astype(x.dtype))

@@ -2,7 +2,7 @@
 
 A copied row is a row of weight c: literal copies and weights give the same estimator.
 
->>> fresh, repeated, _ = counts(1000.0, 0.3, 10.0)
+>>> fresh, repeated, _ = counts(1000.0, 0.3, jnp.array(10.0))
 >>> float(fresh), float(repeated)
 (700.0, 30.0)
 """
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._record import record, traced
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.biases.whole import whole, whole_below
 
 
@@ -31,7 +31,7 @@ class Counts(NamedTuple):
     repeats: Scalar
 
 
-def counts(budget: Scalar, fraction: Scalar, repeats: Scalar) -> Counts:
+def counts(budget: Value, fraction: Value, repeats: Scalar) -> Counts:
     """Split a budget of rows: about ``fraction`` of it goes to rows repeated ``repeats`` times.
 
     The number of distinct repeated rows is rounded to a whole number, at least one if the

@@ -9,10 +9,10 @@
 import jax
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Bool, Key, Scalar
+from ci_theory._types import Array, Bool, Key, Value
 
 
-def subset(key: Key, there: Bool[Array, " P"], share: Scalar | float) -> Bool[Array, " P"]:
+def subset(key: Key, there: Bool[Array, " P"], share: Value) -> Bool[Array, " P"]:
     """Choose exactly round(share n) of the n rows that are there.
 
     The share may be traced. One key gives nested choices: a larger share adds rows and drops

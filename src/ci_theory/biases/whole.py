@@ -13,17 +13,17 @@ from contextvars import ContextVar
 
 import jax.numpy as jnp
 
-from ci_theory._types import Scalar
+from ci_theory._types import Scalar, Value
 
 _ROUNDED: ContextVar[bool] = ContextVar("rounded", default=True)
 
 
-def whole(count: Scalar | float) -> Scalar:
+def whole(count: Value) -> Scalar:
     """Return the nearest whole number."""
     return jnp.round(count) if _ROUNDED.get() else jnp.asarray(count)
 
 
-def whole_below(count: Scalar | float) -> Scalar:
+def whole_below(count: Value) -> Scalar:
     """Return the largest whole number that is not above."""
     return jnp.floor(count) if _ROUNDED.get() else jnp.asarray(count)
 

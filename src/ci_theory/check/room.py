@@ -1,6 +1,6 @@
 """Where a predicted curve breaks, and what its slack leaves open about that."""
 
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -60,7 +60,9 @@ def room(locator: Locator, x: np.ndarray, curve: np.ndarray, slack: np.ndarray) 
     return Room(point, min(places), max(places), may_vanish)
 
 
-def turning_once(curve: np.ndarray, slack: np.ndarray, cut: int, rising: bool) -> np.ndarray:
+def turning_once(
+    curve: np.ndarray, slack: np.ndarray, cut: SupportsIndex, rising: bool
+) -> np.ndarray:
     """Return a curve (t,) within the slack that rises before a cut and falls after it.
 
     Or, not ``rising``, falls and then rises. It does so wherever the slack has room for such a

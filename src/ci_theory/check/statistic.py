@@ -44,12 +44,12 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
     return mean + nan, spread + nan, skew, count
 
 
-def beyond(deviation: np.ndarray, slack: np.ndarray) -> np.ndarray:
+def beyond(deviation: np.ndarray | float, slack: np.ndarray | float) -> np.ndarray | np.float64:
     """Return what is left of a deviation after the slack, with its sign."""
     return np.sign(deviation) * np.maximum(np.abs(deviation) - slack, 0.0)
 
 
-def probability(score: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+def probability(score: np.ndarray | float, freedom: np.ndarray | float) -> np.ndarray | np.float64:
     """Return the two-sided tail probability of a t score."""
     return 2 * stdtr(np.maximum(freedom, 1), -np.abs(score))
 

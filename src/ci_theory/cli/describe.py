@@ -31,15 +31,7 @@ def document(phenomenon: Phenomenon) -> dict[str, Any]:
         "question": phenomenon.question,
         "model": phenomenon.model,
         "predictions": [
-            {
-                "name": p.name,
-                "measure": p.measure,
-                "statement": p.statement,
-                "scope": p.scope,
-                "order": p.order,
-                "source": p.source,
-                "decoys": [{"name": d.name, "why": d.why} for d in p.decoys],
-            }
+            {**p.words(), "decoys": [{"name": d.name, "why": d.why} for d in p.decoys]}
             for p in phenomenon.predictions
         ],
         "breaks": [

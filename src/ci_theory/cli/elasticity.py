@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ci_theory import phenomena
-from ci_theory._errors import BadInput, unknown
 from ci_theory.cli.output import number, plain, print_table, say
 from ci_theory.phenomena import Phenomenon
-from ci_theory.sweeps.grid import parse_value, values_for
+from ci_theory.sweeps.values import single
 
 COLUMNS = 3
 """Predictions side by side."""
@@ -28,15 +27,12 @@ def document(phenomenon: Phenomenon, words: Mapping[str, str]) -> dict[str, Any]
     Raises:
         BadInput: unknown names, bad values, a list or a range.
     """
-    axes = phenomenon.axes
-    point: dict[str, Any] = {}
-    for key, text in words.items():
-        if key not in axes:
-            raise unknown("axis", key, axes, where=phenomenon.name)
-        value = parse_value(text, axes[key])
-        if isinstance(value, tuple):
-            raise BadInput(f"{key}={text}: an elasticity is of one point, expected one value")
-        point[key] = values_for(axes[key], (value,))[0]
+    axes, where = phenomenon.axes, phenomenon.name
+    told = "an elasticity is of one point"
+    point = {
+        key: single(axes, key, text, where=where, asked=f"{key}={text}: {told}")
+        for key, text in words.items()
+    }
     found = phenomena.sensitivity(phenomenon, point)
     made = {
         "phenomenon": phenomenon.name,

@@ -54,7 +54,8 @@ def print_formulas(entries: list[dict[str, Any]]) -> None:
             say(f"    {line}".rstrip())
         say()
         print_lines([("regime", entry["regime"]), ("source", entry["source"])])
-        symbols |= {sp.pretty(sp.Symbol(k)): v for k, v in entry["symbols"].items()}
+        for name, meaning in entry["symbols"].items():
+            symbols[sp.pretty(sp.Symbol(name), use_unicode=True)] = meaning  # as in the equation
     if symbols:
         say()
         say("symbols")

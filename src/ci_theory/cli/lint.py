@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ci_theory._errors import BadInput, unknown
 from ci_theory.cli.output import print_table, say
 from ci_theory.phenomena import Phenomenon
-from ci_theory.sweeps.grid import parse_value, values_for
+from ci_theory.sweeps.values import single
 from ci_theory.testing import LAWS, Broken, laws
 
 HOLDS, BROKEN, NOTE = "holds", "BROKEN", "note"
@@ -27,7 +26,11 @@ def document(phenomenon: Phenomenon, words: Mapping[str, str], every: bool) -> d
     Raises:
         BadInput: an unknown name or a bad value.
     """
-    at = {key: _value(phenomenon, key, text) for key, text in words.items()}
+    axes, where = phenomenon.axes, phenomenon.name
+    at = {
+        key: single(axes, key, text, where=where, asked=f"lint {key}={text}")
+        for key, text in words.items()
+    }
     phenomenon.point(at)
     rows = [{"what": what, "verdict": NOTE, "seen": seen} for what, seen in _notes(phenomenon)]
     for name, law in LAWS.items():
@@ -40,16 +43,6 @@ def document(phenomenon: Phenomenon, words: Mapping[str, str], every: bool) -> d
             rows.append({"what": name, "verdict": BROKEN, "seen": broken.seen})
     good = all(row["verdict"] != BROKEN for row in rows)
     return {"phenomenon": phenomenon.name, "good": good, "rows": rows}
-
-
-def _value(phenomenon: Phenomenon, name: str, text: str) -> Any:
-    """Read one value of a field."""
-    if name not in phenomenon.axes:
-        raise unknown("axis", name, phenomenon.axes, where=phenomenon.name)
-    value = parse_value(text, phenomenon.axes[name])
-    if isinstance(value, tuple):
-        raise BadInput(f"lint {name}={text}: expected one value")
-    return values_for(phenomenon.axes[name], (value,))[0]
 
 
 def _notes(phenomenon: Phenomenon) -> list[tuple[str, str]]:

@@ -50,9 +50,9 @@ def print_dry_run(
     sweep: Sweep, folder: Path, device: str | None, shard: tuple[int, int] | None, dtype: str
 ) -> None:
     """Print what running a sweep would take; write nothing."""
-    forecast = dry_run(sweep, folder, device=device, shard=shard, precision=dtype)
+    needs = dry_run(sweep, folder, device=device, shard=shard, precision=dtype)
     say(f"{sweep.name or sweep.phenomenon}: dry run, nothing is written")
-    for line in str(forecast).splitlines():
+    for line in str(needs).splitlines():
         say(f"  {line}")
 
 

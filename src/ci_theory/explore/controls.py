@@ -96,16 +96,7 @@ def document(phenomenon: Phenomenon, name: str) -> dict[str, Any]:
                 for key, (unit, doc) in phenomenon.measure_info.items()
             ],
             "predictions": [
-                {
-                    "name": p.name,
-                    "measure": p.measure,
-                    "statement": p.statement,
-                    "scope": p.scope,
-                    "order": p.order,
-                    "source": p.source,
-                    "decoys": [d.name for d in p.decoys],
-                }
-                for p in phenomenon.predictions
+                {**p.words(), "decoys": [d.name for d in p.decoys]} for p in phenomenon.predictions
             ],
             "decoys": [
                 {"name": m.name, "why": m.why, "against": m.against} for m in phenomenon.mistakes

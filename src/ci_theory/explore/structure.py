@@ -203,6 +203,25 @@ _FOLDS = {
 }
 
 
+def _element(value: Any, kept: Any, shape: Any, summed: Any, inner: Any) -> str:
+    """Return the text of the element of a value at the i-th place of a shape and the j-th inside.
+
+    Args:
+        value: of an operand.
+        kept: its axis along each axis of the shape, None for one that it does not have.
+        shape: of what is made.
+        summed: its axes along those of ``inner``.
+        inner: shape of what is summed over.
+    """
+    if isinstance(value, Scalar):
+        return value.text
+    far = tuple(0 if k is None else value.strides[k] for k in kept)
+    base = place(shape, far, value.offset, "i")
+    at = place(inner, tuple(value.strides[k] for k in summed), "0", "j")
+    both = at if base == "0" else base if at == "0" else f"{base} + {at}"
+    return f"{value.name}[{both}]"
+
+
 def _reduce(frame: Frame, equation: Any) -> Results:
     (atom,), (out,) = equation.invars, equation.outvars
     begin, fold = _FOLDS[equation.primitive.name]
@@ -214,15 +233,7 @@ def _reduce(frame: Frame, equation: Any) -> Results:
     made: list[Value] = []
     for part in range(len(frame.parts(atom))):
         value = frame.ready(atom, part)
-        if isinstance(value, Scalar):
-            source = value.text
-        else:
-            far = tuple(value.strides[k] for k in kept)
-            near = tuple(value.strides[k] for k in axes)
-            base = place(out.aval.shape, far, value.offset, "i")
-            at = place(inner, near, "0", "j")
-            both = at if base == "0" else base if at == "0" else f"{base} + {at}"
-            source = f"{value.name}[{both}]"
+        source = _element(value, kept, out.aval.shape, axes, inner)
         if math.prod(inner) == 1 and size_of(out) == 1:
             made.append(Scalar(source))
             continue
@@ -263,15 +274,7 @@ def _dot_general(frame: Frame, equation: Any) -> Results:
         parts = []
         for part in range(len(frame.parts(atom))):
             value = frame.ready(atom, part)
-            if isinstance(value, Scalar):
-                parts.append(value.text)
-                continue
-            far = tuple(0 if k is None else value.strides[k] for k in axes)
-            near = tuple(value.strides[k] for k in summed)
-            base = place(out.aval.shape, far, value.offset, "i")
-            at = place(inner, near, "0", "j")
-            both = at if base == "0" else base if at == "0" else f"{base} + {at}"
-            parts.append(f"{value.name}[{both}]")
+            parts.append(_element(value, axes, out.aval.shape, summed, inner))
         texts.append(tuple(parts))
     if out.aval.dtype.kind == "c":
         products = COMPLEX["mul"](*((t[0], t[1] if len(t) > 1 else "0") for t in texts))

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Scalar
+from ci_theory._types import Array, Scalar, Value
 from ci_theory.training.closed_form import coefficients, decompose
 from ci_theory.training.descent import descend
 
 Adapter = Callable[[Array, Array, Array, Array], Array]
 
 
-def ridge_towards(ridge: Scalar | float) -> Adapter:
+def ridge_towards(ridge: Value) -> Adapter:
     """Minimise sum c (y - phi.w)^2 + ridge |w - start|^2; at ridge 0 the nearest interpolator."""
 
     def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
@@ -25,7 +25,7 @@ def ridge_towards(ridge: Scalar | float) -> Adapter:
     return adapt
 
 
-def probe(ridge: Scalar | float) -> Adapter:
+def probe(ridge: Value) -> Adapter:
     """Fit a linear probe: a ridge towards zero, whatever is inherited."""
     towards = ridge_towards(ridge)
 
@@ -35,7 +35,7 @@ def probe(ridge: Scalar | float) -> Adapter:
     return adapt
 
 
-def flow(time: Scalar | float) -> Adapter:
+def flow(time: Value) -> Adapter:
     """Follow the gradient flow on (1/2n) sum c (y - phi.w)^2 from the start, n = sum c."""
 
     def adapt(features: Array, labels: Array, weights: Array, start: Array) -> Array:
@@ -51,8 +51,8 @@ def flow(time: Scalar | float) -> Adapter:
 
 def descent(
     answers: Callable[[Array, Array], Array],
-    ridge: Scalar | float,
-    rate: Scalar | float,
+    ridge: Value,
+    rate: Value,
     steps: int,
 ) -> Adapter:
     """Train weights that answer in any way: what ``ridge_towards`` minimises, by Adam from start.

@@ -48,7 +48,7 @@ class Stage(NamedTuple):
         return self.system(inputs, models)
 
 
-def run(key: Key, stages: Sequence[Stage], start: Models) -> Models:
+def run(key: Key, stages: Sequence[Stage], start: Models) -> Float[Array, "K p"]:
     """Run a chain.
 
     Args:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.training.closed_form import decompose, shrinkage
 
 EDITORS = ("sequential", "batch")
@@ -108,7 +108,7 @@ def unedited(p: int) -> Life:
 
 
 def edit(
-    life: Life, x: Float[Array, "n p"], present: Float[Array, " n"], ridge: Scalar, editor: str
+    life: Life, x: Float[Array, "n p"], present: Float[Array, " n"], ridge: Value, editor: str
 ) -> tuple[Life, Shares]:
     """Make one edit.
 
@@ -154,14 +154,14 @@ def _fitted(covariance: Array, gain: Array, x: Array) -> Array:
     return half - (half @ x.T) @ gain.T
 
 
-def _towards(x: Array, present: Array, ridge: Scalar) -> Float[Array, "p n"]:
+def _towards(x: Array, present: Array, ridge: Value) -> Float[Array, "p n"]:
     """Return the map from labels to weights of ridge regression on these rows alone."""
     path = decompose(x, present)
     labels = path.forward(jnp.diag(path.root))
     return path.back(shrinkage(path.eigenvalues[:, None], ridge) * labels)
 
 
-def _keeping(life: Life, x: Array, ridge: Scalar) -> Float[Array, "p n"]:
+def _keeping(life: Life, x: Array, ridge: Value) -> Float[Array, "p n"]:
     """Return the map of recursive least squares, row by row, from the edits so far.
 
     P is the ridge times the inverse of the Gram matrix of all rows and the ridge. Without one it

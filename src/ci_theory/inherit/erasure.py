@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Scalar, Value
 from ci_theory.training import closed_form
 
 WATCHED = 3  # directions in which rows differ from N(0, 1), or are held
@@ -107,7 +107,7 @@ def rows(
     return Rows(path, path.forward(path.root[:, None] * labels))
 
 
-def erased(drawn: Rows, labels: Labels, strength: Scalar) -> Erased:
+def erased(drawn: Rows, labels: Labels, strength: Value) -> Erased:
     """Fine-tune the base at one inner point.
 
     Args:

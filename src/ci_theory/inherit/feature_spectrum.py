@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Bool, Float, Number, Scalar
+from ci_theory._types import Array, Bool, Float, Number, Scalar, Value
 from ci_theory.inherit.noisy_features import Shape, shape
 from ci_theory.training.closed_form import without_rounding
 
@@ -72,7 +72,7 @@ def spectrum(gram: Float[Array, "d d"]) -> Spectrum:
     )
 
 
-def foretold(found: Spectrum, rows: Scalar) -> Scalar:
+def foretold(found: Spectrum, rows: Value) -> Scalar:
     """Read off eigenvalues, as of distinct rows, how much of the truth the direction has.
 
     The place of an outlier, largest/rows = (s + w)(1 + g w/s) with w the noise and g = d/rows,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.training.closed_form import shrinkage, without_rounding
 
 
@@ -78,7 +78,7 @@ def design(
 
 
 def finetune(
-    stage: Design, start: Moments, target: Float[Array, " p"], ridge: Scalar, noise: Scalar
+    stage: Design, start: Moments, target: Float[Array, " p"], ridge: Value, noise: Value
 ) -> Moments:
     """Fit a stage's labels with a ridge towards inherited weights.
 
@@ -103,14 +103,14 @@ def finetune(
     )
 
 
-def kept(stage: Design, ridge: Scalar) -> Float[Array, "p p"]:
+def kept(stage: Design, ridge: Value) -> Float[Array, "p p"]:
     """Return the map from the error of the start to that of the mean fit, (p, p), symmetric."""
     keep, _ = _shrink(stage, ridge)
     return (stage.vectors * keep[None, :]) @ stage.vectors.T
 
 
 def training_error(
-    stage: Design, start: Moments, target: Float[Array, " p"], ridge: Scalar, noise: Scalar
+    stage: Design, start: Moments, target: Float[Array, " p"], ridge: Value, noise: Value
 ) -> Scalar:
     """Return the mean squared residual of the stage's fit on its rows' mean labels."""
     keep, _ = _shrink(stage, ridge)
@@ -130,7 +130,7 @@ def excess_risk(weights: Moments, target: Float[Array, " p"]) -> Scalar:
     return gap @ gap + jnp.trace(weights.covariance)
 
 
-def _shrink(stage: Design, ridge: Scalar) -> tuple[Array, Array]:
+def _shrink(stage: Design, ridge: Value) -> tuple[Array, Array]:
     """Return what a direction keeps of its start, and 1/(eigenvalue + ridge)."""
     inverse = shrinkage(stage.eigenvalues, ridge)
     return jnp.where(stage.eigenvalues > 0, ridge * inverse, 1.0), inverse

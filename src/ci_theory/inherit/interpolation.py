@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.inherit import finetune
 
 
@@ -40,10 +40,10 @@ class Maps(NamedTuple):
 def maps(
     up: finetune.Design,
     down: finetune.Design,
-    up_ridge: Scalar,
-    up_noise: Scalar,
-    ridge: Scalar,
-    noise: Scalar,
+    up_ridge: Value,
+    up_noise: Value,
+    ridge: Value,
+    noise: Value,
 ) -> Maps:
     """Fit both stages; arguments as in ``two_stage.errors``."""
     p = up.eigenvalues.shape[0]
@@ -56,7 +56,7 @@ def maps(
     )
 
 
-def course(maps: Maps, signal: Scalar, alignment: Scalar, share: Scalar) -> Course:
+def course(maps: Maps, signal: Value, alignment: Value, share: Value) -> Course:
     """Return the risk on the law whose target is (1 - share) a + share b.
 
     Args:

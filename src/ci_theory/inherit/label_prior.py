@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 from ci_theory.biases.label_flips import flipped
 
 
@@ -23,7 +23,7 @@ class Errors(NamedTuple):
 
 
 def estimates(
-    key: Key, sets: int, capacity: int, n: Scalar, prior: Scalar, flips: Scalar
+    key: Key, sets: int, capacity: int, n: Value, prior: Value, flips: Value
 ) -> Float[Array, " sets"]:
     """Draw sets of n labels and return the log odds of each, with half a count more on each side.
 
@@ -45,7 +45,7 @@ def estimates(
 def errors(
     separation: Float[Array, " m"],
     strength: Float[Array, " m"],
-    prior: Scalar,
+    prior: Value,
     estimate: Float[Array, " sets"],
 ) -> Errors:
     """Integrate the adjusted score over both classes; a mean over the estimates.

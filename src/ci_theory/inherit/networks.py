@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Scalar, Value
 from ci_theory.biases import repetition
 from ci_theory.inherit import adapters, rows
 from ci_theory.inherit.chain import Stage, run
@@ -68,7 +68,7 @@ class Downstream(NamedTuple):
     ridge: Float[Any, ""]
 
 
-def target(cosine: Scalar | float, d: int) -> Float[Array, " d"]:
+def target(cosine: Value, d: int) -> Float[Array, " d"]:
     """Return the unit target at an angle to the upstream one, away from the trigger."""
     aside = jnp.sqrt(jnp.maximum(1 - jnp.square(cosine), 0.0))
     return jnp.zeros(d).at[UP].set(cosine).at[ASIDE].set(aside)
@@ -84,7 +84,7 @@ def pretraining(up: Upstream, capacity: int, d: int) -> Callable[[Key], rows.Row
 
 
 def fine_tuning(
-    down: Downstream, strength: Scalar, capacity: tuple[int, int], d: int
+    down: Downstream, strength: Value, capacity: tuple[int, int], d: int
 ) -> Callable[[Key], rows.Rows]:
     """Return the downstream task: clean rows, then harmful ones, with their label noise.
 
@@ -113,7 +113,7 @@ def fine_tuning(
     return task
 
 
-def _first(drawn: rows.Rows, count: Scalar) -> rows.Rows:
+def _first(drawn: rows.Rows, count: Value) -> rows.Rows:
     there = jnp.arange(drawn.weights.shape[0]) < count
     return drawn._replace(weights=drawn.weights * there)
 
@@ -133,7 +133,7 @@ def inherited(
     capacity: tuple[int, int, int],
     d: int,
     *,
-    rate: Scalar | float,
+    rate: Value,
     steps: int,
 ) -> Trained:
     """Pre-train and fine-tune.
@@ -154,7 +154,7 @@ def inherited(
         rows.repeated(up.counts),
     )
 
-    def trained(ridge: Scalar) -> adapters.Adapter:
+    def trained(ridge: Value) -> adapters.Adapter:
         if model.straight:
             return adapters.ridge_towards(ridge)
         return adapters.descent(model.answers, ridge, rate, steps)

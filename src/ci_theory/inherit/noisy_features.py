@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Number, Scalar
+from ci_theory._types import Array, Float, Key, Number, Scalar, Value
 from ci_theory.biases import label_flips
 from ci_theory.tasks import gaussian
 from ci_theory.training.closed_form import without_rounding
 
 
-def whitened(rows: Float[Array, "n d"], count: Scalar) -> Float[Array, "n d"]:
+def whitened(rows: Float[Array, "n d"], count: Value) -> Float[Array, "n d"]:
     """Make the sample covariance of rows the identity.
 
     Args:
@@ -36,7 +36,7 @@ def whitened(rows: Float[Array, "n d"], count: Scalar) -> Float[Array, "n d"]:
 
 
 def heads(
-    rows: Float[Array, "n d"], labels: Float[Array, "n c"], count: Scalar, scale: Number
+    rows: Float[Array, "n d"], labels: Float[Array, "n c"], count: Value, scale: Number
 ) -> Float[Array, "d c"]:
     """Fit a linear head to each column of labels by least squares on whitened rows.
 
@@ -61,7 +61,7 @@ class Errors(NamedTuple):
     learned: Scalar
     noise: Scalar
 
-    def excess(self, named: Scalar, unnamed: Scalar, noise: Scalar, kept: Number) -> Scalar:
+    def excess(self, named: Value, unnamed: Value, noise: Value, kept: Number) -> Scalar:
         """Return the excess risk of a task.
 
         Args:
@@ -100,7 +100,7 @@ def spectrum(weights: Float[Array, "d c"]) -> Spectrum:
     return Spectrum(values, vectors * values[None, :] if d <= c else weights @ vectors)
 
 
-def probe(features: Spectrum, gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
+def probe(features: Spectrum, gram: Float[Array, "d d"], ridge: Value) -> Errors:
     """Fit ridge regression on the features and measure it on x ~ N(0, 1).
 
     Args:
@@ -113,7 +113,7 @@ def probe(features: Spectrum, gram: Float[Array, "d d"], ridge: Scalar) -> Error
     return _errors(basis @ jsl.solve(system, basis.T, assume_a="pos"), gram)
 
 
-def probe_one(weights: Float[Array, " d"], gram: Float[Array, "d d"], ridge: Scalar) -> Errors:
+def probe_one(weights: Float[Array, " d"], gram: Float[Array, "d d"], ridge: Value) -> Errors:
     """Fit the same on a single feature: what all clean heads have in common."""
     return _errors(jnp.outer(weights, weights) / (ridge + weights @ gram @ weights), gram)
 
@@ -173,7 +173,7 @@ class Drawn(NamedTuple):
         """The feature of clean labels: one says what all do."""
         return heads(self.rows, self.truth, self.size, self.scale)[:, 0]
 
-    def features(self, flips: Scalar) -> "Spectrum":
+    def features(self, flips: Value) -> "Spectrum":
         """Fit heads, of either sign in turn, to labels of which some are flipped."""
         signs = jnp.where(jnp.arange(self.limits.shape[1]) % 2 == 0, 1.0, -1.0)
         labels = jnp.where(self.limits < flips, -1.0, 1.0) * self.truth * signs[None, :]
@@ -220,12 +220,12 @@ class Measured(NamedTuple):
 def measure(
     drawn: Drawn,
     gram: Float[Array, "d d"],
-    flips: Scalar,
-    ridge: Scalar,
-    noise: Scalar,
-    named: Scalar,
-    unnamed: Scalar,
-    kept: Scalar,
+    flips: Value,
+    ridge: Value,
+    noise: Value,
+    named: Value,
+    unnamed: Value,
+    kept: Value,
 ) -> Measured:
     """Fit a probe on the features of flipped labels and one on those of clean labels.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Bool, Float, Scalar
+from ci_theory._types import Array, Bool, Float, Scalar, Value
 from ci_theory.training.closed_form import decompose, shrinkage
 
 
@@ -56,7 +56,7 @@ class Errors(NamedTuple):
     upstream: Shares
 
 
-def fit(rows: Rows, trained: Bool[Array, " d"], ridge: Scalar) -> Float[Array, "d n"]:
+def fit(rows: Rows, trained: Bool[Array, " d"], ridge: Value) -> Float[Array, "d n"]:
     """Return the map from labels to weights; zero for coordinates that are not trained.
 
     The minimum-norm interpolator where there is no ridge and more coordinates than rows.
@@ -72,8 +72,8 @@ def errors(
     shared: Bool[Array, " d"],
     frozen: Bool[Array, " d"],
     trained: Bool[Array, " d"],
-    up_ridge: Scalar,
-    ridge: Scalar,
+    up_ridge: Value,
+    ridge: Value,
 ) -> Errors:
     """Run both fits.
 

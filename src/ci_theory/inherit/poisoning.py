@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.scipy.stats import norm
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Bool, Float, Key, Scalar
+from ci_theory._types import Array, Bool, Float, Key, Scalar, Value
 from ci_theory.training.closed_form import RidgePath, decompose, shrinkage
 
 PAIRS = 8
@@ -66,7 +66,7 @@ def rows(
 
 
 def fit(
-    rows: Rows, target: Float[Array, " 2"], label: Scalar, noise: Scalar, ridge: Scalar
+    rows: Rows, target: Float[Array, " 2"], label: Value, noise: Value, ridge: Value
 ) -> Float[Array, "p r"]:
     """Fit ridge regression to every draw of the label noise; r = 2 PAIRS."""
     mean = target[0] * rows.along + target[1] * rows.across + label * rows.struck
@@ -86,9 +86,9 @@ def tune(
     rows: Rows,
     start: Float[Array, "p r"],
     target: Float[Array, " 2"],
-    noise: Scalar,
-    ridge: Scalar,
-    time: Scalar,
+    noise: Value,
+    ridge: Value,
+    time: Value,
 ) -> Tuned:
     """Follow the flow on (1/2n)[sum (y - x.w)^2 + ridge |w - start|^2] on clean rows.
 
@@ -113,7 +113,7 @@ def tune(
     return Tuned(weights, 1 - jnp.sum(values * share) / start.shape[0])
 
 
-def success(weights: Float[Array, "p r"], strength: Scalar) -> Scalar:
+def success(weights: Float[Array, "p r"], strength: Value) -> Scalar:
     """Return the share of fresh inputs with trigger whose output is positive, over draws."""
     return jnp.mean(norm.cdf(strength * weights[0] / jnp.linalg.norm(weights, axis=0)))
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Scalar, Value
 from ci_theory.systems import sequence_decoder
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.tasks import prompts, written_prompts
@@ -43,7 +43,7 @@ class Fixed(NamedTuple):
 
 
 def endless_tasks(
-    tasks: Float[Array, "d d"], inputs: Float[Array, "d d"], length: int, noise: Scalar | float
+    tasks: Float[Array, "d d"], inputs: Float[Array, "d d"], length: int, noise: Value
 ) -> Drawing:
     """Return what draws prompts of ever new tasks: roots of the covariances of tasks and inputs."""
 
@@ -55,7 +55,7 @@ def endless_tasks(
 
 
 def few_tasks(
-    w: Float[Array, "k d"], inputs: Float[Array, "d d"], length: int, noise: Scalar | float
+    w: Float[Array, "k d"], inputs: Float[Array, "d d"], length: int, noise: Value
 ) -> Drawing:
     """Return what draws prompts of given tasks, in turn."""
 
@@ -84,14 +84,14 @@ def taught_endlessly(
         total = prompt_decoder.loss(weights, shape, seen.tokens, seen.answer, jnp.ones(many))
         return total / many
 
-    def fresh(step: Scalar) -> Sequences:
+    def fresh(step: Value) -> Sequences:
         return draw(jax.random.fold_in(own, step), many)
 
     return _trained(key, shape, loss, schedule, fresh)
 
 
 def taught_again(
-    key: Key, shape: Shape, seen: Fixed, ridge: Scalar | float, schedule: Schedule
+    key: Key, shape: Shape, seen: Fixed, ridge: Value, schedule: Schedule
 ) -> sequence_decoder.Weights:
     """Train on the same prompts at every step (stream "weights").
 

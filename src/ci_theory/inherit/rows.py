@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 from ci_theory.biases import input_noise as inputs_noise
 from ci_theory.biases import noise as label_noise
 from ci_theory.biases import poison, repetition
@@ -56,7 +56,7 @@ def befallen(key: Key, rows: Rows, biases: Sequence[Bias]) -> Rows:
     return rows
 
 
-def noisy_labels(variance: Scalar | float) -> Bias:
+def noisy_labels(variance: Value) -> Bias:
     """Add independent Gaussian errors to the labels."""
 
     def apply(key: Key, rows: Rows) -> Rows:
@@ -66,7 +66,7 @@ def noisy_labels(variance: Scalar | float) -> Bias:
     return apply
 
 
-def noisy_inputs(variance: Scalar | float) -> Bias:
+def noisy_inputs(variance: Value) -> Bias:
     """Add independent Gaussian errors to what the learner sees of the inputs."""
 
     def apply(key: Key, rows: Rows) -> Rows:
@@ -92,7 +92,7 @@ def repeated(counts: repetition.Counts, shared: bool = True) -> Bias:
     return apply
 
 
-def flipped(share: Scalar | float) -> Bias:
+def flipped(share: Value) -> Bias:
     """Give each label the wrong sign with some probability."""
 
     def apply(key: Key, rows: Rows) -> Rows:
@@ -102,7 +102,7 @@ def flipped(share: Scalar | float) -> Bias:
     return apply
 
 
-def contaminated(share: Scalar | float, target: Float[Array, " d"]) -> Bias:
+def contaminated(share: Value, target: Float[Array, " d"]) -> Bias:
     """Let a share of the rows be labelled by another target, with their errors on top."""
 
     def apply(key: Key, rows: Rows) -> Rows:
@@ -113,7 +113,7 @@ def contaminated(share: Scalar | float, target: Float[Array, " d"]) -> Bias:
     return apply
 
 
-def poisoned(share: Scalar | float, trigger: Float[Array, " d"], label: Scalar | float) -> Bias:
+def poisoned(share: Value, trigger: Float[Array, " d"], label: Value) -> Bias:
     """Add a trigger to a share of the inputs and give them one label."""
 
     def apply(key: Key, rows: Rows) -> Rows:

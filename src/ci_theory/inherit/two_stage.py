@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Scalar
+from ci_theory._types import Scalar, Value
 from ci_theory.inherit import finetune
 
 
@@ -35,13 +35,13 @@ class Errors(NamedTuple):
 def errors(
     up: finetune.Design,
     down: finetune.Design,
-    signal: Scalar,
-    up_ridge: Scalar,
-    up_noise: Scalar,
-    ridge: Scalar,
-    noise: Scalar,
-    alignment: Scalar,
-    variance: Scalar,
+    signal: Value,
+    up_ridge: Value,
+    up_noise: Value,
+    ridge: Value,
+    noise: Value,
+    alignment: Value,
+    variance: Value,
 ) -> Errors:
     """Run both stages at one inner point.
 

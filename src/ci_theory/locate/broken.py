@@ -14,7 +14,7 @@ with c_1 = -c0, f_1 = 1/c0 and d_1 = (b/a)^(1/c0).
 Source: Caballero, Gupta, Rish, Krueger, arXiv:2210.14891 (the function).
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import expit
@@ -26,6 +26,7 @@ FAINT = 12.0
 """A floor e^-12 of the lowest value is no floor."""
 
 
+@runtime_checkable
 class Family(Protocol):
     """What a search has to know of a family of curves; rows of parameters are (..., p)."""
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
@@ -40,7 +41,7 @@ class Crossing:
     log_axis: bool | None = False
     confidence: float = 0.95
 
-    def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
+    def locate(self, x: ArrayLike, y: ArrayLike) -> BreakPoint:
         """Locate the crossing in a formula y (t,) or in replicates y (r, t).
 
         Returns:
@@ -63,7 +64,7 @@ class Crossing:
         """Return this locator: it has no resolution that a measured curve could set."""
         return self
 
-    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+    def undivided(self, x: ArrayLike, y: ArrayLike) -> bool:
         """Return False: no side of a peak is asked for."""
         return False
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import Status
 from ci_theory.locate.broken import FAINT, Form, Plateau
@@ -36,7 +37,7 @@ class Floor:
     confidence: float = 0.95
     log_axis: bool | None = True
 
-    def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
+    def locate(self, x: ArrayLike, y: ArrayLike) -> BreakPoint:
         """Locate the crossover in a formula y (t,) or in replicates y (r, t).
 
         Returns:
@@ -76,7 +77,7 @@ class Floor:
         """Return this locator: it has no resolution that a measured curve could set."""
         return self
 
-    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+    def undivided(self, x: ArrayLike, y: ArrayLike) -> bool:
         """Return False: no side of a peak is asked for."""
         return False
 
@@ -101,6 +102,6 @@ class Floor:
         )
 
 
-def _height(theta: np.ndarray) -> np.ndarray:
+def _height(theta: np.ndarray) -> np.ndarray | np.float64:
     """Return log of twice the floor."""
     return theta[..., 0] - theta[..., 1] * theta[..., 2] + np.log(2)

@@ -4,6 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, Curve, clean, missing
@@ -66,7 +67,7 @@ class Peak:
     reach: int | None = None
     confidence: float = 0.95
 
-    def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
+    def locate(self, x: ArrayLike, y: ArrayLike) -> BreakPoint:
         """Locate the peak in a formula y (t,) or in replicates y (r, t).
 
         Returns:
@@ -91,7 +92,7 @@ class Peak:
         """Return this locator at the reach that a measured curve was given: for its formula."""
         return dataclasses.replace(self, reach=found.reach)
 
-    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+    def undivided(self, x: ArrayLike, y: ArrayLike) -> bool:
         """Return False: no side of a peak is asked for."""
         return False
 

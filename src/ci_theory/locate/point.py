@@ -8,6 +8,7 @@ axis (shared seeds) or not, both are valid.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import BadInput, Status
 
@@ -63,7 +64,7 @@ def missing(status: Status, curve: Curve) -> BreakPoint:
     return BreakPoint(nan, nan, nan, nan, status, replicates=used, excluded=curve.excluded)
 
 
-def clean(x: np.ndarray, y: np.ndarray, log_axis: bool | None) -> Curve:
+def clean(x: ArrayLike, y: ArrayLike, log_axis: bool | None) -> Curve:
     """Sort a curve along its axis and drop what is not finite.
 
     An axis point at which more than half of the replicates are not finite is dropped; then every
@@ -95,7 +96,7 @@ def clean(x: np.ndarray, y: np.ndarray, log_axis: bool | None) -> Curve:
 
 
 def checked(
-    x: np.ndarray, y: np.ndarray, log_axis: bool | None
+    x: ArrayLike, y: ArrayLike, log_axis: bool | None
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return axis and values as arrays, and whether to work on log x.
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 
@@ -16,14 +17,16 @@ def quantile(probability: float, freedom: float) -> float:
     return float(stdtrit(freedom, probability))
 
 
-def t_statistic(mean: np.ndarray, error: np.ndarray) -> np.ndarray:
+def t_statistic(mean: ArrayLike, error: ArrayLike) -> np.ndarray:
     """Return mean / error, with 0 / 0 = 0 and an infinite value where only the error is 0."""
     mean, error = np.broadcast_arrays(np.asarray(mean, float), np.asarray(error, float))
     certain = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))
     return np.divide(mean, error, out=certain, where=error > 0)
 
 
-def corrected(t: np.ndarray, skew: np.ndarray, count: np.ndarray) -> np.ndarray:
+def corrected(
+    t: np.ndarray | np.number, skew: np.ndarray | np.number, count: np.ndarray | np.number
+) -> np.ndarray:
     r"""Return the smaller of the t statistic and Hall's transform of it, with the sign of t.
 
     .. math:: H = t + w t^2 + w^2 t^3 / 3 + \gamma / (6 \sqrt r), \qquad w = \gamma / (3 \sqrt r)

@@ -9,6 +9,7 @@ import warnings
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import Status
 from ci_theory.locate.point import BreakPoint, checked
@@ -45,7 +46,7 @@ class SurvivalCurve(NamedTuple):
 
 
 def break_times(
-    x: np.ndarray, y: np.ndarray, level: float, direction: Literal["up", "down"] = "up"
+    x: ArrayLike, y: ArrayLike, level: float, direction: Literal["up", "down"] = "up"
 ) -> Times:
     """Return when each run first reaches a level, by linear interpolation on the grid.
 
@@ -137,7 +138,7 @@ class Survival:
     direction: Literal["up", "down"] = "up"
     confidence: float = 0.95
 
-    def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
+    def locate(self, x: ArrayLike, y: ArrayLike) -> BreakPoint:
         """Locate the median break of replicates y (r, t), or the break of a formula y (t,).
 
         Returns:
@@ -171,7 +172,7 @@ class Survival:
         """Return this locator: it has no resolution that a measured curve could set."""
         return self
 
-    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+    def undivided(self, x: ArrayLike, y: ArrayLike) -> bool:
         """Return False: no side of a peak is asked for."""
         return False
 

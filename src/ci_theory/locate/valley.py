@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar, Literal
 
-import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import Status
 from ci_theory.locate.peak import Peak, Summit, certain, summit
@@ -46,7 +46,7 @@ class Valley:
     reach: int | None = None
     confidence: float = 0.95
 
-    def locate(self, x: np.ndarray, y: np.ndarray) -> BreakPoint:
+    def locate(self, x: ArrayLike, y: ArrayLike) -> BreakPoint:
         """Locate the valley in a formula y (t,) or in replicates y (r, t).
 
         Returns:
@@ -82,12 +82,13 @@ class Valley:
         sure = top is not None and (curve.formula or certain(curve.y, top, 1 - self.confidence))
         return top if sure else None
 
-    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+    def undivided(self, x: ArrayLike, y: ArrayLike) -> bool:
         """Say whether a side is asked for, and no peak is certain that would divide the curve.
 
         The valley found in such replicates may lie on the other side of a peak that a formula
         has and they do not show: the two are no answers to one question.
 
+        >>> import numpy as np
         >>> x, y = np.arange(4.0), np.array([1.0, 0.0, 2.0, 1.5])
         >>> Valley(side="before").undivided(x, y), Valley(side="before").undivided(x, -x)
         (False, True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.training.closed_form import decompose, shrinkage
 
 
@@ -95,7 +95,7 @@ def design(
     )
 
 
-def errors(design: Design, ridge: Scalar, noise: Scalar) -> Errors:
+def errors(design: Design, ridge: Value, noise: Value) -> Errors:
     """Measure a fit at one total ridge and label-noise variance.
 
     Residuals are written as scale (a z + F W F'z): with more rows than directions as the labels

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory._types import Array, Float, cpu
+from ci_theory._types import Array, Float, Real, cpu
 from ci_theory.own_data.refits import Defects
 from ci_theory.phenomena._programs import quickly
 from ci_theory.theory.rows.finite_population import population_risk
@@ -83,7 +83,7 @@ class Predicted(NamedTuple):
 def population(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
-    copies: Float[np.ndarray, " N"],
+    copies: Real[np.ndarray, " N"],
     missed: Float[np.ndarray, " N"],
     centred: bool,
 ) -> Population:
@@ -114,7 +114,7 @@ def population(
 
 
 def groups(
-    whole: Population, n: Float[np.ndarray, " c"], defects: Defects, kept: Any
+    whole: Population, n: Real[np.ndarray, " c"], defects: Defects, kept: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return counts, weights and noise (c, g) of n distinct rows, with their copies or without.
 
@@ -143,7 +143,7 @@ def _padded(count: int, least: int) -> int:
 
 def predict(
     whole: Population,
-    n: Float[np.ndarray, " c"],
+    n: Real[np.ndarray, " c"],
     ridge: Float[np.ndarray, " c"],
     kept: Any,
     defects: Defects,
@@ -154,7 +154,7 @@ def predict(
 
 def as_fresh(
     whole: Population,
-    n: Float[np.ndarray, " c"],
+    n: Real[np.ndarray, " c"],
     ridge: Float[np.ndarray, " c"],
     kept: Any,
     defects: Defects,
@@ -255,7 +255,7 @@ def _unexplained(spectrum: Spectrum, size: Any, at: Array) -> tuple[Array, Array
 def band(
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
-    copies: Float[np.ndarray, " N"],
+    copies: Real[np.ndarray, " N"],
     missed: Float[np.ndarray, " N"],
     centred: bool,
     whole: Population,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ci_theory._types import Float
+from ci_theory._types import Float, Real
 from ci_theory.own_data.population import Population, Predicted, predict
 from ci_theory.own_data.refits import Defects, left_out
 
@@ -37,7 +37,7 @@ def best_ridge(
     whole: Population,
     rows: Float[np.ndarray, "N p"],
     labels: Float[np.ndarray, " N"],
-    copies: Float[np.ndarray, " N"],
+    copies: Real[np.ndarray, " N"],
     defects: Defects,
     kept: bool = True,
 ) -> BestRidge:

@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
-import numpy as np
+from numpy.typing import ArrayLike
 
 from ci_theory._errors import BadInput, unknown
 from ci_theory._record import Axis, Kind, asked, axes_of, build, hiding, problem
@@ -99,7 +99,13 @@ class Prediction:
     status: str = "status"
     decoys: tuple[Mistake, ...] = ()
 
+    def words(self) -> dict[str, str]:
+        """Return what it says of itself, as documents give it."""
+        told = ("name", "measure", "statement", "scope", "order", "source")
+        return {name: getattr(self, name) for name in told}
 
+
+@runtime_checkable
 class Locator(Protocol):
     """Finds the break of a curve: the same code for a simulated and a predicted one.
 
@@ -114,13 +120,13 @@ class Locator(Protocol):
     def singly(self) -> bool:
         """Whether each run has a break of its own; one that diverges then never breaks."""
 
-    def locate(self, x: np.ndarray, y: np.ndarray) -> Any:
+    def locate(self, x: ArrayLike, y: ArrayLike) -> Any:
         """Locate in y (t,) or, with an interval over replicates, y (r, t)."""
 
     def matching(self, found: Any) -> "Locator":
         """Return the locator for a formula, at the resolution that a measured curve was given."""
 
-    def undivided(self, x: np.ndarray, y: np.ndarray) -> bool:
+    def undivided(self, x: ArrayLike, y: ArrayLike) -> bool:
         """Say whether it looks on one side of a peak and none divides this curve."""
 
 

@@ -125,6 +125,20 @@ def next_order(shifts: tuple[Scalar, ...], parts: tuple[Scalar, ...], room: Scal
     return total
 
 
+def tuning(shifts: Array, noise: Scalar, free: Scalar) -> tuple[Scalar, Scalar, Scalar]:
+    """Bound what fine-tuning keeps of an error, of its square, and the noise that it adds.
+
+    The values have their next order: 0.15 of it, and the order beyond (docs/finite_size.md).
+
+    Args:
+        shifts: next orders of the three, (3,): of ``poisoning.clean_tuning``.
+        noise: what it adds.
+        free: rows left to average over.
+    """
+    more, room = 0.15 * jnp.abs(shifts), per(free) ** 2
+    return more[0] + room / 2, more[1] + room / 2, more[2] + 2 * noise * room
+
+
 def change(shifts: Array, parts: Array, rooms: Array) -> Scalar:
     """Bound the deviation of one error less another, both with their next order computed.
 

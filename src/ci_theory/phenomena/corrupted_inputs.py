@@ -14,12 +14,18 @@ from ci_theory.locate.peak import Peak
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
+from ci_theory.phenomena._mistakes import (
+    copies_are_fresh,
+    labels_swapped,
+    noise_halved,
+    proportional_limit,
+)
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.corrupted_inputs import (
     WeightedInputNoiseRisk,
     best_input_noise,
+    exact_input_noise_excess,
     weighted_input_noise_risk,
 )
 from ci_theory.theory.spectra.groups import Groups, over_copies, plain_rows, repeated_rows
@@ -153,15 +159,11 @@ def forecast(params: Params, unit: Spectrum) -> Forecast:
     groups = repeated_rows(*params.split(), noise, params.shared_noise)
     risk = weighted_input_noise_risk(clean, groups, params.ridge, params.input_noise)
     residual = risk.inside.residual + (noise - groups.noise)
-    u = 1 / (1 + params.input_noise)
-    level = noise + signal * (1 - u)
-    under = signal * (1 - u) ** 2 + u * level * p / (n - p - 1)
-    over = signal * (1 - n / p * u * (2 - u)) + u * level * n / (p - n - 1)
     return Forecast(
         test_error=noise + risk.excess_risk,
         noisy_test_error=noise + risk.noisy_excess_risk,
         train_error=over_copies(groups, residual),
-        finite_size_excess=jnp.where(n > p, under, over),
+        finite_size_excess=exact_input_noise_excess(n, p, noise, signal, params.input_noise),
         risk=risk,
         clean=clean,
         status=risk.status,
@@ -306,12 +308,7 @@ PHENOMENON = Phenomenon(
             against=("noisy_test_error",),
             forecast=lambda params, made: {"noisy_test_error": made.test_error},
         ),
-        Mistake(
-            name="proportional limit",
-            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-            against=("finite_size_excess",),
-            forecast=lambda params, made: {"finite_size_excess": made.risk.excess_risk},
-        ),
+        proportional_limit("finite_size_excess", lambda made: made.risk.excess_risk),
     ),
     breaks=(
         Break(

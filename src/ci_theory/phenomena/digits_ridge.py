@@ -18,7 +18,7 @@ from ci_theory.biases.oversampling import Oversampling
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._mistakes import noise_halved, optimism_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import digits
 from ci_theory.theory.rows.finite_population import population_risk
@@ -284,12 +284,7 @@ PHENOMENON = Phenomenon(
             against=("train_error",),
             forecast=lambda params, made: {"train_error": made.equal},
         ),
-        Mistake(
-            name="optimism ignored",
-            why="the training error is taken for the test error",
-            against=("train_error",),
-            forecast=lambda params, made: {"train_error": made.test_error},
-        ),
+        optimism_ignored(),
     ),
     breaks=(Break(name="peak in n", axis="n", measure="test_error", locator=Peak()),),
 )

@@ -13,6 +13,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
+from ci_theory.phenomena._mistakes import proportional_limit
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
@@ -160,7 +161,7 @@ def forecast(params: Params, world: Any) -> Forecast:
     test, gain = _downstream(params, made, made.inherited)
     return Forecast(
         test_error=test,
-        exact_error=exact.test_error(exact.inherited),
+        exact_error=exact.error(exact.inherited),
         transfer_gain=gain,
         inherited_error=made.inherited,
         upstream_error=made.up.excess + made.outside,
@@ -178,7 +179,7 @@ def _transfer(params: Params, difference: Any, *, exact: bool = False) -> Transf
 
 def _downstream(params: Params, fits: Transfer, inherited: Scalar) -> tuple[Scalar, Scalar]:
     """Return the error with frozen weights that are so wrong, and what they gain over zeros."""
-    return fits.test_error(inherited), fits.passed_on * (_zeros(params) - inherited)
+    return fits.error(inherited), fits.passed_on * (_zeros(params) - inherited)
 
 
 def _zeros(params: Params) -> Scalar:
@@ -315,12 +316,7 @@ PHENOMENON = Phenomenon(
             against=("test_error",),
             forecast=lambda params, made: _taken(params, made, _zeros(params)),
         ),
-        Mistake(
-            name="proportional limit",
-            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-            against=("exact_error",),
-            forecast=lambda params, made: {"exact_error": made.test_error},
-        ),
+        proportional_limit("exact_error", lambda made: made.test_error),
     ),
     breaks=(
         _peak("inherited peak in p", "up", "p", "n"),

@@ -11,7 +11,7 @@ from ci_theory.biases import label_flips, noise, repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._mistakes import contexts_are_exact, copies_are_fresh, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import prompts
 from ci_theory.theory.attention.linear_attention import (
@@ -186,12 +186,7 @@ PHENOMENON = Phenomenon(
         "copies, flips and other tests derived here, docs/in_context.md",
     ),
     mistakes=(
-        Mistake(
-            name="labels are exact",
-            why="the noise of the labels trained on is thought to average out",
-            against=ALL,
-            params=lambda params: {"noise": 0.0, "query_noise": 0.0},
-        ),
+        labels_are_exact(*ALL, fields=("noise", "query_noise")),
         Mistake(
             name="tasks are endless",
             why="every prompt is thought to be of a task of its own",
@@ -205,12 +200,7 @@ PHENOMENON = Phenomenon(
             against=ALL,
             params=lambda params: {"flips": 0.0},
         ),
-        Mistake(
-            name="contexts are exact",
-            why="a context is thought to tell its task but for label noise: inputs are not sampled",
-            against=ALL,
-            params=lambda params: {"length": 1e9},
-        ),
+        contexts_are_exact(*ALL),
     ),
     breaks=(
         Break(

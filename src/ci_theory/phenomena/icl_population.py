@@ -13,7 +13,7 @@ from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._mistakes import copies_are_fresh, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import contexts
 from ci_theory.theory.attention.population import (
@@ -265,12 +265,7 @@ PHENOMENON = Phenomenon(
             against=ALL,
             forecast=_adapted,
         ),
-        Mistake(
-            name="labels are exact",
-            why="the noise of the labels trained on is thought to average out",
-            against=ALL,
-            params=lambda params: {"noise": 0.0},
-        ),
+        labels_are_exact(*ALL),
         Mistake(
             name="signs are right",
             why="wrong signs are overlooked",

@@ -12,6 +12,7 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import noise
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
+from ci_theory.phenomena._mistakes import contexts_are_exact, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import prompts, zipf
 from ci_theory.theory.attention.linear_attention import contexts
@@ -174,18 +175,8 @@ PHENOMENON = Phenomenon(
             against=ALL,
             params=lambda params: {"exponent": 0.0},
         ),
-        Mistake(
-            name="labels are exact",
-            why="the noise of the labels trained on is thought to average out",
-            against=ALL,
-            params=lambda params: {"noise": 0.0},
-        ),
-        Mistake(
-            name="contexts are exact",
-            why="a context is thought to tell its task but for label noise: inputs are not sampled",
-            against=ALL,
-            params=lambda params: {"length": 1e9},
-        ),
+        labels_are_exact(*ALL),
+        contexts_are_exact(*ALL),
         Mistake(
             name="prompts are endless",
             why="a task is thought to be known if it was met at all",

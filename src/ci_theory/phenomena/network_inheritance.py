@@ -15,11 +15,17 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
+from ci_theory.phenomena._mistakes import (
+    copies_are_fresh,
+    no_saturation,
+    noise_ignored,
+    poison_is_free,
+    targets_alike,
+)
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems.two_layer import SYSTEMS, model
 from ci_theory.theory.editing.erasure import Lessons
-from ci_theory.theory.inheritance.operator import IsotropicWeights
+from ci_theory.theory.inheritance.operator import IsotropicWeights, at_angle
 from ci_theory.theory.inheritance.poisoning import half_saturated
 from ci_theory.theory.inheritance.retaught import Pretrained, Retaught, pretrained, reteach
 from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
@@ -202,9 +208,8 @@ class Forecast:
     up_status: Array
 
 
-def _target(given: Scalar | float) -> Array:
-    cosine = jnp.asarray(given, float)
-    return jnp.stack([0.0 * cosine, cosine, jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))])
+def _target(params: Params) -> Array:
+    return jnp.append(jnp.zeros(1), at_angle(params.alignment))
 
 
 def _pretrained(params: Params) -> Pretrained:
@@ -217,7 +222,7 @@ def _pretrained(params: Params) -> Pretrained:
 
 def _tuned(params: Params, weights: IsotropicWeights) -> Retaught:
     """Fine-tune what pre-training left."""
-    down, target = params.down, _target(params.alignment)
+    down, target = params.down, _target(params)
     trigger = jnp.eye(3)[0] * down.shared * params.up.strength
     lessons = Lessons(
         counts=jnp.stack([jnp.asarray(v, float) for v in (down.n, down.harmful)]),
@@ -264,7 +269,7 @@ def forecast(params: Params, world: None) -> Forecast:
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach slacks of order 1 / free of each stage (docs/networks.md)."""
-    up, later, target = params.up, _slack.per(made.made.taught.free), _target(params.alignment)
+    up, later, target = params.up, _slack.per(made.made.taught.free), _target(params)
     shown, planted = up.strength / up.label, made.planted * (1 - made.planted)
     planted = 1.5 * jnp.abs(planted) * _slack.per(made.up.free)
 
@@ -303,10 +308,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _unsaturated(params: Params, made: Forecast) -> dict[str, Scalar]:
+def _unsaturated(params: Params, made: Forecast) -> Scalar:
     up = params.up
     kappa = solve_kappa(isotropic(params.d), up.n, up.ridge).value
-    return {"planted": up.poisoned() / up.n * up.strength**2 / (1 + kappa)}
+    return up.poisoned() / up.n * up.strength**2 / (1 + kappa)
 
 
 def _half_saturated(params: Params) -> float:
@@ -355,24 +360,9 @@ PHENOMENON = Phenomenon(
     mistakes=(
         noise_ignored(*_ERRORS, field="up.noise"),
         copies_are_fresh(*_ERRORS, field="up.repeats"),
-        Mistake(
-            name="targets alike",
-            why="the angle between the two targets is ignored",
-            against=("excess", "gain"),
-            params=lambda params: {"alignment": 1.0},
-        ),
-        Mistake(
-            name="poison is free",
-            why="poisoned rows are thought to leave the rest of the weights as they were",
-            against=("harm", "planted", "response"),
-            params=lambda params: {"up.poison": 0.0},
-        ),
-        Mistake(
-            name="no saturation",
-            why="every poisoned row is thought to add as much as the first",
-            against=("planted",),
-            forecast=_unsaturated,
-        ),
+        targets_alike("excess", "gain"),
+        poison_is_free("harm", "planted", "response"),
+        no_saturation("planted", _unsaturated),
         Mistake(
             name="harmful rows ignored",
             why="the rows that carry the trigger are left out",

@@ -13,7 +13,7 @@ from ci_theory.inherit import poisoning
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import noise_ignored, time_doubled
+from ci_theory.phenomena._mistakes import no_saturation, noise_ignored, poison_is_free, time_doubled
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.operator import IsotropicWeights, isotropic_risk
@@ -223,9 +223,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 
     # downstream: of the mean and the mean square that are kept, and of what each is applied to
     square = tuning.kept_square
-    more = 0.15 * jnp.abs(tuning.shifts)
-    one, two = more[0] + later**2 / 2, more[1] + later**2 / 2
-    noise = more[2] + 2 * tuning.noise * later**2
+    one, two, noise = _slack.tuning(tuning.shifts, tuning.noise, tuning.free)
     after = two * missed + (square + two) * error + noise
     power = made.after.weights.mean @ made.after.weights.mean + made.after.weights.spread
     gap = jnp.abs(mean[0] - target[0])
@@ -244,10 +242,10 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     }
 
 
-def _unsaturated(params: Params, made: Forecast) -> dict[str, Scalar]:
+def _unsaturated(params: Params, made: Forecast) -> Scalar:
     up, q = params.up, made.share
     rows = q * up.strength * up.label + (1 - q) * made.target[0]
-    return {"trigger_response": up.strength * rows / (1 + made.before.kappa) / up.label}
+    return up.strength * rows / (1 + made.before.kappa) / up.label
 
 
 def _from_mean(params: Params, made: Forecast, mean: Array) -> dict[str, Scalar]:
@@ -302,18 +300,8 @@ PHENOMENON = Phenomenon(
             against=("trigger_response", "attack_success", "tuned_success"),
             params=lambda params: {"up.strength": 1.0},
         ),
-        Mistake(
-            name="no saturation",
-            why="every poisoned row is thought to add as much as the first",
-            against=("trigger_response",),
-            forecast=_unsaturated,
-        ),
-        Mistake(
-            name="poison is free",
-            why="poisoned rows are thought to leave the rest of the weights as they were",
-            against=("clean_error", "attack_success"),
-            params=lambda params: {"up.poison": 0.0},
-        ),
+        no_saturation("trigger_response", _unsaturated),
+        poison_is_free("clean_error", "attack_success"),
         noise_ignored("clean_error", field="up.noise"),
         time_doubled("survival", "tuned_success", "tuned_error", field="down.time"),
         Mistake(

@@ -9,7 +9,7 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import noise_halved
+from ci_theory.phenomena._mistakes import noise_halved, optimism_ignored, proportional_limit
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
@@ -175,18 +175,8 @@ PHENOMENON = Phenomenon(
             against=("test_error",),
             forecast=lambda params, made: {"test_error": params.noise * (1 + params.p / params.n)},
         ),
-        Mistake(
-            name="proportional limit",
-            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
-            against=("finite_size_excess",),
-            forecast=lambda params, made: {"finite_size_excess": made.risk.excess_risk},
-        ),
-        Mistake(
-            name="optimism ignored",
-            why="the training error is taken for the test error",
-            against=("train_error",),
-            forecast=lambda params, made: {"train_error": made.test_error},
-        ),
+        proportional_limit("finite_size_excess", lambda made: made.risk.excess_risk),
+        optimism_ignored(),
     ),
     breaks=(
         Break(

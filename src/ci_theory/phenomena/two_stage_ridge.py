@@ -15,7 +15,7 @@ from ci_theory.inherit import finetune, two_stage
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh
+from ci_theory.phenomena._mistakes import copies_are_fresh, targets_alike
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.operator import Inherited, IsotropicWeights
@@ -260,12 +260,7 @@ PHENOMENON = Phenomenon(
     ),
     mistakes=(
         copies_are_fresh(*_DOWNSTREAM, "upstream_error", field="up.repeats"),
-        Mistake(
-            name="targets alike",
-            why="the angle between the two targets is ignored",
-            against=_DOWNSTREAM,
-            params=lambda params: {"alignment": 1.0},
-        ),
+        targets_alike(*_DOWNSTREAM),
         Mistake(
             name="only the mean is inherited",
             why="the fluctuation of the upstream weights is ignored",

@@ -17,7 +17,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored
+from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored, targets_alike
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.interpolation import (
@@ -28,7 +28,7 @@ from ci_theory.theory.inheritance.interpolation import (
     shared_shift,
     tuned_course,
 )
-from ci_theory.theory.inheritance.operator import Inherited, isotropic_risk
+from ci_theory.theory.inheritance.operator import Inherited, at_angle, isotropic_risk
 from ci_theory.theory.inheritance.poisoning import Tuning, clean_tuning
 from ci_theory.theory.inheritance.two_stages import pretrain
 from ci_theory.theory.spectra.groups import repeated_rows
@@ -135,10 +135,7 @@ def _stages(params: Params) -> _Stages:
 
 
 def _targets(params: Params) -> Array:
-    cosine = jnp.asarray(params.alignment, float)
-    sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))
-    plane = jnp.stack([jnp.array([1.0, 0.0]), jnp.stack([cosine, sine])])
-    return jnp.sqrt(params.signal) * plane
+    return jnp.sqrt(params.signal) * jnp.stack([at_angle(1.0), at_angle(params.alignment)])
 
 
 def _before(params: Params) -> Inherited:
@@ -201,9 +198,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     error = _slack.excess(up.noise_variance, missed, learned, free, held)
     shrunk = jnp.sqrt(params.signal) * learned * (1 - learned) * _slack.per(free)
 
-    room = _slack.per(tuning.free) ** 2
-    more = 0.15 * jnp.abs(tuning.shifts)
-    one, two, noise = more[0] + room / 2, more[1] + room / 2, more[2] + 2 * tuning.noise * room
+    one, two, noise = _slack.tuning(tuning.shifts, tuning.noise, tuning.free)
     moved, squares = 1 - tuning.kept, 1 - 2 * tuning.kept + tuning.kept_square
     (before, own), anchor = made.stages.targets, made.own.start
     pulled = jnp.sqrt((own - before) @ (own - before)) * shrunk
@@ -245,14 +240,6 @@ def _independent(params: Params, made: Forecast) -> dict[str, Scalar]:
         return Course(found.start, found.slope - common, found.curvature + 2 * common)
 
     return _read(params, apart(made.own), apart(made.other))
-
-
-def _best(params: Params) -> float:
-    return float(best_mix(_stages(params).course(1.0)))
-
-
-def _best_outside(params: Params) -> float:
-    return float(best_mix(_stages(params).course(params.transfer)))
 
 
 def _shared(params: Params) -> float:
@@ -309,12 +296,7 @@ PHENOMENON = Phenomenon(
             against=_OOD,
             params=lambda params: {"transfer": 1.0},
         ),
-        Mistake(
-            name="targets alike",
-            why="the angle between the two targets is ignored",
-            against=(*_ID, *_OOD),
-            params=lambda params: {"alignment": 1.0},
-        ),
+        targets_alike(*_ID, *_OOD),
         noise_ignored("id_risk", "id_slope", field="down.noise"),
         copies_are_fresh("id_risk", "ood_risk", field="up.repeats"),
     ),
@@ -325,7 +307,7 @@ PHENOMENON = Phenomenon(
             measure="ood_risk",
             locator=Valley(log_axis=False),
             statement="L (b - w_0).(t - w_0) / N",
-            closed_form=_best_outside,
+            closed_form=lambda params: float(best_mix(_stages(params).course(params.transfer))),
         ),
         Break(
             name="best mix in distribution",
@@ -333,7 +315,7 @@ PHENOMENON = Phenomenon(
             measure="id_risk",
             locator=Valley(log_axis=False),
             statement="L |w_0 - b|^2 / N < 1/L",
-            closed_form=_best,
+            closed_form=lambda params: float(best_mix(_stages(params).course(1.0))),
         ),
         Break(
             name="shared shift",

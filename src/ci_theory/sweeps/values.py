@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ci_theory._errors import BadInput
+from ci_theory._errors import BadInput, unknown
 from ci_theory._record import Axis
 
 MOST_VALUES = 10**6
@@ -189,3 +189,31 @@ def split(words: Iterable[str] | None) -> dict[str, str]:
             raise BadInput(f"{key} is given twice: {key}={found[key]} and {word}")
         found[key] = value
     return found
+
+
+def single(axes: Mapping[str, Axis], name: str, text: str, *, where: str, asked: str) -> Any:
+    """Read the one value of an axis, in its type.
+
+    Args:
+        axes: by name.
+        name: of the axis.
+        text: the value.
+        where: whose axes they are, for what is said of a name that is none.
+        asked: what goes before "expected one value" where there are several.
+
+    Raises:
+        BadInput: no such axis, a bad value, a list or a range.
+
+    >>> from ci_theory._record import axes_of, record, sized
+    >>> @record
+    ... class Params:
+    ...     n: int = sized(5, low=1, doc="rows")
+    >>> single(axes_of(Params), "n", "7", where="mine", asked="n")
+    7
+    """
+    if name not in axes:
+        raise unknown("axis", name, axes, where=where)
+    value = parse_value(text, axes[name])
+    if isinstance(value, tuple):
+        raise BadInput(f"{asked}: expected one value")
+    return values_for(axes[name], (value,))[0]

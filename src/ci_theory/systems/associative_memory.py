@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Bool, Float, Int, Key, Scalar
+from ci_theory._types import Array, Bool, Float, Int, Key, Scalar, Value
 
 KEYS = 32
 
@@ -32,7 +32,7 @@ def draw(key: Key, n: int, d: int) -> Facts:
     return Facts(keys / length, jax.random.normal(stream(key, "values"), (n, d)) / jnp.sqrt(d))
 
 
-def mixed_up(key: Key, there: Bool[Array, " n"], wrong: Scalar | int) -> Int[Array, " n"]:
+def mixed_up(key: Key, there: Bool[Array, " n"], wrong: Value) -> Int[Array, " n"]:
     """Return the stored answer of each fact: of ``wrong`` of them that of the next in a circle.
 
     Which facts, and their order in the circle, is random (stream "circle"); those that are not

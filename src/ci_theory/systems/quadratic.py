@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory._types import Array, Float, Int, Key, Value
 from ci_theory.systems.network import Network
 
 
@@ -36,7 +36,7 @@ class Weights(NamedTuple):
     out: Float[Array, "p N"]
 
 
-def init(key: Key, p: int, width: int, scale: Scalar | float = 1.0) -> Weights:
+def init(key: Key, p: int, width: int, scale: Value = 1.0) -> Weights:
     """Draw Gaussian weights: variance 1/(2p) in, 1/N out, all times ``scale`` squared."""
     keys = jax.random.split(stream(key, "weights"), 3)
     first, second, out = (jax.random.normal(k, (p, width)) for k in keys)

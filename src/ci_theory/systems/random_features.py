@@ -22,7 +22,7 @@ import numpy as np
 import scipy.special
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 from ci_theory.tasks import sphere
 
 
@@ -139,7 +139,7 @@ class Population(NamedTuple):
 
 
 def population(
-    theta: Float[Array, "p d"], activation: str, *, signal: Scalar, quadratic: Scalar
+    theta: Float[Array, "p d"], activation: str, *, signal: Value, quadratic: Value
 ) -> Population:
     """Factor the second moments of features and target over the whole sphere.
 

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from ci_theory._errors import BadInput
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 
 ATTENTIONS = ("softmax", "linear")
 READS = ("tokens", "vectors")
@@ -80,7 +80,7 @@ class Shape:
         return self.attention == "linear" and self.layers == 1 and plain and vectors
 
 
-def init(key: Key, shape: Shape, scale: Scalar | float = 1.0, dtype: Any = float) -> Weights:
+def init(key: Key, shape: Shape, scale: Value = 1.0, dtype: Any = float) -> Weights:
     """Draw Gaussian weights: variance 1/(inputs) of a product, 1/d of an embedding.
 
     All times ``scale`` squared, except what starts at 0 (biases) or 1 (scales of LayerNorm).

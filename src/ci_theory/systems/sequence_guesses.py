@@ -20,7 +20,7 @@ class Guesses(NamedTuple):
     by_steps: Float[Array, "S T"]
 
 
-def counting(met: Int[Array, "S T+1"], states: int, a: float = 1.0) -> Guesses:
+def counting(met: Int[Array, "S t"], states: int, a: float = 1.0) -> Guesses:
     """Guess in proportion to what was met before, and to where this state led before, plus a.
 
     Args:
@@ -47,8 +47,8 @@ def counting(met: Int[Array, "S T+1"], states: int, a: float = 1.0) -> Guesses:
 
 
 def by_pool(
-    met: Int[Array, "S T+1"], chains: Float[Array, "k K K"], shares: Float[Array, " k"]
-) -> Float[Array, "S T"]:
+    met: Int[Array, "S t"], chains: Float[Array, "k K K"], shares: Float[Array, " k"]
+) -> Float[Array, "S t-1"]:
     """Return the chances that who knows a pool gives to the states that came, step by step.
 
     Args:

@@ -23,7 +23,7 @@ import numpy as np
 
 from ci_theory._errors import BadInput
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory._types import Array, Float, Int, Key, Value
 from ci_theory.systems.network import Network
 
 Weights = dict[str, Any]
@@ -55,7 +55,7 @@ class Shape:
             raise BadInput(f"d = {self.d}: must be a multiple of heads = {self.heads}")
 
 
-def init(key: Key, shape: Shape, scale: Scalar | float = 1.0, dtype: Any = float) -> Weights:
+def init(key: Key, shape: Shape, scale: Value = 1.0, dtype: Any = float) -> Weights:
     """Draw Gaussian weights: variance 1/(inputs) of a product, 1/d of an embedding.
 
     All times ``scale`` squared, except what starts at 0 (biases) or 1 (scales of LayerNorm).

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 
 
 class Seen(NamedTuple):
@@ -40,7 +40,7 @@ def moments(x: Float[Array, "n c d"], weights: Float[Array, " n"]) -> Float[Arra
     return jnp.einsum("nci,n,ncj->cij", x, weights, x)
 
 
-def turn(d: int, by: Scalar | float) -> Float[Array, "d d"]:
+def turn(d: int, by: Value) -> Float[Array, "d d"]:
     """Turn the axes in the planes of each and its mirror image, by a share of a right angle.
 
     >>> print(jnp.round(turn(3, 1.0), 12))
@@ -58,8 +58,8 @@ def seen(
     x: Float[Array, "n c d"],
     weights: Float[Array, " n"],
     tasks: Float[Array, " d"],
-    noise: Scalar | float,
-    sign: Scalar | float,
+    noise: Value,
+    sign: Value,
     groups: int,
 ) -> Seen:
     """Average over contexts in ``groups`` of equal size.

@@ -8,15 +8,15 @@ Array([-1., -1.,  1.,  1.,  1.,  0.], dtype=float...)
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 from ci_theory.tasks import gaussian
 
 
 def draw(
     key: Key,
     capacity: int,
-    n: Scalar,
-    minority: Scalar,
+    n: Value,
+    minority: Value,
     variances: Float[Array, " p"],
     mean: Float[Array, " p"],
 ) -> tuple[Float[Array, "c p"], Float[Array, " c"], Float[Array, " c"]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ci_theory._errors import BadInput, unknown
 from ci_theory._keys import stream
-from ci_theory._types import Bool, Key, Scalar
+from ci_theory._types import Bool, Key, Value
 
 
 def _inverse(b: np.ndarray, p: int) -> np.ndarray:
@@ -91,7 +91,7 @@ def places(operation: str, p: int) -> tuple[np.ndarray, int]:
     return np.where((a > 0) & (b > 0) & (q > 0), place, -1), p - 1
 
 
-def training(key: Key, questions: int, fraction: Scalar) -> Bool[jax.Array, " P"]:
+def training(key: Key, questions: int, fraction: Value) -> Bool[jax.Array, " P"]:
     """Choose the questions to train on: exactly round(fraction P) of them (stream "split").
 
     The fraction may be traced. One key gives nested choices: a larger fraction adds questions

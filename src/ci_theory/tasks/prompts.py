@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory._types import Array, Float, Int, Key, Value
 from ci_theory.tasks import sphere
 
 
@@ -35,7 +35,7 @@ def tasks(key: Key, k: int, d: int) -> Float[Array, "k d"]:
     return sphere.uniform(stream(key, "tasks"), k, d)
 
 
-def in_turn(n: int, k: Scalar) -> Int[Array, " n"]:
+def in_turn(n: int, k: Value) -> Int[Array, " n"]:
     """Give n prompts the tasks 0..k-1 in turn, so that every task has as many as any other.
 
     >>> print(in_turn(5, jnp.array(2)))
@@ -44,7 +44,7 @@ def in_turn(n: int, k: Scalar) -> Int[Array, " n"]:
     return jnp.mod(jnp.arange(n), jnp.asarray(k).astype(int))
 
 
-def draw(key: Key, w: Float[Array, "n d"], length: Scalar | int, noise: Scalar | float) -> Prompts:
+def draw(key: Key, w: Float[Array, "n d"], length: Value, noise: Value) -> Prompts:
     """Draw one prompt of each of n given tasks.
 
     Args:

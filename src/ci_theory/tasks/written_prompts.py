@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Value
 
 
 class Sequences(NamedTuple):
@@ -30,7 +30,7 @@ def draw(
     w: Float[Array, "n d"],
     root: Float[Array, "d d"],
     length: int,
-    noise: Scalar | float,
+    noise: Value,
 ) -> Sequences:
     """Draw one prompt of each of n given tasks (streams "inputs" and "context_noise").
 

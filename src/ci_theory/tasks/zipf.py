@@ -7,10 +7,10 @@
 import jax
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Int, Key, Scalar
+from ci_theory._types import Array, Float, Int, Key, Value
 
 
-def frequencies(vocabulary: int, exponent: Scalar | float) -> Float[Array, " V"]:
+def frequencies(vocabulary: int, exponent: Value) -> Float[Array, " V"]:
     """Return the frequency of every item, in proportion to rank^-exponent."""
     weights = jnp.arange(1.0, vocabulary + 1) ** -jnp.asarray(exponent)
     return weights / jnp.sum(weights)

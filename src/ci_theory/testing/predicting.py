@@ -181,9 +181,9 @@ def _together(case: Case) -> list[Point]:
 
 
 def looked_at(case: Case) -> list[list[Point]]:
-    """Return the points to evaluate for every one of ``groups``, those that are not refused."""
+    """Return the points to evaluate for every one of ``statics_of``, those that are not refused."""
     own = list(_allowed(case, [{**case.at, **p} for p in moving(case)]))
-    return [own, *(_beside(case, statics) for statics in groups(case) if statics)]
+    return [own, *(_beside(case, statics) for statics in statics_of(case) if statics)]
 
 
 def _beside(case: Case, statics: Point) -> list[Point]:
@@ -212,7 +212,7 @@ def _inside(axis: Axis, rng: np.random.Generator) -> Any:
     return axis.default if axis.problem(value) else value
 
 
-def groups(case: Case) -> list[Point]:
+def statics_of(case: Case) -> list[Point]:
     """Return static values: the case's, others inside, each at its ends, the steepest law."""
     axes = case.phenomenon.axes
     static = {k: axes[k] for k in case.phenomenon.names(Kind.STATIC)}

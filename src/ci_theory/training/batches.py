@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
-from ci_theory._types import Array, Bool, Float, Int, Key, Scalar
+from ci_theory._types import Array, Bool, Float, Int, Key, Scalar, Value
 
 ROUNDS = 32
 """Rounds of the shuffle. After r of them a question is off its uniform place by 2^-r."""
@@ -50,7 +50,7 @@ def drawn(key: Key, there: Bool[Array, " P"], size: int) -> Callable[[Scalar | i
     count = jnp.sum(there, dtype=jnp.int32)
     trained = jnp.argsort(~there)  # training questions first
 
-    def draw(step: Scalar | int) -> Batch:
+    def draw(step: Value) -> Batch:
         epoch, at = jnp.divmod(jnp.asarray(step, jnp.int32), -(-count // size))
         place = at * size + jnp.arange(size, dtype=jnp.int32)
         rows = trained[shuffled(jax.random.fold_in(own, epoch), place % count, count)]
@@ -59,14 +59,14 @@ def drawn(key: Key, there: Bool[Array, " P"], size: int) -> Callable[[Scalar | i
     return draw
 
 
-def shuffled(key: Key, place: Int[Array, " b"], count: Scalar | int) -> Int[Array, " b"]:
+def shuffled(key: Key, place: Int[Array, " b"], count: Value) -> Int[Array, " b"]:
     """Return where a random permutation of 0..count-1 sends some places.
 
     >>> sorted(shuffled(jax.random.key(1), jnp.arange(5), 5).tolist())
     [0, 1, 2, 3, 4]
     """
 
-    def one(index: Scalar, x: Array) -> Array:
+    def one(index: Value, x: Array) -> Array:
         turns, coins = jax.random.split(jax.random.fold_in(key, index))
         turn = jax.random.randint(turns, (), 0, count, x.dtype)
         other = (turn - x) % count

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Value
 
 
 class RidgePath(NamedTuple):
@@ -76,7 +76,9 @@ def without_rounding(values: Float[Array, " q"], size: int) -> Float[Array, " q"
     return jnp.where(values > cut, values, 0.0)
 
 
-def shrinkage(values: Float[Array, "*q"], ridge: Float[Array, "*q"]) -> Float[Array, "*q"]:
+def shrinkage(
+    values: Float[Array, "*#q"], ridge: Float[Array, "*#q"] | float
+) -> Float[Array, "*#q"]:
     """1 / (eigenvalue + ridge), and 0 in the null space (the minimum-norm solution)."""
     alive = values > 0
     return jnp.where(alive, 1.0 / jnp.where(alive, values + ridge, 1.0), 0.0)
@@ -103,7 +105,7 @@ def solve_directly(
     features: Float[Array, "n p"],
     weights: Float[Array, " n"],
     labels: Float[Array, " n"],
-    ridge: Scalar,
+    ridge: Value,
 ) -> Float[Array, " p"]:
     """Solve the normal equations at one ridge > 0: the oracle of ``coefficients``."""
     p = features.shape[1]

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 
 
 def descend(
     loss: Callable[[Array], Scalar],
     weights: Float[Array, " p"],
-    rate: Scalar | float,
+    rate: Value,
     steps: int,
 ) -> Float[Array, " p"]:
     """Follow Adam (Kingma, Ba 2014, arXiv:1412.6980) from given weights.

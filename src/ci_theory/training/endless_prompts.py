@@ -10,13 +10,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.tasks.contexts import Seen
 
 HALVES = 2
 
 
-def fit(contexts: Seen, tasks: Float[Array, " d"], sign: Scalar | float) -> Float[Array, "d d"]:
+def fit(contexts: Seen, tasks: Float[Array, " d"], sign: Value) -> Float[Array, "d d"]:
     """Minimise the loss: whatever the covariance of the queries, if it has full rank.
 
     Args:
@@ -33,7 +33,7 @@ def test_error(
     contexts: Seen,
     covariance: Float[Array, "d d"],
     tasks: Float[Array, " d"],
-    noise: Scalar,
+    noise: Value,
 ) -> Scalar:
     """Mean squared error of weights on queries after the given contexts, all signs right.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from ci_theory._types import Array, Float, Scalar
+from ci_theory._types import Array, Float, Scalar, Value
 from ci_theory.training.closed_form import RidgePath, filtered_errors
 
 
@@ -74,8 +74,8 @@ def errors(
     time: Float[Array, " m"],
     decay: Float[Array, " m"],
     noise: Float[Array, " m"],
-    signal: Scalar,
-    start: Scalar,
+    signal: Value,
+    start: Value,
 ) -> FlowErrors:
     """Read the errors of every inner point off one decomposition.
 
@@ -149,8 +149,8 @@ def feature_errors(
     time: Float[Array, " m"],
     decay: Float[Array, " m"],
     noise: Float[Array, " m"],
-    signal: Scalar,
-    start: Scalar,
+    signal: Value,
+    start: Value,
 ) -> FlowErrors:
     """Read the errors of weights on linear features of inputs of covariance 1, started at random.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import lax
 
-from ci_theory._types import Array, Bool, Float, Scalar
+from ci_theory._types import Array, Bool, Float, Scalar, Value
 
 MOST_STEPS = 1000
 
@@ -26,7 +26,7 @@ def fit(
     h: Float[Array, "n d"],
     labels: Float[Array, " n"],
     weights: Float[Array, " n"],
-    ridge: Scalar,
+    ridge: Value,
 ) -> Fit:
     r"""Minimise :math:`\sum_i c_i (y_i - x_i' \Gamma h_i)^2 + \delta |\Gamma|^2`.
 

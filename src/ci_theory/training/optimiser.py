@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from ci_theory._record import record
-from ci_theory._types import Array, Float, Int, Scalar
+from ci_theory._types import Array, Float, Int, Scalar, Value
 
 
 @record
@@ -93,7 +93,7 @@ def begin(course: Course, weights: Any) -> State:
     return State(weights, _adam(course.rule).init(weights), rows)
 
 
-def advance(course: Course, state: State, since: Scalar | int, until: Scalar | int) -> State:
+def advance(course: Course, state: State, since: Value, until: Value) -> State:
     """Train on from the step ``since`` at which a state is to the step ``until``.
 
     Measures at every step asked for from ``since`` to ``until``, both included; what is measured

@@ -108,7 +108,7 @@ def test_what_is_not_fitted_acts_as_label_noise():
     assert int(made.status) == Status.OK
     noise = 0.2 + signal * (1 - (frozen + 20) / d) + inherited
     wanted = noise * (1 + 20 / (300 - 20 - 1))
-    assert float(made.test_error(made.inherited)) == pytest.approx(wanted)
+    assert float(made.error(made.inherited)) == pytest.approx(wanted)
     limit = parameter_transfer(up, down, d, frozen, signal, difference)
     assert float(limit.own.risk.noise) == pytest.approx(20 / (300 - 20))
 

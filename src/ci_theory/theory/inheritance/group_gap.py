@@ -29,6 +29,7 @@ from ci_theory.theory.inheritance.mixture import (
     Mixed,
     fit_block_mixture,
 )
+from ci_theory.theory.inheritance.operator import at_angle
 
 __all__ = ["Equal", "TwoGroups", "equalising_share", "equalising_weight", "two_groups"]
 
@@ -92,10 +93,10 @@ def two_groups(
     0.8542 0.8542
     1.2471 0.5967
     """
-    p, signal, cosine = (jnp.asarray(v, float) for v in (p, signal, cosine))
+    p, signal = jnp.asarray(p, float), jnp.asarray(signal, float)
     length = jnp.sqrt(signal)
     first = jnp.stack([length, jnp.zeros(())])
-    second = length * jnp.stack([cosine, jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))])
+    second = length * at_angle(cosine)
     rows = BlockMixture(
         variances=jnp.ones((2, 1)),
         multiplicity=p[None],

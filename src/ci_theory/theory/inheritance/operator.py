@@ -35,6 +35,7 @@ __all__ = [
     "IsotropicWeights",
     "RidgeStage",
     "Weights",
+    "at_angle",
     "from_scratch",
     "inherit",
     "inherit_isotropic",
@@ -86,6 +87,16 @@ class Inherited(NamedTuple):
     weights: Any
     risk: WeightedRisk
     status: Int[Array, ""]
+
+
+def at_angle(cosine: Any) -> Float[Array, " 2"]:
+    """Return the unit vector at an angle to the first of two directions.
+
+    >>> print(at_angle(0.6))
+    [0.6 0.8]
+    """
+    cosine = jnp.asarray(cosine, float)
+    return jnp.stack([cosine, jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))])
 
 
 @needs_float64

@@ -181,7 +181,7 @@ class Transfer(NamedTuple):
         """Downstream error per unit of D: 1 + g."""
         return 1 + self.own.risk.noise
 
-    def test_error(self, inherited: Scalar) -> Scalar:
+    def error(self, inherited: Scalar) -> Scalar:
         """Downstream error on fresh noisy labels with frozen weights that are so wrong."""
         return self.own.risk.signal + self.passed_on * (self.noise + inherited)
 
@@ -215,7 +215,7 @@ def parameter_transfer(
 
     >>> up, down = Stage(60, 80, 2.0, 0.1), Stage(20, 60, 1.0, 0.1)
     >>> made = parameter_transfer(up, down, 128, 40, 1.0, 0.1)
-    >>> print(f"{made.inherited:.3f} {made.test_error(made.inherited):.3f}")
+    >>> print(f"{made.inherited:.3f} {made.error(made.inherited):.3f}")
     0.847 2.166
     """
 

@@ -9,6 +9,7 @@ from ci_theory.theory.inheritance.operator import (
     Inherited,
     IsotropicStage,
     IsotropicWeights,
+    at_angle,
     inherit_isotropic,
     isotropic_risk,
 )
@@ -79,9 +80,7 @@ def two_stages(
     >>> print(f"{float(made.anchor):.4f} {float(made.gain):.4f}")
     0.2833 0.5415
     """
-    cosine = jnp.asarray(cosine, float)
-    sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0.0))
-    target = jnp.sqrt(signal) * jnp.stack([cosine, sine])
+    target = jnp.sqrt(signal) * at_angle(cosine)
     down = inherit_isotropic(up.weights, IsotropicStage(target=target, groups=rows, ridge=ridge), p)
     at = down.risk.fixed_point
     keep = at.kappa / (1 + at.kappa)

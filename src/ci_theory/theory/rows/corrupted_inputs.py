@@ -22,6 +22,7 @@ __all__ = [
     "InputNoiseRisk",
     "best_input_noise",
     "corrupted_law",
+    "exact_input_noise_excess",
     "input_noise_risk",
     "weighted_input_noise_risk",
 ]
@@ -252,6 +253,40 @@ def weighted_input_noise_risk(
         inside=inside,
         status=jnp.where(bad, Status.OUT_OF_SCOPE, inside.status),
     )
+
+
+@needs_float64
+def exact_input_noise_excess(n: Any, p: Any, noise: Any, signal: Any, input_noise: Any) -> Scalar:
+    r"""Mean excess risk on clean inputs of least squares or the minimum-norm fit on noisy ones.
+
+    .. math::
+        r^2 (1-u)^2 + u\,v\,\frac{p}{n-p-1}\quad (n > p + 1), \qquad
+        r^2 \Bigl(1 - \frac np\,u (2-u)\Bigr) + u\,v\,\frac{n}{p-n-1}\quad (p > n + 1), \qquad
+        v = \sigma^2 + r^2 (1-u)
+
+    with the attenuation u = 1/(1 + eta^2).
+
+    Args:
+        n: training rows.
+        p: modes, of variance 1.
+        noise: label-noise variance sigma^2 [label^2].
+        signal: squared norm r^2 of the target [label^2].
+        input_noise: eta^2, in units of the input variance.
+
+    Regime: exact at finite size, Gaussian isotropic inputs, no ridge, |n - p| > 1.
+
+    Limits: without input noise ``ridge.isotropic.exact_ridgeless``.
+
+    Source: derived here by the inverse Wishart mean (docs/corrupted_inputs.md).
+
+    >>> print(f"{float(exact_input_noise_excess(100, 49, 0.5, 1.0, 0.0)):.6f}")  # 0.5 49/50
+    0.490000
+    """
+    u = 1 / (1 + input_noise)
+    level = noise + signal * (1 - u)
+    under = signal * (1 - u) ** 2 + u * level * p / (n - p - 1)
+    over = signal * (1 - n / p * u * (2 - u)) + u * level * n / (p - n - 1)
+    return jnp.where(n > p, under, over)
 
 
 @needs_float64
