@@ -30,6 +30,8 @@ def open_store(place: str) -> Store:
     """
     if Path(place).is_dir():
         return Store.open(place)
+    if Path(place).name != place and Path(place).suffix != ".toml":
+        raise BadInput(f"{place}: no such folder of results: `ci-theory run` writes them")
     folder = experiments.store_of(place)
     if not folder.is_dir():
         raise BadInput(f"{place}: nothing in {folder} yet: `ci-theory run {place}` comes first")
