@@ -186,3 +186,5 @@ def print_report(report: Report) -> None:
             print_lines([("  decoys", row["decoys"])], width=18)
         if row["prediction"] in report.remedies:
             print_lines([("  to decide", report.remedies[row["prediction"]].line)], width=18)
+    for axis in report.idle:
+        print_lines([(axis, "changes no prediction here: nothing is tested by it")], width=18)
