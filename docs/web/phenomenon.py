@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from web.typeset import block
 from web.words import markdown, table
 
 __all__ = ["EMBEDDED", "index", "page"]
@@ -119,7 +120,8 @@ def _predictions(predictions: Sequence[Document]) -> str:
             "source": markdown(p["source"], UP),
             "stated by": ", ".join(f"`{f}`" for f in p["formulas"]),
         }
-        made = f"### `{p['name']}`\n\n```text\n{p['statement']}\n```\n\n{_fields(told)}\n"
+        formula = f"```{{raw}} html\n{block([p['statement']])}\n```"
+        made = f"### `{p['name']}`\n\n{formula}\n\n{_fields(told)}\n"
         if p["decoys"]:
             told = [f"- *{markdown(d['name'], UP)}*: {markdown(d['why'], UP)}" for d in p["decoys"]]
             made += "\nDecoys, wrong on purpose, which the same data must reject:\n\n" + "\n".join(

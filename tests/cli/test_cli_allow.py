@@ -183,6 +183,11 @@ def test_what_is_registered_may_be_named_in_a_file(monkeypatch, ran):
     assert phenomena.load("plugged", trusted=False).name == "toys.mean"
 
 
+def test_what_allows_a_module_is_told_before_the_long_list():
+    with pytest.raises(BadInput, match=r"unknown phenomenon 'mine'.*--allow mine \(known: ali"):
+        phenomena.load("mine", trusted=False)
+
+
 def test_the_help_says_that_code_is_run(capsys):
     commands = {c.name for c in app.app.registered_commands}
     for command in ("run", "check", "locate", "figure", "claims"):

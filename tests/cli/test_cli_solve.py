@@ -38,9 +38,9 @@ def test_none_is_an_answer(capsys):
     ("words", "told"),
     [
         (["n"], "expected one MEASURE=VALUE, for example error=0.5"),
-        (["error=1"], "expected one number to solve for, not 0"),
-        (["error=1", "n", "noise"], "expected one number to solve for, not 2"),
-        (["error=1", "n", "noise=1,2"], "expected one number to solve for, not 2"),
+        (["error=1"], "name one axis to solve for (known: n, "),
+        (["error=1", "n", "noise"], "name one axis to solve for, not n and noise (known: n, "),
+        (["error=1", "n", "noise=1,2"], "name one axis to solve for, not n and noise (known: n, "),
         (["error=1", "n=1,2,3"], "a range to look in is LOW,HIGH"),
         (["error=much", "n"], "error=much: expected a number"),
         (["errors=1", "n"], "unknown prediction 'errors'"),

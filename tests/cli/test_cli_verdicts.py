@@ -223,6 +223,7 @@ def test_an_incomplete_store_says_so_on_stderr(capsys):
     [
         (["check", "god"], "unknown experiment 'god'"),
         (["check", "missing.toml"], "no such file"),
+        (["locate", "results/missing"], "results/missing: no such folder of results"),
         (["check", "."], "is not a store"),
         (["check", "empty"], "is empty"),
         (["check", "new.toml"], "`ci-theory run new.toml` comes first"),

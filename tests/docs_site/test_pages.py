@@ -1,6 +1,7 @@
 """The pages of the site from what the package declares, without Sphinx."""
 
 import ast
+import html
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import ci_theory
 from ci_theory.cli import main
 from ci_theory.theory.statements.catalogue import catalogue
-from web import api, build, claims, commands, formulas, phenomenon, sources
+from web import api, build, claims, commands, formulas, phenomenon, sources, typeset
 from web.docstrings import repaired
 from web.words import LISTS, markdown, rst
 
@@ -79,7 +80,7 @@ def test_a_page_has_everything_that_is_declared_and_what_was_found():
         "A toy \\| with a bar",
         "Is \\|w\\|^2 worth \\$5?",
         "x\\_i \\~ N(0, S), see `a_b`",
-        "E = B + noise",
+        '<div class="plain-formula"><i>E</i> = <i>B</i> + noise</div>',
         "[finite size](../finite_size.md)",
         "[arXiv:1903.08560](https://arxiv.org/abs/1903.08560)",
         "*half*: the noise is halved",
@@ -235,12 +236,46 @@ def test_tutorials_hold_python():
         ("Args:\n    n: |x| rows.\n        more", "Args:\n    n: \\|x\\| rows.\n        more"),
         ("- one\n  |two|", "- one\n  \\|two\\|"),
         (">>> a_ | b\n1*\n", ">>> a_ | b\n1*\n"),
-        ("Sum\n\n    a_ = |b|", "Sum\n\n.. code-block:: text\n\n    a_ = |b|"),
+        (
+            "Sum\n\n    a^2\n\n      = b_i\n\nEnd",
+            'Sum\n\n.. raw:: html\n\n    <div class="plain-formula"><i>a</i><sup>2</sup>\n\n'
+            "      = <i>b</i><sub><i>i</i></sub></div>\n\nEnd",
+        ),
         ("as::\n\n    a_ = |b|", "as::\n\n    a_ = |b|"),
     ],
 )
 def test_docstrings_render_as_they_were_meant(given, made):
     assert "\n".join(repaired(given.split("\n"))) == made
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("x^-1 + 2^(p^2 + 1)", "<i>x</i><sup>−1</sup> + 2<sup><i>p</i><sup>2</sup> + 1</sup>"),
+        ("test_error <= df1, d12", "test_error ≤ df1, <i>d</i><sub>12</sub>"),
+        ("sum_{i>k} w_hat_i", "∑<sub><i>i</i>&gt;<i>k</i></sub> <i>w</i><sub>hat_i</sub>"),
+        ("a - finite-size & b . c", "<i>a</i> − finite-size &amp; <i>b</i> · <i>c</i>"),
+    ],
+)
+def test_plain_formulas_are_typeset(given, made):
+    assert typeset.typeset(given) == made
+
+
+def test_typesetting_changes_no_sign_of_any_formula():
+    """Without its marks a formula is the text again, but for letters that words stand for."""
+    spoken = {letter: f" {word} " for word, letter in typeset.LETTERS.items()}
+    back = str.maketrans(
+        spoken | dict(zip("≤≥→≠·−", ("<=", ">=", "->", "!=", ".", "-"), strict=True))
+    )
+    count = 0
+    for form in catalogue():
+        for found in re.findall(r"(?:^\s{4,}.+\n?)+", form.doc, re.M):
+            shown = re.sub(r"</?(?:i|sub|sup|div)[^>]*>", "", typeset.block(found.splitlines()))
+            plain = html.unescape(shown.replace("\u0302", "hat").replace("\u0304", "bar"))
+            wanted = re.sub(r"[\s^_(){}]", "", found)
+            assert re.sub(r"[\s^_(){}]", "", plain.translate(back)) == wanted
+            count += 1
+    assert count > 30
 
 
 def test_words_are_never_markup():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from declared_toy import TOY, Forecast, changed
 
-from ci_theory._errors import Status
-from ci_theory.phenomena import Bound, _predict, predict
+from ci_theory._errors import BadInput, Status
+from ci_theory.phenomena import Bound, _predict, predict, sensitivity, solve
 
 
 @pytest.fixture
@@ -99,3 +99,18 @@ def test_a_value_that_is_no_number_is_told():
     toy = changed(forecast=lambda params, world: Forecast(jnp.nan))
     found = predict(toy, {})["error"].estimate
     assert (bool(found.valid[0]), int(found.status[0])) == (False, Status.NOT_FINITE)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda given: predict(given, {"n": 100}),
+        lambda given: sensitivity(given, {"n": 100}),
+        lambda given: solve(given, "test_error", 1.25, "n"),
+    ],
+)
+def test_a_name_is_no_phenomenon_and_what_would_be_is_told(asked):
+    with pytest.raises(BadInput, match=r"not str: ci_theory\.load\('ridge_peak'\) is one"):
+        asked("ridge_peak")
+    with pytest.raises(BadInput, match=r"not module: ci_theory\.load\(NAME\) is one"):
+        asked(pytest)

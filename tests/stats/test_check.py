@@ -4,7 +4,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from check_toy import POWER, TOY, exact, sweep, times
+from check_toy import BUMP, POWER, TOY, exact, sweep, times
 from scipy.stats import norm, ttest_1samp
 from scipy.stats import t as student
 
@@ -55,6 +55,21 @@ def test_a_true_formula_agrees_and_the_decoys_are_told_from_it(small):
     assert outcome.decoys["halved"].pooled.value == pytest.approx(1.0, abs=0.05)
     assert outcome.decoys["same"].vacuous
     assert abs(outcome.own.pooled.value) < 4 * outcome.own.pooled.error
+
+
+@pytest.mark.parametrize(
+    ("forms", "idle"),
+    [((POWER,), ("place",)), ((BUMP,), ("noise",)), ((POWER, BUMP), ())],
+)
+def test_an_axis_that_changes_no_prediction_is_told(forms, idle):
+    """Two biases swept together are not tested together where one of them is off."""
+    data = sweep({"noise": [0.5, 1.0], "place": [0.0, 1.0], "scale": [1.0, 2.0]}, replicates=9)
+    report = check(data, toy(*forms))
+    assert report.idle == idle
+    for axis in idle:
+        assert f"{axis} changes no prediction here" in str(report)
+        assert f"{axis} changes no prediction here" in report._repr_html_()
+    assert ("changes no prediction" in str(report)) == bool(idle)
 
 
 @pytest.mark.parametrize("factor", [1.1, 0.9])

@@ -9,7 +9,7 @@ import numpy as np
 import xarray
 
 from ci_theory._shown import table
-from ci_theory.check.compare import FEWEST, compare
+from ci_theory.check.compare import FEWEST, Comparison, compare
 from ci_theory.check.reading import coarse, swept
 from ci_theory.check.remedy import Remedy, remedy
 from ci_theory.check.verdict import (
@@ -57,20 +57,34 @@ class Report:
         return {name: one for name, one in found.items() if one is not None}
 
     @property
+    def idle(self) -> tuple[str, ...]:
+        """Swept axes along which no prediction here changes: a bias that is off, say."""
+        told = [o.comparison for o in self.outcomes]
+        told = [c for c in told if np.isfinite(c.estimate.value).any()]
+        axes = [a for a, v in told[0].axes.items() if len(set(v.tolist())) > 1] if told else []
+        return tuple(axis for axis in axes if not any(_moves(c, axis) for c in told))
+
+    @property
+    def notes(self) -> list[str]:
+        """What else to know, a line each: what would decide, and what is not tested."""
+        return [
+            *(f"{name}: {one.line}" for name, one in self.remedies.items()),
+            *(f"{axis} changes no prediction here: nothing is tested by it" for axis in self.idle),
+        ]
+
+    @property
     def head(self) -> str:
         """The verdict in a line."""
         return f"{self.phenomenon}: {self.verdict.value} at a family-wise level of {self.level:g}"
 
     def __str__(self) -> str:
         """Lay out the verdicts as a table, the reason beside each, and what would decide."""
-        advice = [f"{name}: {one.line}" for name, one in self.remedies.items()]
-        return "\n".join([self.head, *text_table(self.table(), COLUMNS), *advice])
+        return "\n".join([self.head, *text_table(self.table(), COLUMNS), *self.notes])
 
     def _repr_html_(self) -> str:
         """Lay it out as a notebook shows it."""
-        advice = [f"{name}: {one.line}" for name, one in self.remedies.items()]
         rows = ([row[c] for c in COLUMNS] for row in self.table())
-        return table(self.head, COLUMNS, rows, advice)
+        return table(self.head, COLUMNS, rows, self.notes)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; what is not finite becomes null."""
@@ -82,6 +96,19 @@ class Report:
             "predictions": [_json(o, self.remedies.get(o.name)) for o in self.outcomes],
         }
         return plain_json(body)
+
+
+def _moves(comparison: Comparison, axis: str) -> bool:
+    """Say whether cells that differ on an axis alone have different predictions."""
+    others = [v.tolist() for name, v in comparison.axes.items() if name != axis]
+    values = np.asarray(comparison.estimate.value).tolist()
+    cells = list(zip(*others, strict=True)) if others else [()] * len(values)
+    first: dict[tuple[Any, ...], float] = {}
+    return any(
+        not math.isclose(first.setdefault(cell, value), value, rel_tol=1e-12)
+        for cell, value in zip(cells, values, strict=True)
+        if math.isfinite(value)
+    )
 
 
 def check(

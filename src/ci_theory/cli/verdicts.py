@@ -31,6 +31,8 @@ def open_store(place: str) -> Store:
     """
     if Path(place).is_dir():
         return Store.open(place)
+    if Path(place).name != place and Path(place).suffix != ".toml":
+        raise BadInput(f"{place}: no such folder of results: `ci-theory run` writes them")
     folder = experiments.store_of(place)
     if not folder.is_dir():
         raise BadInput(f"{place}: nothing in {folder} yet: `ci-theory run {place}` comes first")
@@ -187,3 +189,5 @@ def print_report(report: Report) -> None:
             print_lines([("  decoys", row["decoys"])], width=18)
         if row["prediction"] in report.remedies:
             print_lines([("  to decide", report.remedies[row["prediction"]].line)], width=18)
+    for axis in report.idle:
+        print_lines([(axis, "changes no prediction here: nothing is tested by it")], width=18)

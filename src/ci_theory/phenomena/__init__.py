@@ -104,8 +104,9 @@ def load(name: str, *, trusted: bool = True) -> Phenomenon:
     elif trusted:
         raise unknown("phenomenon", name, names())
     else:
-        problem = unknown("phenomenon", name, names())
-        raise BadInput(f"{problem}; if it is a module that you trust, add --allow {name}")
+        problem, _, known = str(unknown("phenomenon", name, names())).rpartition(" (")
+        hint = f"if it is a module that you trust, add --allow {name}"  # before the long list
+        raise BadInput(f"{problem}; {hint} ({known}")
     found = getattr(_imported(name, path), "PHENOMENON", None)
     if not isinstance(found, Phenomenon):
         raise BadInput(f"phenomenon '{name}': module {path} defines no PHENOMENON")

@@ -309,6 +309,20 @@ def measured(*, unit: str, doc: str) -> Any:
     return dataclasses.field(metadata={"unit": unit, "doc": doc})
 
 
+def loaded(given: Phenomenon) -> Phenomenon:
+    """Return a phenomenon, which callers may take its name for.
+
+    Raises:
+        BadInput: anything else.
+    """
+    if isinstance(given, Phenomenon):
+        return given
+    name = repr(given) if isinstance(given, str) else "NAME"
+    raise BadInput(
+        f"expected a phenomenon, not {type(given).__name__}: ci_theory.load({name}) is one"
+    )
+
+
 def statics(phenomenon: Phenomenon, point: Mapping[str, Any]) -> dict[str, Any]:
     """Return the static part of a complete point: what ``world`` may depend on."""
     return {name: point[name] for name in phenomenon.names(Kind.STATIC)}

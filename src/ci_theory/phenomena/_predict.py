@@ -9,7 +9,7 @@ import numpy as np
 from ci_theory._errors import MESSAGES, BadInput, Status
 from ci_theory._shown import kept, table
 from ci_theory._types import cpu, needs_float64
-from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, statics
+from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, loaded, statics
 from ci_theory.phenomena._programs import program_of
 
 _MOST_POINTS = 256  # at a time; up to half a megabyte each at the defaults
@@ -73,6 +73,7 @@ def predict(
 
     Memory: some hundred megabytes, however many points.
     """
+    phenomenon = loaded(phenomenon)
     lengths = {len(v) for v in points.values() if np.ndim(v)}
     if len(lengths) > 1:
         raise BadInput(f"{phenomenon.name}: axes of different lengths {sorted(lengths)}")

@@ -17,7 +17,7 @@ from ci_theory._record import Axis, Kind, build, hiding
 from ci_theory._shown import table
 from ci_theory._types import cpu, needs_float64
 from ci_theory.biases.whole import unrounded
-from ci_theory.phenomena._base import Phenomenon
+from ci_theory.phenomena._base import Phenomenon, loaded
 from ci_theory.phenomena._forecast import told
 
 STEP = 1e-4
@@ -96,7 +96,7 @@ def sensitivity(phenomenon: Phenomenon, point: Mapping[str, Any] | None = None) 
     >>> [(s.knob, round(s.elasticity, 3)) for s in found if s.prediction == "test_error"][:3]
     [('n', -1.0), ('p', 1.0), ('noise', 1.0)]
     """
-    full = phenomenon.point(point or {})
+    full = loaded(phenomenon).point(point or {})
     if not phenomenon.predictions:
         raise BadInput(f"{phenomenon.name}: nothing is predicted, so nothing can be differentiated")
     with cpu():

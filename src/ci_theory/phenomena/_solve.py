@@ -10,7 +10,7 @@ from ci_theory._errors import BadInput, unknown
 from ci_theory._record import Axis, Kind
 from ci_theory._shown import table
 from ci_theory._types import needs_float64
-from ci_theory.phenomena._base import Phenomenon
+from ci_theory.phenomena._base import Phenomenon, loaded
 from ci_theory.phenomena._predict import predict
 from ci_theory.phenomena._speaking import speaking, spoken
 
@@ -119,7 +119,7 @@ def solve(
     >>> [s.at for s in made.found if not s.rising]
     [500.0]
     """
-    curve = _Curve(phenomenon, measure, knob, dict(point or {}))
+    curve = _Curve(loaded(phenomenon), measure, knob, dict(point or {}))
     if not math.isfinite(level):
         raise BadInput(f"{measure} = {level}: expected a finite number")
     x = curve.allowed(_range(curve.axis, within))
