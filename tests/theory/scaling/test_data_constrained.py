@@ -21,6 +21,13 @@ def test_the_empirical_law_is_as_published():
     np.testing.assert_allclose(found, [1.96820, 6.62412, 15.16746], atol=1e-5)
 
 
+def test_another_half_life_of_reuse():
+    """R* of them are worth 1 - 1/e of R*; few cost nothing, and endless ones are worth R*."""
+    half = 4.0
+    found = [float(data_constrained.effective_data(1 + r, half)) for r in (0, 1e-6, half, np.inf)]
+    np.testing.assert_allclose(found, [1, 1 + 1e-6, 1 + half * (1 - np.exp(-1)), 1 + half], 1e-9)
+
+
 def test_several_epochs_of_stochastic_gradient_descent():
     """200 data sets of 40 rows, shuffled before every epoch, at a small rate."""
     n, rate, law = 40, 0.02, finite_law(80, 1.5, 0.3, tail=False)
