@@ -414,11 +414,11 @@ def test_plain_rows_on_features_end_as_ridge_regression_on_them():
 
 
 def test_contours_that_disagree_are_not_converged(monkeypatch):
-    monkeypatch.setattr("ci_theory.theory.dynamics.flow.CHECK", 6)
+    monkeypatch.setattr("ci_theory.theory.dynamics.flow.CHECK", 8)
     fresh = jax.jit(weighted_flow_risk.__wrapped__.__wrapped__)  # beneath the compiled one
     found = fresh(HALVES, plain_rows(100, 0.25), 3.0, 0.1, INF)
     assert int(found.status) == Status.NOT_CONVERGED
-    assert float(found.residual) > 1e-5
+    assert 1e-5 < float(found.residual) < 1e-3
 
 
 def test_compiles_once():

@@ -101,6 +101,17 @@ def test_weights_taken_over_stay_what_they_were():
     np.testing.assert_allclose(made.joint.covariance[2, 0], BASE.spread, atol=1e-8)
 
 
+def test_a_stage_without_a_fit_is_told_by_the_chain():
+    good, bad = Training(stage=one(0)), Training(stage=one(0, rows=P, ridge=0.0))
+    assert chain(None, [good]).status == Status.OK
+    for order in ([bad, good], [good, bad]):
+        made = chain(None, order)
+        assert made.status == Status.NOT_FINITE
+        assert [int(stage.status) for stage in made.stages].count(Status.OK) == 1
+    mixed = Training(stage=both(ridge=-1.0))
+    assert chain(None, [mixed]).status == Status.OUT_OF_SCOPE
+
+
 def test_without_ridge_the_anchor_is_forgotten():
     start = independent(BASE)
     made = chain(start, [Training(stage=both(ridge=0.0), anchor=(1.0,))])
