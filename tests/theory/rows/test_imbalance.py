@@ -54,6 +54,7 @@ def _reference(values, squares, majority, minority, ridge):
             "kappa": k,
             "error_majority": mpmath.ncdf(-plus / sd),
             "error_minority": mpmath.ncdf(minus / sd),
+            "balanced_error": (mpmath.ncdf(-plus / sd) + mpmath.ncdf(minus / sd)) / 2,
             "balanced_error_optimal": mpmath.ncdf(-a / (2 * mpmath.sqrt(v2))),
             "score_gap": plus - minus,
             "score_majority": plus,
