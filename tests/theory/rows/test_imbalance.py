@@ -176,6 +176,21 @@ def test_empty_and_impossible_inputs_are_statuses():
     assert int(imbalance.lost_minority(spectrum, 2.0, 0.1).status) == Status.OUT_OF_SCOPE
 
 
+def test_means_that_differ_where_nothing_varies_are_infinitely_far_apart():
+    """But for a ridge; and a part of the difference on a tail counts alike."""
+    flat = Spectrum(
+        eigenvalues=np.array([2.0, 0.0]),
+        multiplicity=np.array([5.0, 1.0]),
+        power=np.array([0.3, 0.7]),
+        tail_trace=np.zeros(()),
+        tail_power=np.array(0.1),
+    )
+    assert float(imbalance.separation(flat, 0.0)) == np.inf
+    assert float(imbalance.separation(flat, 0.5)) == pytest.approx(4 * (0.3 / 2.5 + 0.8 / 0.5))
+    varied = explicit([2.0, 1.0], [0.1, 0.4])
+    assert float(imbalance.separation(varied, 0.0)) == pytest.approx(4 * (0.1 + 0.4))
+
+
 def test_padding_and_tail():
     spectrum = power_law(30, 1.5, tail=True)
     padded = Spectrum(

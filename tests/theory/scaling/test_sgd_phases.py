@@ -9,7 +9,7 @@ from ci_theory.theory.dynamics.one_pass_sgd import Descent
 from ci_theory.theory.scaling import compute_optimal
 from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier
 from ci_theory.theory.scaling.sgd_phases import PHASES, phase, terms
-from ci_theory.theory.spectra.spectrum import trace
+from ci_theory.theory.spectra.spectrum import power_law, trace
 
 
 def best(found):
@@ -158,6 +158,8 @@ def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():
     assert np.all(np.isnan(found.risk))
     with pytest.raises(BadInput, match="kernel"):
         budget_risks(1.0, 0.3, [100.0], [50.0], kernel=1.5)
+    with pytest.raises(BadInput, match="600 nodes"):
+        compute_optimal._padded(power_law(600, 1.5))
     for kernel in (0.0, 1.0):
         with pytest.raises(BadInput, match="kernel"):
             budget_risks(1.0, 0.3, [100.0], [50.0], kernel=kernel)
