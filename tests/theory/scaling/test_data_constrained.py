@@ -125,6 +125,21 @@ def test_a_set_read_once_brings_its_own_noise():
     assert float(once.risk[0]) == pytest.approx(float(found.risk[2]), rel=1e-9)
 
 
+def test_what_no_set_and_no_fresh_rows_are_as_bad_as():
+    """Over-fitted noise, and a target that a vast ridge hides from every number of rows."""
+    bad = data_constrained.set_reuse(ENDLESS, 50.0, 1e4, 0.1, 10.0)
+    assert int(bad.status) == Status.OUT_OF_SCOPE
+    assert np.isnan(float(bad.fresh))
+    assert float(bad.risk) > 1.0
+    for rows, copies, ridge, noise in ((50.0, 1e12, 1e9, 10.0), (5000.0, np.inf, 1e12, 0.0)):
+        lost = data_constrained.ridge_reuse(ENDLESS, rows, copies, ridge, noise)
+        assert int(lost.status) == Status.OUT_OF_SCOPE, rows
+        assert np.isnan(float(lost.fresh))
+    one = data_constrained.ridge_reuse(ENDLESS, 50.0, 1.0, 20.0, 0.1)
+    assert float(one.fresh) == pytest.approx(1.0, rel=1e-9)
+    assert int(one.status) == Status.OK
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_copies_and_fresh_rows_err_alike_at_one_ridge(noise):
     """Literal copies of 100 rows, 4 of each, against as many fresh rows as they are worth."""
