@@ -370,6 +370,7 @@ def test_erasing_costs_less_than_aligning_by_both_laws():
         cost = float(erasing_cost(p, s, n, d, kappa))
         assert cost == pytest.approx(rows / (p * n), rel=1e-9)
         assert 0 < cost < 1
+        assert float(aligned_response(p, s, -2.5, kappa)) == pytest.approx(-2.5 * response)
 
 
 def test_aligned_last_by_rows_alone_saturates():

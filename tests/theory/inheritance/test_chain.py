@@ -294,6 +294,16 @@ def found():
     return elasticities(None, two(), at_the_end)
 
 
+def test_a_chain_that_goes_on_from_models_has_the_same_elasticities(found):
+    first, second = two()
+    later = elasticities(chain(None, [first]).joint, [second], at_the_end)
+    assert {one.stage for one in later} == {0}
+    wanted = {one.knob: one.elasticity for one in found if one.stage == 1}
+    for one in later:
+        assert one.elasticity == pytest.approx(wanted.pop(one.knob), rel=1e-9)
+    assert not wanted
+
+
 def test_every_knob_of_every_stage_is_differentiated(found):
     """Against central differences of chains that are built anew."""
     h = 1e-4
