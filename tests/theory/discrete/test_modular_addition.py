@@ -31,6 +31,7 @@ def test_cyclic_phases_are_exact_with_the_margin_told(p, k):
     np.testing.assert_allclose(logits, told, atol=1e-11)
     np.testing.assert_allclose(margins(logits, p), margin(p, k), rtol=0, atol=1e-10)
     assert margin(p, k) > 0
+    assert margin(p, k, 12) == pytest.approx(2 * margin(p, k), rel=1e-14)
 
 
 @pytest.mark.parametrize("neurons", [2, 3, 4, 5, 6, 7, 8])

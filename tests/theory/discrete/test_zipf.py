@@ -4,6 +4,7 @@ import jax
 import mpmath as mp
 import numpy as np
 import pytest
+import scipy.stats
 
 from ci_theory import BadInput
 from ci_theory.theory.discrete import zipf
@@ -135,3 +136,7 @@ def test_laws_end_half_a_rank_beyond_the_vocabulary():
         assert float(law) == pytest.approx(np.sum(p * (1 - p) ** n), rel=5e-4)
         once = zipf.items_seen_law(n, 1, p[0], 200, 1.5)
         assert float(once) == pytest.approx(n * np.sum(p * (1 - p) ** (n - 1)), rel=3e-4)
+        for times in (2, 3):
+            law = zipf.items_seen_law(n, times, p[0], 200, 1.5)
+            drawn = np.sum(scipy.stats.binom.pmf(times, n, p))
+            assert float(law) == pytest.approx(drawn, rel=5e-3)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
+from ci_theory.theory.dynamics import flow_start
 from ci_theory.theory.dynamics.flow_start import start_left
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.marchenko_pastur import survival, survival_slope
@@ -56,6 +57,14 @@ def test_repeated_rows_against_simulation():
     assert np.all(np.abs(mean - got) < 4 * error + got * 2 / 88)
     wrong = evaluate(spectrum, rows(176.0), TIMES, 0.0)
     assert np.any(np.abs(mean[0] - wrong.test) > 4 * error[0] + got[0] * 2 / 88)
+
+
+def test_contours_that_disagree_are_not_converged(monkeypatch):
+    monkeypatch.setattr(flow_start, "CHECK", 8)
+    fresh = jax.jit(start_left.__wrapped__.__wrapped__)  # beneath the compiled one
+    found = fresh(two_block(60, 60, 1.0, 0.1, 1, 1), rows(90.0), 3.0, 0.0)
+    assert int(found.status) == Status.NOT_CONVERGED
+    assert 1e-6 < float(found.residual) < 1e-3
 
 
 def test_statuses():

@@ -141,6 +141,7 @@ def test_beyond_the_boundary_it_never_groks():
     never = decay_time(300, 300 * edge * 1.001, level, 1e-5, 1.0, 5.0)
     assert (float(never.value), int(never.status)) == (np.inf, Status.NO_BREAK)
     assert float(largest_ratio(2.0, 1.0)) == np.inf
+    assert float(largest_ratio(3 * level, 3.0)) == pytest.approx(edge, rel=1e-13)  # a unit only
 
 
 def test_without_decay_the_null_space_stays():

@@ -283,6 +283,16 @@ def test_facts_age_as_drawn_facts_do():
             assert abs(found - wanted) < 4 / np.sqrt(runs) + 1 / p
 
 
+def test_a_surprise_in_its_units_and_edits_of_several_rows():
+    """Squared labels scale both; edits of 4 rows in 400 dimensions fade as one row in 100 does."""
+    one = fact_memory.fact_error(7.0, 0.6, 100, 1, 1.0)
+    assert float(fact_memory.fact_error(7.0, 0.6, 100, 1, 9.0)) == pytest.approx(9 * one)
+    assert float(fact_memory.fact_error(7.0, 0.6, 400, 4, 1.0)) == pytest.approx(one)
+    kept = fact_memory.fact_memory(7.0, 0.6, 100, 1)
+    assert float(fact_memory.fact_memory(7.0, 0.6, 400, 4)) == pytest.approx(kept)
+    assert float(fact_memory.fact_error(1e6, 0.6, 100, 1, 9.0)) == pytest.approx(18 / 1.4)
+
+
 def test_how_much_is_remembered_and_the_best_step():
     ages = np.arange(20000.0)
     for step in (1.0, 0.5):

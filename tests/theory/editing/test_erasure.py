@@ -335,6 +335,15 @@ def test_a_ridge_per_row_beyond_kappa_keeps_half_for_ever():
         assert (float(found.mean[0]) > response / 2) == kept
 
 
+def test_labels_reached_without_any_effort_need_a_hard_push():
+    """Arrays of shares left, and one that asks for nothing."""
+    left = np.array([0.9, 0.5, 0.0])
+    found = np.asarray(erasing_rows(left, 90.0, 2.0, 1.0, ridge=4.0))
+    for share, rows in zip(left, found, strict=True):
+        assert float(erasing_rows(share, 90.0, 2.0, 1.0, ridge=4.0)) == pytest.approx(rows)
+    assert np.all(np.diff(found) > 0)
+
+
 def test_what_is_never_reached_has_no_number_of_rows():
     assert np.isnan(float(erasing_rows(0.0, 100.0, 2.0, 0.0)))  # benign rows do not turn it
     assert np.isnan(float(erasing_rows(0.5, 100.0, 2.0, 1.0, frozen=1.0)))
@@ -361,6 +370,7 @@ def test_erasing_costs_less_than_aligning_by_both_laws():
         cost = float(erasing_cost(p, s, n, d, kappa))
         assert cost == pytest.approx(rows / (p * n), rel=1e-9)
         assert 0 < cost < 1
+        assert float(aligned_response(p, s, -2.5, kappa)) == pytest.approx(-2.5 * response)
 
 
 def test_aligned_last_by_rows_alone_saturates():

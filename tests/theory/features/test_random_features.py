@@ -53,6 +53,31 @@ def test_matches_the_published_forms_at_60_digits(name):
     assert max(worst.values()) < 1e-12, worst
 
 
+def test_what_is_learned_and_what_is_left_at_60_digits():
+    spectrum = SPECTRA["slow"]
+    n, p, ridge = (np.array(v, float) for v in zip(*[(*s, r) for s, r in POINTS], strict=True))
+    found = jax.jit(jax.vmap(balance, in_axes=(None, 0, 0, 0)))(spectrum, n, p, ridge)
+    assert np.all(found.status == Status.OK)
+    with mp.workdps(DIGITS):
+        oracle = Oracle(spectrum)
+        for i, ((rows, features), delta) in enumerate(POINTS):
+            gamma = oracle.gamma(rows, features, exact(delta))
+            z, q = oracle.df1(gamma), oracle.df2(gamma)
+            wanted = {
+                "gamma": gamma,
+                "kappa": exact(delta) / (rows - z),
+                "rows_left": rows - z,
+                "features_left": features - z,
+                "df1": z,
+                "df2": q,
+                "d12": z - q,
+                "share": (z - q) / (features - q),
+                "dof_left": rows - z + (features - z) * (z - q) / (features - q),
+            }
+            for field, value in wanted.items():
+                assert relative(getattr(found, field)[i], value) < 1e-12, (field, POINTS[i])
+
+
 @pytest.mark.parametrize("name", list(SPECTRA))
 @pytest.mark.parametrize(("n", "p"), [(20, 45), (45, 20), (21, 20), (60, 300), (300, 60)])
 def test_ridgeless_limits_at_60_digits(name, n, p):

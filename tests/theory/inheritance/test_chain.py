@@ -101,6 +101,17 @@ def test_weights_taken_over_stay_what_they_were():
     np.testing.assert_allclose(made.joint.covariance[2, 0], BASE.spread, atol=1e-8)
 
 
+def test_a_stage_without_a_fit_is_told_by_the_chain():
+    good, bad = Training(stage=one(0)), Training(stage=one(0, rows=P, ridge=0.0))
+    assert chain(None, [good]).status == Status.OK
+    for order in ([bad, good], [good, bad]):
+        made = chain(None, order)
+        assert made.status == Status.NOT_FINITE
+        assert [int(stage.status) for stage in made.stages].count(Status.OK) == 1
+    mixed = Training(stage=both(ridge=-1.0))
+    assert chain(None, [mixed]).status == Status.OUT_OF_SCOPE
+
+
 def test_without_ridge_the_anchor_is_forgotten():
     start = independent(BASE)
     made = chain(start, [Training(stage=both(ridge=0.0), anchor=(1.0,))])
@@ -281,6 +292,16 @@ def two(scale=lambda stage, knob: 1.0):
 @pytest.fixture(scope="module")
 def found():
     return elasticities(None, two(), at_the_end)
+
+
+def test_a_chain_that_goes_on_from_models_has_the_same_elasticities(found):
+    first, second = two()
+    later = elasticities(chain(None, [first]).joint, [second], at_the_end)
+    assert {one.stage for one in later} == {0}
+    wanted = {one.knob: one.elasticity for one in found if one.stage == 1}
+    for one in later:
+        assert one.elasticity == pytest.approx(wanted.pop(one.knob), rel=1e-9)
+    assert not wanted
 
 
 def test_every_knob_of_every_stage_is_differentiated(found):

@@ -171,6 +171,10 @@ def test_best_flips_are_where_the_risk_is_least():
     risks = [float(probe(flipped_heads(flips=q, **shared), task).excess) for q in near]
     assert risks[1] == pytest.approx(float(found.excess), rel=1e-9)
     assert risks[1] < min(risks[0], risks[2])
+    near = float(found.flips) * np.exp([-0.003, 0.0, 0.003])
+    low, least, high = (float(probe(flipped_heads(flips=q, **shared), task).excess) for q in near)
+    off = 0.003 * (low - high) / (low + high - 2 * least) / 2  # of the parabola, in the logarithm
+    assert abs(off) < 3e-5
     none = Task(n=150.0, ridge=0.36, noise=0.0, named=1.0, unnamed=0.0)
     poor = best_flips(100.0, 80.0, 1e9, 3.0, none)  # nothing to gain by flips, not even shrinkage
     assert int(poor.status) == int(Status.OUT_OF_SCOPE)

@@ -121,3 +121,14 @@ def test_either_fit_without_a_mean_is_told(up_rows, down_rows):
     for exact, status in ((True, Status.OUT_OF_SCOPE), (False, Status.NOT_FINITE)):
         made = parameter_transfer(up, down, 100.0, 10.0, 2.0, 0.5, exact=exact)
         assert int(made.status) == (status if lost else Status.OK)
+
+
+def test_each_fit_has_its_own_ridge():
+    up, down = Stage(30.0, 80.0, 9.0, 0.3), Stage(20.0, 60.0, 2.0, 0.2)
+    made = parameter_transfer(up, down, 100.0, 10.0, 2.0, 0.5)
+    first = partial_fit(30.0, 80.0, 9.0, Task(2.5 * 0.3, 0.3 + 2.5 * 0.7))
+    own = partial_fit(20.0, 60.0, 2.0, Task(2.0 * 0.2, 1.0))
+    assert float(made.up.excess) == pytest.approx(float(first.excess), rel=1e-12)
+    assert float(made.own.excess) == pytest.approx(float(own.excess), rel=1e-12)
+    wanted = inherited_error(first, 10 / 30, 0.5 * 0.3)
+    assert float(made.inherited) == pytest.approx(float(wanted), rel=1e-12)

@@ -35,6 +35,23 @@ def test_isotropic_and_blocks():
         assert risk(blocks, 70, factor * found.ridge, 0.3) > found.excess_risk
 
 
+def test_units_drop_out_and_endless_rows_have_a_limit():
+    blocks = two_block(50.0, 50.0, 1.0, 0.1, 1.0, 1.0)
+    large = two_block(50.0, 50.0, 1e9, 1e8, 1e-9, 1e-9)  # the same labels
+    one, other = best_ridge(blocks, 70, 0.3), best_ridge(large, 70, 0.3)
+    np.testing.assert_allclose(other.ridge, 1e9 * one.ridge, rtol=1e-6)
+    np.testing.assert_allclose(other.kappa, 1e9 * one.kappa, rtol=1e-6)
+    np.testing.assert_allclose(other.excess_risk, one.excess_risk, rtol=1e-10)
+    used = 50 / (1 + one.kappa) + 50 * 0.1 / (0.1 + one.kappa)
+    np.testing.assert_allclose(one.ridge, one.kappa * (70 - used), rtol=1e-10)
+    many, endless = (best_ridge(blocks, n, 0.3) for n in (1e9, np.inf))
+    np.testing.assert_allclose(endless.ridge, many.ridge, rtol=1e-5)
+    assert int(endless.status) == int(many.status) == Status.OK
+    idle = best_ridge(isotropic(80.0, signal=0.0), 50, 0.3)  # nothing to learn: fit nothing
+    assert int(idle.status) == Status.OUT_OF_SCOPE
+    assert float(idle.ridge) > 1e5
+
+
 def test_without_noise_a_smooth_target_wants_no_ridge():
     found = best_ridge(isotropic(80.0), 50, 0.0)
     assert int(found.status) == Status.OUT_OF_SCOPE

@@ -92,6 +92,11 @@ def test_bad_input_is_a_status():
     )
     assert found.status.tolist() == [0, Status.OUT_OF_SCOPE, Status.NOT_FINITE]
     assert np.isnan(found.test_error[1:]).all()
+    home = ridge_risk(explicit(VALUES, TARGET**2), 30.0, 0.1, 0.3)
+    for name in ("kappa", "test_error", "train_error"):
+        told = float(getattr(found.inside, name)[0])
+        assert told == pytest.approx(float(getattr(home, name)), rel=1e-12)
+    assert float(found.excess_risk[0]) == pytest.approx(float(found.test_error[0]) - 0.3, rel=1e-12)
 
 
 def test_derivatives():

@@ -196,6 +196,10 @@ def test_apparent_peak(f):
         off.append((float(apparent_peak(p, 1.0, phi)) - top) / np.sqrt(p))
     assert abs(off[1]) < 0.01
     assert abs(off[1]) < 0.2 * abs(off[0]) + 1e-3  # sqrt of 100
+    p, ridge = 1e6, 2.5  # in the unit of the ridge
+    phi = 1 - f * ridge / p
+    (top,) = _highest(p, ridge, phi)
+    assert abs(float(apparent_peak(p, ridge, phi)) - top) < 0.02 * np.sqrt(p)
 
 
 def test_apparent_peak_vanishes():

@@ -54,6 +54,7 @@ def _reference(values, squares, majority, minority, ridge):
             "kappa": k,
             "error_majority": mpmath.ncdf(-plus / sd),
             "error_minority": mpmath.ncdf(minus / sd),
+            "balanced_error": (mpmath.ncdf(-plus / sd) + mpmath.ncdf(minus / sd)) / 2,
             "balanced_error_optimal": mpmath.ncdf(-a / (2 * mpmath.sqrt(v2))),
             "score_gap": plus - minus,
             "score_majority": plus,
@@ -173,6 +174,21 @@ def test_empty_and_impossible_inputs_are_statuses():
     endless = imbalance.mixture_risk(spectrum, np.inf, np.inf, 0.1)
     assert int(endless.status) == Status.NOT_FINITE
     assert int(imbalance.lost_minority(spectrum, 2.0, 0.1).status) == Status.OUT_OF_SCOPE
+
+
+def test_means_that_differ_where_nothing_varies_are_infinitely_far_apart():
+    """But for a ridge; and a part of the difference on a tail counts alike."""
+    flat = Spectrum(
+        eigenvalues=np.array([2.0, 0.0]),
+        multiplicity=np.array([5.0, 1.0]),
+        power=np.array([0.3, 0.7]),
+        tail_trace=np.zeros(()),
+        tail_power=np.array(0.1),
+    )
+    assert float(imbalance.separation(flat, 0.0)) == np.inf
+    assert float(imbalance.separation(flat, 0.5)) == pytest.approx(4 * (0.3 / 2.5 + 0.8 / 0.5))
+    varied = explicit([2.0, 1.0], [0.1, 0.4])
+    assert float(imbalance.separation(varied, 0.0)) == pytest.approx(4 * (0.1 + 0.4))
 
 
 def test_padding_and_tail():

@@ -187,6 +187,9 @@ def test_bishop_limit():
     bishop = ridge_risk(spectrum, n, n * added, 0.4)
     np.testing.assert_allclose(risk.bias, bishop.bias, rtol=1e-8)
     assert float(risk.variance) > 1.1 * float(bishop.test_error - 0.4 - bishop.bias)
+    np.testing.assert_allclose(risk.attenuation, risk.bias, rtol=1e-7)  # no ridge is left of kappa
+    np.testing.assert_allclose(risk.noisy_test_error, risk.inside.test_error, rtol=1e-14)
+    np.testing.assert_allclose(risk.test_error - risk.excess_risk, 0.4, rtol=1e-12)
     law = corrupted_inputs.corrupted_law(spectrum, 0.4, added)
     np.testing.assert_allclose(  # least squares with the raised label noise
         risk.variance, law.noise / n * np.sum(SLOW / (SLOW + added)), rtol=1e-7

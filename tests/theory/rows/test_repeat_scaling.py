@@ -199,6 +199,10 @@ def test_what_has_no_worst_count(budget, fraction, ridge, noise, status):
     assert jnp.isnan(found.excess)
 
 
+def test_a_very_easy_target_is_as_one_of_source_one():
+    assert float(size_exponent(1.5, 4.0)) == float(size_exponent(1.5, 1.0)) == 0.75
+
+
 def test_a_single_repeated_row_is_an_edge():
     """A quarter of the budget fills all that is missing: fewer distinct rows are ever worse."""
     found = worst_repeats_on(isotropic(100.0), 110.0, 0.05, 0.0, 1.0)

@@ -213,3 +213,10 @@ def test_an_edge_that_was_not_found_is_told(monkeypatch):
 )
 def test_what_has_no_answer_says_so(given):
     assert int(leading(given).status) == Status.OUT_OF_SCOPE
+
+
+def test_no_rows_have_no_spectrum_and_no_edge():
+    given = rows(60, 1.0, 0.2, [0.0, 0.0], [1.0, 12.0])
+    told = row_shape(given, leading(rows(60, 1.0, 0.2, *REPEATED)))
+    assert np.isnan([told.entropy, told.largest, told.total]).all()
+    assert int(transition(60.0, given.groups).status) == Status.OUT_OF_SCOPE

@@ -21,6 +21,13 @@ def test_the_empirical_law_is_as_published():
     np.testing.assert_allclose(found, [1.96820, 6.62412, 15.16746], atol=1e-5)
 
 
+def test_another_half_life_of_reuse():
+    """R* of them are worth 1 - 1/e of R*; few cost nothing, and endless ones are worth R*."""
+    half = 4.0
+    found = [float(data_constrained.effective_data(1 + r, half)) for r in (0, 1e-6, half, np.inf)]
+    np.testing.assert_allclose(found, [1, 1 + 1e-6, 1 + half * (1 - np.exp(-1)), 1 + half], 1e-9)
+
+
 def test_several_epochs_of_stochastic_gradient_descent():
     """200 data sets of 40 rows, shuffled before every epoch, at a small rate."""
     n, rate, law = 40, 0.02, finite_law(80, 1.5, 0.3, tail=False)
@@ -116,6 +123,21 @@ def test_a_set_read_once_brings_its_own_noise():
     size = 200.0 * float(found.fresh[2])
     once = solve(ENDLESS, size, jnp.ones(3), 0.1, 0.05)
     assert float(once.risk[0]) == pytest.approx(float(found.risk[2]), rel=1e-9)
+
+
+def test_what_no_set_and_no_fresh_rows_are_as_bad_as():
+    """Over-fitted noise, and a target that a vast ridge hides from every number of rows."""
+    bad = data_constrained.set_reuse(ENDLESS, 50.0, 1e4, 0.1, 10.0)
+    assert int(bad.status) == Status.OUT_OF_SCOPE
+    assert np.isnan(float(bad.fresh))
+    assert float(bad.risk) > 1.0
+    for rows, copies, ridge, noise in ((50.0, 1e12, 1e9, 10.0), (5000.0, np.inf, 1e12, 0.0)):
+        lost = data_constrained.ridge_reuse(ENDLESS, rows, copies, ridge, noise)
+        assert int(lost.status) == Status.OUT_OF_SCOPE, rows
+        assert np.isnan(float(lost.fresh))
+    one = data_constrained.ridge_reuse(ENDLESS, 50.0, 1.0, 20.0, 0.1)
+    assert float(one.fresh) == pytest.approx(1.0, rel=1e-9)
+    assert int(one.status) == Status.OK
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])

@@ -78,6 +78,9 @@ def test_slopes_by_derivative_are_slopes_by_difference():
     step = 1e-4
     high, low = (jnp.log(jax.vmap(curve)(at * np.exp(s))) for s in (step, -step))
     np.testing.assert_allclose(found, (high - low) / (2 * step), atol=1e-6)
+    table = local_slope(lambda x: 2 * x**3 / (1 + x), np.array([[1.0, 3.0], [9.0, 0.0 + 1e-9]]))
+    np.testing.assert_allclose(table, [[2.5, 2.25], [2.1, 3.0]], rtol=1e-8)
+    assert float(local_slope(lambda x: x**-0.5, 7.0)) == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize("modes", [10**6, 10**8])

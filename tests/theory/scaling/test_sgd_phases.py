@@ -9,7 +9,7 @@ from ci_theory.theory.dynamics.one_pass_sgd import Descent
 from ci_theory.theory.scaling import compute_optimal
 from ci_theory.theory.scaling.compute_optimal import budget_risks, frontier
 from ci_theory.theory.scaling.sgd_phases import PHASES, phase, terms
-from ci_theory.theory.spectra.spectrum import trace
+from ci_theory.theory.spectra.spectrum import power_law, trace
 
 
 def best(found):
@@ -102,6 +102,55 @@ def test_risks_of_budgets_are_those_of_the_averaged_curve():
     assert np.isnan(few.flow[0, 1])
 
 
+@pytest.mark.parametrize("bent", [0.0, 0.02])
+def test_the_frontier_is_read_off_a_curve(monkeypatch, bent):
+    """A curve whose optimum is known, with third order and without; what is asked is handed on."""
+    asked = []
+
+    def known(alpha, beta, flops, widths, **options):
+        asked.append((alpha, beta, np.array(widths), options))
+        u = np.log(widths)[None, :] - 0.4 * np.log(flops)[:, None]
+        risk = np.exp(0.3 * u**2 + bent * u**3 - 0.7 * np.log(flops)[:, None])
+        return compute_optimal.BudgetRisks(risk, risk, np.zeros(risk.shape, int))
+
+    monkeypatch.setattr(compute_optimal, "budget_risks", known)
+    budgets = np.array([1e6, 3e6, 1e7, 1e9])
+    options = {"kernel": 0.3, "ratio": 4.0, "noise": 0.01}
+    found = frontier(1.1, 0.7, budgets, low=20.0, **options)
+    (at,) = asked
+    assert (at[0], at[1], at[3]) == (1.1, 0.7, options)
+    assert (at[2][0], at[2][-1]) == pytest.approx((20.0, 1e9**0.62))
+    assert np.diff(np.log10(at[2])).max() <= 1 / 8
+    assert np.all(found.status == Status.OK)
+    assert found.flops.tolist() == budgets.tolist()
+    np.testing.assert_allclose(found.width, budgets**0.4, rtol=1e-9)
+    np.testing.assert_allclose(found.risk, budgets**-0.7, rtol=1e-9)
+    np.testing.assert_allclose(found.width_slope, 0.4, rtol=1e-8)
+    np.testing.assert_allclose(found.risk_slope, -0.7, rtol=1e-8)
+    frontier(1.1, 0.7, budgets)
+    assert (asked[1][2][0], asked[1][3]) == (
+        8.0, {"kernel": 0.1, "ratio": np.inf, "noise": 0.0}
+    )  # fmt: skip
+    edge = frontier(1.1, 0.7, budgets, low=20.0, high=2000.0)  # 1e9^0.4 is 3981
+    assert edge.status.tolist() == [Status.OK] * 3 + [Status.AT_EDGE]
+    assert np.isnan(edge.width).tolist() == [False] * 3 + [True]
+    near = frontier(1.1, 0.7, budgets[:2], low=240.0, high=2e4)  # 1e6^0.4 is 251: the second place
+    assert near.status.tolist() == [Status.AT_EDGE, Status.OK]
+
+
+def test_the_worst_status_near_the_optimum_is_that_of_the_place(monkeypatch):
+    def known(alpha, beta, flops, widths, **options):
+        u = np.log(widths)[None, :] - np.log(300.0) + 0 * np.log(flops)[:, None]
+        status = np.zeros(u.shape, int)
+        status[0, np.argmin(np.abs(u[0])) + 2] = Status.NOT_CONVERGED
+        status[1, np.argmin(np.abs(u[1])) + 3] = Status.NOT_CONVERGED
+        return compute_optimal.BudgetRisks(np.exp(u**2), np.exp(u**2), status)
+
+    monkeypatch.setattr(compute_optimal, "budget_risks", known)
+    found = frontier(1.1, 0.7, [1e6, 1e7], low=20.0)
+    assert found.status.tolist() == [Status.NOT_CONVERGED, Status.OK]
+
+
 def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():
     found = frontier(1.0, 0.3, np.array([1e3, 3e7, 1e8]), low=3000.0, high=32_000.0)
     assert list(found.status) == [Status.OUT_OF_SCOPE, Status.AT_EDGE, Status.AT_EDGE]
@@ -109,5 +158,11 @@ def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():
     assert np.all(np.isnan(found.risk))
     with pytest.raises(BadInput, match="kernel"):
         budget_risks(1.0, 0.3, [100.0], [50.0], kernel=1.5)
-    with pytest.raises(BadInput, match="ascending"):
-        frontier(1.0, 0.3, [1e8, 1e7])
+    with pytest.raises(BadInput, match="600 nodes"):
+        compute_optimal._padded(power_law(600, 1.5))
+    for kernel in (0.0, 1.0):
+        with pytest.raises(BadInput, match="kernel"):
+            budget_risks(1.0, 0.3, [100.0], [50.0], kernel=kernel)
+    for flops in ([1e8, 1e7], [1e7, 1e7], [1e7], [[1e7, 1e8]]):
+        with pytest.raises(BadInput, match="ascending"):
+            frontier(1.0, 0.3, flops)

@@ -111,6 +111,8 @@ def test_the_entropy_rate_of_two_states_is_closed():
         closed = mp.mpf(1) / 6 + mp.pi**2 / 9 - 2 * mp.log(2) * (1 + mp.log(2)) / 3
         assert abs(whole - closed) < mp.mpf(10) ** -24
     assert float(two_state_entropy_rate(1.0)) == pytest.approx(float(closed), rel=1e-9)
+    few = float(two_state_entropy_rate(1.0, 12))
+    assert 1e-9 < abs(few - float(closed)) < 1e-4
     slow = float(known_loss(kinds(2, 64), 1.0)) - float(closed)
     assert slow * 64 == pytest.approx(32 * (float(known_loss(kinds(2, 32), 1.0)) - closed), rel=0.2)
 

@@ -189,6 +189,7 @@ def test_the_overlap_of_chains_grows_as_a_power():
     slopes = np.diff(found) / np.diff(steps)
     law = float(chain_overlap_law(1.0))
     assert law == pytest.approx(CATALAN / np.pi)
+    assert float(chain_overlap_law(64.0)) == pytest.approx(64 * law)
     assert abs(slopes[1] - law) < 0.6 * abs(slopes[0] - law) < 0.02 * law
     with mp.workdps(18):
         assert abs(mp.catalan - mp.mpf(CATALAN)) < 1e-16

@@ -50,7 +50,7 @@ def covariances():
         (kappa, fixed_point, 8),
         (root, fixed_point, 7),
         (leverages, shares, 4),
-        (covariances, sources, 3),
+        (covariances, sources, 4),
     ],
 )
 def test_stopped_a_step_too_early(monkeypatch, solve, module, steps):

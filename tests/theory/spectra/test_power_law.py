@@ -153,6 +153,20 @@ def test_a_truncated_spectrum_is_visibly_wrong_and_its_tail_mends_it():
     assert abs(tailed / exact - 1) < 3e-4
 
 
+def test_the_nodes_of_an_endless_law_reach_far_beyond_their_last_mode():
+    """df1 = C kappa^-1/2 - 1/2 at a kappa of modes of rank 10^9, which are not infinitesimal."""
+    spectrum = law.endless(2.0, 0.4)
+    for kappa in (1e-12, 1e-17):
+        learned = spectrum.eigenvalues / (spectrum.eigenvalues + kappa)
+        found = spectrum.multiplicity @ learned + float(spectrum.tail_trace) / kappa
+        assert found == pytest.approx(np.pi / 2 * kappa**-0.5 - 0.5, rel=1e-11)
+        missed = spectrum.power @ (1 - learned) ** 2 + float(spectrum.tail_power)
+        assert missed == pytest.approx(float(law.bias(kappa, 2.0, 0.4)), rel=1e-9)
+    early = law.endless(2.0, 0.4, 1e-12)  # what is cut is told by the tail
+    assert early.eigenvalues.min() > 1e-13 > spectrum.eigenvalues.min()
+    assert float(early.tail_trace) > 100 * float(spectrum.tail_trace) > 0
+
+
 def test_a_spectrum_whose_trace_diverges_is_refused():
     with pytest.raises(BadInput, match="alpha"):
         law.endless(1.0)

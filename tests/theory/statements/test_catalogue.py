@@ -110,6 +110,18 @@ def test_words_are_looked_for_in_name_path_and_text():
     assert formula.call == "optimal_ridge(p: Numbers, noise: Numbers, signal: Numbers=1.0)"
     assert formula.example.startswith(">>> float(optimal_ridge(100, 0.5, 2.0))")
     assert not dataclasses.replace(formula, doc="No example.").example
+    (traces,) = [f for f in catalogue() if f.path == "attention.task_spectrum.task_traces"]
+    assert traces.name == "task_traces"
+    assert traces.where == "attention.task_spectrum"
+    assert traces.returns == "TaskTraces"
+    assert traces.limits.startswith("kappa -> infinity 1/(1 + nu)")
+    assert traces.scope.startswith("exact for the limit k, d -> infinity")
+    assert (
+        traces.title == "Means over the spectrum of the second moment of kappa d isotropic tasks."
+    )
+    assert [f.path for f in catalogue()] == sorted(
+        (f.path for f in catalogue()), key=lambda path: path.rsplit(".", 1)[0].split(".")
+    )
 
 
 def test_sections_and_formulas_of_a_docstring():

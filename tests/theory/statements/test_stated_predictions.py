@@ -28,6 +28,10 @@ class TestPredictions:
             assert prediction in {p.name for p in phenomena.load(phenomenon).predictions}
         for statement in STATEMENTS:
             assert {name.split(".")[0] for name in statement.predictions} <= {*statement.phenomena}
+            assert {*statement.phenomena} <= {*phenomena.names()}
+            assert statement.title[0].islower() or statement.title[0].isdigit()
+            assert statement.regime
+            assert statement.source
 
     def value(self, phenomenon, prediction, **at):
         found = predict(phenomena.load(phenomenon), at)[prediction].estimate
