@@ -207,8 +207,8 @@ def test_costs_inside_of_what_holds_them():
     assert inside.largest == 8 * 30**3
     assert cost_of(jax.numpy.exp, row).work == 8 * cost_of(jax.numpy.negative, row).work == 8e4
     stack = jax.ShapeDtypeStruct((5, 30, 30), float)
-    many = cost_of(jax.numpy.linalg.cholesky, stack).work
-    assert many == pytest.approx(5 * cost_of(jax.numpy.linalg.cholesky, square).work, rel=0.01)
+    one, many = (cost_of(jax.numpy.linalg.cholesky, a).work for a in (square, stack))
+    assert 4 * one < many < 6 * one
 
 
 def test_an_unknown_or_absent_device_is_told():
