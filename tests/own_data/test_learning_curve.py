@@ -577,3 +577,46 @@ def test_facts_say_what_was_found():
     assert found.peaks[0].predicted == pytest.approx(6, rel=0.02)
     added = learning_curve(x, y, ridge=[0.0], sizes=[50], noise=1.0, replicates=5)
     assert "left out" not in dict(added.facts())  # it sees the rows as they are
+
+
+def test_slack_is_of_what_sampling_adds_and_of_these_rows_being_a_sample():
+    x, y, _ = gaussian(38, 2000, 8)
+    whole, kept = whole_of(x, y), np.ones(2, bool)
+    cells = np.array([40.0, 40.0]), np.array([0.0, 1e12]), kept
+    found = theory.predict(whole, *cells, NOTHING)
+    bare, endless = judging.slack_of(found, whole, cells, NOTHING) / found.test_error
+    assert endless == pytest.approx(2 / 2000, rel=0.01)  # nothing is learnt, nothing sampled
+    assert bare == pytest.approx(2 * (8 / 40) / (40 - 8 - 4) + 2 / 2000, rel=0.1)
+    # all rows twice are rows of one kind; some of them many times are not
+    twice = whole_of(x, y, np.full(2000, 2.0))
+    alike = judging.slack_of(theory.predict(twice, *cells, NOTHING), twice, cells, NOTHING)
+    assert alike[0] / found.test_error[0] == pytest.approx(bare, rel=0.01)
+    some = whole_of(x[:300], y[:300], np.where(np.arange(300) < 60, 9.0, 1.0))
+    made = theory.predict(some, *cells, NOTHING)
+    free = made.free[0]
+    one = judging.slack_of(made, some, cells, NOTHING)[0] / made.test_error[0]
+    assert one > 1.2 * (2 / (free - 4) * made.gamma[0] + 2 / 300)
+
+
+def test_all_ridges_share_one_level(monkeypatch):
+    x, y, _ = gaussian(39, 60, 4)
+    means, medians = [], []
+
+    def judge(one, *, level, effect):
+        means.append((level, effect))
+        return judging_before(one, level=level, effect=effect)
+
+    def of_medians(outcome, level):
+        medians.append(level)
+        return outcome
+
+    judging_before = judging.judge
+    monkeypatch.setattr(judging, "judge", judge)
+    monkeypatch.setattr(judging, "_medians", of_medians)
+    at = {"sizes": [30], "replicates": 3, "level": 0.02, "effect": 0.3}
+    learning_curve(x, y, ridge=[0.0, 1.0], **at)
+    assert len(means) == len(medians) == 2
+    assert {effect for _, effect in means} == {0.3}
+    total = sum(level for level, _ in means) + sum(medians)
+    assert total == pytest.approx(0.02)
+    assert min(medians) > 0
