@@ -338,3 +338,73 @@ def test_what_may_have_moved_is_not_told(second, holds):
     look = Moves("peak in n", "noise", 0.1, 1.0, "elsewhere")
     (seen,) = told(kept([[1, 2, 1], [1, 2, 1]], breaks=breaks), look).slices
     assert seen.holds is holds
+
+
+def half(intervals):
+    """Half of the interval of one mean, of so many looked at together."""
+    return scipy.stats.t.ppf(1 - LEVEL / (2 * intervals), 8) * 0.01
+
+
+def test_the_interval_of_every_look_is_student_s_for_all_that_it_looks_at():
+    rows = [[1, 2, 3], [2, 4, 3]]
+    (first, *_) = told(kept([[0, 2, 3], [2, 3, 4]]), RISES).slices  # three slices, two ends
+    np.testing.assert_allclose(first.seen, (2, 2 - 2 * half(6), 2 + 2 * half(6)))
+    above = Change("test_error", "noise", 0.1, 1.0, "rises", {"n": 100}, less={"n": 50})
+    (seen,) = told(kept(rows), above).slices  # 1 above, then 2: four means
+    h = 2 * half(4)
+    np.testing.assert_allclose(seen.seen, (2, (2 - h) / (1 + h), (2 + h) / (1 - h)))
+    for slice_ in told(kept(rows), Level("test_error", "above", 1.5)).slices:
+        value = rows[NOISE.index(slice_.at["noise"])][N.index(slice_.at["n"])]
+        np.testing.assert_allclose(slice_.seen, (value, value - half(6), value + half(6)))
+    pair = Level("test_error", "above", "train_error")
+    for slice_ in told(kept(rows, train_error=np.array(rows) - 1), pair).slices:
+        np.testing.assert_allclose(slice_.seen, (1, 1 - 2 * half(12), 1 + 2 * half(12)))
+    one, other = told(kept(rows), Middle("test_error", "n")).slices
+    h = half(6)
+    np.testing.assert_allclose(one.seen, (2 / 3, (2 - h) / (3 + h), (2 + h) / (3 - h)))
+    np.testing.assert_allclose(other.seen, (4 / 3, (4 - h) / (3 + h), (4 + h) / (3 - h)))
+
+
+def test_too_few_runs_and_lost_means_tell_nothing():
+    found = kept([[1, 2, 3], [2, 3, 4]])
+    runs, mean = (found.data[f"test_error{condensed.PARTS[i]}"] for i in (2, 0))
+    runs[0, 0] = 1
+    mean[1, 1] = np.nan
+    assert [one.holds for one in told(found, RISES).slices] == [None, None, True]
+
+
+def test_a_change_by_less_than_its_bar_is_none():
+    rows = [[1, 1, 1], [1.2, 1.02, 0.8]]
+    rises = RISES._replace(by=0.1)
+    seen = told(kept(rows, error=1e-4), rises).slices
+    assert [one.holds for one in seen] == [True, False, False]
+    seen = told(kept(rows, error=1e-4), rises._replace(to="falls")).slices
+    assert [one.holds for one in seen] == [False, False, True]
+
+
+def test_the_number_shown_is_the_middle_one_of_those_that_hold():
+    level = Level("test_error", "above", 2.5)
+    found = told(kept([[1, 9, 3], [2, 4, 5]]), level)  # 3, 4, 5 and 9 hold
+    assert found.numbers.startswith("4 of 6; test_error: 5 [")
+    none = told(kept([[1, 2, 0.5], [2, 1.5, 2.2]]), level)
+    assert none.numbers.startswith("0 of 6; test_error: 2 [")
+    ratio = told(kept([[1, 2, 4], [3, 4, 12]]), RISES)
+    assert "× 3 [" in ratio.numbers
+
+
+def numbers_of(value):
+    """All numbers in a look."""
+    if isinstance(value, bool | str):
+        return set()
+    if isinstance(value, int | float):
+        return {float(value)}
+    inner = value.values() if isinstance(value, dict) else value
+    return set().union(*map(numbers_of, inner)) if hasattr(inner, "__iter__") else set()
+
+
+@pytest.mark.parametrize("number", sorted(PARTS))
+def test_every_figure_in_the_words_is_one_that_is_looked_at(number):
+    for part in PARTS[number]:
+        looks = numbers_of([look for _, some in part.cases for look in some])
+        for figure, percent in re.findall(r"\b(\d+)(?:st|nd|rd|th)?( %)?", part.says):
+            assert float(figure) / (100 if percent else 1) in looks, part.says

@@ -296,3 +296,12 @@ def test_the_module_is_the_command(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("ci-theory: unknown phenomenon 'rigde_peak': did you mean")
     assert not (tmp_path / "TRAPPED").exists()
+
+
+def test_a_file_here_shadows_no_library_while_a_module_is_loaded(folder, monkeypatch, capsys):
+    """The folder is looked through last: colorsys is the library's, whatever lies here."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    (folder / "colorsys.py").write_text("open('TRAPPED', 'w')")
+    change(folder, "import jax\n", "import colorsys\nimport jax\nHUE = colorsys.rgb_to_hsv\n")
+    assert main(["show", "mine"]) == 0
+    assert not (folder / "TRAPPED").exists()

@@ -13,6 +13,7 @@ import jax
 import pytest
 import toys.mean  # noqa: F401 - files may name what has been imported
 
+from ci_theory import BadInput, _types
 from ci_theory.cli import main, output, surroundings
 from ci_theory.cli.failures import BROKEN_PIPE
 from ci_theory.figures import style
@@ -263,6 +264,15 @@ def test_every_line_is_printed_in_one_place():
 
 
 # --- processes ----------------------------------------------------------------------------------
+
+
+def test_the_first_process_that_computes_is_remembered(monkeypatch):
+    monkeypatch.setattr(_types, "_computing", {})
+    _types.not_forked()
+    _types.not_forked()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(BadInput, match="a fork of one that has already used JAX"):
+        _types.not_forked()
 
 
 def test_a_fork_of_a_process_that_has_computed_is_refused():

@@ -12,8 +12,9 @@ from ci_theory._record import build
 from ci_theory.explore import javascript
 from ci_theory.explore.javascript import theory
 from ci_theory.explore.kept import Kept
-from ci_theory.phenomena import load
+from ci_theory.phenomena import Estimate, Phenomenon, load
 from engine import engine, results
+from forms import form, formed
 
 POWER_LAW = {"spectrum": "power_law", "p": 37, "alpha": 0.7}
 
@@ -114,3 +115,29 @@ def test_what_a_world_reads_is_noticed_by_its_dotted_name():
     assert seen.alignment == params.alignment
     assert seen.down.ridge == params.down.ridge
     assert read == {"up", "up.n", "alignment", "down", "down.ridge"}
+
+
+def test_a_decoy_of_what_has_no_translation_is_left_out_with_it():
+    """Drawn alone it would stand for the prediction."""
+
+    def right(params, world):
+        value = jax.lax.digamma(params.noise) if params is not None else 0.0
+        return Estimate(value, 0.0, True, 0)
+
+    peak = load("ridge_peak")
+    about = ("name", "title", "claims", "question", "model", "params", "measures", "simulate")
+    silent = Phenomenon(**{name: getattr(peak, name) for name in about})
+    toy = formed(
+        silent,
+        form("test_error", right, half=lambda params, world: 0.5 * params.noise),
+        form(
+            "train_error",
+            lambda p, w: Estimate(p.noise, 0.0, True, 0),
+            twice=lambda p, w: 2 * p.noise,
+        ),
+    )
+    made = theory(toy, {})
+    assert made.left_out["prediction:test_error"] == "primitive digamma"
+    assert made.left_out["decoy:test_error:half"] == "primitive digamma"
+    assert {"prediction:train_error", "decoy:train_error:twice"} <= set(made.keys)
+    assert not set(made.keys) & set(made.left_out)

@@ -379,6 +379,11 @@ def test_the_tail_of_the_error_function_ends_where_numbers_do(one_engine):
         (lambda x: lax.pad(x, 0.0, [(-1, 0, 0)]), (np.ones(3),), "negative padding"),
         (lambda z: jnp.linalg.eigh(z)[0], (np.eye(2) * 1j,), "complex"),
         (lambda x: lax.digamma(x), (1.0,), "digamma"),
+        (lambda z: jnp.linalg.cholesky(z), (np.eye(2) * (1 + 0j),), "cholesky of complex"),
+        (lambda z: lax.linalg.lu(z)[0], (np.eye(2) * 1j,), "lu of complex"),
+        (lambda x: lax.linalg.eigh(x, subset_by_index=(0, 1))[1], (np.eye(3),), "some eigenvalues"),
+        (lambda x: lax.bitcast_convert_type(x, jnp.uint64), (1.0,), "bits of a number as uint64"),
+        (lambda x: lax.reduce_max(x > 0, (0,)), (np.ones(3),), "extremes of truth values"),
     ],
 )
 def test_what_has_no_translation_is_said(function, arguments, reason):

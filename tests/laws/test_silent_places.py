@@ -50,6 +50,19 @@ PAIRS = [
         [{"ridge": 1e-9}, {"input_noise": 0.0}],
     ),
     Pair(
+        "corrupted_inputs",
+        "best input noise",
+        {"n": 400, "p": 100, "ridge": 0.0, "noise": 2.0, "signal": 1.0, "repeated_fraction": 0.0},
+        [
+            {"ridge": 1e-9},
+            {"spectrum": "power_law"},
+            {"n": 150},
+            {"noise": 0.5},
+            {"signal": 0.0},
+            COPIES,
+        ],
+    ),
+    Pair(
         "double_double_descent",
         "negative transfer",
         {"up.noise": 0.1, "up.n": 400, "up.p": 40, "d": 128, "frozen": 40, "down.p": 20},
@@ -66,6 +79,12 @@ PAIRS = [
         "capacity",
         {"power": 1.0, "exponent": 0.0, "repeated_fraction": 0.5, "repeats": 1},
         [{"repeats": 2}],
+    ),
+    Pair(
+        "fact_memory",
+        "last rank recalled",
+        {"d": 64, "repeated_fraction": 0.0, "exponent": 1.0, "noise": 0.0},
+        [{"noise": 0.1}, {"power": 0.0}, {"exponent": 0.0}, {"kept": 2}, COPIES],
     ),
     Pair(
         "icl_population",

@@ -11,6 +11,7 @@ from ci_theory import BadInput
 from ci_theory.check import Verdict
 from ci_theory.own_data import curve, judging, learning_curve
 from ci_theory.own_data import population as theory
+from ci_theory.own_data import rows as given
 from ci_theory.own_data.refits import Defects, left_out, refits
 from ci_theory.own_data.tuning import best_ridge
 from ci_theory.phenomena import Estimate
@@ -438,3 +439,184 @@ def test_a_best_ridge_at_an_end_of_the_range_is_said_to_be_none():
         whole_of(*gaussian(3, 60, 8)[:2]), *gaussian(3, 60, 8)[:2], np.ones(60), NOTHING
     )
     assert curve._ridges(None, inside).tolist() == [0.0, inside.ridge]
+
+
+# --- the parts, one by one ----------------------------------------------------------------------
+
+
+def test_rows_of_each_kind_with_and_without_repeats():
+    """Counts, weights and noise of 12 rows, a third of which were there twice."""
+    x, y, _ = gaussian(30, 30, 3)
+    copies = np.where(np.arange(30) < 10, 2.0, 1.0)
+    missed = np.where(copies == 2, 5.0, 2.0)
+    whole = theory.population(x, y, copies, missed, False)
+    assert (whole.rows, whole.size) == (30, 30.0)
+    assert whole.counts.tolist() == [1, 2]
+    np.testing.assert_allclose(whole.shares, [2 / 3, 1 / 3])
+    np.testing.assert_allclose(whole.harder, [2 - 3, 5 - 3])  # than all on average
+    defects = Defects(noise=0.5, repeated=0.25, repeats=4.0)
+    counts, weights, noise = theory.groups(whole, np.array([12.0, 12.0]), defects, [True, False])
+    np.testing.assert_allclose(counts[:, :4], [[6, 3, 2, 1]] * 2, rtol=1e-12)
+    assert weights[0, :4].tolist() == [1, 2, 4, 8]
+    assert set(weights[1]) == {1.0}
+    np.testing.assert_allclose(noise[:, :4], [[-0.5, 2.5, -0.5, 2.5]] * 2)
+    assert not counts[:, 4:].any()
+    assert np.all(counts.sum(axis=1) < 12)  # all rows are not more than there are
+    centred = theory.population(x - x.mean(axis=0), y - y.mean(), copies, missed, True)
+    assert centred.size == 29
+    made = theory.groups(centred, np.array([12.0]), NOTHING, [True])[0]
+    assert made.sum() == pytest.approx(12 * 29 / 30)
+
+
+def test_copies_taken_for_fresh_rows_are_no_more_than_there_are():
+    x, y, _ = gaussian(31, 60, 4)
+    copies = np.where(np.arange(60) < 20, 4.0, 1.0)  # twice as many rows as distinct ones
+    whole = whole_of(x, y, copies)
+    n, ridge = np.array([20.0, 50.0]), np.array([0.5, 0.5])
+    fresh = theory.as_fresh(whole, n, ridge, np.ones(2, bool), NOTHING)
+    plain = whole_of(x, y)
+    more = theory.predict(plain, np.array([40.0, 58.8]), ridge, np.ones(2, bool), NOTHING)
+    np.testing.assert_allclose(fresh, more.test_error, rtol=1e-9)
+
+
+def test_a_decoy_is_silent_where_it_says_nearly_the_same():
+    x, y, _, _ = planted(32, rows=30, copies=5, n=120, p=10)
+    data = given.checked(x, y)
+    whole = theory.population(data.features, data.labels, data.copies, np.zeros(120), False)
+    cells = np.array([14.0, 40.0, 100.0]), np.zeros(3), np.array([True, True, True])
+    found = theory.predict(whole, *cells, NOTHING)
+    for effect in (0.02, 0.2):
+        decoys = judging._decoys(found, whole, cells, NOTHING, effect)
+        assert set(decoys) == {"tail forgotten", "optimism ignored"}
+        for name, values in (
+            ("tail forgotten", found.endless),
+            ("optimism ignored", found.train_error),
+        ):
+            far = np.abs(values / found.test_error - 1) > effect
+            np.testing.assert_array_equal(np.isfinite(decoys[name]), far)
+            np.testing.assert_array_equal(decoys[name][far], values[far])
+    cells = cells[0], cells[1], np.array([True, False, True])
+    noisy = judging._decoys(found, whole, cells, Defects(noise=1.0), 0.01)
+    assert {"copies are fresh rows", "added noise halved"} <= set(noisy)
+
+
+def test_neighbours_are_the_next_sizes_with_the_same_copies():
+    assert judging._near(2, 3).tolist() == [[-1, 1], [0, 2], [1, -1], [-1, 4], [3, 5], [4, -1]]
+
+
+def test_sizes_are_chosen_around_the_peak_and_leave_rows_to_test():
+    x, y, _ = gaussian(33, 300, 40)
+    whole = whole_of(x, y)
+    sizes = curve._sizes(None, whole)
+    assert sizes[-1] == 240
+    assert sizes[0] >= 10
+    assert np.all(np.abs(sizes - 40) > 1)
+    assert np.any((sizes > 20) & (sizes < 40))
+    assert np.sum((sizes > 41) & (sizes < 70)) >= 2
+    assert curve._sizes([30, 20, 20], whole).tolist() == [20, 30]
+    assert curve._sizes([2, 270], whole).tolist() == [2, 270]
+
+
+def test_features_are_turned_only_where_there_are_more_than_rows():
+    rng = np.random.default_rng(2)
+    for shape in ((30, 50), (30, 30), (30, 20)):
+        x = rng.normal(size=shape)
+        turned = curve._rotated(x)
+        assert turned.shape == (30, min(shape))
+        np.testing.assert_allclose(turned @ turned.T, x @ x.T, atol=1e-10)
+        assert (turned is x) == (shape[1] <= 30)
+
+
+def test_the_peak_is_without_bound_only_without_a_ridge_and_inside_the_axis():
+    x, y, _ = gaussian(34, 100, 20)
+    whole, sizes = whole_of(x, y), np.array([10, 15, 19, 25, 60])
+    rng = np.random.default_rng(0)
+    values = np.array([1.0, 2.0, 6.0, 2.0, 1.0])[:, None] * (1 + 0.05 * rng.normal(size=(5, 30)))
+    bare = curve._peak(whole, 0.0, NOTHING, sizes, values)
+    assert (bare.pole, bare.predicted) == (True, 20.0)
+    assert bare.low <= bare.measured <= bare.high
+    assert bare.measured == pytest.approx(19, rel=0.15)
+    small = curve._peak(whole, 0.05, NOTHING, sizes, values)
+    assert not small.pole
+    assert small.predicted == pytest.approx(20, rel=0.15)
+    few = curve._peak(whole, 0.0, NOTHING, sizes[:2], values[:2])
+    assert (few.pole, few.predicted) == (True, 20.0)
+    assert np.isnan([few.measured, few.low, few.high]).all()
+    x, y, _ = gaussian(35, 40, 60)
+    beyond = curve._peak(whole_of(x, y), 0.0, NOTHING, np.array([10, 20, 30]), values[:3])
+    assert not beyond.pole  # 60 parameters, and no more than 36 rows
+
+
+def test_without_taking_the_mean_off_an_offset_is_an_error():
+    x, y, _ = gaussian(36, 120, 4, noise=0.1)
+    at = {"ridge": [0.0], "sizes": [60], "replicates": 3}
+    plain = learning_curve(x, y + 5, **at)
+    bare = learning_curve(x, y + 5, centre=False, **at)
+    assert (plain.centred, bare.centred) == (True, False)
+    assert plain.mean[0] < 0.2
+    assert bare.mean[0] > 20
+    assert "centred" in dict(plain.facts())
+    assert "centred" not in dict(bare.facts())
+
+
+def test_facts_say_what_was_found():
+    x, y, _, _ = planted(37, rows=20, copies=3, n=100, p=6)
+    y = y.copy()
+    found = learning_curve(x, y, ridge=[0.0], sizes=[50, 80], replicates=5)
+    facts = found.facts()
+    told = dict(facts)
+    assert told["rows"] == "160 given, 100 distinct (60 copies of earlier rows); 6 features"
+    assert told["best ridge"].startswith(f"{found.best.ridge:.4g}: error {found.best.error:.4g}")
+    assert told["effective"] == f"{found.best.effective:.1f} rows of equal weight"
+    less = (found.best.error - found.best_without.error) / found.best.error
+    assert f"without them {less:+.2%} of the error" in told["duplicates"]
+    assert f"lowest at {found.best.left_out_ridge:.4g}" in told["left out"]
+    assert any(f"would choose {found.best.naive_ridge:.4g}" in text for _, text in facts)
+    assert told["noise"].startswith(f"{found.noise.value:.4g} ± {found.noise_error:.2g} label²")
+    assert f"at n = {found.peaks[0].predicted:.4g}, without bound" in told["peak"]
+    assert found.peaks[0].predicted == pytest.approx(6, rel=0.02)
+    added = learning_curve(x, y, ridge=[0.0], sizes=[50], noise=1.0, replicates=5)
+    assert "left out" not in dict(added.facts())  # it sees the rows as they are
+
+
+def test_slack_is_of_what_sampling_adds_and_of_these_rows_being_a_sample():
+    x, y, _ = gaussian(38, 2000, 8)
+    whole, kept = whole_of(x, y), np.ones(2, bool)
+    cells = np.array([40.0, 40.0]), np.array([0.0, 1e12]), kept
+    found = theory.predict(whole, *cells, NOTHING)
+    bare, endless = judging.slack_of(found, whole, cells, NOTHING) / found.test_error
+    assert endless == pytest.approx(2 / 2000, rel=0.01)  # nothing is learnt, nothing sampled
+    assert bare == pytest.approx(2 * (8 / 40) / (40 - 8 - 4) + 2 / 2000, rel=0.1)
+    # all rows twice are rows of one kind; some of them many times are not
+    twice = whole_of(x, y, np.full(2000, 2.0))
+    alike = judging.slack_of(theory.predict(twice, *cells, NOTHING), twice, cells, NOTHING)
+    assert alike[0] / found.test_error[0] == pytest.approx(bare, rel=0.01)
+    some = whole_of(x[:300], y[:300], np.where(np.arange(300) < 60, 9.0, 1.0))
+    made = theory.predict(some, *cells, NOTHING)
+    free = made.free[0]
+    one = judging.slack_of(made, some, cells, NOTHING)[0] / made.test_error[0]
+    assert one > 1.2 * (2 / (free - 4) * made.gamma[0] + 2 / 300)
+
+
+def test_all_ridges_share_one_level(monkeypatch):
+    x, y, _ = gaussian(39, 60, 4)
+    means, medians = [], []
+
+    def judge(one, *, level, effect):
+        means.append((level, effect))
+        return judging_before(one, level=level, effect=effect)
+
+    def of_medians(outcome, level):
+        medians.append(level)
+        return outcome
+
+    judging_before = judging.judge
+    monkeypatch.setattr(judging, "judge", judge)
+    monkeypatch.setattr(judging, "_medians", of_medians)
+    at = {"sizes": [30], "replicates": 3, "level": 0.02, "effect": 0.3}
+    learning_curve(x, y, ridge=[0.0, 1.0], **at)
+    assert len(means) == len(medians) == 2
+    assert {effect for _, effect in means} == {0.3}
+    total = sum(level for level, _ in means) + sum(medians)
+    assert total == pytest.approx(0.02)
+    assert min(medians) > 0

@@ -190,6 +190,27 @@ def test_costs_count_products_loops_and_factorisations():
     assert 9 * 30**3 <= work <= 10 * 30**3
 
 
+def test_costs_inside_of_what_holds_them():
+    square = jax.ShapeDtypeStruct((30, 30), float)
+    row = jax.ShapeDtypeStruct((10**4,), float)
+
+    def one_of(a):
+        return jax.lax.cond(a[0, 0] > 0, lambda x: x @ x @ x, lambda x: x @ x, a)
+
+    cost = cost_of(one_of, square)
+    assert 2 * 54e3 <= cost.work < 2.5 * 54e3  # the dearer branch, not both
+    assert cost.largest == 8 * 900
+    turns = cost_of(lambda a: jax.lax.scan(lambda x, _: (x @ a, None), a, length=7)[0], square)
+    assert 7 * 54e3 <= turns.work < 8 * 54e3
+    assert turns.held < 4 * 8 * 900  # a loop keeps no more than one turn of it does
+    inside = cost_of(lambda a: jax.jit(lambda x: (x[:, None] * x[None, :]).sum())(a), square)
+    assert inside.largest == 8 * 30**3
+    assert cost_of(jax.numpy.exp, row).work == 8 * cost_of(jax.numpy.negative, row).work == 8e4
+    stack = jax.ShapeDtypeStruct((5, 30, 30), float)
+    one, many = (cost_of(jax.numpy.linalg.cholesky, a).work for a in (square, stack))
+    assert 4 * one < many < 6 * one
+
+
 def test_an_unknown_or_absent_device_is_told():
     sweep = Sweep(phenomenon="sweep_toys.line")
     with pytest.raises(BadInput, match="expected one of cpu, gpu, tpu"):
