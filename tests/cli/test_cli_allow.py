@@ -11,11 +11,8 @@ from ci_theory.cli import app, main
 from ci_theory.figures import series
 from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run, runner
 
-SIMULATION = """
-from pathlib import Path
-from toys.mean import PHENOMENON
-Path(__file__).with_name("ran").touch()
-"""
+RAN = 'Path(__file__).with_name("ran").touch()\n'
+SIMULATION = "from pathlib import Path\nfrom toys.mean import PHENOMENON\n" + RAN
 SWEEP = """
 phenomenon = "stranger.simulation"
 replicates = 3
@@ -129,6 +126,19 @@ def test_a_module_that_cannot_be_used_is_one_line(name, says, ran, capsys):
         assert (out, err.count("\n")) == ("", 1)
         assert f"'stranger.{name}'" in err
         assert says in err
+
+
+def test_a_file_beside_a_package_of_its_name_is_no_module_of_it(folder, ran, capsys):
+    """`show stranger.toml` ran the code of `stranger`, as if `toml` were a module of it."""
+    (folder / "stranger" / "__init__.py").write_text("from pathlib import Path\n" + RAN)
+    (folder / "stranger.toml").write_text(SWEEP)
+    for words in (["show", "stranger.toml"], [*OPENED["check"], "--allow", "stranger.toml"]):
+        assert main(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err) == ("", "ci-theory: stranger.toml: a file that is no module (.py)\n")
+        assert not ran()
+    (folder / "stranger" / "__init__.py").unlink()
+    (folder / "stranger.toml").unlink()
 
 
 def test_a_figure_script_that_leaves_is_one_line(folder, capsys):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from ci_theory import BadInput
-from ci_theory.cli.columns import read
+from ci_theory.cli.columns import examples, read
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,29 @@ def test_an_index_without_a_name_is_called_so_and_told():
     assert (commented.x_name, commented.y_names) == ("column 1", ("C",))
     assert "x is column 1" in commented.warnings[1]
     assert "y is column 1" in columns(",loss\n1,3\n", "loss").warnings[0]
+
+
+def test_an_index_that_pandas_has_named_is_told_too():
+    """Written with its index, read and written again: the header then says Unnamed: 0."""
+    text = "Unnamed: 0,C,loss\n0,1,3\n1,2,4\n"
+    made = columns(text)
+    assert (made.x_name, made.y_names) == ("Unnamed: 0", ("C",))
+    assert "x is Unnamed: 0, which has no name: if it only counts rows, say --x" in made.warnings[0]
+    assert columns(text, "C").warnings == ()
+
+
+@pytest.mark.parametrize("head", ["", "Unnamed: 0", "id"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_of_features_that_counts_the_rows_is_told(head, first):
+    """Of rows in the order of their classes, an index foretells the label."""
+    rows = [f"{i + first},{x},{i > 2}" for i, x in enumerate([0.5, 0.1, 0.3, 0.2])]
+    Path("rows.csv").write_text("\n".join([f"{head},a,y", *rows]) + "\n")
+    name = head or "column 1"
+    told = f"{name!r} counts the rows: if it is an index and no feature, say --drop 1"
+    assert told in examples(Path("rows.csv"), "y").warnings
+    assert examples(Path("rows.csv"), "y", ["1"]).warnings == ()
+    Path("rows.csv").write_text("\n".join([f"{head},a,y", *rows[::-1]]) + "\n")
+    assert examples(Path("rows.csv"), "y").warnings == ()
 
 
 def test_what_is_missing_is_nan_and_no_name():

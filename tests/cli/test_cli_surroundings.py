@@ -123,6 +123,21 @@ def test_flags_are_tried_for_every_command_that_answers_by_its_exit_code(
     assert told == [exits]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("jax_disable_jit", True), ("jax_no_tracing", True), ("jax_numpy_dtype_promotion", "strict")],
+)
+def test_settings_that_would_stop_a_command_are_those_of_every_day(monkeypatch, name, value):
+    """With them `run` and `check` ended in an internal error."""
+    usual = getattr(jax.config, name)
+    jax.config.update(name, value)
+    try:
+        assert main(["predict", "toys.mean", "--json"]) == 0
+        assert getattr(jax.config, name) == usual
+    finally:
+        jax.config.update(name, usual)
+
+
 @pytest.mark.parametrize("stop_at", ["jax_debug_nans", "jax_debug_infs"])
 def test_nan_and_infinity_are_answers_whatever_a_variable_says(folder, capsys, stop_at):
     jax.config.update(stop_at, True)

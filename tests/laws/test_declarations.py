@@ -193,6 +193,7 @@ def test_functions_of_every_kind_pass():
         (Forecast(0.0), Bound(jnp.zeros(1), True), "error: slack has shape (1,), expected one"),
         (Forecast(0.0), Bound(0.0, np.array([True])), "error: valid has shape (1,)"),
         (Forecast(0.0, None), None, "error: status is NoneType, expected one number"),
+        (Forecast(jnp.asarray(1j)), None, "error: error is complex, expected one real number"),
     ],
 )
 def test_a_prediction_is_one_number(made, bound, says):

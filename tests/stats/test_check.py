@@ -194,6 +194,16 @@ def test_an_exactly_reproduced_zero_agrees(small):
     assert np.isnan(outcome.detectable)
 
 
+@pytest.mark.parametrize("slack", [0.0, 1e9])
+def test_a_zero_without_a_decoy_is_told_from_nothing(small, slack):
+    """No deviation is a share of it: without a decoy any slack would agree with anything."""
+    data = small.assign(power=small["power"] - small["power"].mean("replicate"))
+    zero = form("power", lambda params, world: exact(0.0)._replace(slack=slack))
+    outcome = only(data, toy(zero))
+    assert (outcome.verdict, outcome.own.rejected) == (Verdict.UNDERPOWERED, False)
+    assert "no decoy says what else could be" in outcome.reason
+
+
 # --- what is left out, and bookkeeping ------------------------------------------------------------
 
 

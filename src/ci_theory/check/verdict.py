@@ -146,7 +146,8 @@ def judge(
     - DISAGREES: a test rejects it, at ``level`` for both tests together.
     - UNDERPOWERED: no cell has enough finite replicates, or too few for their skewness; or the
       sweep would not find a bias of ``effect`` with 95 % probability; or a decoy, with the
-      prediction's slack, passes both tests; or every decoy is vacuous.
+      prediction's slack, passes both tests; or every decoy is vacuous; or the prediction is zero,
+      of which no bias is a share, and there is no decoy.
     - AGREES: everything else.
     """
     cells = _Cells(comparison, level, rounding)
@@ -261,6 +262,11 @@ def _decide(
     if detectable > effect:
         return Verdict.UNDERPOWERED, (
             f"a bias of {effect:.2g} could go unnoticed: only {detectable:.2g} would be found"
+        )
+    if math.isnan(detectable) and not decoys:
+        return (
+            Verdict.UNDERPOWERED,
+            "it is zero in every cell, and no decoy says what else could be",
         )
     if own.pooled.skewed:
         return Verdict.UNDERPOWERED, "replicates are too few for their skewness"

@@ -19,6 +19,7 @@ from ci_theory.cli.text_file import Text, opened
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 _LIKE_A_NUMBER = r"[-+]?\.?\d[^A-DF-Za-df-z]*"  # perhaps a damaged one; not 6enc
+_INDEX = r"Unnamed: \d+"  # what pandas calls an index that it finds without a name
 _SAMPLE = 50  # rows that decide what separates the cells
 
 
@@ -125,6 +126,10 @@ def examples(file: Path, label: str | None = None, drop: Sequence[str] = ()) -> 
         raise BadInput(f"{table.file}: no column is left for features")
     words: list[str] = []
     values = table.numbers(places, (at, words))
+    for i in places:
+        if _counts(values[i]):
+            hint = f"if it is an index and no feature, say --drop {i + 1}"
+            table.told.append(f"{names[i]!r} counts the rows: {hint}")
     return Examples(
         features=np.stack([values[i] for i in places], axis=1),
         names=tuple(names[i] for i in places),
@@ -259,7 +264,7 @@ class _Table:
             names = [clean(cell) for cell in first]
             if any(re.fullmatch(_LIKE_A_NUMBER, name) for name in names):
                 self.told.append(f"line {at} is taken for names, though some look like numbers")
-        unnamed = {i for i, name in enumerate(names) if not name}
+        unnamed = {i for i, name in enumerate(names) if not name or re.fullmatch(_INDEX, name)}
         plain = [f"column {i}" for i in range(1, len(first) + 1)]
         return [name or other for name, other in zip(names or plain, plain, strict=True)], unnamed
 
@@ -283,6 +288,12 @@ def clean(name: str) -> str:
     'C (FLOP)'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def _counts(column: np.ndarray) -> bool:
+    """Say whether a column is 0, 1, 2, ... or 1, 2, 3, ... from the first row to the last."""
+    count = np.arange(len(column))
+    return len(column) > 2 and any(np.array_equal(column, count + first) for first in (0, 1))
 
 
 def _number(cell: str) -> float | None:

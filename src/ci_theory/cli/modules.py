@@ -32,6 +32,8 @@ def named(word: str) -> tuple[str, Phenomenon]:
     if not (word.endswith(".py") or Path(word).name != word):
         if word in phenomena.names():
             return word, phenomena.load(word)
+        if Path(word).is_file():  # mine.toml is no module of a package called mine
+            raise BadInput(f"{word}: a file that is no module (.py)")
         return word, _from(Path.cwd(), word)
     file = Path(word)
     if not file.is_file() or file.suffix != ".py":

@@ -7,6 +7,15 @@ from typing import Any
 
 _PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
 
+_USUAL = {
+    "jax_debug_nans": False,
+    "jax_debug_infs": False,
+    "jax_disable_jit": False,
+    "jax_no_tracing": False,
+    "jax_numpy_dtype_promotion": "standard",
+}
+"""Settings of JAX, for which there are variables, with which a command would stop."""
+
 
 def start_jax(*, exits: bool) -> None:
     """Prepare JAX for a command, which computes in float64 and to which NaN is an answer.
@@ -27,8 +36,8 @@ def start_jax(*, exits: bool) -> None:
 
     enable_float64()
     _cache.keep_compiled()
-    for stop_at in ("jax_debug_nans", "jax_debug_infs"):
-        jax.config.update(stop_at, False)
+    for name, usual in _USUAL.items():
+        jax.config.update(name, usual)
     _check_platforms()
 
 

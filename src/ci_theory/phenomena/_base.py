@@ -298,7 +298,7 @@ class Phenomenon:
             BadInput: ``world`` reads a field that differs between the points that share it.
         """
         told = f"{self.name}: world reads {{}}, which is not static: points that share a world "
-        told += "differ in it; read it in evaluate or shared, or declare it static"
+        told += "differ in it; read it in forecast, or declare it static"
         others = [name for name, axis in self.axes.items() if axis.kind is not Kind.STATIC]
         hidden = {name: told.format(name) for name in others}
         return self.world(hiding(build(self.params, point), hidden))

@@ -147,4 +147,6 @@ def _number(what: str, value: Any) -> Any:
         raise BadInput(f"{what} is {type(value).__name__}, expected one number")
     if np.shape(value) != ():
         raise BadInput(f"{what} has shape {np.shape(value)}, expected one number")
+    if np.iscomplexobj(value):
+        raise BadInput(f"{what} is complex, expected one real number")
     return value
