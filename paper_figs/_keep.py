@@ -21,6 +21,8 @@ MEASURES = {
     "modular_repeats": ("test_accuracy",),
     "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
     "prior_bias": ("balanced_error", "gain"),
+    "induction_onset": ("left",),
+    "induction_onset_noise": ("left",),
     "icl_population": ("error", "gain"),
     "icl_input_scale": ("gain",),
     "contaminated_test": ("gain",),
