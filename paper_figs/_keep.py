@@ -22,6 +22,8 @@ MEASURES = {
     "modular_phases": ("train_accuracy", "test_accuracy", "inverted"),
     "modular_transformer_phases": ("train_accuracy", "test_accuracy", "inverted"),
     "prior_bias": ("balanced_error", "gain"),
+    "induction_onset": ("left",),
+    "induction_onset_noise": ("left",),
     "icl_population": ("error", "gain"),
     "icl_input_scale": ("gain",),
     "contaminated_test": ("gain",),
