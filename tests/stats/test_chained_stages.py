@@ -11,8 +11,21 @@ from ci_theory.biases import repetition
 from ci_theory.inherit import adapters, rows
 from ci_theory.inherit.chain import Stage, harm, run
 from ci_theory.theory.inheritance import chain as theory
+from ci_theory.theory.inheritance.combination import (
+    combined_isotropic,
+    fine_tuned_isotropic,
+    independent_isotropic,
+)
+from ci_theory.theory.inheritance.flowed import flowed_isotropic
 from ci_theory.theory.inheritance.mixture import Mixture
-from ci_theory.theory.inheritance.operator import RidgeStage, risk
+from ci_theory.theory.inheritance.operator import (
+    IsotropicStage,
+    IsotropicWeights,
+    RidgeStage,
+    inherit_isotropic,
+    risk,
+)
+from ci_theory.theory.inheritance.poisoning import clean_tuning
 from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
 
 P, UP, DOWN, RUNS = 40, 90, 30, 400
@@ -113,6 +126,67 @@ def test_a_model_may_be_the_teacher():
     predicted = theory.chain(None, [*trainings(plain_rows(90.0, 0.5)), taught]).model(-1)
     made = [*stages([rows.noisy_labels(0.5)]), later]
     agree(simulated(made), float(risk(predicted, jnp.eye(P), B)))
+
+
+def stopped(time):
+    """Pre-train, then fine-tune by gradient flow for a time; theory beside it, with decoys.
+
+    The second stage starts from 0.7 of the first model, which also adds 0.4 of itself to labels.
+    """
+    early = Stage(
+        task(DOWN, B), adapters.flow(time), [rows.noisy_labels(0.3)], anchor=(0.7,), labels=(0.4,)
+    )
+    keys = jax.random.split(jax.random.key(17), RUNS)
+    made = [stages([rows.noisy_labels(1.5)])[0], early]
+    models = np.asarray(jax.jit(jax.vmap(lambda key: run(key, made, NOTHING)))(keys))
+    up = inherit_isotropic(
+        IsotropicWeights(mean=jnp.zeros(2), spread=0.0),
+        IsotropicStage(target=A[:2], groups=plain_rows(90.0, 1.5), ridge=8.0),
+        P,
+    ).weights
+    tuning = clean_tuning(DOWN, P, 0.0, time, 0.3)
+    return models, independent_isotropic(up), tuning
+
+
+def risk_of(joint):
+    gap = np.asarray(joint.means[1]) - np.asarray(B[:2])
+    return gap @ gap + float(joint.covariance[1, 1])
+
+
+@pytest.mark.parametrize("time", [0.7, 3.0])
+def test_a_stage_may_be_stopped_early(time):
+    models, before, tuning = stopped(time)
+    told = flowed_isotropic(before, [0.7], tuning, B[:2], [0.4])
+    errors = np.sum((models[:, 1] - np.asarray(B)) ** 2, axis=1)
+    error = agree(errors, risk_of(told))
+    # that it flows to the end, has no teacher, or errs by the mean of the map alone: rejected
+    to_the_end = clean_tuning(DOWN, P, 0.0, 1e9, 0.3)
+    for tune, labels in (
+        (to_the_end, [0.4]),
+        (tuning, [0.0]),
+        (tuning._replace(kept_square=tuning.kept**2), [0.4]),
+    ):
+        decoy = risk_of(flowed_isotropic(before, [0.7], tune, B[:2], labels))
+        assert abs(errors.mean() - decoy) > 4 * error + 0.04 * decoy
+    centred = models - models.mean(axis=0)
+    tied = np.sum(centred[:, 0] * centred[:, 1], axis=1)
+    agree(tied, float(told.covariance[0, 1]))
+
+
+def test_a_stage_that_is_never_stopped_is_a_ridge_stage_and_one_of_no_time_is_its_start():
+    weights = IsotropicWeights(mean=jnp.array([0.3, -0.2]), spread=0.4)
+    before = independent_isotropic(weights, IsotropicWeights(mean=B[:2], spread=0.1))
+    a, b = jnp.array([0.5, 0.2]), jnp.array([0.0, 0.6])
+    n, p = 3e7, 2e7  # so large that the next order is gone
+    stage = IsotropicStage(target=A[:2], groups=plain_rows(n, 0.2), ridge=1e7)
+    ridge = fine_tuned_isotropic(before, a, stage, p, b).joint
+    flow = flowed_isotropic(before, a, clean_tuning(n, p, 1e7, 1e9, 0.2), A[:2], b)
+    np.testing.assert_allclose(flow.means, ridge.means, rtol=1e-6)
+    np.testing.assert_allclose(flow.covariance, ridge.covariance, rtol=1e-6)
+    still = flowed_isotropic(before, a, clean_tuning(30, 20, 0.0, 0.0, 0.2), A[:2], b)
+    start = combined_isotropic(before, a)
+    np.testing.assert_allclose(still.means[2], start.mean, atol=1e-9)
+    assert float(still.covariance[2, 2]) == pytest.approx(float(start.spread), rel=1e-9)
 
 
 def test_harm_and_its_two_parts():

@@ -133,9 +133,9 @@ def test_eigenvalues_inside_the_bulk_foretell_nothing():
     flat = inherited.spectrum(jnp.eye(24) * 240)
     assert float(inherited.foretold(flat, jnp.asarray(240.0))) == 0
     outlier = jnp.eye(24).at[0, 0].set(3.0) * 240
-    signal, gamma = 1.85, 0.1  # (1 + 1.85)(1 + 0.1/1.85) is 3.004
+    signal, gamma = 1.8524, 23 / 240  # (1 + signal)(1 + gamma/signal) is 3
     told = float(inherited.foretold(inherited.spectrum(outlier), jnp.asarray(240.0)))
-    assert told == pytest.approx((1 - gamma / signal**2) / (1 + gamma / signal), abs=2e-3)
+    assert told == pytest.approx((1 - gamma / signal**2) / (1 + gamma / signal), abs=1e-4)
 
 
 def test_closed_forms_are_where_their_curves_cross():

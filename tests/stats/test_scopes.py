@@ -54,6 +54,7 @@ FEW = {**CLASSES, "separation": 2.0, "ridge": 1.0}
 BOTH = "error_majority error_minority balanced_error balanced_error_optimal"
 GROUPS = "error_majority error_minority gap leverage_minority"
 UNREPEATED = {"up.repeated_fraction": 0.0}
+SQUARE = {"p": 40, "up.heads": 40, "up.n": 400, "up.flips": 0.3, "down.n": 400}
 FLIPPED = "id_excess ood_excess id_change ood_change"
 SPECTRAL = "outlier overlap foretold crowding largest error"
 ERASED = "response attack_success utility_risk"
@@ -175,9 +176,11 @@ EDGES = {
         Edge(FLIPPED + " entropy largest", "up.flips", 0.00302, 0.003, {"up.n": 1000}),  # 3 flips
         Edge(FLIPPED + " entropy largest", "up.flips", 0.0, 0.0005, {}),  # none, or three
         Edge("entropy largest", "up.flips", 0.475, 0.48, {}),  # signal 3 times the threshold
+        # 40 heads of 40 inputs: what the noise of the heads leaves of their resolvent
+        Edge(FLIPPED, "down.ridge", 0.227, 0.223, SQUARE),
     ],
-    "feature_spectrum": [  # plain rows: q = (p/n) noise^2, and all of them are effective
-        Edge(SPECTRAL, "up.noise", 1.41, 1.42, {"up.n": 160, "p": 40, **UNREPEATED}),
+    "feature_spectrum": [  # plain rows: q = (p - 1)/n noise^2, and all of them are effective
+        Edge(SPECTRAL, "up.noise", 1.43, 1.44, {"up.n": 160, "p": 40, **UNREPEATED}),
         Edge(SPECTRAL + " entropy", "up.n", 111, 109, {"p": 11, "up.noise": 0.1, **UNREPEATED}),
         Edge("error", "down.n", 10, 9, {}),
     ],

@@ -75,14 +75,15 @@ def spectrum(gram: Float[Array, "d d"]) -> Spectrum:
 def foretold(found: Spectrum, rows: Value) -> Scalar:
     """Read off eigenvalues, as of distinct rows, how much of the truth the direction has.
 
-    The place of an outlier, largest/rows = (s + w)(1 + g w/s) with w the noise and g = d/rows,
-    tells the signal s, and s the squared cosine; 0 if the largest is no outlier.
+    The place of an outlier, largest/rows = (s + w)(1 + g w/s) with w the noise and g = (d - 1)/rows
+    of the d - 1 directions across, tells the signal s, and s the squared cosine; 0 if the largest
+    is no outlier.
 
-    >>> plain = spectrum(jnp.diag(jnp.array([302.4, 48.0])))  # as of 60 inputs, but for d
+    >>> plain = spectrum(jnp.diag(jnp.array([302.4, 48.0])))  # as of 61 inputs, but for d
     >>> bool(foretold(plain, 240.0) > 0.99)
     True
     """
-    gamma, noise = len(found.direction) / rows, found.rest / rows
+    gamma, noise = (len(found.direction) - 1) / rows, found.rest / rows
     place = found.largest / rows - noise - gamma * noise
     square = place**2 - 4 * gamma * noise**2
     outside = (place > 0) & (square > 0)

@@ -14,6 +14,7 @@ from ci_theory.biases import repetition
 from ci_theory.inherit import feature_spectrum as inherited
 from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.onset import Onset
+from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
@@ -24,6 +25,7 @@ from ci_theory.theory.inheritance.feature_spectrum import (
     needed_overlap,
     noise_at,
 )
+from ci_theory.theory.rows.spiked_next_order import NextOrder, overlap_next_order
 from ci_theory.theory.rows.spiked_rows import Leading, SpikedRows, leading, row_shape
 from ci_theory.theory.spectra.groups import Groups, repeated_rows
 from ci_theory.theory.spectra.spiked import Spiked, outlier
@@ -112,14 +114,14 @@ class Forecast:
     """The outlier and its vector, what a reader makes of it, and what the probe does."""
 
     outlier: Scalar = predicted(
-        statement="S d (1 + noise/signal)/n,  sum n_g c_g/(S - c_g noise) = d/signal"
+        statement="S a (1 + noise/signal)/n,  sum n_g c_g/(S - c_g noise) = a/signal,  a = d - 1"
     )
     overlap: Scalar = predicted(
-        statement="(1 - q)/(1 + q signal/noise),  q = (noise^2/d) sum n_g c_g^2/(S - c_g noise)^2"
+        statement="(1 - q)/(1 + q signal/noise),  q = (noise^2/a) sum n_g c_g^2/(S - c_g noise)^2"
     )
     crowding: Scalar = predicted(statement="q; 1 is the transition", status="outside")
     foretold: Scalar = predicted(
-        statement="(1 - g w^2/s^2)/(1 + g w/s),  outlier = (s + w)(1 + g w/s),  g = d/n"
+        statement="(1 - g w^2/s^2)/(1 + g w/s),  outlier = (s + w)(1 + g w/s),  g = (d - 1)/n"
     )
     entropy: Scalar = predicted(
         statement="log S - (1/S) sum s log s,  both from df1 of ridge regression at every ridge",
@@ -130,6 +132,7 @@ class Forecast:
         statement="1 - c^2 + (1 - c^2 + noise)/(n - 2),  c^2 = overlap, noise and n downstream"
     )
     top: Leading
+    beyond: NextOrder
     status: Array
     outside: Array
 
@@ -155,6 +158,7 @@ def forecast(params: Params, world: None) -> Forecast:
         largest=shape.largest,
         error=feature_probe(top.overlap, down.n, down.noise),
         top=top,
+        beyond=overlap_next_order(rows, top),
         status=status,
         outside=jnp.where(top.crowding <= MOST_CROWDED, status, int(Status.OUT_OF_SCOPE)),
     )
@@ -172,31 +176,29 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     crowd = jnp.minimum(top.crowding, 0.9)
     near_bulk = crowd / (1 - crowd) / d
     place = few + near_bulk
-    turned = (1 - made.overlap) * (1 / d + 3 * few + 8 * near_bulk)
-
+    missed, room = 1 - made.overlap, place + made.beyond.held
+    turned = _slack.next_order((made.beyond.shift,), (missed,), room)
     signal, noise = params.up.signal, params.up.noise
     # by dq/d overlap, and half of that for the curvature of q
-    missed = 1.5 * turned * noise * (noise + signal) / (noise + signal * made.overlap) ** 2
-
+    crowded = 1.5 * turned * noise * (noise + signal) / (noise + signal * made.overlap) ** 2
     far, near = (_foretold(params, top.value * (1 + s * place)) for s in (1, -1))
     apart = 2 * jnp.sqrt(top.spread)
     bent = [_foretold(params, top.value * (1 + s * apart)) for s in (1, -1)]
     read = 0.5 * (jnp.abs(far - near) + jnp.abs(bent[0] + bent[1] - 2 * made.foretold))
 
     probed = jnp.asarray(params.down.n, float)
+    risk = turned * (probed - 1) / jnp.maximum(probed - 2, 1.0)
     sizes = 1 / d + few <= MOST_ROOM
     enough = sizes & (top.crowding <= MOST_CROWDED)
     share = jnp.exp(-made.largest)
     return {
         "outlier": Bound(made.outlier * place, enough),
         "overlap": Bound(turned, enough),
-        "crowding": Bound(missed, enough),
+        "crowding": Bound(crowded, enough),
         "foretold": Bound(read, enough),
         "entropy": Bound((1 / d + few) ** 2 * (1 + share), sizes),
         "largest": Bound((place + top.spread) / 2, enough),
-        "error": Bound(
-            turned * (probed - 1) / jnp.maximum(probed - 2, 1.0), enough & (probed >= FEWEST_PROBED)
-        ),
+        "error": Bound(risk, enough & (probed >= FEWEST_PROBED)),
     }
 
 
@@ -213,14 +215,13 @@ def _turned(params: Params, overlap: Scalar) -> dict[str, Any]:
 def _swapped(params: Params, made: Forecast) -> dict[str, Any]:
     """Take the overlap of the scores of the rows, the other side of the matrix."""
     up, n = params.up, jnp.asarray(params.up.n, float)
-    matrix = Spiked(rows=params.p, columns=n, strength=n * up.signal, noise=up.noise)
+    matrix = Spiked(rows=params.p - 1, columns=n, strength=n * up.signal, noise=up.noise)
     return _turned(params, outlier(matrix).column_overlap)
 
 
 def _population(params: Params, made: Forecast) -> dict[str, Any]:
     one = jnp.ones(())
-    alone = {"outlier": params.up.signal + params.up.noise, "foretold": one}
-    return alone | _turned(params, one)
+    return {"outlier": params.up.signal + params.up.noise, "foretold": one} | _turned(params, one)
 
 
 def _noise(params: Params, level: Any) -> float:
@@ -288,7 +289,7 @@ PHENOMENON = Phenomenon(
             axis="up.noise",
             measure="crowding",
             locator=Onset(level=1.0, low=0.01, high=0.4),
-            statement="q = 1; plain rows: signal (n/p)^1/2",
+            statement="q = 1; plain rows: signal (n/(p - 1))^1/2",
             closed_form=lambda params: _noise(params, 0.0),
         ),
         Break(

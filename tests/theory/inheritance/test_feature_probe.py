@@ -24,7 +24,7 @@ def test_of_distinct_rows_the_singular_values_foretell_the_overlap():
         trace = float(made.value) + n * (d - 1) * noise
         told = foretold_overlap(made.value, trace, n, d)
         assert float(told) == pytest.approx(float(made.overlap), abs=1e-10)
-    edge = 240 * 1.5**2
+    edge = 240 * (1 + (59 / 240) ** 0.5) ** 2
     assert float(foretold_overlap(0.999 * edge, 0.999 * edge + 59 * 240, 240.0, 60.0)) == 0
     assert float(foretold_overlap(1.001 * edge, 1.001 * edge + 59 * 240, 240.0, 60.0)) > 0
 

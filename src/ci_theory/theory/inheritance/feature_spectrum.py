@@ -32,7 +32,7 @@ def foretold_overlap(value: Number, trace: Number, n: Number, d: Number) -> Scal
     r"""Infer from the largest eigenvalue how much of the true direction its vector has.
 
     .. math:: \lambda_1 = n(\ell + \sigma)(1 + \gamma\sigma/\ell) \;\Rightarrow\; \ell, \qquad
-        \frac{1 - \gamma\sigma^2/\ell^2}{1 + \gamma\sigma/\ell}, \qquad \gamma = \frac dn
+        \frac{1 - \gamma\sigma^2/\ell^2}{1 + \gamma\sigma/\ell}, \qquad \gamma = \frac{d - 1}n
 
     Args:
         value: lambda_1 of X'CX [x^2 rows].
@@ -52,7 +52,7 @@ def foretold_overlap(value: Number, trace: Number, n: Number, d: Number) -> Scal
     0.9429
     """
     value, trace, n, d = (jnp.asarray(v, float) for v in (value, trace, n, d))
-    gamma, noise = d / n, jnp.maximum(trace - value, 0.0) / (d - 1) / n
+    gamma, noise = (d - 1) / n, jnp.maximum(trace - value, 0.0) / (d - 1) / n
     half = 0.5 * (value / n - (1 + gamma) * noise)
     inside = half * half - gamma * noise**2
     seen = (half > 0) & (inside > 0)
@@ -119,7 +119,7 @@ def noise_at(d: Any, signal: Any, groups: Groups, level: Any) -> NoiseAt:
 
     Regime: as ``leading``: the overlap falls with the noise down to the transition.
 
-    Source: derived here. Limits: plain rows, level 0: signal sqrt(n/d).
+    Source: derived here. Limits: plain rows, level 0: signal sqrt(n/(d - 1)).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> for level in (0.0, 0.5):

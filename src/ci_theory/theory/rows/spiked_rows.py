@@ -1,13 +1,13 @@
 r"""Rows with a direction of their own in noise, some of them repeated: the singular values.
 
 A row is x = signal^1/2 z u + noise^1/2 e with z and e standard normal in d dimensions; rows of
-weight c (copies) make K = X'CX. Its largest eigenvalue and the share of u in its vector need one
-unknown, the root S above all c noise of
+weight c (copies) make K = X'CX. Across u lie a = d - 1 directions, along it one; its largest
+eigenvalue and the share of u in its vector need one unknown, the root S above all c noise of
 
-.. math:: \sum_g \frac{n_g c_g}{S - c_g\sigma} = \frac d{\mathrm{signal}}, \qquad
-    \lambda_1 = S d\,\Bigl(1 + \frac\sigma{\mathrm{signal}}\Bigr), \qquad
+.. math:: \sum_g \frac{n_g c_g}{S - c_g\sigma} = \frac a{\mathrm{signal}}, \qquad
+    \lambda_1 = S a\,\Bigl(1 + \frac\sigma{\mathrm{signal}}\Bigr), \qquad
     |\hat u\cdot u|^2 = \frac{1 - q}{1 + q\,\mathrm{signal}/\sigma}, \qquad
-    q = \frac{\sigma^2}d \sum_g \frac{n_g c_g^2}{(S - c_g\sigma)^2}
+    q = \frac{\sigma^2}a \sum_g \frac{n_g c_g^2}{(S - c_g\sigma)^2}
 
 with sigma the noise. It is an outlier while q < 1; at q = 1 it enters the bulk. Sums over all
 singular values are read off the degrees of freedom of ridge regression on these rows, at every
@@ -64,7 +64,7 @@ class Leading(NamedTuple):
         overlap: squared cosine between its vector and u, 0 without an outlier.
         crowding: q, how near the bulk is: 0 far from it, 1 at the transition, above 1 inside.
         rows: effective number of rows that the vector is made of, at most that of distinct ones:
-            q = (d/rows)(noise/signal)^2.
+            q = ((d - 1)/rows)(noise/signal)^2.
         spread: variance of the logarithm of the singular value, of order 1/rows.
         visible: whether there is an outlier.
         status: of the roots; OUT_OF_SCOPE without rows or without a signal.
@@ -120,9 +120,9 @@ def _missing(above: Array, noise: Array, wanted: Array, rows: _Rows) -> Array:
     return jnp.sum(rows.counts * rows.weights / (above + rows.below * noise)) - wanted
 
 
-def _uncrowded(above: Array, d: Array, rows: _Rows) -> Array:
+def _uncrowded(above: Array, across: Array, rows: _Rows) -> Array:
     """Return what vanishes where q = 1, in units of the noise."""
-    return jnp.sum(rows.counts * (rows.weights / (above + rows.below)) ** 2) - d
+    return jnp.sum(rows.counts * (rows.weights / (above + rows.below)) ** 2) - across
 
 
 @needs_float64
@@ -137,9 +137,10 @@ def leading(rows: SpikedRows) -> Leading:
     1/rows and 1/d, larger near q = 1; below the transition the value is the edge, which a sample
     misses by a relative order of rows^(-2/3).
 
-    Limits: all weights 1 and n rows: S = noise + n signal/d,
-    lambda_1 = n (signal + noise)(1 + d noise/(n signal)) and q = d noise^2/(n signal^2).
-    No noise: lambda_1 = N signal, overlap 1.
+    Limits: all weights 1 and n rows: S = noise + n signal/a,
+    lambda_1 = n (signal + noise)(1 + a noise/(n signal)) and q = a noise^2/(n signal^2).
+    No noise: lambda_1 = N signal, overlap 1. Little noise, but for 1/rows:
+    overlap 1 - a noise/(rows signal), as its vector can turn in d - 1 directions and not in d.
 
     Source: derived here (docs/feature_spectrum.md); for plain rows Baik, Ben Arous, Peche,
     arXiv:math/0403022, and Paul 2007; weighted rows are treated by Hong, Fessler, Balzano,
@@ -154,18 +155,19 @@ def leading(rows: SpikedRows) -> Leading:
     1.547 0.656 0
     """
     d, signal, noise = (jnp.asarray(v, float) for v in (rows.d, rows.signal, rows.noise))
+    across = d - 1
     there = _present(rows.groups)
     asked = there.asked & (signal > 0) & (noise >= 0)
     power = jnp.where(asked, signal, 1.0)
     own = jnp.where(there.below == 0, there.counts * there.weights, 0.0)
     total = there.counts @ there.weights
-    wanted = d / power
+    wanted = across / power
     low, high = jnp.sum(own) / wanted, total / wanted
     root = log_root(_missing, low * (1 - 1e-9), high * (1 + 1e-9), noise, wanted, there)
 
     apart = root.value + there.below * noise  # S - c noise
     pull = there.weights / apart
-    per_noise = noise / d * (there.counts @ pull**2)  # q / noise
+    per_noise = noise / across * (there.counts @ pull**2)  # q / noise
     crowding = noise * per_noise
     visible = crowding < 1
     scale = root.value + there.heaviest * noise  # S
@@ -175,7 +177,7 @@ def leading(rows: SpikedRows) -> Leading:
     spread = 0.5 * (1 - crowding) * squares * response**2
     edge = transition(d, rows.groups)
     status = jnp.where(visible, root.status, jnp.maximum(root.status, edge.status))
-    outlier = scale * d * (1 + noise / power)
+    outlier = scale * across * (1 + noise / power)
     return Leading(
         value=jnp.where(visible, outlier, noise * edge.edge),
         overlap=jnp.where(visible, (1 - crowding) / (1 + power * per_noise), 0.0),
@@ -193,15 +195,15 @@ def leading(rows: SpikedRows) -> Leading:
 def transition(d: Number, groups: Groups) -> Transition:
     r"""Find the signal over noise from which on a direction shows: the transition.
 
-    .. math:: \sum_g \frac{n_g c_g^2}{(s - c_g)^2} = d, \qquad
-        \frac{\mathrm{signal}}{\mathrm{noise}} = \frac d{\sum_g n_g c_g/(s - c_g)}, \qquad
-        \text{edge} = s\,\Bigl[d + \sum_g \frac{n_g c_g}{s - c_g}\Bigr]
+    .. math:: \sum_g \frac{n_g c_g^2}{(s - c_g)^2} = a, \qquad
+        \frac{\mathrm{signal}}{\mathrm{noise}} = \frac a{\sum_g n_g c_g/(s - c_g)}, \qquad
+        \text{edge} = s\,\Bigl[a + \sum_g \frac{n_g c_g}{s - c_g}\Bigr], \qquad a = d - 1
 
     Args:
         d: input dimension.
         groups: the rows.
 
-    Regime: as ``leading``. Limits: n plain rows: sqrt(d/n), and the edge (sqrt n + sqrt d)^2.
+    Regime: as ``leading``. Limits: n plain rows: sqrt(a/n), and the edge (sqrt n + sqrt a)^2.
 
     Source: derived here (docs/feature_spectrum.md); for plain rows as ``leading``.
 
@@ -212,15 +214,15 @@ def transition(d: Number, groups: Groups) -> Transition:
     >>> print(f"{float(transition(60.0, repeated_rows(168.0, 6.0, 12, 0.0, True)).ratio):.3f}")
     1.987
     """
-    d, there = jnp.asarray(d, float), _present(groups)
+    across, there = jnp.asarray(d, float) - 1, _present(groups)
     own = jnp.where(there.below == 0, there.counts, 0.0)
-    low = there.heaviest * jnp.sqrt(jnp.sum(own) / d)
-    high = jnp.sqrt(there.counts @ there.weights**2 / d)
-    root = log_root(_uncrowded, low * (1 - 1e-9), high * (1 + 1e-9), d, there)
+    low = there.heaviest * jnp.sqrt(jnp.sum(own) / across)
+    high = jnp.sqrt(there.counts @ there.weights**2 / across)
+    root = log_root(_uncrowded, low * (1 - 1e-9), high * (1 + 1e-9), across, there)
     pulled = there.counts @ (there.weights / (root.value + there.below))
     return Transition(
-        ratio=d / pulled,
-        edge=(root.value + there.heaviest) * (d + pulled),
+        ratio=across / pulled,
+        edge=(root.value + there.heaviest) * (across + pulled),
         status=jnp.where(there.asked, root.status, int(Status.OUT_OF_SCOPE)),
     )
 
