@@ -35,7 +35,7 @@ def said(many, own, *, exact=True, apart=APART):
     """Return our formula, which is theirs at finite size."""
     up, down = Stage(many, SOURCE, 0.0, NOISE), Stage(own, TARGET, 0.0, NOISE)
     made = parameter_transfer(up, down, D, FROZEN, 1.0, apart, exact=exact)
-    return float(made.test_error(made.inherited)) - NOISE
+    return float(made.error(made.inherited)) - NOISE
 
 
 def measure(runs: int = 1500):

@@ -13,7 +13,7 @@ from unittest import mock
 
 from ci_theory.cli import figure, fit_breaks, main, run
 from ci_theory.explore import curve
-from ci_theory.sweeps import runner
+from ci_theory.sweeps import estimate
 
 SWEEPS = [
     """phenomenon = "toys.mean"
@@ -111,8 +111,10 @@ def small() -> Iterator[None]:
         return [] if name in known else make(name, *more, **how)
 
     with (
-        mock.patch.object(runner, "_measure", return_value=(0.0, 0.0)),
-        mock.patch.object(run, "run_and_print", lambda *words: run.print_dry_run(*words[:4])),
+        mock.patch.object(estimate, "_measure", return_value=(0.0, 0.0)),
+        mock.patch.object(
+            run, "run_and_print", lambda *words: run.print_dry_run(*words[:4], words[5])
+        ),
         mock.patch.object(curve, "MOST_POINTS", 64),
         mock.patch.object(figure.figures, "make", unless_known),
         mock.patch.object(fit_breaks, "picture", side_effect=lambda *_: ([], [])),

@@ -9,7 +9,7 @@ from ci_theory import BadInput, phenomena
 from ci_theory.check import check, locate_breaks
 from ci_theory.cli import app, main
 from ci_theory.figures import series
-from ci_theory.sweeps import Store, Sweep, dry_run, read_sweep, run, runner
+from ci_theory.sweeps import Store, Sweep, dry_run, estimate, read_sweep, run
 
 RAN = 'Path(__file__).with_name("ran").touch()\n'
 SIMULATION = "from pathlib import Path\nfrom toys.mean import PHENOMENON\n" + RAN
@@ -63,7 +63,7 @@ def ran(folder, monkeypatch):
     marker = folder / "stranger" / "ran"
     marker.unlink(missing_ok=True)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(runner, "_measure", lambda *_: (0.0, 0.0))
+    monkeypatch.setattr(estimate, "_measure", lambda *_: (0.0, 0.0))
     return marker.exists
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ci_theory.cli import lint, main
 from ci_theory.phenomena import load
-from ci_theory.sweeps import runner
+from ci_theory.sweeps import estimate
 from ci_theory.testing import LAWS, Broken, laws
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(MODULE)
     (tmp_path / "mine.toml").write_text(SWEEP)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runner, "_measure", lambda *_: (0.0, 0.0))
+    monkeypatch.setattr(estimate, "_measure", lambda *_: (0.0, 0.0))
     yield tmp_path
     for name in ("mine", "beside", "pack", "pack.mine", "numpy_"):
         sys.modules.pop(name, None)

@@ -40,7 +40,7 @@ from ci_theory.theory.rows import (
     repetition,
     spiked_rows,
 )
-from ci_theory.theory.spectra import fixed_point, shares
+from ci_theory.theory.spectra import fixed_point, shares, sources
 from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import power_law
 from ci_theory.theory.spectra.spiked import Spiked
@@ -134,7 +134,7 @@ TOLD = {
 
 @pytest.mark.parametrize("name", TOLD)
 def test_no_step_is_no_answer(name, monkeypatch):
-    for module in (fixed_point, shares, mixture):
+    for module in (fixed_point, shares, sources):
         monkeypatch.setattr(module, "MOST_STEPS", 0)
     with jax.disable_jit(), np.errstate(all="ignore"):
         status = int(TOLD[name]().status)

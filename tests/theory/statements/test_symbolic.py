@@ -16,6 +16,7 @@ from ci_theory.theory.spectra.spectrum import Spectrum, power_law
 from ci_theory.theory.statements.catalogue import catalogue
 from ci_theory.theory.statements.of_attention import ATTENTION
 from ci_theory.theory.statements.of_inheritance import INHERITANCE
+from ci_theory.theory.statements.of_memory import MEMORY
 from ci_theory.theory.statements.of_ridge import RIDGE
 from ci_theory.theory.statements.of_rows import ROWS
 from ci_theory.theory.statements.statement import (
@@ -80,7 +81,7 @@ def test_names_are_unique_and_found():
     assert {s.name for s in stating("prior_bias", "gain")} == {"prior.balanced_error"}
     assert not stating("prior_bias", "nothing")
     assert [s.name for s in STATEMENTS] == [
-        s.name for s in (*RIDGE, *ROWS, *INHERITANCE, *ATTENTION)
+        s.name for s in (*RIDGE, *ROWS, *INHERITANCE, *ATTENTION, *MEMORY)
     ]
 
 
