@@ -132,7 +132,7 @@ def test_what_is_out_of_scope_is_told():
     good = np.array([True, False, False, False, False])
     assert np.array_equal(np.asarray(found.status) == Status.OK, good)
     assert np.array_equal(np.isfinite(found.risk), good)
-    for bad in ((100.0, 0.3, 0.2), (0.0, 1.0, 1.0), (10.0, -1.0, 2.0)):
+    for bad in ((100.0, 0.3, 0.2), (0.0, 1.0, 1.0), (10.0, -1.0, 2.0), (0.5, 1.0, 1.0)):
         with pytest.raises(BadInput, match="alpha"):
             inputs(*bad)
     with pytest.raises(BadInput, match="without an end"):

@@ -188,6 +188,8 @@ def test_features_that_limit_are_parameters_and_many_are_none():
         (1000.0, 0.0, 1.0, 0.1, Status.NO_BREAK),
         (1000.0, 0.3, -1.0, 0.1, Status.OUT_OF_SCOPE),
         (1000.0, 1.3, 1.0, 0.1, Status.OUT_OF_SCOPE),
+        (1000.0, -0.1, 1.0, 0.1, Status.OUT_OF_SCOPE),
+        (1000.0, 0.001, 1.0, 0.1, Status.NO_BREAK),
         (1000.0, 0.3, 1.0, 0.0, Status.OUT_OF_SCOPE),
         (0.0, 0.3, 1.0, 0.1, Status.OUT_OF_SCOPE),
     ],
