@@ -97,3 +97,9 @@ def test_it_is_a_power_when_nothing_is_random():
     p = jnp.array([0.3, 0.2])
     found = none_wrong(p, jnp.ones((1, 2)), 5)
     assert complex(found[0]) == pytest.approx(0.5**5, rel=1e-13)
+
+
+def test_the_only_item_is_known_after_any_number_of_draws():
+    n = jnp.array([1.0, 2.0, 15.0, 16.0, 17.0, 25.0, 39.0, 41.0, 1e3, 1e6])
+    found = run(jnp.ones(1), n, jnp.zeros(10), jnp.ones(10))
+    np.testing.assert_allclose(found, 1, rtol=1e-13)

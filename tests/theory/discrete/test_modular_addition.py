@@ -147,9 +147,13 @@ def test_wider_networks_are_surer():
     [
         (lambda: pair_error(15, 64), "odd prime"),
         (lambda: pair_error(2, 64), "odd prime"),
-        (lambda: pair_error(23, 8), ">= 24"),
+        (lambda: pair_error(1, 64), "odd prime"),
+        (lambda: pair_error(49, 64), "odd prime"),
+        (lambda: pair_error(23, 23), ">= 24"),
         (lambda: margin(11, []), "1..5"),
         (lambda: margin(11, [6]), "1..5"),
+        (lambda: margin(11, [0]), "1..5"),
+        (lambda: margin(11, [1, 2.5]), "1..5"),
     ],
 )
 def test_bad_input_is_told(call, words):

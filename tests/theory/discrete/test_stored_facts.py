@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import chi2, norm, t
 
 from ci_theory.theory.discrete import stored_facts
 from ci_theory.theory.discrete.associative_memory import recall
@@ -183,3 +184,14 @@ def test_a_fact_does_not_pull_at_its_own_answer():
     told = np.asarray(recalled_few(float(d), stored * 1.0, answers, outputs))[:outputs]
     error = np.sqrt(right * (1 - right) / (2000 * outputs))
     assert np.all(np.abs(told - right) < 2 * error + 2 * told * (1 - told) / d)
+
+
+def test_drawn_lengths_and_overlaps_have_their_quantiles():
+    """Of chi^2_d/d and of the first coordinate of a unit vector, by their own inverse laws."""
+    x = np.linspace(-2.5, 2.5, 11)
+    for d in (16, 64):
+        length = np.asarray(stored_facts._length(x, d))
+        np.testing.assert_allclose(length, chi2.isf(norm.sf(x), d) / d, rtol=0.2 / d)
+        student = t.isf(norm.sf(x), d - 1)
+        wanted = student / np.sqrt(d - 1 + student**2)
+        np.testing.assert_allclose(stored_facts._overlap(x, d), wanted, atol=2.5 / d**2.5)

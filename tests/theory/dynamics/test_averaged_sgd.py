@@ -11,7 +11,13 @@ from ci_theory._errors import BadInput, Status
 from ci_theory.theory.dynamics import averaged_sgd
 from ci_theory.theory.dynamics.averaged_sgd import averaged_risk, inputs, rare_draw
 from ci_theory.theory.dynamics.one_pass_sgd import Descent, one_pass_risk
-from ci_theory.theory.spectra.spectrum import from_features, isotropic, power_law, trace
+from ci_theory.theory.spectra.spectrum import (
+    from_features,
+    isotropic,
+    power_law,
+    tail_as_modes,
+    trace,
+)
 
 NODES, POINTS = 448, 5  # every test here pads to them: one program
 _averaged = jax.jit(jax.vmap(averaged_risk, (None, 0, 0, 0, 0)))
@@ -51,6 +57,18 @@ def test_it_is_the_mean_over_draws_of_the_features():
     assert np.all(gap < 4 * error + mean / d)
     assert np.all(error < 0.03 * mean)  # single draws scatter by 16 to 22 %
     assert (mean - np.asarray(told.flow))[-1] > 10 * (error + mean / d)[-1]  # not without noise
+
+
+def test_a_tail_is_the_limit_of_many_small_modes():
+    modes = power_law(30, 1.5)
+    tailed = dataclasses.replace(modes, tail_trace=np.array(0.4), tail_power=np.array(0.25))
+    at, steps = Descent(0.05, 2.0, 3.0), np.array([3.0, 100.0, 1e4])
+    tail, many = (averaged(s, 40.0, at, 0.2, steps) for s in (tailed, tail_as_modes(tailed, 1e11)))
+    assert np.all(tail.status == Status.OK)
+    np.testing.assert_allclose(tail.risk, many.risk, rtol=1e-7)
+    np.testing.assert_allclose(tail.flow, many.flow, rtol=1e-7)
+    bare = averaged(modes, 40.0, at, 0.2, steps)
+    assert np.all(tail.risk > bare.risk + 0.2)  # that it is seen
 
 
 def marchenko_pastur(ratio, count=4000):
@@ -132,7 +150,7 @@ def test_what_is_out_of_scope_is_told():
     good = np.array([True, False, False, False, False])
     assert np.array_equal(np.asarray(found.status) == Status.OK, good)
     assert np.array_equal(np.isfinite(found.risk), good)
-    for bad in ((100.0, 0.3, 0.2), (0.0, 1.0, 1.0), (10.0, -1.0, 2.0)):
+    for bad in ((100.0, 0.3, 0.2), (0.0, 1.0, 1.0), (10.0, -1.0, 2.0), (0.5, 1.0, 1.0)):
         with pytest.raises(BadInput, match="alpha"):
             inputs(*bad)
     with pytest.raises(BadInput, match="without an end"):

@@ -22,7 +22,7 @@ from ci_theory.theory.dynamics.talbot import contour
 from ci_theory.theory.features.feature_next_order import feature_next_order
 from ci_theory.theory.features.repeated_features import repeated_feature_risk
 from ci_theory.theory.spectra.groups import Groups, plain_rows
-from ci_theory.theory.spectra.spectrum import Spectrum, tail_as_modes
+from ci_theory.theory.spectra.spectrum import Spectrum, isotropic, tail_as_modes
 
 LAM, MANY, POWER = (
     np.array([1.0, 0.3, 0.05]),
@@ -200,6 +200,18 @@ def test_rows_without_weight_are_not_there():
         np.testing.assert_allclose(of(absent), of(alone), rtol=1e-10)
 
 
+def test_modes_that_are_not_there_or_without_variance_do_not_count():
+    few = dict(multiplicity=MANY * [1, 1, 0], power=POWER * [1, 1, 0])
+    for of in (
+        lambda modes: feature_flow_shift(modes, GROUPS, 2.0, 0.3, P),
+        lambda modes: feature_start_shift(modes, GROUPS, 2.0, 0.3, P),
+        lambda modes: feature_ridge_shift(modes, GROUPS, P, 0.3),
+    ):
+        none, large, dead = (of(tailed(eigenvalues=LAM * [1, 1, by], **few)) for by in (1, 100, 0))
+        np.testing.assert_allclose(large, none, rtol=1e-10)
+        np.testing.assert_allclose(dead, none, rtol=1e-10)
+
+
 @pytest.mark.parametrize(("n", "p", "ridge"), [(60, 40, 0.1), (40, 60, 1e-4)])
 def test_ridge_on_equal_rows_is_the_form_with_three_derivatives(n, p, ridge):
     slow = tailed(tail_trace=0.3, tail_power=0.1)
@@ -215,6 +227,13 @@ def test_ridge_on_equal_rows_is_the_form_with_three_derivatives(n, p, ridge):
     )
     np.testing.assert_allclose(left[0], left[1], rtol=1e-6)
     np.testing.assert_allclose(left[0], (plain.rows_left, plain.features_left), rtol=1e-6)
+
+
+def test_no_ridge_is_least_squares():
+    """Of p features on n rows: p/(n - p - 1) less p/(n - p), to its leading order p/(n - p)^2."""
+    for p, of in ((50, 50), (np.inf, 90)):
+        shift = feature_ridge_shift(isotropic(90), plain_rows(100, 1.0), p, 0.0)
+        assert float(shift.noise) == pytest.approx(of / (100 - of) ** 2, rel=1e-7)
 
 
 def test_repeated_rows_on_features_against_simulation():

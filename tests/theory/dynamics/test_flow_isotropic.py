@@ -215,6 +215,9 @@ def test_descent_diverges_beyond_the_stable_rate():
     limit = flow(100, 50, jnp.inf, 0.3, ridge=3.0)
     assert float(calm.excess_risk) == pytest.approx(float(limit.excess_risk), rel=1e-4)
     assert int(wild.status) == Status.NOT_FINITE
+    for ridge in (0.0, 400.0):  # 2 over the largest curvature of all
+        largest = float(eigenvalue_law(0.5).upper) + ridge / 100
+        assert float(stable_rate(100, 50, ridge)) == pytest.approx(2 / largest, rel=1e-14)
 
 
 class TestStopping:

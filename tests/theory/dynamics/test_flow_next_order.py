@@ -171,3 +171,11 @@ def test_what_is_not_there_does_not_count():
         np.testing.assert_allclose(one, other, rtol=1e-10)
     dead = dataclasses.replace(SPECTRUM, eigenvalues=LAM * [1, 1, 0], power=POWER * [1, 1, 0])
     assert np.isfinite(flow_shift(dead, GROUPS, 1.0, 0.0).signal)
+    few = dict(multiplicity=MANY * [1, 1, 0], power=POWER * [1, 1, 0])
+    for of in (flow_shift, start_shift):
+        none, large, dead = (
+            of(dataclasses.replace(SPECTRUM, eigenvalues=LAM * [1, 1, by], **few), GROUPS, 2.0, 0.3)
+            for by in (1, 100, 0)
+        )
+        np.testing.assert_allclose(large, none, rtol=1e-10)
+        np.testing.assert_allclose(dead, none, rtol=1e-10)

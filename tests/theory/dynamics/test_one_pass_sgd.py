@@ -60,6 +60,9 @@ def test_given_features_are_the_eigenvectors_of_their_covariance():
     assert float(MODES.tail_power) == pytest.approx(floor, rel=1e-10)
     with pytest.raises(BadInput, match=r"expected \(v, d\), \(v,\) and \(v,\)"):
         given_features(W.T, SCALE**2, TARGET)
+    for wrong in ((W, SCALE[1:] ** 2, TARGET), (W, SCALE**2, TARGET[1:]), (W[:, 0], SCALE, TARGET)):
+        with pytest.raises(BadInput, match="expected"):
+            given_features(*wrong)
     with pytest.raises(BadInput, match="must be >= 0"):
         given_features(W, -SCALE, TARGET)
 

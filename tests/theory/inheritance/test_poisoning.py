@@ -179,6 +179,15 @@ def test_places_of_the_breaks():
     assert np.isnan(half_saturated(0.0, 3.0, 2.0, 1.0))  # half is there without poison
 
 
+def test_weights_of_nothing_answer_half():
+    some = poisoned_ridge(90, 50, 0.1, 2.0, 1.0, jnp.array([0.0, 1.0]), 0.3, 5.0)
+    none = IsotropicWeights(mean=jnp.zeros(2), spread=jnp.zeros(()))
+    still = some._replace(weights=none, wobble=jnp.zeros(()))
+    assert float(attack_success(still, 3.0)) == pytest.approx(0.5, rel=1e-14)
+    sure = still._replace(weights=IsotropicWeights(mean=jnp.array([1e-3, 0.0]), spread=0.0))
+    assert float(attack_success(sure, 3.0)) == pytest.approx(norm.cdf(3.0), rel=1e-12)
+
+
 def test_status_where_there_is_no_answer():
     target = jnp.ones(2)
     assert int(poisoned_ridge(20, 20, 0.1, 3.0, 2.0, target, 0.1, 0.0).status) == Status.NOT_FINITE

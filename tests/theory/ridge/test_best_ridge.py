@@ -1,5 +1,7 @@
 """The best ridge: against a search over the risk itself, closed forms, and its own law."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -33,6 +35,17 @@ def test_isotropic_and_blocks():
     found = best_ridge(blocks, 70, 0.3)
     for factor in (0.9, 1.1):
         assert risk(blocks, 70, factor * found.ridge, 0.3) > found.excess_risk
+
+
+def test_what_no_input_explains_is_as_noise():
+    """noise p/|w|^2 with the power of what is never learned in the noise, few rows or many."""
+    hidden = dataclasses.replace(isotropic(20.0, signal=2.0), tail_power=np.array(0.5))
+    for n in (15.0, 90.0, 1e5):
+        found = best_ridge(hidden, n, 0.2)
+        assert float(found.ridge) == pytest.approx(0.7 * 20 / 2, rel=1e-5)
+        assert float(found.excess_risk) == pytest.approx(
+            float(best_ridge(isotropic(20.0, signal=2.0), n, 0.7).excess_risk) + 0.5, rel=1e-9
+        )
 
 
 def test_units_drop_out_and_endless_rows_have_a_limit():

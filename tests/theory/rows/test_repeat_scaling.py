@@ -188,6 +188,8 @@ def test_features_that_limit_are_parameters_and_many_are_none():
         (1000.0, 0.0, 1.0, 0.1, Status.NO_BREAK),
         (1000.0, 0.3, -1.0, 0.1, Status.OUT_OF_SCOPE),
         (1000.0, 1.3, 1.0, 0.1, Status.OUT_OF_SCOPE),
+        (1000.0, -0.1, 1.0, 0.1, Status.OUT_OF_SCOPE),
+        (1000.0, 0.001, 1.0, 0.1, Status.NO_BREAK),
         (1000.0, 0.3, 1.0, 0.0, Status.OUT_OF_SCOPE),
         (0.0, 0.3, 1.0, 0.1, Status.OUT_OF_SCOPE),
     ],
@@ -197,6 +199,23 @@ def test_what_has_no_worst_count(budget, fraction, ridge, noise, status):
     assert int(found.status) == status
     assert jnp.isnan(found.repeats)
     assert jnp.isnan(found.excess)
+
+
+def test_a_theory_without_numbers_has_no_worst_count():
+    """NaN at every repeat count is told; a gap in the middle of a rise is passed over."""
+    nowhere = worst_repeats_of(lambda rows: jnp.nan * rows.counts[0], 1000.0, 0.3, 0.1)
+    assert int(nowhere.status) == Status.NOT_FINITE
+    assert jnp.isnan(nowhere.repeats)
+    assert jnp.isnan(nowhere.excess)
+
+    def bump(rows):
+        r = rows.weights[1]
+        return jnp.where(r < 2, jnp.nan, 7 * jnp.exp(-((jnp.log(r) - 3) ** 2)))
+
+    found = worst_repeats_of(bump, 1000.0, 0.3, 0.1)
+    assert int(found.status) == Status.OK
+    assert float(found.repeats) == pytest.approx(np.exp(3), rel=1e-6)
+    assert float(found.excess) == pytest.approx(70.0, rel=1e-9)  # in units of the noise
 
 
 def test_a_very_easy_target_is_as_one_of_source_one():

@@ -1,5 +1,7 @@
 """Repeated rows against fresh ones: the solvable model by simulation, and the empirical law."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from ci_theory import Status
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
 from ci_theory.theory.scaling import data_constrained
 from ci_theory.theory.spectra import power_law
-from ci_theory.theory.spectra.spectrum import explicit
+from ci_theory.theory.spectra.spectrum import explicit, tail_as_modes
 from ci_theory.theory.spectra.spectrum import power_law as finite_law
 
 ENDLESS = power_law.endless(1.5, 0.3)
@@ -66,6 +68,16 @@ def test_worth_of_isotropic_rows_is_in_closed_form():
     fresh = -np.log(np.asarray(risk)) / (2 * rate * rows)
     found = worth(explicit(np.ones(p), np.full(p, 1 / p)), rows, epochs, rate, 0.1)
     np.testing.assert_allclose(found.fresh, fresh, rtol=1e-8)
+
+
+def test_an_endless_stream_never_learns_a_tail():
+    modes = finite_law(30, 1.5, 0.3)
+    tailed = dataclasses.replace(modes, tail_trace=np.array(0.4), tail_power=np.array(0.25))
+    for time in (0.0, 3.0, 1e6):
+        many = data_constrained.endless_data_risk(tail_as_modes(tailed, 1e15), time)
+        found = float(data_constrained.endless_data_risk(tailed, time))
+        assert found == pytest.approx(float(many), rel=1e-8)
+    assert found == pytest.approx(0.25, rel=1e-9)
 
 
 def test_where_reuse_saturates():

@@ -11,7 +11,7 @@ from ci_theory._errors import BadInput, Status
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.spectra import power_law as law
 from ci_theory.theory.spectra.fixed_point import solve_kappa
-from ci_theory.theory.spectra.spectrum import bias, df1, power_law
+from ci_theory.theory.spectra.spectrum import bias, df1, power_law, rank
 
 batched = jax.jit(jax.vmap(ridge_risk, (None, 0, 0, None)))
 endless = lru_cache(law.endless)
@@ -170,3 +170,5 @@ def test_the_nodes_of_an_endless_law_reach_far_beyond_their_last_mode():
 def test_a_spectrum_whose_trace_diverges_is_refused():
     with pytest.raises(BadInput, match="alpha"):
         law.endless(1.0)
+    for alpha in (1.0, 0.8):  # an end is enough
+        assert float(rank(law.endless(alpha, modes=3e5))) == pytest.approx(3e5, rel=1e-9)

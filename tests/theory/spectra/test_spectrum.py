@@ -70,6 +70,9 @@ def test_features_are_their_covariance_plus_what_they_miss():
     assert float(rank(wide)) == 6
     assert float(wide.tail_power) < 1e-28
     assert np.all(from_features(features).power == 0)
+    two = from_features(features, np.stack([labels, 3 * labels], axis=1))  # outputs add
+    np.testing.assert_allclose(two.power, 10 * by_rows.power, rtol=1e-12)
+    assert float(two.tail_power) == pytest.approx(10 * missed, rel=1e-12)
 
 
 def test_a_missing_direction_is_not_counted():
@@ -206,6 +209,7 @@ def test_sums_at_kappa_zero_and_of_scaled_targets():
     ]  # fmt: skip
     assert float(jax.grad(per_kappa, 1)(3.0, 2.0)) == -0.75
     assert float(jax.grad(per_kappa, 1)(0.0, 0.0)) == 0.0
+    assert all(np.isnan(sums(isotropic(3), np.nan)))  # what is not known stays so
     tailed = power_law(12, 1.5, tail=True)
     larger = scale_target(tailed, 3.0)
     for kappa in (0.01, 0.7):
@@ -246,6 +250,10 @@ def test_sums_are_differentiable_at_kappa_zero():
         (lambda: explicit([1.0, 2.0], [1.0]), "one length"),
         (lambda: explicit([-1.0], [1.0]), ">= 0"),
         (lambda: explicit([np.nan], [1.0]), "finite"),
+        (lambda: explicit([np.inf], [1.0]), "finite"),
+        (lambda: explicit([1.0], [-1.0]), ">= 0"),
+        (lambda: power_law(10, 0.0), "alpha = 0.0: must be > 0"),
+        (lambda: from_covariance(np.diag([1.0, -1e-9])), "negative eigenvalue -1e-09"),
         (lambda: from_covariance(np.ones((2, 3))), "square"),
         (lambda: from_covariance(np.diag([1.0, -1.0])), "negative eigenvalue -1"),
         (lambda: from_features(np.ones(3)), "(rows, features)"),
