@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ci_theory import BadInput
 from ci_theory.cli import app, failures, main
 from ci_theory.cli.failures import explain
 
@@ -122,13 +123,25 @@ def test_mistakes_look_the_same_from_outside():
         (MemoryError(), 2, "out of memory"),
         (KeyboardInterrupt("stopped with 3 of 7 chunks"), 130, "stopped with 3 of 7 chunks"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt("one\n two"), 130, "one two"),
         (BrokenPipeError(), 141, ""),
+        (OSError("odd"), 2, "cannot write: odd"),
+        (ValueError("embedded null byte"), 2, "a path holds the character U+0000"),
+        (BadInput("n = 0:\n must be\x1b[31m"), 2, r"n = 0: must be\x1b[31m"),
     ],
 )
 def test_what_the_machine_refuses_is_told(error, code, says):
     told = explain(error)
     assert told.code == code
     assert says in told.line
+    stopped = failures.Stopped()
+    stopped.__cause__ = error
+    assert explain(stopped) == told
+
+
+def test_a_fault_of_ours_is_told_in_no_more_than_a_line():
+    line = failures.bug(RuntimeError("x\n" + "y" * 999)).line
+    assert "(RuntimeError: x " + "y" * 198 + ")" in line
 
 
 def test_a_full_device_is_told():

@@ -6,7 +6,7 @@ import pytest
 
 from ci_theory import figures
 from ci_theory._errors import unknown
-from ci_theory.cli import main
+from ci_theory.cli import figure, main
 from ci_theory.figures.agreement import Agreement
 
 
@@ -59,6 +59,22 @@ def test_fresh_results_that_differ_from_the_kept_ones_decide_the_exit_code(drawn
         "  bad: DISAGREES: 12 means, largest difference z = 1.5; 2 breaks\n    n = 3: off\n" in out
     )
     assert "DIFFER beyond their errors: map; 3 sweeps" in out
+
+
+def test_what_has_nothing_to_compare_is_not_said_to_agree(drawn, monkeypatch, capsys):
+    monkeypatch.setattr(figures, "agreements", lambda name, stores: [])
+    assert main(["figure", "peak", "--fresh"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "kept results were not compared; 0 sweeps, level 0.001 a sweep\n"
+    )
+
+
+def test_a_word_means_a_published_figure_before_results(drawn, tmp_path):
+    (tmp_path / "peak").mkdir()
+    (tmp_path / "mine").mkdir()
+    meant = {word: figure._is_of_a_sweep(word) for word in ("peak", "mine", "a.toml", "other")}
+    assert meant == {"peak": False, "mine": True, "a.toml": True, "other": False}
+    assert figure._is_of_a_sweep("repeated_data")  # an experiment that comes with the package
 
 
 @pytest.mark.parametrize(

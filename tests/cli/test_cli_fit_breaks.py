@@ -410,3 +410,41 @@ def test_what_is_printed_of_a_fit(capsys, monkeypatch):
     said.hold(
         capsys, monkeypatch, "fit-breaks", "curve.csv", "--no-figure", "--y", "2", "--breaks", "0"
     )
+
+
+def test_the_picture_shows_the_break_where_it_may_lie_and_what_is_beyond():
+    x = np.geomspace(1, 1e4, 60)
+    y = (0.05 + x**-0.5 * (1 + x / 100) ** 0.4) * np.exp(
+        0.01 * np.random.default_rng(1).standard_normal(60)
+    )
+    law = fit(x, y, 1, resamples=60)
+    with style.applied():
+        made = broken_law.draw(x, y, law, "rows", "loss")
+    curve, slope = made.axes
+    (one,) = law.breaks
+    for axis in (curve, slope):
+        assert [line for line in axis.lines if set(line.get_xdata()) == {one.place.value}]
+        (span,) = axis.patches
+        left, right = span.get_extents().transformed(axis.transData.inverted()).intervalx
+        wanted = max(one.place.low, x.min()), min(one.place.high, x.max())
+        np.testing.assert_allclose((left, right), wanted, rtol=1e-6)
+    lines = {line.get_label(): line for line in curve.lines}
+    inside, beyond = lines["fit, 95 % band"], lines["extrapolated"]
+    np.testing.assert_allclose(inside.get_xdata()[[0, -1]], [1, 1e4])
+    np.testing.assert_allclose(beyond.get_xdata()[[0, -1]], [1e4, 4e4])
+    np.testing.assert_allclose(inside.get_ydata(), law(inside.get_xdata()))
+    np.testing.assert_allclose(slope.lines[0].get_ydata(), law.slope(inside.get_xdata()))
+    low, high = law.band(inside.get_xdata())
+    band = curve.collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() == pytest.approx(high.max())
+    assert band[:, 1].min() == pytest.approx(low.min())
+    assert "floor" not in lines  # there is none
+    assert curve.get_xscale() == slope.get_xscale() == curve.get_yscale() == "log"
+    assert curve.get_title("left") == f"{law.form}; break with 95 % interval"
+    made, law = drawn(x=x, y=0.05 + x**-0.5)
+    lines = {line.get_label(): line for line in made.axes[0].lines}
+    assert set(lines["floor"].get_ydata()) == {law.floor.value}
+    assert law.floor.value == pytest.approx(0.05, rel=0.01)
+    made, law = drawn(x=x, y=x**-0.5)
+    assert made.axes[0].get_title("left") == str(law.form) == "no break"
+    assert not [*made.axes[0].patches, *made.axes[1].patches]

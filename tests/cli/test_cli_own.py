@@ -1,5 +1,6 @@
 """Somebody's own phenomenon: the one of docs/extending.md, from a folder of its own."""
 
+import dataclasses
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ci_theory.cli import lint, main
-from ci_theory.phenomena import load
+from ci_theory.phenomena import Phenomenon, load
 from ci_theory.sweeps import estimate
 from ci_theory.testing import LAWS, Broken, laws
 
@@ -305,3 +306,29 @@ def test_a_file_here_shadows_no_library_while_a_module_is_loaded(folder, monkeyp
     change(folder, "import jax\n", "import colorsys\nimport jax\nHUE = colorsys.rgb_to_hsv\n")
     assert main(["show", "mine"]) == 0
     assert not (folder / "TRAPPED").exists()
+
+
+def test_what_could_say_more_is_noted_and_breaks_no_law(folder, capsys):
+    change(folder, 'unit="rows", ', "")
+    assert main(["lint", "mine", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["good"]
+    assert [row["what"] for row in made["rows"] if row["verdict"] == "note"] == ["n"]
+    assert main(["lint", "mine"]) == 0
+    assert "9 of 9 laws hold" in capsys.readouterr().out
+
+
+def test_every_kind_of_note():
+    peak = load("ridge_peak")
+    assert not [where for where, _ in lint._notes(peak) if where.startswith("break")]
+    first, *rest = peak.breaks
+    wordless = dataclasses.replace(first, statement=" ")
+    notes = dict(lint._notes(dataclasses.replace(peak, breaks=(wordless, *rest))))
+    assert notes[f"break {first.name}"] == "its closed form has no statement in words"
+    bare = dict(lint._notes(dataclasses.replace(peak, breaks=())))
+    assert bare["breaks"].startswith("none: `ci-theory locate`")
+    about = ("name", "title", "claims", "question", "model", "params", "measures", "simulate")
+    silent = Phenomenon(**{name: getattr(peak, name) for name in about})
+    told = [where for where, what in lint._notes(silent) if what.startswith("measured, but")]
+    assert told == list(peak.measure_info)
+    assert "measured, but" not in " ".join(what for _, what in lint._notes(peak))

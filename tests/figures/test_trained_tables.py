@@ -1,10 +1,12 @@
 """The tables of trained networks in the pages: what the kept runs say, of this code."""
 
+import datetime
 import re
 import runpy
 from itertools import pairwise
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -114,3 +116,17 @@ def test_the_ratio_of_two_medians_has_the_interval_of_both():
     lines = ONSET["table"](kept).splitlines()[2:]
     assert lines[0].endswith("| 200 [100, 300] | 1.00 | 1 |")
     assert lines[4].endswith("| 2.50 [1.33, later] |")
+
+
+def test_runs_are_kept_with_what_they_are_of(tmp_path):
+    parts = [trained.rows, trained.keep]
+    file = tmp_path / "runs.csv"
+    trained.keep(file, "some runs", parts, 7, "steps,loss", ["0,1.5", "100,0.25"])
+    assert trained.rows(file) == [["0", "1.5"], ["100", "0.25"]]
+    title, formula, seed, session, columns, *_ = file.read_text().splitlines()
+    assert (title, seed, columns) == ("# title: some runs", "# seed: 7", "steps,loss")
+    assert formula == f"# formula: {trained.formula(parts)}"
+    assert session.startswith(f"# session: jax {jax.__version__}, jaxlib ")
+    ended = datetime.datetime.fromisoformat(session.rpartition("ended ")[2])
+    assert abs(datetime.datetime.now(datetime.UTC) - ended) < datetime.timedelta(minutes=5)
+    assert trained.formula(parts) == trained.formula(parts[::-1]) != trained.formula(parts[:1])

@@ -1,5 +1,7 @@
 """The laws that every phenomenon obeys (``ci_theory.testing``), found by listing the registry."""
 
+import re
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -35,12 +37,30 @@ def hold(name, law):
     laws(load(name), at=AT.get(name), high=high(name), only=[law])
 
 
-@pytest.mark.parametrize("law", [*LAWS, "numbers"])
+OF_ONE = "the target of its labels has a norm of 1"
+LABELS = {
+    "digits_ridge": "labels of images are 1 and -1",
+    "noisy_features": "named labels are 1 and -1",
+    "feature_spectrum": OF_ONE,
+    "icl_linear_attention": OF_ONE,
+    "icl_population": OF_ONE,
+    "icl_zipf_tasks": OF_ONE,
+    "network_inheritance": OF_ONE,
+    "power_law_break": OF_ONE,
+    "repetition_scaling": OF_ONE,
+    "sgd_scaling": OF_ONE,
+}
+"""Where labels have a scale of their own: not all numbers that are in labels are parameters."""
+
+
+@pytest.mark.parametrize("law", [*LAWS, "numbers", "labels"])
 @pytest.mark.parametrize("name", NAMES)
 def test_law(name, law):
-    """The laws, and that all numbers are as they were: one after the other of what was compiled."""
+    """The laws, and what is asked of numbers: one after the other of what was compiled."""
     if law == "numbers":
         numbers_are_as_they_were(name)
+    elif law == "labels":
+        labels_have_no_unit_of_their_own(name)
     else:
         hold(name, law)
 
@@ -59,6 +79,35 @@ def numbers_are_as_they_were(name):
         }
         measured |= {f"{k} {index}": v for k, v in case.run(0, **{**point, **inner}).items()}
     recorded.hold(name, "simulated", measured)
+
+
+def labels_have_no_unit_of_their_own(name):
+    """Labels three times as large change numbers as their declared units say."""
+    phenomenon, at = load(name), AT.get(name, {})
+    axes, info = phenomenon.axes, phenomenon.measure_info
+    power = {k: power_of_labels(axis.unit) for k, axis in axes.items()}
+    usual = recorded.points(phenomenon, case_of(phenomenon, at, high(name)).capacity)[:2]
+    points = [{k: {**at, **p}.get(k, a.default) for k, a in axes.items()} for p in usual]
+    large = [{k: v * 3.0**e if (e := power[k]) else v for k, v in p.items()} for p in points]
+    powers = {p.name: power_of_labels(info[p.measure][0]) for p in phenomenon.predictions}
+    powers |= {f"{b.name}: closed form": power[b.axis] for b in phenomenon.breaks}
+    alike = {}
+    for label, values in said(phenomenon, [*points, *large], AT_ONCE).items():
+        of_one = label.endswith((": status", ": valid"))
+        e = 0 if of_one else powers.get(label, powers.get(re.split("[:,] ", label)[0]))
+        before, after = np.reshape(np.asarray(values, float), (2, 2))
+        alike[label] = np.allclose(before * 3.0**e, after, rtol=1e-7, atol=1e-12, equal_nan=True)
+    if name in LABELS:
+        assert not all(alike.values()), f"no exception any more: {LABELS[name]}"
+    else:
+        assert [label for label, same in alike.items() if not same] == []
+
+
+def power_of_labels(unit):
+    """Return 2 for a unit of label², 1 for label, also per something; else 0."""
+    if re.search(r"\blabel²|\(label/\w+\)²", unit):
+        return 2
+    return int(bool(re.search(r"\blabel\b", unit)))
 
 
 def said(phenomenon, points, at_least):

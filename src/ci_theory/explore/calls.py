@@ -48,10 +48,6 @@ def _gather(frame: Frame, equation: Any) -> Results:
         "filled": str(params["mode"]).endswith("FILL_OR_DROP"),
         "fill": params["fill_value"],
     }
-    if how["filled"] and how["fill"] is None:
-        if out.aval.dtype.kind != "f":
-            raise NoTranslationError("what is outside of an array of whole numbers")
-        how["fill"] = math.nan
     at = frame.flat(indices)
     each = range(len(frame.parts(atom)))
     return [
