@@ -5,7 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ci_theory.theory.dynamics import induction_onset as onset
+from ci_theory.theory.dynamics.induction_head import Questions
+
 Random = np.random.Generator
+ONSET = 250  # steps to the onset of an induction head
 
 
 class Scope(NamedTuple):
@@ -409,21 +413,23 @@ def queries(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
 
 
 def induction_onset(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
-    """Two items to all labels, copies, wrong answers, small and large steps on few sequences."""
-    return {
+    """Items, copies, wrong answers, few or many sequences; steps by which the head is there."""
+    found = {
         **fixed,
         "items": round(spread(rng, 2.0, 0.8 * fixed["labels"])),
-        "copies": round(spread(rng, 1.0, 8.0, 0.0)),
+        "copies": round(spread(rng, 1.0, 8.0)),
         "noise": spread(rng, 0.02, 0.5, 0.2),
         "asked": 1.0 if rng.random() < 0.2 else float(rng.uniform(0.3, 1.0)),
-        "rate": spread(rng, 0.03, 0.5),
         "batch": round(spread(rng, 2.0, 100.0)),
     }
+    asked = (float(found[k]) for k in ("items", "labels", "noise", "copies", "asked"))
+    time = float(onset.induction_onset(Questions(*asked)).time)
+    return {**found, "rate": min(time / ONSET, 0.5) if np.isfinite(time) else 0.1}
 
 
 def descended(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
-    """Draw a number of steps."""
-    return {"steps": round(spread(rng, 20.0, 2000.0))}
+    """Draw a number of steps: long before the head, at its onset, after it."""
+    return {"steps": round(ONSET * float(rng.choice([rng.uniform(0, 2), rng.uniform(0.9, 1.2)])))}
 
 
 def icl_zipf_tasks(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:

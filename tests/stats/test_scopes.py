@@ -59,6 +59,7 @@ FLIPPED = "id_excess ood_excess id_change ood_change"
 SPECTRAL = "outlier overlap foretold crowding largest error"
 ERASED = "response attack_success utility_risk"
 POOL = "gain harm pool_loss fresh_loss"
+HEAD = "left train_loss found"
 ATTENTION = "trained_error fresh_error gap"
 EDGES = {
     "alignment_erasure": [  # without a ridge, and one direction of 100 frozen
@@ -77,6 +78,11 @@ EDGES = {
         Edge("missing missing_fresh known", "length", 8, 7, {"d": 16}),
         Edge("missing missing_fresh known", "n", 64, 63, {"d": 16}),
         Edge("missing missing_fresh known", "ridge", 0.02, 0.019, {"d": 16}),
+    ],
+    "induction_onset": [
+        Edge(HEAD, "batch", 6, 5, {"steps": 450}),
+        Edge(HEAD, "steps", 360, 450, {"batch": 4}),  # not again when the head is there
+        Edge(HEAD, "rate", 0.325, 0.35, {"steps": 250, "noise": 0.0, "asked": 1.0}),
     ],
     "markov_icl": [
         Edge(POOL, "pool", 8, 7, {}),

@@ -216,6 +216,26 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             "icl_task_diversity",
             Place("new tasks are learnt"),
         ),
+        _part(
+            "of larger inputs than those of the training the context stops to help",
+            "icl_input_scale",
+            Place("scale at which the context stops to help", above=1.0),
+        ),
+        _part(
+            "a pool of chains learnt from wrong steps becomes worse than counting",
+            "markov_icl",
+            Place("counting wins", where={"noise": 0.15}),
+        ),
+        _part(
+            "wrong answers in training delay an induction head",
+            "induction_onset",
+            Moves("onset", "noise", 0.0, 0.2, "later"),
+        ),
+        _part(
+            "so do questions that the context does not answer",
+            "induction_onset",
+            Moves("onset", "asked", 1.0, 0.6, "later"),
+        ),
     ),
     13: (
         _part(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Float, Int, needs_float64
+from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.dynamics import small_flow
 from ci_theory.theory.dynamics.induction_head import (
     Questions,
@@ -19,6 +19,7 @@ from ci_theory.theory.dynamics.induction_onset import START, asked
 __all__ = ["Steps", "head_steps"]
 
 TOLERANCE = 1e-8  # of a correction: it need not be better known
+PACE = 10.0  # at which a largest value follows one that rises [1/time]
 
 
 class Steps(NamedTuple):
@@ -28,12 +29,14 @@ class Steps(NamedTuple):
         logits: of the flow, (3,).
         moved: mean deviation of the logits, (3,).
         spread: their covariance over runs, (3, 3).
+        peak: largest mean square deviation, up to the time, of the loss on right answers [ln² N].
         status: OK, or that of the solver.
     """
 
     logits: Float[Array, "3"]
     moved: Float[Array, "3"]
     spread: Float[Array, "3 3"]
+    peak: Scalar
     status: Int[Array, ""]
 
 
@@ -54,7 +57,8 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
         rate: eta, the step size.
         batch: b, sequences of a step.
 
-    Regime: deviations small against the logits.
+    Regime: deviations small against the logits. What is largest is followed with a lag of
+    1/``PACE``.
 
     Source: derived here: backward error analysis of Euler's steps, and the linear-noise expansion.
 
@@ -70,7 +74,7 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
         return jax.grad(induction_loss)(at, given)
 
     def velocity(state: Array) -> Array:
-        at, moved, spread = state[:3], state[3:6], state[6:].reshape(3, 3)
+        at, moved, spread, peak = state[:3], state[3:6], state[6:15].reshape(3, 3), state[15:]
         slopes = jax.jacobian(answer_losses)(at, given)
         slope = shares @ slopes
         curvature, bend = jax.jacfwd(slope_of)(at), jax.jacfwd(jax.jacfwd(slope_of))(at)
@@ -78,10 +82,12 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
         noise = rate / batch * (apart.T * shares[None, :]) @ apart
         drift = curvature @ (moved + rate / 2 * slope) + jnp.sum(bend * spread[None], (1, 2)) / 2
         spreading = noise - curvature @ spread - spread @ curvature
-        return -jnp.concatenate([slope, drift, -spreading.ravel()])
+        clean = slopes[0] / jnp.log(given.items)
+        rising = PACE * jnp.maximum((clean @ moved) ** 2 + clean @ spread @ clean - peak, 0.0)
+        return -jnp.concatenate([slope, drift, -spreading.ravel(), -rising])
 
-    start = jnp.concatenate([jnp.full(3, START), jnp.zeros(12)])
+    start = jnp.concatenate([jnp.full(3, START), jnp.zeros(13)])
     made = small_flow.flow(velocity, start, jnp.where(inside, time, 0.0), TOLERANCE)
     at = jnp.where(inside, made.at, jnp.nan)
     status = jnp.where(inside, made.status, int(Status.OUT_OF_SCOPE))
-    return Steps(at[:3], at[3:6], at[6:].reshape(3, 3), status)
+    return Steps(at[:3], at[3:6], at[6:15].reshape(3, 3), at[15], status)
