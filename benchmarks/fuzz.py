@@ -2,12 +2,14 @@
 
     python -m benchmarks.fuzz [COUNT] [SEED] [KIND ...]
 
-COUNT inputs (10000) are shared out over five kinds:
+COUNT inputs (10000) are shared out over seven kinds:
 
     words       command lines: mutated words, and values near the ends of declared ranges
     sweeps      experiment files: mutated text and bytes; a file that is taken is read as it stands
     curves      files for fit-breaks, with options; numbers are those of the file, the rest is told
     stores      damaged stores: checked, located, and some run again to the numbers they had
+    rows        files for learn, with options; features are those of the file, the rest is told
+    pages       addresses and requests to the server of explore: whatever is asked, it answers
     corners     predictions of every phenomenon where many fields are at an end of their range
 
 Exit codes must be 0 to 3, the lines on stderr our own, JSON strict, and nothing may be written by
@@ -45,13 +47,15 @@ import test_cli_columns as tables
 import test_damage
 import toys.mean
 
+from benchmarks import fuzz_pages, fuzz_rows
 from ci_theory import BadInput
 from ci_theory._record import Axis, Kind
 from ci_theory.cli import columns
 from ci_theory.phenomena import Phenomenon, load, names
 from ci_theory.sweeps import Sweep, read_sweep, run
 
-SHARES = {"words": 0.2, "sweeps": 0.15, "curves": 0.3, "stores": 0.3, "corners": 0.05}
+SHARES = {"words": 0.2, "sweeps": 0.15, "curves": 0.25, "stores": 0.25, "corners": 0.05}
+SHARES |= {"rows": 0.05, "pages": 0.05}
 RUN_AGAIN = 0.04
 """Share of damaged stores that are run again: it compiles."""
 
@@ -316,10 +320,13 @@ def judge(kind: str, count: int, seed: int) -> list[str]:
     with scratch() as folder, contextlib.ExitStack() as stack:
         Path("sweep.toml").write_text(mutation.SWEEPS[0])
         made: dict[str, Callable[[Random, int], Any]]
-        made = {"words": words, "sweeps": sweeps, "curves": curves}
-        if kind in made:
+        made = {"words": words, "sweeps": sweeps, "curves": curves, "rows": fuzz_rows.rows}
+        if kind in (*made, "pages"):
             stack.enter_context(mutation.small())
+        if kind in made:
             one = made[kind]
+        elif kind == "pages":
+            one = stack.enter_context(fuzz_pages.Pages())
         else:
             one = Stores(folder / "store") if kind == "stores" else Corners(count)
         for number in range(count):

@@ -12,10 +12,12 @@ from pathlib import Path
 import mutation
 import pytest
 import toys.mean  # noqa: F401 - files may name what has been imported
-from benchmarks import fuzz
+from benchmarks import fuzz, fuzz_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutation import CURVES, SWEEPS
+
+from ci_theory.explore import server
 
 FUZZ = settings(
     max_examples=150,
@@ -114,3 +116,22 @@ def test_the_benchmark_sees_what_changes_in_silence(monkeypatch, capsys):
     monkeypatch.setattr(fuzz, "read_sweep", another_seed)
     assert fuzz.judge("curves", 10, seed=2)
     assert fuzz.judge("sweeps", 10, seed=2)
+
+
+def test_the_benchmark_sees_what_is_wrong_with_rows_and_pages(monkeypatch, capsys):
+    """Other features than those of the file; another curve than `predict` tells of the words."""
+    assert fuzz.judge("rows", 6, seed=3) == fuzz.judge("pages", 30, seed=3) == []
+    read, drawn = fuzz_rows.examples_file.read, server.curve.drawn
+
+    def turned(*asked):
+        data, labels = read(*asked)
+        return data._replace(features=data.features[::-1]), labels
+
+    def another(phenomenon, shown):
+        made = drawn(phenomenon, shown)
+        return {**made, "curve": {"error": [0.5] * len(made["places"])}}
+
+    monkeypatch.setattr(fuzz_rows.examples_file, "read", turned)
+    monkeypatch.setattr(server.curve, "drawn", another)
+    assert fuzz.judge("rows", 6, seed=3)
+    assert fuzz.judge("pages", 30, seed=3)

@@ -177,7 +177,7 @@ def _npz(**arrays):
         (write, ["rows.csv", "--features", "a"], "only a .npz file has named arrays"),
         (write, ["rows.csv", "--positive", "2"], "no label is '2'"),
         (write, ["rows.csv", "--n", "119"], "must be from 2 to 108"),
-        (write, ["rows.csv", "--ridge", "-1"], "must be numbers >= 0"),
+        (write, ["rows.csv", "--ridge", "-1"], "must be numbers from 0 to 1e+100"),
         (lambda: write(y=KINDS), ["rows.csv"], "3 classes (cat, dog, newt)"),
         (lambda: write(y=np.arange(120) % 4), ["rows.csv"], "4 classes (0, 1, 2, 3)"),
         (lambda: write(x=np.c_[X, 2 * X[:, 0]], head="a,b,c,d,y"), ["rows.csv"], "'d' is a const"),

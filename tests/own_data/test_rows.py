@@ -37,12 +37,29 @@ def changed(row, column, value):
         (X, 1.0 + np.arange(60) % 5, r"5 classes \(1, 2, 3, 4, 5\)"),
         (X, np.ones(60), "all are 1: nothing to learn"),
         (1e200 * X, Y, "scale them"),
+        (1e-200 * X, Y, r"of size \de-200: scale them to above 1e-100"),
+        (X, 1e-200 * Y, "scale them to above 1e-100"),
+        (X * [1, 1e11, 1, 1], Y, r"'features\[:, 1\]' varies .*e\+1\d times as much as .*: scale"),
+        (X * [1, 1, 1e-99, 1], Y, r"times as much as 'features\[:, 2\]', which would be lost"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(features, labels, words):
     with pytest.raises(BadInput, match=words) as told:
         checked(features, labels)
     assert "\n" not in str(told.value)
+
+
+def test_columns_as_far_apart_as_they_may_be_are_all_learnt_from():
+    """Without a ridge no scale matters; further apart, one was dropped without a word."""
+    labels = Y + np.random.default_rng(1).normal(size=60)
+    found = [
+        learning_curve(X * scales, labels, ridge=[0.0], sizes=[20, 30, 40], replicates=4)
+        for scales in ([1, 1, 1, 1], [1, 1, 1e-9, 1])
+    ]
+    (one, other) = ([row["predicted"] for row in each.table()] for each in found)
+    assert one == other
+    (one, other) = ([row["refitted"] for row in each.table()] for each in found)
+    assert one == other
 
 
 def test_names_are_the_users_and_as_many():
@@ -98,6 +115,10 @@ def test_minus_zero_is_zero():
         ({"ridge": [-1.0]}, "ridge = "),
         ({"ridge": [np.nan]}, "ridge = "),
         ({"ridge": []}, "ridge = "),
+        ({"seed": -1}, "seed = -1: must be a whole number >= 0"),
+        ({"ridge": [1e308]}, "ridge = .* must be numbers from 0 to 1e"),
+        ({"noise": 1e300}, "noise = 1e.300: must be from 0 to 1e"),
+        ({"repeated": 0.5, "repeats": 1e300}, "repeats = 1e.300: must be from 1 to 1e"),
         ({"sizes": [10, 59]}, "must be from 2 to 54"),
         ({"sizes": [10.5]}, "must be whole numbers"),
         ({"noise": -0.1}, "noise = -0.1"),
@@ -112,3 +133,10 @@ def test_minus_zero_is_zero():
 def test_options_out_of_range(options, words):
     with pytest.raises(BadInput, match=words):
         learning_curve(X, Y + np.random.default_rng(3).normal(size=60), **options)
+
+
+def test_the_largest_size_alone_has_no_peak_and_is_no_mistake():
+    """A curve of one place was asked for its peak, and refused for its axis."""
+    labels = Y + np.random.default_rng(3).normal(size=60)
+    found = learning_curve(X, labels, ridge=[1.0], sizes=[54], replicates=4)
+    assert np.isnan(found.peaks[0].predicted)

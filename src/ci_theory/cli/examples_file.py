@@ -77,7 +77,7 @@ def _arrays(file: Path, label: str | None, features: str | None, drop: list[str]
     if not file.exists():
         raise BadInput(f"{file}: no such file")
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
             x = kept[_key(file, kept.files, features, _FEATURES, "--features")]
             y = kept[_key(file, kept.files, label, _LABELS, "--label")]
             names = kept["names"].tolist() if "names" in kept.files else None

@@ -25,6 +25,12 @@ MOST_DRAWN = 0.9
 
 MOST_FITS = 200_000
 
+MOST_RIDGE = MOST_NOISE = 1e100
+"""Beyond, squares are no numbers."""
+
+MOST_REPEATS = 1e9
+"""Times that a row may be repeated: beyond, the others are lost in the rounding of its weight."""
+
 _FEWEST_PLACES = 3  # of a curve in which a peak could show
 
 
@@ -100,6 +106,8 @@ def learning_curve(
     counts = _sizes(sizes, whole)
     variants = 2 if unequal else 1
     _affordable(replicates, len(ridges) * len(counts) * variants, effect)
+    if not (isinstance(seed, int) and seed >= 0):
+        raise BadInput(f"seed = {seed}: must be a whole number >= 0")
     shape = (variants, len(ridges), len(counts))
     kept, at, n = (
         a.ravel() for a in np.meshgrid([True, False][:variants], ridges, counts, indexing="ij")
@@ -146,11 +154,11 @@ def learning_curve(
 
 def _defects(noise: float, repeated: float, repeats: float) -> Defects:
     for name, value, good, right in (
-        ("noise", noise, noise >= 0, ">= 0"),
+        ("noise", noise, 0 <= noise <= MOST_NOISE, f"from 0 to {MOST_NOISE:g}"),
         ("repeated", repeated, 0 <= repeated <= 1, "from 0 to 1"),
-        ("repeats", repeats, repeats >= 1, ">= 1"),
+        ("repeats", repeats, 1 <= repeats <= MOST_REPEATS, f"from 1 to {MOST_REPEATS:g}"),
     ):
-        if not (good and np.isfinite(value)):
+        if not good:
             raise BadInput(f"{name} = {value}: must be {right}")
     return Defects(noise, repeated, repeats)
 
@@ -167,8 +175,8 @@ def _ridges(asked: Sequence[float] | None, best: BestRidge) -> np.ndarray:
     if asked is None:
         return np.array([0.0, best.ridge] if not best.at_edge else [0.0])
     ridges = np.unique(np.asarray(asked, float))
-    if not (len(ridges) and np.isfinite(ridges).all() and ridges[0] >= 0):
-        raise BadInput(f"ridge = {list(asked)}: must be numbers >= 0")
+    if not (len(ridges) and ridges[0] >= 0 and ridges[-1] <= MOST_RIDGE):
+        raise BadInput(f"ridge = {list(asked)}: must be numbers from 0 to {MOST_RIDGE:g}")
     return ridges
 
 
@@ -215,8 +223,10 @@ def _peak(
         grid = np.geomspace(sizes[0], last, 200)
         curve = theory.predict(whole, grid, np.full(200, ridge), np.ones(200, bool), defects)
         good = np.isfinite(curve.test_error)
-        point = Peak().locate(grid[good], curve.test_error[good])
-        place = float(point.value) if point.status in (Status.OK, Status.AT_EDGE) else np.nan
+        place = np.nan
+        if len(np.unique(grid[good])) >= _FEWEST_PLACES:
+            point = Peak().locate(grid[good], curve.test_error[good])
+            place = float(point.value) if point.status in (Status.OK, Status.AT_EDGE) else np.nan
     enough = len(sizes) >= _FEWEST_PLACES
     seen = Peak().locate(sizes.astype(float), values.T) if enough else None
     if seen is None or seen.status not in (Status.OK, Status.AT_EDGE):

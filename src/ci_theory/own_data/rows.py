@@ -23,6 +23,7 @@ MOST_CLASSES = 20
 
 _NAMED = 6  # columns named in one message
 _DEPENDENT = 1e-10  # of a column's length: what is left beside the others is rounding
+_APART = 1e10  # times that a column may vary as much as another
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,6 +167,8 @@ def _finite(x: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> None:
     large = np.abs(x).max(), np.abs(y).max()
     if max(large) > 1e100:
         raise BadInput(f"features or labels of size {max(large):.1g}: scale them to below 1e100")
+    if 0 < min(large) < 1e-100:
+        raise BadInput(f"features or labels of size {min(large):.1g}: scale them to above 1e-100")
 
 
 def _enough(rows: Rows) -> None:
@@ -186,6 +189,13 @@ def _independent(x: np.ndarray, names: tuple[str, ...]) -> None:
     if not wide.all():
         flat = np.flatnonzero(~wide)
         raise BadInput(f"features: constant: {_listed(names, flat)}: leave them out (--drop)")
+    spread = np.ptp(x, axis=0)
+    least, most = int(spread.argmin()), int(spread.argmax())
+    if spread[most] > _APART * spread[least]:
+        raise BadInput(
+            f"features: {names[most]!r} varies {spread[most] / spread[least]:.1g} times as much as "
+            f"{names[least]!r}, which would be lost in rounding: scale them"
+        )
     if x.shape[1] >= len(x) - 1:
         return  # more features than rows are never independent
     centred = x - x.mean(axis=0)
