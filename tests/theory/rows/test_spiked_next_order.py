@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 from ci_theory.theory.rows.spiked_next_order import overlap_next_order
 from ci_theory.theory.rows.spiked_rows import SpikedRows, leading
@@ -76,6 +77,7 @@ def test_little_noise_has_the_form_of_the_docstring():
         (16, 1.0, 0.3, [80.0], [1.0]),
         (16, 1.0, 0.7, [120.0], [1.0]),
         (16, 1.0, 0.2, [100.0, 3.0], [1.0, 12.0]),
+        (31, 1.0, 1.2, [240.0], [1.0]),  # most of it the mean of the form
     ],
 )
 def test_drawn_rows_have_the_overlap_of_limit_and_next_order(case):
@@ -97,6 +99,28 @@ def test_drawn_rows_have_the_overlap_of_limit_and_next_order(case):
     off = rest.mean() / missed - 1
     assert abs(off) > 4 * error  # the limit alone is not it
     assert off == pytest.approx(beyond, abs=3.5 * error + 2 * beyond**2)
+
+
+@pytest.mark.parametrize("case", [(41, 1.0, 0.5, [160.0]), (81, 0.4, 0.3, [60.0])])
+def test_the_form_of_plain_rows_has_the_moments_of_a_wishart_matrix(case):
+    """P has the values z/(z - s) over its modes s: averages over the law, and its next order."""
+    d, _, noise, (n,) = case
+    given = rows(*case, [1.0])
+    top = leading(given)
+    made, z, across = overlap_next_order(given, top), float(top.value), d - 1
+    low, high = (noise * (n**0.5 + sign * across**0.5) ** 2 for sign in (-1, 1))
+    ends = 0.25 * (z / (z - low) + z / (z - high))
+    inside = 0.5 * z / ((z - low) * (z - high)) ** 0.5  # over the arcsine law
+    assert float(made.form_shift) == pytest.approx(ends - inside, rel=1e-9)
+
+    def squared(angle):
+        s = (low + high) / 2 + (high - low) / 2 * np.cos(angle)
+        density = ((high - low) / 2 * np.sin(angle)) ** 2 / (2 * np.pi * noise * s)
+        return density * (z / (z - s)) ** 2
+
+    modes = quad(squared, 0, np.pi)[0]  # min(n, across) of them in all
+    still = n - min(n, across)
+    assert float(made.form_variance) == pytest.approx(2 * (modes + still), rel=1e-9)
 
 
 def test_without_noise_or_an_outlier_nothing_is_added():

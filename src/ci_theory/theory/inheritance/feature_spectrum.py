@@ -48,7 +48,7 @@ def foretold_overlap(value: Number, trace: Number, n: Number, d: Number) -> Scal
 
     Source: ``spiked_rows.leading`` for plain rows, solved for the signal.
 
-    >>> print(f"{float(foretold_overlap(302.4, 302.4 + 59 * 48.0, 240.0, 60.0)):.4f}")
+    >>> print(f"{float(foretold_overlap(302.4, 302.4 + 60 * 48.0, 240.0, 61.0)):.4f}")
     0.9429
     """
     value, trace, n, d = (jnp.asarray(v, float) for v in (value, trace, n, d))
@@ -123,7 +123,7 @@ def noise_at(d: Any, signal: Any, groups: Groups, level: Any) -> NoiseAt:
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> for level in (0.0, 0.5):
-    ...     print(f"{float(noise_at(60.0, 1.0, plain_rows(240.0, 0.0), level).noise):.4f}")
+    ...     print(f"{float(noise_at(61.0, 1.0, plain_rows(240.0, 0.0), level).noise):.4f}")
     2.0000
     1.1861
     """

@@ -35,10 +35,14 @@ class NextOrder(NamedTuple):
         shift: mean overlap less its limit, to order 1/rows and 1/d; 0 without an outlier.
         held: mean share in the vector of the rows that it is made of: 1/rows if they are alike,
             more where few rows of many copies hold it.
+        form_shift: M at the outlier, next to the trace of the form [rows].
+        form_variance: V at the outlier [rows^2].
     """
 
     shift: Scalar
     held: Scalar
+    form_shift: Scalar
+    form_variance: Scalar
 
 
 @needs_float64
@@ -82,11 +86,14 @@ def overlap_next_order(rows: SpikedRows, top: Leading) -> NextOrder:
     def height(s: Scalar) -> Scalar:
         return s * (power * pulls(s, 1, 1) - across)
 
+    def apart(s: Scalar) -> Scalar:
+        """Return a (1 - q)."""
+        return across - noise**2 * pulls(s, 2, 2)
+
     def moved(s: Scalar) -> Scalar:
         """Return a (1 - q)(signal + noise) M."""
         mixed = noise * s**2 * pulls(s, 2, 2) * pulls(s, 2, 3)
-        left = across - noise**2 * pulls(s, 2, 2)
-        return (power + noise) * noise**2 * (mixed / left + s * pulls(s, 3, 3))
+        return (power + noise) * noise**2 * (mixed / apart(s) + s * pulls(s, 3, 3))
 
     def spread(s: Scalar) -> Scalar:
         """Return a (1 - q)(signal + noise)^2 V."""
@@ -100,7 +107,13 @@ def overlap_next_order(rows: SpikedRows, top: Leading) -> NextOrder:
     level = (6 * bent**2 - 3 * more) * spread(root)
     again = (twice / 2 - 3 * bent * first + level) / slope**3
     held = pulls(root, 3, 3) / (pulls(root, 1, 1) * pulls(root, 2, 2))
-    return NextOrder(jnp.where(asked, once - again, 0.0), jnp.where(asked, held, 1.0))
+    left, total = apart(root), power + noise
+    return NextOrder(
+        shift=jnp.where(asked, once - again, 0.0),
+        held=jnp.where(asked, held, 1.0),
+        form_shift=jnp.where(asked, moved(root) / (left * total), 0.0),
+        form_variance=jnp.where(asked, spread(root) / (left * total**2), 0.0),
+    )
 
 
 def _slopes(function: Callable, times: int) -> list[Callable]:

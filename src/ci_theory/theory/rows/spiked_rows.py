@@ -149,7 +149,7 @@ def leading(rows: SpikedRows) -> Leading:
     >>> from ci_theory.theory.spectra.groups import repeated_rows
     >>> for repeats, kept in ((1, 72.0), (12, 6.0)):
     ...     groups = repeated_rows(168.0, kept, repeats, 0.0, True)
-    ...     made = leading(SpikedRows(d=60.0, signal=1.0, noise=0.2, groups=groups))
+    ...     made = leading(SpikedRows(d=61.0, signal=1.0, noise=0.2, groups=groups))
     ...     print(f"{float(made.value) / 240:.3f} {float(made.overlap):.3f}", int(made.status))
     1.260 0.943 0
     1.547 0.656 0
@@ -208,10 +208,10 @@ def transition(d: Number, groups: Groups) -> Transition:
     Source: derived here (docs/feature_spectrum.md); for plain rows as ``leading``.
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows
-    >>> made = transition(60.0, repeated_rows(168.0, 72.0, 1, 0.0, True))
+    >>> made = transition(61.0, repeated_rows(168.0, 72.0, 1, 0.0, True))
     >>> print(f"{float(made.ratio):.3f} {float(made.edge):.1f}", int(made.status))
     0.500 540.0 0
-    >>> print(f"{float(transition(60.0, repeated_rows(168.0, 6.0, 12, 0.0, True)).ratio):.3f}")
+    >>> print(f"{float(transition(61.0, repeated_rows(168.0, 6.0, 12, 0.0, True)).ratio):.3f}")
     1.987
     """
     across, there = jnp.asarray(d, float) - 1, _present(groups)
@@ -258,11 +258,11 @@ def row_shape(rows: SpikedRows, top: Leading) -> SpectralShape:
     >>> from ci_theory.theory.spectra.groups import repeated_rows
     >>> for repeats, kept in ((1, 72.0), (12, 6.0)):
     ...     groups = repeated_rows(168.0, kept, repeats, 0.0, True)
-    ...     rows = SpikedRows(d=60.0, signal=1.0, noise=0.2, groups=groups)
+    ...     rows = SpikedRows(d=61.0, signal=1.0, noise=0.2, groups=groups)
     ...     made = row_shape(rows, leading(rows))
     ...     print(f"{float(made.entropy):.3f} {float(made.largest):.3f}")
-    4.047 3.167
-    3.989 3.009
+    4.063 3.182
+    4.005 3.024
     """
     d, signal, noise = (jnp.asarray(v, float) for v in (rows.d, rows.signal, rows.noise))
     noisy = noise > 0
