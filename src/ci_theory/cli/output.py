@@ -100,10 +100,6 @@ def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int
         _print(table, indent)
 
 
-def _longest_word(cell: str) -> int:
-    return max(map(len, cell.split()), default=0)
-
-
 def _shared(room: int, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int | None]:
     """Share a width among columns so that no word is broken; None if all or nothing fits."""
     want = _widths(headers, rows, _longest_line)
