@@ -63,12 +63,15 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> BadI
     unknown axis 'rige': did you mean 'ridge'? (known: n, p, ridge)
     >>> print(unknown("axis", "N", ["n", "p"], "a sweep"))
     unknown axis 'N' in a sweep: did you mean 'n'? (known: n, p)
+    >>> print(unknown("axis", "repeated", ["repeats", "repeated_fraction"]))
+    unknown axis 'repeated': did you mean 'repeated_fraction'? (known: repeated_fraction, repeats)
     >>> print(unknown("axis", "xyz", ["n"]))
     unknown axis 'xyz' (known: n)
     """
     names = sorted(known)
     meant = {one.lower(): one for one in names}  # N for n is a matter of case
-    near = difflib.get_close_matches(name.lower(), meant, n=1, cutoff=0.5)
+    begun = [one for one in meant if len(name) > 2 and one.startswith(name.lower())]
+    near = begun or difflib.get_close_matches(name.lower(), meant, n=1, cutoff=0.5)
     hint = f": did you mean '{meant[near[0]]}'?" if near else ""
     place = f" in {where}" if where else ""
     return BadInput(f"unknown {kind} '{name}'{place}{hint} (known: {', '.join(names)})")

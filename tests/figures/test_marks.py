@@ -150,6 +150,12 @@ def test_a_panel_holds_what_was_measured_and_what_is_predicted(peaked):
     panel = curves.contents(peaked, "test_error", "n", "ridge")
     assert [curve.measured.value for curve in panel.curves] == pytest.approx([10, 20])
     assert [curve.predicted for curve in panel.curves] == pytest.approx([12, 22])
+    assert panel.breaks
+    unbroken = [c._replace(measured=c.measured._replace(status=Status.NO_BREAK), predicted=None)
+                for c in panel.curves]  # fmt: skip
+    assert not panel._replace(curves=unbroken).breaks  # an empty strip shows nothing
+    assert panel._replace(curves=[*unbroken[:1], panel.curves[1]._replace(predicted=None)]).breaks
+    assert panel._replace(curves=[*unbroken[:1], unbroken[1]._replace(predicted=3.0)]).breaks
     place = np.searchsorted(panel.line.x, 7.0)
     assert panel.line.value[:, place] == pytest.approx([900 - 25, 900 - 225])
     assert panel.line.slack[:, place] == pytest.approx([1, 1])

@@ -200,8 +200,11 @@ class Panel(NamedTuple):
 
     @property
     def breaks(self) -> bool:
-        """Whether a break point was looked for."""
-        return any(curve.measured is not None for curve in self.curves)
+        """Whether a break was found or is predicted, so that a strip has something to show."""
+        found = [c.measured for c in self.curves if c.measured is not None]
+        return any(one.status in marks.SHOWN for one in found) or any(
+            curve.predicted is not None for curve in self.curves
+        )
 
     @property
     def thin(self) -> bool:

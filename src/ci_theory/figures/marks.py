@@ -12,7 +12,7 @@ from ci_theory._errors import Status
 from ci_theory.figures import series, style
 from ci_theory.figures.condensed import Means
 
-__all__ = ["curve_keys", "keys", "places", "points", "small_bars", "strip_of", "theory"]
+__all__ = ["SHOWN", "curve_keys", "keys", "places", "points", "small_bars", "strip_of", "theory"]
 
 _THIN = 0.7  # width of a line where it does not claim the mean of a run
 
@@ -57,6 +57,10 @@ def points(
     """Draw simulation means (x,) with 95 % intervals."""
     look = {"ls": "none", "lw": 0.9, "mfc": "white", "mew": 0.9, "zorder": 3, **more}
     axes.errorbar(x, found.mean, yerr=found.half, color=colour, marker=marker, **look)
+
+
+SHOWN = (Status.OK, Status.AT_EDGE, Status.CENSORED)
+"""Of located breaks, those that a strip shows."""
 
 
 def strip_of(axes: Axes, breaks: Sequence[tuple[Any, Any, float | None]]) -> None:
