@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from importlib import import_module
 
 import pytest
 import said
@@ -83,7 +84,8 @@ def test_show_fits_80_columns_and_has_strict_json(name, capsys, monkeypatch):
 
 def test_show_renders_the_formulas_that_have_a_statement(capsys, monkeypatch):
     # sympy guesses from the stream that it met first whether letters are to be Greek
-    monkeypatch.setattr("sympy.printing.pretty.pretty_symbology._use_unicode", False)
+    symbology = import_module("sympy.printing.pretty.pretty_symbology")
+    monkeypatch.setattr(symbology, "_use_unicode", False)
     entry = strict(answer(capsys, "show", "repeated_data", "--json"))
     worst = {f["name"]: f for f in entry["formulas"]}["repetition.worst_excess"]
     assert "\\sqrt{1 - f}" in worst["latex"]
