@@ -48,6 +48,7 @@ from ci_theory.phenomena._mistakes import (
     optimism_ignored,
     poison_is_free,
     proportional_limit,
+    ridge_per_row,
     targets_alike,
     time_doubled,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "proportional_limit",
     "quickly",
     "record",
+    "ridge_per_row",
     "sized",
     "static",
     "stream",

@@ -40,7 +40,7 @@ def whole_of(x, y, copies=None, centred=False):
 def test_without_copies_and_noise_it_is_the_closed_form():
     x, y, _ = gaussian(0, 80, 8)
     n, ridge = np.array([20.0, 40.0, 60.0]), np.array([0.0, 1.0, 5.0])
-    found = theory.predict(whole_of(x, y), n, ridge, np.ones(3, bool), NOTHING)
+    found = theory.predict(whole_of(x, y), theory.Cells(n, ridge, np.ones(3, bool)), NOTHING)
     for i in range(3):
         risk = population_risk(from_features(x, y), 80, plain_rows(n[i], 0.0), ridge[i])
         assert found.test_error[i] == pytest.approx(float(risk.excess_risk), rel=1e-11)
@@ -52,10 +52,12 @@ def test_without_copies_and_noise_it_is_the_closed_form():
 def test_repeats_of_one_and_no_repeated_rows_change_nothing():
     x, y, _ = gaussian(1, 80, 8)
     whole, at = whole_of(x, y), (np.array([30.0]), np.array([0.7]), np.array([True]))
-    plain = theory.predict(whole, *at, NOTHING).test_error
+    plain = theory.predict(whole, theory.Cells(*at), NOTHING).test_error
     for same in (Defects(repeated=0.4, repeats=1.0), Defects(repeated=0.0, repeats=9.0)):
-        assert theory.predict(whole, *at, same).test_error == pytest.approx(plain, rel=1e-11)
-    other = theory.predict(whole, *at, Defects(repeated=0.4, repeats=9.0)).test_error
+        assert theory.predict(whole, theory.Cells(*at), same).test_error == pytest.approx(
+            plain, rel=1e-11
+        )
+    other = theory.predict(whole, theory.Cells(*at), Defects(repeated=0.4, repeats=9.0)).test_error
     assert other > 1.02 * plain
 
 
@@ -66,7 +68,7 @@ def test_all_rows_are_generalised_cross_validation(centred):
         x, y = x - x.mean(axis=0), y - y.mean()
     size = 70 - centred
     whole = whole_of(x, y, centred=centred)
-    found = theory.predict(whole, np.array([70.0]), np.array([2.0]), np.array([True]), NOTHING)
+    found = theory.predict(whole, theory.Cells(*map(np.array, ([70.0], [2.0], [True]))), NOTHING)
     hat = x @ np.linalg.solve(x.T @ x + 2.0 * np.eye(8), x.T)
     residual = y - hat @ y
     gcv = np.mean(residual**2) / (1 - np.trace(hat) / size) ** 2
@@ -123,7 +125,7 @@ def test_the_population_behind_many_rows_is_found():
     """Rows of a known law: the curve, kappa and gamma of the law, not those of the rows."""
     x, y, law = gaussian(6, 3000, 8, noise=0.5)
     n, ridge = np.array([24.0, 100.0]), np.array([3.0, 1.0])
-    found = theory.predict(whole_of(x, y), n, ridge, np.ones(2, bool), NOTHING)
+    found = theory.predict(whole_of(x, y), theory.Cells(n, ridge, np.ones(2, bool)), NOTHING)
     for i in range(2):
         true = ridge_risk(law, n[i], ridge[i], 0.5)
         assert found.test_error[i] == pytest.approx(float(true.test_error), rel=0.06)
@@ -137,7 +139,7 @@ def test_more_features_than_rows_show_the_population_too():
     for seed in range(seeds):
         x, y, law = gaussian(100 + seed, 40, 60, noise=0.5, alpha=0.0)
         at = np.array([20.0]), np.array([8.0]), np.array([True])
-        made = theory.predict(whole_of(x, y), *at, NOTHING)
+        made = theory.predict(whole_of(x, y), theory.Cells(*at), NOTHING)
         found.append([made.test_error[0], made.gamma[0], made.kappa[0]])
         ends.append(made.endless[0])
     true = ridge_risk(law, 20, 8.0, 0.5)
@@ -167,8 +169,10 @@ def test_the_band_covers_the_curve_of_the_law():
     for seed in range(40):
         x, y, law = gaussian(200 + seed, 90, 8)
         whole = whole_of(x, y)
-        error, _ = theory.band(x, y, np.ones(90), np.zeros(90), False, whole, at, NOTHING)
-        value = theory.predict(whole, *at, NOTHING).test_error
+        error, _ = theory.band(
+            x, y, np.ones(90), np.zeros(90), False, whole, theory.Cells(*at), NOTHING
+        )
+        value = theory.predict(whole, theory.Cells(*at), NOTHING).test_error
         true = [float(ridge_risk(law, n, r, 0.5).test_error) for n, r in zip(*at[:2], strict=True)]
         inside.append(np.abs(value - true) < 2.09 * error)
         ratios.append((value - true) / error)
@@ -217,7 +221,7 @@ def test_effective_rows_at_both_ends_of_the_ridge():
     copies = np.where(np.arange(60) < 12, 6.0, 1.0)
     whole = whole_of(x, y, copies)
     at = np.array([30.0, 30.0]), np.array([1e-9, 1e9]), np.ones(2, bool)
-    found = theory.predict(whole, *at, NOTHING).effective
+    found = theory.predict(whole, theory.Cells(*at), NOTHING).effective
     assert found[0] == pytest.approx(30, rel=1e-6)
     kish = 30 * (0.2 * 6 + 0.8) ** 2 / (0.2 * 36 + 0.8)
     assert found[1] == pytest.approx(kish, rel=1e-6)
@@ -280,7 +284,8 @@ def test_best_ridge_is_the_lowest_of_a_fine_scan():
     whole = whole_of(x, y)
     best = best_ridge(whole, x, y, np.ones(60), NOTHING)
     scan = np.geomspace(best.ridge / 30, best.ridge * 30, 181)
-    errors = theory.predict(whole, np.full(181, 60.0), scan, np.ones(181, bool), NOTHING).test_error
+    at = theory.Cells(np.full(181, 60.0), scan, np.ones(181, bool))
+    errors = theory.predict(whole, at, NOTHING).test_error
     assert best.error <= errors.min() * (1 + 1e-9)
     assert abs(np.log(scan[np.argmin(errors)] / best.ridge)) < 0.06
     assert best.at_edge == ""

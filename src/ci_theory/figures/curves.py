@@ -154,9 +154,7 @@ def draw(
                 axes[0, column].set_title(f"{shown.panel} = {style.value_text(value)}")
         axes[-1, 0].set_ylabel(panels[0].y_label)
         phenomenon = series.phenomenon_of(data)
-        held_text = ", ".join(f"{k} = {style.value_text(v)}" for k, v in shown.held.items())
-        lines = [title or phenomenon.title, note, f"at {held_text}" if held_text else ""]
-        made.suptitle(style.words("\n".join(t for t in lines if t)), x=0.01, ha="left")
+        style.head(made, title or phenomenon.title, note, shown.held)
         handles = marks.keys(
             replicates=data.sizes["replicate"],
             hidden=hidden,

@@ -82,9 +82,7 @@ def draw(data: "xarray.Dataset", *, title: str | None = None, note: str = "") ->
                 Line2D([], [], color=hue, label=f"{shown.colour} = {style.value_text(value)}")
                 for value, hue in zip(values, hues, strict=True)
             ]
-        held_text = ", ".join(f"{k} = {style.value_text(v)}" for k, v in held.items())
-        lines = [title or phenomenon.title, note, f"at {held_text}" if held_text else ""]
-        made.suptitle(style.words("\n".join(t for t in lines if t)), x=0.01, ha="left")
+        style.head(made, title or phenomenon.title, note, held)
         style.legend_below(made, legend, columns=4)
     return made
 

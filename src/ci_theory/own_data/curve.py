@@ -112,13 +112,12 @@ def learning_curve(
     kept, at, n = (
         a.ravel() for a in np.meshgrid([True, False][:variants], ridges, counts, indexing="ij")
     )
-    found = theory.predict(whole, n, at, kept, defects)
+    cells = theory.Cells(n, at, kept)
+    found = theory.predict(whole, cells, defects)
     floor = theory.noise(whole)
-    rows_error, noise_error = theory.band(
-        x, y, copies, missed, centre, whole, (n, at, kept), defects
-    )
+    rows_error, noise_error = theory.band(x, y, copies, missed, centre, whole, cells, defects)
     values = refits(x, y, copies, counts, ridges, defects, variants, replicates, seed)
-    report = judged(found, whole, (n, at, kept), defects, values, level, effect)
+    report = judged(found, whole, cells, defects, values, level, effect)
 
     def of_cells(of: Callable[[Comparison], Any]) -> np.ndarray:
         columns = [np.reshape(of(o.comparison), (variants, -1)) for o in report.outcomes]
@@ -221,7 +220,8 @@ def _peak(
     place = modes
     if not pole:
         grid = np.geomspace(sizes[0], last, 200)
-        curve = theory.predict(whole, grid, np.full(200, ridge), np.ones(200, bool), defects)
+        fine = theory.Cells(grid, np.full(200, ridge), np.ones(200, bool))
+        curve = theory.predict(whole, fine, defects)
         good = np.isfinite(curve.test_error)
         place = np.nan
         if len(np.unique(grid[good])) >= _FEWEST_PLACES:

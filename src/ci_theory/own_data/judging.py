@@ -11,7 +11,7 @@ from ci_theory.check.report import Report
 from ci_theory.check.statistic import few_for_skew
 from ci_theory.check.verdict import Outcome, Verdict, judge
 from ci_theory.own_data import population as theory
-from ci_theory.own_data.population import Population, Predicted
+from ci_theory.own_data.population import Cells, Population, Predicted
 from ci_theory.own_data.refits import Defects
 from ci_theory.phenomena._base import Estimate, Prediction
 
@@ -20,7 +20,6 @@ FEWEST_FREE = 10.0
 
 _MEANS = 0.9  # share of the level of the tests of means; the rest goes to the test of medians
 
-Cells = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Distinct training rows, total ridge, and whether copies are kept, (c,) each."""
 
 
@@ -49,8 +48,8 @@ def judged(
         here = cell[:, m].ravel()
         flat = values[:, m].reshape(-1, replicates)
         one = Comparison(
-            prediction=_prediction(float(cells[1][here[0]])),
-            axes={"n": cells[0][here], "copies kept": cells[2][here]},
+            prediction=_prediction(float(cells.ridge[here[0]])),
+            axes={"n": cells.n[here], "copies kept": cells.kept[here]},
             values=flat,
             lost=(~np.isfinite(flat)).sum(axis=1),
             estimate=Estimate(found.test_error[here], slack[here], valid[here], found.status[here]),
@@ -87,11 +86,11 @@ def _decoys(
 ) -> dict[str, np.ndarray]:
     """Return what mistaken theories say; silent where it is not ``effect`` from the prediction."""
     decoys = {"tail forgotten": found.endless, "optimism ignored": found.train_error}
-    if not cells[2].all():
-        decoys["copies are fresh rows"] = theory.as_fresh(whole, *cells, defects)
+    if not cells.kept.all():
+        decoys["copies are fresh rows"] = theory.as_fresh(whole, cells, defects)
     if defects.noise:
         half = defects._replace(noise=defects.noise / 2)
-        decoys["added noise halved"] = theory.predict(whole, *cells, half).test_error
+        decoys["added noise halved"] = theory.predict(whole, cells, half).test_error
     far = {name: np.abs(one / found.test_error - 1) > effect for name, one in decoys.items()}
     return {name: np.where(far[name], one, np.nan) for name, one in decoys.items()}
 
@@ -128,9 +127,9 @@ def slack_of(
     make some rows count more: what is not known of their errors, and their unequal leverages,
     fluctuate with their number; three standard errors of that.
     """
-    n, ridge, kept = cells
-    fewer = theory.predict(whole, np.maximum(n - 2.0, 1.0), ridge, kept, defects)
-    every = theory.predict(whole, np.full_like(ridge, whole.rows), ridge, kept, defects)
+    n, ridge = cells.n, cells.ridge
+    fewer = theory.predict(whole, cells._replace(n=np.maximum(n - 2.0, 1.0)), defects)
+    every = theory.predict(whole, cells._replace(n=np.full_like(ridge, whole.rows)), defects)
     missed, before = (one.test_error * (1 - one.gamma) for one in (found, fewer))
     value = found.test_error
     kinds = len(whole.counts)

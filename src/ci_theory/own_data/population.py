@@ -53,6 +53,20 @@ class Population(NamedTuple):
     harder: Float[np.ndarray, " g"]
 
 
+class Cells(NamedTuple):
+    """What is asked of a population, an entry a cell.
+
+    Attributes:
+        n: distinct training rows, in units of rows, <= N (c,).
+        ridge: total ridge (c,).
+        kept: whether the rows keep their copies (c,).
+    """
+
+    n: np.ndarray
+    ridge: np.ndarray
+    kept: np.ndarray
+
+
 class Predicted(NamedTuple):
     """Errors at cells, arrays (c,), in label^2 unless said otherwise.
 
@@ -114,21 +128,20 @@ def population(
 
 
 def groups(
-    whole: Population, n: Real[np.ndarray, " c"], defects: Defects, kept: Any
+    whole: Population, cells: Cells, defects: Defects
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return counts, weights and noise (c, g) of n distinct rows, with their copies or without.
 
     Args:
         whole: the rows.
-        n: distinct training rows of each cell, in units of rows.
+        cells: how many of them, and whether with their copies.
         defects: what is added; nothing is repeated where copies are not kept.
-        kept: of each cell, whether its rows keep their copies (c,).
     """
     scale = whole.size / whole.rows * (1 - 1e-13)  # all rows are not more than there are
     parts = np.outer([1 - defects.repeated, defects.repeated], whole.shares).ravel()
     heavy = np.outer([1.0, defects.repeats], whole.counts).ravel()
-    counts = scale * np.outer(n, parts)
-    weights = np.where(np.asarray(kept)[:, None], heavy, 1.0)
+    counts = scale * np.outer(np.asarray(cells.n, float), parts)
+    weights = np.where(np.asarray(cells.kept)[:, None], heavy, 1.0)
     empty = ((0, 0), (0, _padded(len(parts), _FEWEST_KINDS) - len(parts)))
     counts, weights = np.pad(counts, empty), np.pad(weights, empty, constant_values=1.0)
     noise = np.zeros_like(counts)
@@ -141,31 +154,19 @@ def _padded(count: int, least: int) -> int:
     return max(least, 1 << (count - 1).bit_length())
 
 
-def predict(
-    whole: Population,
-    n: Real[np.ndarray, " c"],
-    ridge: Float[np.ndarray, " c"],
-    kept: Any,
-    defects: Defects,
-) -> Predicted:
+def predict(whole: Population, cells: Cells, defects: Defects) -> Predicted:
     """Predict the errors of n distinct rows, n <= N, at total ridges; see the module."""
-    return _evaluated(whole, groups(whole, np.asarray(n, float), defects, kept), ridge)
+    return _evaluated(whole, groups(whole, cells, defects), cells.ridge)
 
 
-def as_fresh(
-    whole: Population,
-    n: Real[np.ndarray, " c"],
-    ridge: Float[np.ndarray, " c"],
-    kept: Any,
-    defects: Defects,
-) -> np.ndarray:
+def as_fresh(whole: Population, cells: Cells, defects: Defects) -> np.ndarray:
     """Predict the test error as if copies were further rows, as far as there are any (c,)."""
-    counts, weights, noise = groups(whole, np.asarray(n, float), defects, kept)
+    counts, weights, noise = groups(whole, cells, defects)
     grown = (counts * weights).sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True)
     most = 0.98 * whole.size / counts.sum(axis=1, keepdims=True)
     counts = counts * np.clip(grown, 1.0, np.maximum(most, 1.0))
     made = counts, np.ones_like(weights), noise
-    return _evaluated(whole, made, ridge).test_error
+    return _evaluated(whole, made, cells.ridge).test_error
 
 
 def _evaluated(
@@ -259,7 +260,7 @@ def band(
     missed: Float[np.ndarray, " N"],
     centred: bool,
     whole: Population,
-    cells: tuple[np.ndarray, np.ndarray, np.ndarray],
+    cells: Cells,
     defects: Defects,
 ) -> tuple[np.ndarray, float]:
     """Return standard errors of the predicted curve (c,) and of the noise, over samples of rows.
@@ -270,7 +271,7 @@ def band(
     Args:
         rows: distinct rows; the others: of them, see ``population``.
         whole: all of them.
-        cells: n, ridge and whether copies are kept, (c,) each; n <= 0.9 N.
+        cells: n <= 0.9 N.
         defects: what is added.
     """
     order = np.random.default_rng(0).permutation(len(rows))
@@ -283,7 +284,7 @@ def band(
         one = population(x, y, copies[keep], missed[keep], centred)
         if len(one.counts) < len(whole.counts):  # a rare kind is in this part alone
             one = one._replace(counts=whole.counts, shares=whole.shares, harder=whole.harder)
-        errors.append(predict(one, *cells, defects).test_error)
+        errors.append(predict(one, cells, defects).test_error)
         floors.append(noise(one).value)
     factor = np.sqrt(GROUPS - 1)
     return factor * np.std(errors, axis=0), float(factor * np.std(floors))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ci_theory._types import Float, Real
-from ci_theory.own_data.population import Population, Predicted, predict
+from ci_theory.own_data.population import Cells, Population, Predicted, predict
 from ci_theory.own_data.refits import Defects, left_out
 
 _GRID, _ZOOMS = 101, 3
@@ -78,4 +78,4 @@ def best_ridge(
 
 def _all_rows(whole: Population, ridges: np.ndarray, defects: Defects, kept: bool) -> Predicted:
     n = np.full(len(ridges), float(whole.rows))
-    return predict(whole, n, ridges, np.full(len(ridges), kept), defects)
+    return predict(whole, Cells(n, ridges, np.full(len(ridges), kept)), defects)

@@ -109,6 +109,16 @@ def no_saturation(measure: str, planted: Callable[[Any, Any], Any]) -> Mistake:
     )
 
 
+def ridge_per_row(*against: str) -> Mistake:
+    """The total ridge is multiplied by the rows once more."""
+    return Mistake(
+        name="ridge per row",
+        why="the total ridge is taken for a ridge per row (ridge / n)",
+        against=against,
+        params=lambda params: {"ridge": params.n * params.ridge},
+    )
+
+
 def optimism_ignored(measure: str = "train_error", by: str = "test_error") -> Mistake:
     """The error on the training rows is taken for that on fresh ones."""
     return Mistake(

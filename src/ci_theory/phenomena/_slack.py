@@ -134,6 +134,10 @@ def tuning(shifts: Array, noise: Scalar, free: Scalar) -> tuple[Scalar, Scalar, 
         shifts: next orders of the three, (3,): of ``poisoning.clean_tuning``.
         noise: what it adds.
         free: rows left to average over.
+
+    >>> parts = tuning(jnp.array([0.1, -0.2, 0.4]), jnp.array(2.0), jnp.array(14.0))
+    >>> print([f"{float(part):.3f}" for part in parts])  # 0.015, 0.03 and 0.06, and what is beyond
+    ['0.020', '0.035', '0.100']
     """
     more, room = 0.15 * jnp.abs(shifts), per(free) ** 2
     return more[0] + room / 2, more[1] + room / 2, more[2] + 2 * noise * room

@@ -15,7 +15,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import noise_ignored
+from ci_theory.phenomena._mistakes import noise_ignored, ridge_per_row
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.editing.editing import (
@@ -272,12 +272,7 @@ PHENOMENON = Phenomenon(
             against=_RISKS,
             forecast=lambda params, made: _taken(params, made, lost=1 - made.edit.kept**2),
         ),
-        Mistake(
-            name="ridge per row",
-            why="the total ridge is taken for a ridge per row (ridge / n)",
-            against=(*_RISKS, "edit_miss", "base_share"),
-            params=lambda params: {"ridge": params.n * params.ridge},
-        ),
+        ridge_per_row(*_RISKS, "edit_miss", "base_share"),
         Mistake(
             name="optimism ignored",
             why="the error on a fresh fact is taken for that on a fact just edited in",

@@ -9,7 +9,12 @@ from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import noise_halved, optimism_ignored, proportional_limit
+from ci_theory.phenomena._mistakes import (
+    noise_halved,
+    optimism_ignored,
+    proportional_limit,
+    ridge_per_row,
+)
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.ridge.risk import RidgeRisk, ridge_risk
@@ -163,12 +168,7 @@ PHENOMENON = Phenomenon(
     predictions=predictions(Forecast, scope="n, p -> infinity at fixed p/n; here n - df2 >= 10"),
     mistakes=(
         noise_halved("test_error", "finite_size_excess", "train_error"),
-        Mistake(
-            name="ridge per row",
-            why="the total ridge is taken for a ridge per row (ridge / n)",
-            against=("test_error",),
-            params=lambda params: {"ridge": params.n * params.ridge},
-        ),
+        ridge_per_row("test_error"),
         Mistake(
             name="classical",
             why="noise (1 + p/n), the large-n rule that knows no peak",
