@@ -1,6 +1,7 @@
 """The programs by which predictions are evaluated: compiled no more than pays, and not twice."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ci_theory import _cache
 from ci_theory._record import build
+from ci_theory._types import cpu
 from ci_theory.phenomena._base import Estimate, Phenomenon
 from ci_theory.phenomena._forecast import told
 
@@ -48,7 +50,7 @@ def program_of(
         params: Any = build(phenomenon.params, {**numbers, **dict(words)})
         return told(phenomenon, params, world, decoys)
 
-    every = jax.vmap(one, in_axes=(0, None))
+    every = _at_all(one)
     options = _known_options() if few else None
     ours = phenomenon.params.__module__.startswith(f"{__package__}.")
     if ours and _cache.is_open():
@@ -56,12 +58,29 @@ def program_of(
     return jax.jit(every, compiler_options=options)
 
 
-def _as_traced_before(every: Program, name: list[str], options: dict[str, Any] | None) -> Program:
+def _at_all(one: Program) -> Program:
+    """Return a function of one point as one of all points.
+
+    A single point is asked for by itself: to trace what could as well be many takes twice the time.
+    """
+
+    def every(numbers: dict[str, Any], world: Any) -> Any:
+        if {len(value) for value in numbers.values()} != {1}:
+            return jax.vmap(one, in_axes=(0, None))(numbers, world)
+        found = one({name: value[0] for name, value in numbers.items()}, world)
+        return jax.tree.map(lambda value: jnp.asarray(value)[None], found)
+
+    return every
+
+
+def _as_traced_before(
+    every: Callable[..., Any], name: list[str], options: dict[str, Any] | None
+) -> Callable[..., Any]:
     """Compile a function as an earlier process traced it, if one did: to trace may take seconds."""
     programs: dict[tuple[str, ...], Any] = {}
 
-    def run(numbers: dict[str, np.ndarray], world: Any) -> Any:
-        leaves, tree = jax.tree.flatten((numbers, world))
+    def run(*given: Any) -> Any:
+        leaves, tree = jax.tree.flatten(given)
         shapes = (str(tree), *(str(jax.typeof(leaf)) for leaf in leaves))
         if shapes not in programs:
             traced = _traced(
@@ -96,13 +115,25 @@ def _find_lapack() -> None:
 
 
 def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that is run for a few points only, with numbers, not inside another."""
+    """Compile a function that is run for a few points only, with numbers, not inside another.
+
+    Of a plain function of this package that returns arrays what was traced is kept too.
+    """
+    name = [str(getattr(function, key, "<")) for key in ("__module__", "__qualname__")]
+    plain = inspect.isfunction(function) and not function.__closure__ and "<" not in name[1]
+    ours = plain and name[0].startswith("ci_theory.")
+
+    @functools.cache
+    def compiled() -> Callable[..., Any]:
+        if not (ours and _cache.is_open()):
+            return jax.jit(function, compiler_options=_known_options())
+        return _as_traced_before(function, name, _known_options())
 
     @functools.wraps(function)
     def run(*args: Any) -> Any:
-        return compiled()(*args)
+        with cpu():
+            return compiled()(*jax.tree.map(np.asarray, args))
 
-    compiled = functools.cache(lambda: jax.jit(function, compiler_options=_known_options()))
     return run
 
 

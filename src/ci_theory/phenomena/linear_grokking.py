@@ -1,5 +1,6 @@
 """Grokking of a linear student: fitted early, right late, and what moves the moment."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -232,7 +233,10 @@ def _earlier(params: Params) -> dict[str, Scalar]:
     return {"time": jnp.maximum(params.time - _asymptotic(params), 1e-9 * params.time)}
 
 
-_times = quickly(grok_times)
+@quickly
+def _times(*numbers: Any) -> dict[str, Array]:
+    found = grok_times(*numbers)
+    return {"test": found.test, "train": found.train}
 
 
 def _time(params: Params, field: str) -> float:
@@ -244,8 +248,8 @@ def _time(params: Params, field: str) -> float:
         SHARE, 1.0, float(params.decay), float(params.noise),
         float(params.signal), float(params.start),
     )  # fmt: skip
-    value = float(getattr(found, field))
-    return value if jnp.isfinite(value) else float("nan")
+    value = float(found[field])
+    return value if math.isfinite(value) else float("nan")
 
 
 PHENOMENON = Phenomenon(

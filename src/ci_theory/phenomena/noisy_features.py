@@ -18,6 +18,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.theory.inheritance import noisy_features as theory
 from ci_theory.theory.inheritance.features_next_order import next_probe, uneven_heads
 from ci_theory.theory.spectra.spiked import shape
@@ -219,15 +220,33 @@ def _without_outlier(params: Params, made: Forecast) -> dict[str, Scalar]:
 
 def _least(params: Params) -> float:
     """Share of flips with the least in-domain risk; NaN if none is best."""
-    up = params.up
-    found = theory.best_flips(params.p, up.heads, up.n, up.scale, _task(params))
-    return float(jnp.where(found.status == int(Status.OK), found.flips, jnp.nan))
+    return float(_best_flips(*_numbers(params)))
 
 
 def _boundary(params: Params) -> float:
     """Kept multiple of the unnamed target at which noise does neither good nor harm."""
-    noisy, clean = (_one(_probes(params, _features(params)), i) for i in (0, 1))
-    return float(theory.spared_share(clean, noisy, params.down.unnamed))
+    return float(_spared_share(float(params.up.flips), *_numbers(params)))
+
+
+def _numbers(params: Params) -> tuple[Any, ...]:
+    """Return what the heads take, and the task of the probe, as floats."""
+    up = params.up
+    return jax.tree.map(float, (params.p, up.heads, up.n, up.scale, _task(params)))
+
+
+@quickly
+def _best_flips(*given: Any) -> Array:
+    found = theory.best_flips(*given)
+    return jnp.where(found.status == int(Status.OK), found.flips, jnp.nan)
+
+
+@quickly
+def _spared_share(flips: Any, p: Any, heads: Any, n: Any, scale: Any, task: theory.Task) -> Array:
+    def probe(share: Array) -> theory.Probe:
+        return theory.probe(theory.flipped_heads(p, heads, n, share, scale), task)
+
+    both = jax.vmap(probe)(jnp.stack([flips, jnp.zeros(())]))
+    return theory.spared_share(_one(both, 1), _one(both), task.unnamed)
 
 
 PHENOMENON = Phenomenon(

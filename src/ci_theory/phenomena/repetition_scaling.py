@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from ci_theory._errors import Status
 from ci_theory._record import again, inner, record, sized, static
@@ -16,6 +16,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_ridge_shift
 from ci_theory.theory.dynamics.flow_next_order import what_is_left
@@ -150,10 +151,14 @@ def _plain_ridge(params: Params) -> dict[str, Scalar]:
 def _worst(params: Params) -> float:
     """Worst repeat count of the exact equations, NaN where the harm only grows or only falls."""
     spectrum = _spectrum(params.modes, params.alpha, params.source)
-    found = worst_repeats_on(
-        spectrum, params.n, params.repeated_fraction, float(params.ridge()), params.noise
-    )
-    return float(np.where(found.status == Status.OK, found.repeats, np.nan))
+    share, ridge = params.repeated_fraction, float(params.ridge())
+    return float(_worst_on(spectrum, float(params.n), share, ridge, params.noise))
+
+
+@quickly
+def _worst_on(spectrum: Spectrum, *numbers: Any) -> Array:
+    found = worst_repeats_on(spectrum, *numbers)
+    return jnp.where(found.status == int(Status.OK), found.repeats, jnp.nan)
 
 
 PHENOMENON = Phenomenon(
