@@ -59,6 +59,10 @@ def test_what_an_address_says_is_what_is_shown():
     assert grid(PEAK, shown.words).ranges == {"n": (1, 2, 3)}
 
 
+def test_bytes_that_are_no_text_are_replaced():
+    assert dict(read("n=%ff5&@dots=4", PEAK).words) == {"n": "\ufffd5"}
+
+
 def test_what_joins_the_pairs_may_stand_in_a_value():
     shown = read("n=1%262&@decoys=classical", PEAK)
     assert shown.words == {"n": "1&2"}

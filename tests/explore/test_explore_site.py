@@ -8,6 +8,7 @@ import re
 import pytest
 
 from ci_theory import BadInput, Status, phenomena
+from ci_theory._record import Kind
 from ci_theory.cli import explore as exploring
 from ci_theory.cli import main
 from ci_theory.explore import curve, scripts, site
@@ -56,10 +57,10 @@ def test_it_carries_the_curves_of_its_presets(folder):
 
 
 def test_no_text_of_anybody_ends_a_script():
-    made = site._script_json({"</script><script>alert(1)": "<!--\u2028"})
-    assert "<" not in made
-    assert "\u2028" not in made
-    assert json.loads(made) == {"</script><script>alert(1)": "<!--\u2028"}
+    words = {"</script><script>alert(1)": "<!--\u2028b\u2029"}
+    made = site._script_json(words)
+    assert not set("<\u2028\u2029") & set(made)
+    assert json.loads(made) == words
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
@@ -152,3 +153,15 @@ def test_what_goes_wrong_is_told_as_by_a_command():
     assert exploring.explained(BadInput("n = 0: must be >= 1")) == "n = 0: must be >= 1"
     assert "internal error (ZeroDivisionError" in exploring.explained(ZeroDivisionError("lost"))
     assert "out of memory" in exploring.explained(MemoryError())
+
+
+def test_theory_is_carried_for_every_combination_of_words():
+    digits = load("digits_ridge")
+    address = "n=10,20&label=zero&@dots=0"
+    about = {"first": "n=10,20", "presets": [{"address": address}]}
+    made = site._statics(digits, about)
+    words = [(one["features"], one["label"]) for one in made]
+    first, second = (digits.axes[name].choices for name in ("features", "label"))
+    assert words[:2] == [("gaussian", "parity"), ("gaussian", "zero")]
+    assert set(words[2:]) == {(a, b) for a in first for b in second}
+    assert {tuple(one) for one in made} == {tuple(digits.names(Kind.STATIC))}

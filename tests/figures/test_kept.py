@@ -63,6 +63,7 @@ def test_single_runs_are_kept_with_the_value_of_a_chosen_axis(whole, tmp_path):
     found = kept.read(file)
     np.testing.assert_allclose(found["test_error"], whole["test_error"].isel(ridge=-1), rtol=1e-5)
     assert (found["ridge"].item(), found.attrs["seed"]) == (30.0, "7")
+    assert "ridge" not in found.attrs
     assert found.attrs["session"] == "jax 9, began today"
 
 

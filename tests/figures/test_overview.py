@@ -48,6 +48,11 @@ def test_curves_run_along_the_axis_of_the_break():
     assert strips[0].lines  # breaks
 
 
+def test_two_places_are_no_curve_in_which_a_break_shows():
+    assert overview.choose(data(noise=[0.5, 1.0, 2.0], n=[5, 20])).x == "noise"
+    assert overview.choose(data(noise=[0.5, 1.0, 2.0], n=[5, 10, 20])).x == "n"
+
+
 def test_what_there_is_no_room_for_is_said():
     swept = data(n=[5, 10, 20, 40], noise=list(np.arange(1.0, 10.0)), d=[2, 4, 6, 8], shift=[0, 1])
     shown = overview.choose(swept)

@@ -5,13 +5,15 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from ci_theory import Status
 from ci_theory.check import Verdict, break_table
 from ci_theory.check.breaks import Breaks
 from ci_theory.check.located import Slice, _step, locate_slice
-from ci_theory.check.room import room, surely_found, turning_once
+from ci_theory.check.room import RESAMPLES, room, surely_found, turning_once
 from ci_theory.locate import Crossing, Floor, Peak, Survival, Valley
+from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import Break, Estimate
 
 X = np.linspace(-1.0, 5.0, 19)
@@ -408,3 +410,23 @@ def test_a_break_that_was_not_found_has_no_height_in_the_table():
     late = peak.measured._replace(status=Status.CENSORED, low=4.0, height=3.0)
     late = break_table.row(dataclasses.replace(peak, measured=late))
     assert (late["measured"], late["height"]) == ("not by the end [4, inf]", "-")
+
+
+def test_replicates_scatter_as_widely_as_the_level_asks():
+    """In the ratio of the quantiles of Student's t, of one degree of freedom less than runs."""
+    y = np.array([[1.0], [2.0], [3.0], [2.0]])
+
+    class Seen:
+        def __init__(self):
+            self.off = []
+
+        def locate(self, x, curve):
+            self.off.append(np.abs(curve - 10.0).max())
+            return BreakPoint(1.0, 1.0, 1.0, 1.0, Status.OK)
+
+    for level, ratio in ((0.05, 1.0), (0.2, 1.0), (1e-4, None)):
+        seen = Seen()
+        assert surely_found(seen, np.ones(1), np.full(1, 10.0), y, level)
+        wanted = ratio or scipy.stats.t.ppf(1 - level, 3) / scipy.stats.t.ppf(0.95, 3)
+        assert max(seen.off) == pytest.approx(wanted, rel=1e-6)
+        assert len(seen.off) == RESAMPLES
