@@ -109,6 +109,17 @@ def test_a_simulation_with_rare_tasks():
     assert mean == pytest.approx(np.array([float(v) for v in found]), rel=2 / d)
 
 
+def test_every_ridge_and_every_number_of_prompts_has_its_root():
+    kind, shares = contexts(2.0, 0.25, 0.25), frequencies(16, 1.2)
+    of = jax.jit(jax.vmap(lambda tau, ridge: unequal_tasks(shares, 64.0, tau, ridge, kind)))
+    made = of(np.array([0.3, 0.3, 1e9, 1.001, 1e-6]), np.array([1e9, 1e-9, 0.0, 0.0, 1e-3]))
+    assert np.all(made.status == Status.OK)
+    for i in (0, 4):  # a vast ridge, or hardly a prompt: the answer is 0
+        assert float(made.fresh_error[i]) == pytest.approx(float(kind.label), rel=3e-3)
+    assert np.all(made.fresh_error > 0.25)
+    assert made.trained_error[2] < made.trained_error[0]
+
+
 def test_a_very_frequent_task_keeps_its_digits():
     """The root of the quadratic of a task, at thirty digits, where half of it cancels."""
     kind, shares = contexts(2.0, 0.25, 0.25), jnp.array([1 - 1e-9, 1e-9])

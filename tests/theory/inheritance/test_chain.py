@@ -70,6 +70,16 @@ def test_a_mixture_without_teachers_is_the_mixture():
     np.testing.assert_allclose(made.stages[0].held_out, alone.held_out, rtol=1e-9)
 
 
+def test_a_source_without_rows_teaches_nothing_and_is_still_judged():
+    few = both(counts=(60.0, 0.0))
+    made = chain(independent(BASE), [Training(stage=few, anchor=(1.0,))])
+    same(made.model(-1), inherit(BASE, one(0, 60)).weights)
+    for i, noise in enumerate((0.3, 0.1)):
+        held_out = noise + risk(made.model(-1), jnp.asarray(LAWS[i]), TARGETS[i])
+        assert float(made.stages[0].held_out[i]) == pytest.approx(float(held_out), rel=1e-9)
+    assert np.all(np.isfinite(made.joint.covariance))
+
+
 @pytest.mark.parametrize("taught", [0.0, 0.7])
 def test_a_mixture_of_one_source_is_a_ridge_stage(taught):
     start = fine_tuned(independent(BASE), jnp.array([1.0]), one(0)).joint

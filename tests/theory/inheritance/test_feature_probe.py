@@ -74,6 +74,16 @@ def test_the_noise_of_a_level_has_that_overlap(repeats):
     assert not bool(leading(rows(1.0001 * last, groups)).visible)
 
 
+def test_a_few_rows_of_many_inputs_bear_little_noise():
+    groups, d = plain_rows(20.0, 0.0), 2e5
+    for level in (0.99, 0.5):
+        found = noise_at(d, 1.0, groups, level)
+        assert int(found.status) == Status.OK
+        assert float(found.noise) < 0.02 * (1 - level)
+        made = leading(rows(float(found.noise), groups, d=d))
+        assert float(made.overlap) == pytest.approx(level, rel=1e-9)
+
+
 def test_no_noise_has_an_overlap_of_one_or_more():
     for level in (1.0, 1.3, -0.1, np.nan):
         found = noise_at(60.0, 1.0, plain_rows(240.0, 0.0), level)

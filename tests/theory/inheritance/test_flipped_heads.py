@@ -1,5 +1,6 @@
 """Features of flipped heads and a probe on them: brute force, known numbers, first orders."""
 
+import dataclasses
 import functools
 
 import jax
@@ -151,6 +152,18 @@ def test_first_flips_change_the_risk_as_the_slope_says(kept):
     attenuation = 8 * 1.0 * (300.0 / 1e5 / 9) ** 2  # of the named part: tiny
     assert slope == pytest.approx(float(told), rel=0.03, abs=attenuation)
     assert (slope < 0) == (kept > -0.08)
+
+
+def test_the_effective_ridge_is_found_at_both_ends():
+    """Vast and tiny ridges, many rows and few: kappa (n - df1) is the ridge."""
+    features = flipped_heads(flips=0.1, **FLAGSHIP)
+    task = Task(n=300.0, ridge=1.0, noise=0.6, named=1.0, unnamed=0.2)
+    found = jax.vmap(lambda n, ridge: probe(features, dataclasses.replace(task, n=n, ridge=ridge)))
+    n, ridge = np.array([300.0, 1e9, 1.0, 1.0, 159.0]), np.array([1e12, 1e-3, 1e-6, 1e6, 1e-9])
+    made = jax.jit(found)(n, ridge)
+    assert np.all(made.status == int(Status.OK))
+    np.testing.assert_allclose(made.kappa * (n - made.df1), ridge, rtol=1e-5)
+    assert float(made.excess[0]) == pytest.approx(1.2, rel=1e-6)  # nothing is learned
 
 
 def test_share_that_must_stay_is_where_noise_does_neither():

@@ -240,3 +240,9 @@ def test_an_error_across_the_trigger_is_turned_into_it():
     before = before._replace(weights=still, wobble=jnp.zeros(()))
     made = tuned(before, clean_tuning(n, p, 0.0, np.inf, 0.0), jnp.zeros(2), p)
     assert float(made.wobble) == pytest.approx(kept[:, 0].var(), rel=0.08)
+    # one row of three inputs: E P_12^2 = 1/15 and var P_11 = 4/45 of a projection on a plane
+    for mean, wobble in (((0.0, 1.0), 1 / 15), ((1.0, 0.0), 4 / 45)):
+        there = IsotropicWeights(mean=jnp.array(mean), spread=jnp.zeros(()))
+        space = clean_tuning(1, 3, 0.0, np.inf, 0.0)
+        plane = tuned(before._replace(weights=there), space, jnp.zeros(2), 3)
+        assert float(plane.wobble) == pytest.approx(wobble, rel=1e-9)

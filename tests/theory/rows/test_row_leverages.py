@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
+from ci_theory.theory.rows import row_leverages
 from ci_theory.theory.rows.finite_population import population_risk
 from ci_theory.theory.rows.row_leverages import row_risk
 from ci_theory.theory.spectra.groups import repeated_rows
@@ -148,6 +149,30 @@ def test_what_is_unsettled_is_the_curvature_of_the_residual_at_a_memory_that_var
     share = found.unsettled_noise / found.residual_noise
     assert share == pytest.approx(miss.mean() / typical - 1, rel=0.2)
     assert found.unsettled_signal / found.residual_signal == pytest.approx(share, rel=1e-6)
+
+
+def test_the_guess_does_not_matter_but_for_the_steps(monkeypatch):
+    """One answer from near and from far; a step before it has settled there is none."""
+    rng = np.random.default_rng(3)
+    features, target = _uneven(rng, SIZE, 9), rng.normal(size=SIZE)
+
+    def risk(start=None):
+        noise = np.full(2, NOISE)
+        kernel = features @ features.T
+        return row_risk(kernel, target, SIZE * SHARES, WEIGHTS, noise, RIDGE, start)
+
+    def steps(start):
+        for count in range(1, 60):
+            monkeypatch.setattr(row_leverages, "STEPS", count)
+            if (made := risk(start)).status == Status.OK:
+                return count, _total(made)
+        raise AssertionError("never settled")
+
+    wanted = _total(risk())
+    taken = {start: steps(start) for start in (None, -1.0, 0.3, 1e5)}
+    for _, found in taken.values():
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert taken[-1.0][0] == taken[None][0] < min(taken[0.3][0], taken[1e5][0])
 
 
 def test_impossible_inputs_are_statuses():

@@ -1,6 +1,7 @@
 """Singular values of weighted rows: the outlier against its resolvent, entropies, simulation."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq
@@ -180,6 +181,19 @@ def test_without_noise_there_is_one_direction():
     near = row_shape(little, leading(little))
     assert abs(float(near.entropy)) < 1e-3  # what the next order leaves of 1/rows^2
     assert abs(float(near.largest)) < 1e-3
+
+
+def test_a_shape_of_which_a_ridge_has_no_root_is_no_number(monkeypatch):
+    given, solve = rows(60, 1.0, 0.2, *REPEATED), spiked_rows.solve_shares
+
+    def lost(spectrum, groups, ridge):
+        found = solve(spectrum, groups, ridge)
+        return found._replace(status=jnp.where(ridge > 1e20, Status.NOT_CONVERGED, found.status))
+
+    bare = row_shape.__wrapped__.__wrapped__  # not compiled before
+    assert np.isfinite(bare(given, leading(given))).all()
+    monkeypatch.setattr(spiked_rows, "solve_shares", lost)
+    assert np.isnan(bare(given, leading(given))).all()
 
 
 def test_slopes_are_those_of_difference_quotients():
