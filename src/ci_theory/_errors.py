@@ -63,6 +63,8 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> BadI
     unknown axis 'rige': did you mean 'ridge'? (known: n, p, ridge)
     >>> print(unknown("axis", "N", ["n", "p"], "a sweep"))
     unknown axis 'N' in a sweep: did you mean 'n'? (known: n, p)
+    >>> print(unknown("engine", "dask", ["Dask", "local"]))
+    unknown engine 'dask': did you mean 'Dask'? (known: Dask, local)
     >>> print(unknown("axis", "repeated", ["repeats", "repeated_fraction"]))
     unknown axis 'repeated': did you mean 'repeated_fraction'? (known: repeated_fraction, repeats)
     >>> print(unknown("axis", "xyz", ["n"]))

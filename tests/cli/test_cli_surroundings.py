@@ -175,14 +175,16 @@ def test_tables_are_plain_text_of_a_least_width(columns, monkeypatch, capsys):
     assert [line.split() for line in lines[2:]] == [["a", "1"], ["what", "it", "is"]]
 
 
-@pytest.mark.parametrize("columns", [78, 80, 90, 130])
-def test_a_table_that_must_wrap_breaks_no_word(columns, monkeypatch, capsys):
+@pytest.mark.parametrize(("columns", "lines"), [(78, 6), (80, 6), (90, 5), (110, 4), (130, 3)])
+def test_a_table_that_must_wrap_breaks_no_word(columns, lines, monkeypatch, capsys):
+    """And what wraps most gets the room that is left, so that the table is short."""
     monkeypatch.setenv("COLUMNS", str(columns))
     headers = ["sweep", "break", "at", "located", "predicted", "verdict"]
     long = "demo_random_features", "memorisation", "fraction = 0.6, noise = 0.25"
     output.print_table(headers, [[*long, "16.03 [13.92, 18.42]", "2", "no formula is known"]])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= columns
+    assert len(shown.splitlines()) == lines
     words = " ".join([*headers, *long, "[13.92,", "18.42]", "known"]).split()
     assert set(words) <= set(shown.split())
 

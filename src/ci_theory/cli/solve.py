@@ -43,9 +43,8 @@ def document(phenomenon: Phenomenon, words: Sequence[str]) -> dict[str, Any]:
                 raise unknown("prediction", name, sorted(known), where=phenomenon.name)
         raise BadInput(f"{told}: expected one MEASURE=VALUE, for example {min(known)}=0.5")
     if len(knobs) != 1:
-        given = f", not {' and '.join(knobs)}" if knobs else ""
-        known = ", ".join(axes)
-        raise BadInput(f"{told}: name one axis to solve for{given} (known: {known})")
+        instead = f", not {' and '.join(knobs)}" if knobs else ""
+        raise BadInput(f"{told}: name one axis to solve for{instead} (known: {', '.join(axes)})")
     knob, (measure, level) = knobs[0], *levels.items()
     within = None
     if knob in ranges:
