@@ -74,12 +74,12 @@ def keep_compiled() -> None:
     """
     import jax
 
+    if _opened:  # what cannot be read or written is compiled again, wherever it is kept
+        warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
     folder = _folder() if os.environ.get(_LOGGED) == _SILENT else None
     told: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if folder is None or not _opened or told:
         return
-    # What cannot be read or written is compiled again.
-    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
     jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
     jax.config.update("jax_compilation_cache_max_size", MOST_COMPILED)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -138,6 +138,14 @@ def test_settings_that_would_stop_a_command_are_those_of_every_day(monkeypatch, 
         jax.config.update(name, usual)
 
 
+def test_a_folder_of_compiled_programs_that_cannot_be_used_is_no_matter(folder):
+    """Of a cluster: a warning at every program, and with -W error an internal error."""
+    nowhere = {"JAX_COMPILATION_CACHE_DIR": "/dev/null/nowhere", "PYTHONWARNINGS": "error"}
+    nowhere["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    done = python("-c", PROGRAM, "predict", "toys.mean", "--json", **nowhere)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("stop_at", ["jax_debug_nans", "jax_debug_infs"])
 def test_nan_and_infinity_are_answers_whatever_a_variable_says(folder, capsys, stop_at):
     jax.config.update(stop_at, True)

@@ -90,6 +90,11 @@ def test_measured_breaks_alone_need_no_parameters(data):
             lambda d: d.assign_attrs(fixed=json.dumps({**json.loads(d.fixed), "noise": 0.5})),
             "noise is an axis and in the attribute",
         ),
+        (lambda d: d.isel(top=[0, 0]), "a value of top is there twice"),
+        (
+            lambda d: d.assign_coords(replicate=range(d.sizes["replicate"])).isel(replicate=[0, 0]),
+            "the same run is there twice",
+        ),
     ],
 )
 def test_a_dataset_that_contradicts_itself_or_lost_something_is_refused(data, spoil, says):

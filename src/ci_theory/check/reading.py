@@ -20,7 +20,7 @@ def swept(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Phen
 
     Raises:
         BadInput: no phenomenon named, no replicates, an axis that the phenomenon lacks, or one
-            whose values the dataset does not give.
+            whose values the dataset does not give; a value or a run that is there twice.
     """
     if phenomenon is None:
         if "phenomenon" not in dataset.attrs:
@@ -35,6 +35,10 @@ def swept(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> Phen
             raise unknown("axis", name, phenomenon.axes, where=phenomenon.name)
         if name not in dataset.coords:
             raise BadInput(f"dataset: the dimension {name} has no coordinate: its values are lost")
+    for name in [*axis_names(dataset), "replicate"]:
+        if name in dataset.coords and len(np.unique(dataset[name])) < dataset.sizes[name]:
+            what = "the same run" if name == "replicate" else f"a value of {name}"
+            raise BadInput(f"dataset: {what} is there twice: joined with a copy of itself?")
     return phenomenon
 
 
