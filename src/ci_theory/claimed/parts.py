@@ -232,7 +232,7 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             Moves("onset", "noise", 0.0, 0.2, "later"),
         ),
         _part(
-            "so do questions that the context does not answer",
+            "questions that the context does not answer delay it too",
             "induction_onset",
             Moves("onset", "asked", 1.0, 0.6, "later"),
         ),

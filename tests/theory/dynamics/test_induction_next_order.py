@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ci_theory.theory.dynamics.induction_head import Questions, induction_loss
+from ci_theory.theory.dynamics.induction_head import Questions, answer_losses, induction_loss
 from ci_theory.theory.dynamics.induction_next_order import head_steps
 from ci_theory.theory.dynamics.induction_onset import START, induction_head, induction_onset
 
@@ -79,3 +79,14 @@ def test_few_sequences_spread_in_proportion():
     few, many = (np.asarray(head_steps(of, 20.0, 0.1, b).spread) for b in (8, 80))
     np.testing.assert_allclose(few, 10 * many, rtol=1e-5)
     assert few[2, 2] > 0
+
+
+def test_the_largest_deviation_is_that_of_the_drop_long_after_it():
+    of = Questions(4.0, 16.0, 0.2, 2.0, 0.7)
+    time, squares = float(induction_onset(of).time), []
+    for part in (0.95, 1.0, 1.03, 1.06, 2.0):
+        made = head_steps(of, part * time, 0.1, 8.0)
+        slope = jax.grad(lambda at: answer_losses(at, of)[0])(made.logits) / np.log(4)
+        squares.append(float((slope @ made.moved) ** 2 + slope @ made.spread @ slope))
+    assert max(squares) > 20 * squares[-1]
+    assert max(squares) <= float(made.peak) < 1.3 * max(squares)

@@ -39,3 +39,9 @@ def test_a_flow_ends_at_its_time_and_says_when_it_cannot():
     stiff = small_flow.flow(lambda x: -1e9 * (x - 1), jnp.zeros(1), 1.0, 1e-9)
     assert int(stiff.status) == Status.NOT_CONVERGED
     assert np.all(np.isnan(stiff.at))
+
+
+def test_the_largest_value_is_kept_after_it_has_passed():
+    made = small_flow.flow(turning, jnp.array([0.0, 1.0]), 3.0, 1e-11, lambda x: x[0])
+    assert float(made.largest) == pytest.approx(1, abs=2e-3)  # at pi/2, seen at steps
+    assert float(made.at[0]) < 0.2

@@ -19,7 +19,6 @@ from ci_theory.theory.dynamics.induction_onset import START, asked
 __all__ = ["Steps", "head_steps"]
 
 TOLERANCE = 1e-8  # of a correction: it need not be better known
-PACE = 10.0  # at which a largest value follows one that rises [1/time]
 
 
 class Steps(NamedTuple):
@@ -57,8 +56,7 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
         rate: eta, the step size.
         batch: b, sequences of a step.
 
-    Regime: deviations small against the logits. What is largest is followed with a lag of
-    1/``PACE``.
+    Regime: deviations small against the logits.
 
     Source: derived here: backward error analysis of Euler's steps, and the linear-noise expansion.
 
@@ -74,7 +72,7 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
         return jax.grad(induction_loss)(at, given)
 
     def velocity(state: Array) -> Array:
-        at, moved, spread, peak = state[:3], state[3:6], state[6:15].reshape(3, 3), state[15:]
+        at, moved, spread = _parts(state)
         slopes = jax.jacobian(answer_losses)(at, given)
         slope = shares @ slopes
         curvature, bend = jax.jacfwd(slope_of)(at), jax.jacfwd(jax.jacfwd(slope_of))(at)
@@ -82,12 +80,22 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
         noise = rate / batch * (apart.T * shares[None, :]) @ apart
         drift = curvature @ (moved + rate / 2 * slope) + jnp.sum(bend * spread[None], (1, 2)) / 2
         spreading = noise - curvature @ spread - spread @ curvature
-        clean = slopes[0] / jnp.log(given.items)
-        rising = PACE * jnp.maximum((clean @ moved) ** 2 + clean @ spread @ clean - peak, 0.0)
-        return -jnp.concatenate([slope, drift, -spreading.ravel(), -rising])
+        return -jnp.concatenate([slope, drift, -spreading.ravel()])
 
-    start = jnp.concatenate([jnp.full(3, START), jnp.zeros(13)])
-    made = small_flow.flow(velocity, start, jnp.where(inside, time, 0.0), TOLERANCE)
-    at = jnp.where(inside, made.at, jnp.nan)
-    status = jnp.where(inside, made.status, int(Status.OUT_OF_SCOPE))
-    return Steps(at[:3], at[3:6], at[6:15].reshape(3, 3), at[15], status)
+    def square(state: Array) -> Scalar:
+        at, moved, spread = _parts(state)
+        slope = jax.grad(lambda at: answer_losses(at, given)[0])(at) / jnp.log(given.items)
+        return (slope @ moved) ** 2 + slope @ spread @ slope
+
+    start = jnp.concatenate([jnp.full(3, START), jnp.zeros(12)])
+    until = jnp.where(inside, time, 0.0)
+    made = small_flow.flow(velocity, start, until, TOLERANCE, square)
+    return Steps(
+        *_parts(jnp.where(inside, made.at, jnp.nan)),
+        peak=jnp.where(inside, made.largest, jnp.nan),
+        status=jnp.where(inside, made.status, int(Status.OUT_OF_SCOPE)),
+    )
+
+
+def _parts(state: Float[Array, "15"]) -> tuple[Array, Array, Array]:
+    return state[:3], state[3:6], state[6:].reshape(3, 3)

@@ -38,10 +38,12 @@ class Flowed(NamedTuple):
 
     Attributes:
         at: the state, NaN unless the status is OK.
+        largest: value of what was watched at the steps up to the time; NaN likewise.
         status: OK; NOT_CONVERGED if more than ``MOST_STEPS`` are needed.
     """
 
     at: Float[Array, " k"]
+    largest: Scalar
     status: Int[Array, ""]
 
 
@@ -69,7 +71,13 @@ def resized(size: Scalar, off: Scalar, tolerance: float) -> Scalar:
     return size * jnp.clip(0.9 * (tolerance / jnp.maximum(off, 1e-300)) ** 0.2, 0.2, 5.0)
 
 
-def flow(velocity: Velocity, start: Float[Array, " k"], time: Any, tolerance: float) -> Flowed:
+def flow(
+    velocity: Velocity,
+    start: Float[Array, " k"],
+    time: Any,
+    tolerance: float,
+    watched: Callable[[Array], Scalar] = lambda at: jnp.zeros(()),
+) -> Flowed:
     """Follow x' = velocity(x) from ``start`` for a time.
 
     Args:
@@ -77,6 +85,7 @@ def flow(velocity: Velocity, start: Float[Array, " k"], time: Any, tolerance: fl
         start: the state at time 0.
         time: >= 0.
         tolerance: largest error of a step, in units of the state.
+        watched: of the state, of which the largest value is kept.
 
     Regime: flows that are not stiff.
 
@@ -87,11 +96,11 @@ def flow(velocity: Velocity, start: Float[Array, " k"], time: Any, tolerance: fl
     time = jnp.asarray(time, float)
 
     def before(state: tuple) -> Array:
-        passed, _, _, count = state
+        passed, _, _, count, _ = state
         return (passed < time) & (count < MOST_STEPS)
 
     def advance(state: tuple) -> tuple:
-        passed, at, size, count = state
+        passed, at, size, count, largest = state
         last = passed + size >= time
         taken = jnp.where(last, time - passed, size)
         moved, off = step(velocity, at, taken)
@@ -102,10 +111,16 @@ def flow(velocity: Velocity, start: Float[Array, " k"], time: Any, tolerance: fl
             jnp.where(good, moved, at),
             resized(taken, off, tolerance),
             count + 1,
+            jnp.where(good, jnp.maximum(largest, watched(moved)), largest),
         )
 
-    begin = (jnp.zeros(()), jnp.asarray(start, float), jnp.asarray(FIRST), 0)
-    passed, at, _, _ = lax.while_loop(before, advance, begin)
+    at = jnp.asarray(start, float)
+    begin = (jnp.zeros(()), at, jnp.asarray(FIRST), 0, watched(at))
+    passed, at, _, _, largest = lax.while_loop(before, advance, begin)
     there = passed >= time
     status = jnp.where(there, int(Status.OK), int(Status.NOT_CONVERGED))
-    return Flowed(jnp.where(there, at, jnp.nan), status.astype(int))
+    return Flowed(
+        at=jnp.where(there, at, jnp.nan),
+        largest=jnp.where(there, largest, jnp.nan),
+        status=status.astype(int),
+    )
