@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 
 import jax
 import numpy as np
@@ -13,7 +14,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from ci_theory import _cache, phenomena
 from ci_theory.cli import main
-from ci_theory.phenomena import _programs
+from ci_theory.phenomena import _programs, linear_grokking
 
 SETTINGS = (
     "jax_compilation_cache_dir",
@@ -108,6 +109,36 @@ def test_a_prediction_is_traced_once(home, capsys, monkeypatch):
     assert capsys.readouterr().out == first
     with pytest.raises(pytest.fail.Exception, match="traced again"):
         main(["predict", "ridge_peak", "n=30,60,90", "--json"])
+
+
+def test_the_closed_form_of_a_break_is_traced_once(home, monkeypatch):
+    """By a plain function of ours; what another one closes over would not be in its name."""
+    given = 80.0, 20.0, 1e-3, 0.95, 1.0, 0.0, 0.0, 1.0, 1.0
+    first = linear_grokking._times(*given)
+    plain = linear_grokking.grok_times(*given)
+    for name, value in first.items():
+        np.testing.assert_allclose(value, getattr(plain, name), rtol=1e-9)
+    same = linear_grokking._times.__wrapped__
+    forgotten = types.FunctionType(same.__code__, same.__globals__, same.__name__)
+    forgotten.__module__ = same.__module__  # else a function that JAX has not met
+    another = _programs.quickly(forgotten)
+    monkeypatch.setattr(linear_grokking, "grok_times", lambda *_: pytest.fail("traced again"))
+    again = another(*given)
+    assert {k: float(v) for k, v in again.items()} == {k: float(v) for k, v in first.items()}
+    with pytest.raises(pytest.fail.Exception, match="traced again"):
+        another(*(np.array([value]) for value in given))  # of other shapes
+
+
+def test_a_function_that_closes_over_something_is_not_kept(home):
+    def times(factor):
+        def product(value):
+            return factor * value
+
+        product.__module__ = "ci_theory.phenomena.ridge_peak"
+        return _programs.quickly(product)
+
+    assert [float(times(factor)(3.0)) for factor in (2.0, 5.0)] == [6.0, 15.0]
+    assert not list(home.glob("*/made/*"))
 
 
 def test_kept_and_traced_anew_agree_with_what_a_program_computes(home):

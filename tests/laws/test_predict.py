@@ -1,12 +1,13 @@
 """Many points are evaluated some at a time: one program, bounded memory, the same numbers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from declared_toy import TOY, Forecast, changed
 
 from ci_theory._errors import BadInput, Status
-from ci_theory.phenomena import Bound, _predict, predict, sensitivity, solve
+from ci_theory.phenomena import Bound, _predict, _programs, predict, sensitivity, solve
 
 
 @pytest.fixture
@@ -54,6 +55,27 @@ def test_points_go_some_at_a_time_with_one_compilation(sizes, monkeypatch):
 def test_few_points_are_one_call(sizes):
     predict(traced_toy()[0], {"n": [1, 2, 3]})
     assert sizes == [4]
+
+
+def test_a_single_point_is_traced_by_itself_and_says_the_same():
+    """Not as one of many: to trace that takes twice the time."""
+
+    def one(numbers, world):
+        return {"value": jnp.sin(numbers["n"]) + world, "constant": 2.0}
+
+    every = _programs._at_all(one)
+    for count, shape in ((1, ()), (3, (3,))):
+        jaxpr = jax.make_jaxpr(every)({"n": np.ones(count)}, 1.0).jaxpr
+        (sine,) = (e for e in jaxpr.eqns if e.primitive.name == "sin")
+        assert sine.outvars[0].aval.shape == shape
+        found = every({"n": np.arange(1.0, 1 + count)}, 1.0)
+        np.testing.assert_allclose(found["value"], np.sin(np.arange(1.0, 1 + count)) + 1)
+        assert found["constant"].shape == (count,)
+    alone, beside = (predict(TOY, {"n": n})["error"] for n in ([7], [7, 9]))
+    for a, b in zip(alone.estimate, beside.estimate, strict=True):
+        np.testing.assert_allclose(a, b[:1], rtol=1e-14)
+    for name, value in alone.decoys.items():
+        np.testing.assert_allclose(value, beside.decoys[name][:1], rtol=1e-14)
 
 
 def test_very_many_points_do_not_go_at_once(sizes):

@@ -14,6 +14,7 @@ import sweep_driver
 
 from ci_theory import BadInput
 from ci_theory.sweeps import Store, Sweep, dry_run, make_plan, run
+from ci_theory.sweeps.engines import Job, compute_job
 from ci_theory.sweeps.growth import next_step
 from ci_theory.sweeps.plan import FORMAT, GROWN
 from ci_theory.sweeps.plans import add_plan
@@ -271,6 +272,17 @@ def test_shards_grow_apart_and_are_merged_by_copying(small, tmp_path):
     merged = Store.open(tmp_path / "0")
     assert sweep_driver.bits(merged) == sweep_driver.bits(whole)
     assert merged.counts().chunks == whole.counts().chunks == whole.counts().all_chunks
+
+
+def test_who_began_before_the_store_grew_goes_on(small, tmp_path):
+    """A worker of another process, which is told the plans that it was started for."""
+    folder = copied(small, tmp_path / "s")
+    before = tuple(plan.hash for plan in Store.open(folder).plans)
+    run(GROWS, folder, shard=(0, 10**5))  # only plans
+    (folder / "parts" / f"{small.name(0, 0)}.npz").unlink()
+    assert compute_job(Job(str(folder), 0, 0), before).state == "done"
+    with pytest.raises(BadInput, match="another store lies here"):
+        compute_job(Job(str(folder), 0, 0), ("0" * 16,))
 
 
 def test_who_grows_it_otherwise_meanwhile_is_told(small, tmp_path, monkeypatch):
