@@ -369,16 +369,16 @@ def test_what_taking_the_copies_out_brings_is_paired_and_a_share_of_the_error_wi
         ({"replicates": 60_000}, "replicates = 60000: 240000 fits, over 200000"),
         ({"replicates": 30_000, "repeated": 0.5, "repeats": 2.0}, "240000 fits, over 200000"),
         ({"effect": 0.0}, "effect = 0.0: must be > 0"),
-        ({"noise": -1.0}, "noise = -1.0: must be >= 0"),
-        ({"noise": np.inf}, "noise = inf: must be >= 0"),
+        ({"noise": -1.0}, "noise = -1.0: must be from 0 to"),
+        ({"noise": np.inf}, "noise = inf: must be from 0 to"),
         ({"repeated": 1.5}, "repeated = 1.5: must be from 0 to 1"),
-        ({"repeats": 0.5}, "repeats = 0.5: must be >= 1"),
+        ({"repeats": 0.5}, "repeats = 0.5: must be from 1 to"),
         ({"sizes": [1, 20]}, "sizes = 1 to 20: must be from 2 to 54"),
         ({"sizes": [20, 55]}, "sizes = 20 to 55: must be from 2 to 54"),
         ({"sizes": [20.5]}, "must be whole numbers of rows"),
         ({"sizes": []}, "must be whole numbers of rows"),
-        ({"ridge": [-1.0]}, "must be numbers >= 0"),
-        ({"ridge": [np.nan]}, "must be numbers >= 0"),
+        ({"ridge": [-1.0]}, "must be numbers from 0 to"),
+        ({"ridge": [np.nan]}, "must be numbers from 0 to"),
         ({"level": 0.0}, "level = 0"),
     ],
 )
@@ -460,7 +460,9 @@ def test_rows_of_each_kind_with_and_without_repeats():
     np.testing.assert_allclose(whole.shares, [2 / 3, 1 / 3])
     np.testing.assert_allclose(whole.harder, [2 - 3, 5 - 3])  # than all on average
     defects = Defects(noise=0.5, repeated=0.25, repeats=4.0)
-    counts, weights, noise = theory.groups(whole, np.array([12.0, 12.0]), defects, [True, False])
+    counts, weights, noise = theory.groups(
+        whole, theory.Cells(np.full(2, 12.0), np.ones(2), np.array([True, False])), defects
+    )
     np.testing.assert_allclose(counts[:, :4], [[6, 3, 2, 1]] * 2, rtol=1e-12)
     assert weights[0, :4].tolist() == [1, 2, 4, 8]
     assert set(weights[1]) == {1.0}
@@ -469,7 +471,9 @@ def test_rows_of_each_kind_with_and_without_repeats():
     assert np.all(counts.sum(axis=1) < 12)  # all rows are not more than there are
     centred = theory.population(x - x.mean(axis=0), y - y.mean(), copies, missed, True)
     assert centred.size == 29
-    made = theory.groups(centred, np.array([12.0]), NOTHING, [True])[0]
+    made = theory.groups(
+        centred, theory.Cells(np.array([12.0]), np.ones(1), np.array([True])), NOTHING
+    )[0]
     assert made.sum() == pytest.approx(12 * 29 / 30)
 
 
@@ -478,9 +482,10 @@ def test_copies_taken_for_fresh_rows_are_no_more_than_there_are():
     copies = np.where(np.arange(60) < 20, 4.0, 1.0)  # twice as many rows as distinct ones
     whole = whole_of(x, y, copies)
     n, ridge = np.array([20.0, 50.0]), np.array([0.5, 0.5])
-    fresh = theory.as_fresh(whole, n, ridge, np.ones(2, bool), NOTHING)
+    fresh = theory.as_fresh(whole, theory.Cells(n, ridge, np.ones(2, bool)), NOTHING)
     plain = whole_of(x, y)
-    more = theory.predict(plain, np.array([40.0, 58.8]), ridge, np.ones(2, bool), NOTHING)
+    cells = theory.Cells(np.array([40.0, 58.8]), ridge, np.ones(2, bool))
+    more = theory.predict(plain, cells, NOTHING)
     np.testing.assert_allclose(fresh, more.test_error, rtol=1e-9)
 
 
@@ -488,8 +493,8 @@ def test_a_decoy_is_silent_where_it_says_nearly_the_same():
     x, y, _, _ = planted(32, rows=30, copies=5, n=120, p=10)
     data = given.checked(x, y)
     whole = theory.population(data.features, data.labels, data.copies, np.zeros(120), False)
-    cells = np.array([14.0, 40.0, 100.0]), np.zeros(3), np.array([True, True, True])
-    found = theory.predict(whole, *cells, NOTHING)
+    cells = theory.Cells(np.array([14.0, 40.0, 100.0]), np.zeros(3), np.ones(3, bool))
+    found = theory.predict(whole, cells, NOTHING)
     for effect in (0.02, 0.2):
         decoys = judging._decoys(found, whole, cells, NOTHING, effect)
         assert set(decoys) == {"tail forgotten", "optimism ignored"}
@@ -500,7 +505,7 @@ def test_a_decoy_is_silent_where_it_says_nearly_the_same():
             far = np.abs(values / found.test_error - 1) > effect
             np.testing.assert_array_equal(np.isfinite(decoys[name]), far)
             np.testing.assert_array_equal(decoys[name][far], values[far])
-    cells = cells[0], cells[1], np.array([True, False, True])
+    cells = cells._replace(kept=np.array([True, False, True]))
     noisy = judging._decoys(found, whole, cells, Defects(noise=1.0), 0.01)
     assert {"copies are fresh rows", "added noise halved"} <= set(noisy)
 
@@ -586,18 +591,18 @@ def test_facts_say_what_was_found():
 
 def test_slack_is_of_what_sampling_adds_and_of_these_rows_being_a_sample():
     x, y, _ = gaussian(38, 2000, 8)
-    whole, kept = whole_of(x, y), np.ones(2, bool)
-    cells = np.array([40.0, 40.0]), np.array([0.0, 1e12]), kept
-    found = theory.predict(whole, *cells, NOTHING)
+    whole = whole_of(x, y)
+    cells = theory.Cells(np.array([40.0, 40.0]), np.array([0.0, 1e12]), np.ones(2, bool))
+    found = theory.predict(whole, cells, NOTHING)
     bare, endless = judging.slack_of(found, whole, cells, NOTHING) / found.test_error
     assert endless == pytest.approx(2 / 2000, rel=0.01)  # nothing is learnt, nothing sampled
     assert bare == pytest.approx(2 * (8 / 40) / (40 - 8 - 4) + 2 / 2000, rel=0.1)
     # all rows twice are rows of one kind; some of them many times are not
     twice = whole_of(x, y, np.full(2000, 2.0))
-    alike = judging.slack_of(theory.predict(twice, *cells, NOTHING), twice, cells, NOTHING)
+    alike = judging.slack_of(theory.predict(twice, cells, NOTHING), twice, cells, NOTHING)
     assert alike[0] / found.test_error[0] == pytest.approx(bare, rel=0.01)
     some = whole_of(x[:300], y[:300], np.where(np.arange(300) < 60, 9.0, 1.0))
-    made = theory.predict(some, *cells, NOTHING)
+    made = theory.predict(some, cells, NOTHING)
     free = made.free[0]
     one = judging.slack_of(made, some, cells, NOTHING)[0] / made.test_error[0]
     assert one > 1.2 * (2 / (free - 4) * made.gamma[0] + 2 / 300)

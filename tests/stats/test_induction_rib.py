@@ -12,7 +12,7 @@ from ci_theory.phenomena import load, predict
 from ci_theory.phenomena.induction_onset import ALL, Params, simulate
 from ci_theory.systems import nested_logits
 from ci_theory.theory.dynamics.induction_head import Questions, answer_losses
-from ci_theory.theory.dynamics.induction_onset import induction_head
+from ci_theory.theory.dynamics.induction_onset import START, induction_head
 
 PHENOMENON = load("induction_onset")
 STEPS = np.array([0, 60, 120, 180, 220, 240, 255, 270, 285, 300, 330])
@@ -127,3 +127,7 @@ def test_a_head_is_attention_over_the_tokens_of_a_sequence(copies):
     assert np.all(np.isneginf(found.found[7:]))
     _, chances = read(4)  # which is not shown
     np.testing.assert_allclose(found.lost[:7], chances[[0, 3, 6, 1, 2, 4, 5]], rtol=1e-12)
+
+
+def test_the_flow_begins_where_training_does():
+    assert nested_logits.START == START

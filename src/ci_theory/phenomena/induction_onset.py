@@ -22,7 +22,7 @@ from ci_theory.theory.dynamics.induction_head import (
     induction_loss,
 )
 from ci_theory.theory.dynamics.induction_next_order import head_steps
-from ci_theory.theory.dynamics.induction_onset import START, induction_head, induction_onset
+from ci_theory.theory.dynamics.induction_onset import induction_head, induction_onset
 
 LEVEL = 0.5  # of ln N, the loss of a guess among the labels shown
 MOST_OFF = 0.15  # deviation of runs, in units of ln N, up to which the next order is a guide
@@ -92,7 +92,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
 
     stops = jnp.asarray(params.steps).astype(int)
     order = jnp.argsort(stops)
-    begin = jnp.zeros((), stops.dtype), jnp.full(3, START)
+    begin = jnp.zeros((), stops.dtype), jnp.full(3, nested_logits.START)
     _, kept = jax.lax.scan(until, begin, stops[order])
     right, train, attention = jax.vmap(look)(jnp.zeros_like(kept).at[order].set(kept))
     return Measures(

@@ -18,6 +18,9 @@ import jax.numpy as jnp
 from ci_theory._keys import stream
 from ci_theory._types import Array, Float, Key, Scalar
 
+START = 0.01
+"""Of each logit before training; at 0 nothing would ever move."""
+
 
 class Shown(NamedTuple):
     """Different items in a sequence, labels that there are, and copies of each item."""

@@ -14,7 +14,7 @@ from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.dynamics import small_flow
 from ci_theory.theory.dynamics.induction_head import Questions, answer_losses, induction_loss
 
-__all__ = ["Head", "Onset", "induction_head", "induction_onset"]
+__all__ = ["Head", "Onset", "asked", "induction_head", "induction_onset"]
 
 START = 0.01  # of each logit
 TOLERANCE = 1e-11

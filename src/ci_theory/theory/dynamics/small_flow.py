@@ -87,7 +87,7 @@ def flow(
         tolerance: largest error of a step, in units of the state.
         watched: of the state, of which the largest value is kept.
 
-    Regime: flows that are not stiff.
+    Regime: flows that are not stiff. Source: Dormand and Prince 1980 (from memory).
 
     >>> made = flow(lambda x: -x, jnp.ones(1), 2.0, 1e-12)
     >>> print(f"{abs(float(made.at[0] * jnp.exp(2.0)) - 1) < 1e-9} {int(made.status)}")
