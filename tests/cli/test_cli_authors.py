@@ -1,5 +1,6 @@
 """Whose code failed: the innermost line of the author's, wherever the exception was raised."""
 
+import dataclasses
 import sys
 import sysconfig
 import types
@@ -73,3 +74,10 @@ def test_a_file_elsewhere_is_shown_whole(mine, tmp_path, monkeypatch):
     (tmp_path / "away").mkdir()
     monkeypatch.chdir(tmp_path / "away")
     assert f"'toys.mean', {tmp_path}/mine_.py:3" in said(mine.call, lambda: 1 / 0)
+
+
+def test_of_two_authors_in_one_folder_the_one_whose_file_it_is_is_told(mine):
+    other = mine.made("other_", "def call(f):\n    return f()\n", "other_.py")
+    other.PHENOMENON = dataclasses.replace(load("toys.mean"), name="toys.other")
+    assert said(mine.call, lambda: 1 / 0).startswith("phenomenon 'toys.mean', mine_.py:3")
+    assert said(other.call, lambda: 1 / 0).startswith("phenomenon 'toys.other', other_.py:2")

@@ -170,6 +170,7 @@ def test_defaults_pass_over_what_is_asked_for():
         (b"a\0b,c\n", {}, "not a text file"),
         (b"\x89PNG\r\n\x1a\n\0\0", {}, "not a text file"),
         ("x,y\n1,2\n".encode("utf-16-le"), {}, "not a text file"),
+        (b"\xff\xfe<\x01=\x011", {}, "not a text file"),  # half a character at the end
         (b"\x1f\x8bnothing of the kind", {}, "damaged gzip file"),
         (gzip.compress(b"x,y\n1,3\n" * 99, mtime=0)[:-20], {}, "damaged gzip file"),
         (b"BZh9 no", {}, "damaged bz2 file"),

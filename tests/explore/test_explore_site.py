@@ -165,3 +165,11 @@ def test_theory_is_carried_for_every_combination_of_words():
     assert words[:2] == [("gaussian", "parity"), ("gaussian", "zero")]
     assert set(words[2:]) == {(a, b) for a in first for b in second}
     assert {tuple(one) for one in made} == {tuple(digits.names(Kind.STATIC))}
+
+
+def test_the_list_has_the_title_above_the_question(folder):
+    phenomenon = load("zipf_learning")
+    (listed,) = re.findall(r"window.catalogue = (\[.*?\]);", (folder / "index.html").read_text())
+    (entry,) = json.loads(listed)
+    assert entry["name"] == "zipf_learning"
+    assert (entry["title"], entry["question"]) == (phenomenon.title, phenomenon.question)

@@ -257,3 +257,11 @@ def test_a_box_holds_a_search_at_either_end_and_lets_it_go():
     design = heavy[:, None] * np.stack([np.ones_like(u), u], axis=1)
     wanted = lsq_linear(design, heavy * bent, (low, high)).x
     np.testing.assert_allclose(found.theta, np.tile(wanted, (4, 1)), atol=1e-5)
+
+
+def test_the_slope_of_a_fit_is_its_derivative_between_the_logarithms():
+    x, y = seeds(80)
+    law = fit(x, y, resamples=60)
+    at, step = np.array([1.5, 40.0, 900.0]), 1e-4
+    rise = np.log(law(at * np.exp(step))) - np.log(law(at * np.exp(-step)))
+    np.testing.assert_allclose(law.slope(at), rise / (2 * step), atol=1e-6)

@@ -89,3 +89,10 @@ def test_too_few_runs_give_nothing():
     lost[1, 3] = np.nan
     found = ONSET.locate(X, lost)
     assert (found.replicates, found.excluded) == (4, 1)
+
+
+def test_the_window_ends_by_itself_at_four_tenths_of_the_level():
+    """What falls to half of the level only has not begun to fall."""
+    assert Onset().locate(X, np.maximum(0.02 / X, 0.5)).status == Status.NO_BREAK
+    found, said = (law.locate(X, bent(X, 1.3)) for law in (Onset(), ONSET))
+    assert (found.value, found.status) == (said.value, said.status)

@@ -16,7 +16,7 @@ from sweep_driver import bits, toy
 import ci_theory
 from ci_theory import BadInput
 from ci_theory.sweeps import Interrupted, Store, run
-from ci_theory.sweeps.dask_engine import DaskEngine, Sent, able, compute, connected, stop
+from ci_theory.sweeps.dask_engine import DaskEngine, Sent, _check, able, compute, connected, stop
 from ci_theory.sweeps.engines import Job
 from ci_theory.sweeps.provenance import identity_of
 from ci_theory.sweeps.staged import Stopped
@@ -270,3 +270,13 @@ def test_nobody_at_an_address(monkeypatch):
         connected("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+@pytest.mark.parametrize("status", ["connecting", "closing", "closed", "newly-created"])
+def test_a_client_that_does_not_run_is_not_asked(status):
+    client = Here()
+    client.status = status
+    with pytest.raises(BadInput, match="the scheduler of the cluster is gone"):
+        _check(client)
+    client.status = "running"
+    _check(client)

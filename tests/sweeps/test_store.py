@@ -585,3 +585,14 @@ def test_several_processes_resume_a_damaged_store(folder, tmp_path):
         for process in several:
             process.stdin.close()
             process.stdin = None
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_part_of_another_store_is_told_wherever_it_stands_in_the_list(which, folder):
+    parts = sorted((folder / "parts").glob("*.npz"))
+    assert len(parts) > 1
+    number = parts[which].name.rpartition("-")[0]
+    foreign = folder / "parts" / f"{number}-{'0f'[which] * 16}.npz"
+    parts[which].rename(foreign)
+    with pytest.raises(BadInput, match=r"is not a part of plan-000\.json here, but of another"):
+        Store.open(folder)

@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from ci_theory._errors import Status
+from ci_theory.theory.dynamics import grokking
 from ci_theory.theory.dynamics.grokking import (
     accuracy,
     asymptotic_delay,
@@ -282,3 +283,19 @@ def test_large_starts_are_apart_by_their_logarithm():
     apart = float(large_start_time(8.0, decay) - large_start_time(4.0, decay))
     assert reached[1] - reached[0] == pytest.approx(apart, rel=5e-3)
     assert reached[0] > 1.5 * float(large_start_time(4.0, decay))  # the constant is not predicted
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_either_time_that_was_not_found_is_told(which, monkeypatch):
+    honest = grokking._first_fall
+
+    def stuck(model, level, of_train):
+        time, status = honest(model, level, of_train)
+        return time, jnp.where(of_train == (which == 0), Status.NOT_CONVERGED, status)
+
+    at = (300.0, 600.0, 1e-3, 0.95)
+    given = {"decay": 0.01, "signal": 1e-4, "start": 100.0}
+    assert int(grok_times(*at, **given).status) == Status.OK
+    monkeypatch.setattr(grokking, "_first_fall", stuck)
+    bare = grok_times.__wrapped__.__wrapped__  # not compiled before
+    assert int(bare(*at, **given).status) == Status.NOT_CONVERGED

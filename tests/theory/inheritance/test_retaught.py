@@ -8,6 +8,7 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.editing.erasure import Lessons, teach
+from ci_theory.theory.inheritance import retaught
 from ci_theory.theory.inheritance.operator import IsotropicWeights
 from ci_theory.theory.inheritance.poisoning import poisoned_ridge
 from ci_theory.theory.inheritance.retaught import pretrained, reteach
@@ -143,3 +144,15 @@ def test_drawn_rows_are_fitted_as_it_says(clean, harmful, spread):
 def test_as_many_rows_as_inputs_without_a_ridge_have_no_answer():
     base = IsotropicWeights(mean=jnp.zeros(3), spread=1.0)
     assert int(reteach(base, lessons(40, 10, ridge=0.0), TARGET, 50).status) == Status.NOT_FINITE
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_the_fit_that_is_told_is_the_one_that_is_asked_for(share, monkeypatch):
+    """Both are solved; what became of the other one is nobody's business."""
+
+    def failed(*given):
+        return poisoned_ridge(*given)._replace(status=jnp.asarray(int(Status.NOT_CONVERGED)))
+
+    monkeypatch.setattr(retaught, "poisoned_ridge", failed)
+    made = pretrained(50, plain_rows(500, 0.5), 10.0, share, 3.0, 2.0)
+    assert int(made.status) == (Status.NOT_CONVERGED if share else Status.OK)
