@@ -33,7 +33,7 @@ def draw(results: Results) -> Figure:
     c.set_xlabel("share of random answers [1]")
     axes[0, 0].set_title("a   more items come later")
     axes[0, 1].set_title("b   so do wrong answers")
-    axes[0, 2].set_title("c   which keep it away in the end")
+    axes[0, 2].set_title("c   and keep it away")
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
     made.suptitle(

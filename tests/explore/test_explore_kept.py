@@ -141,3 +141,11 @@ def test_a_decoy_of_what_has_no_translation_is_left_out_with_it():
     assert made.left_out["decoy:test_error:half"] == "primitive digamma"
     assert {"prediction:train_error", "decoy:train_error:twice"} <= set(made.keys)
     assert not set(made.keys) & set(made.left_out)
+
+
+def test_numbers_are_named_by_what_they_are():
+    found = {"a": (Estimate(value=1.0, slack=2.0, valid=True, status=0), {"m": 5.0, "o": 6.0})}
+    assert javascript._by_key(found, False) == {
+        "prediction:a": 1.0, "slack:a": 2.0, "valid:a": True, "status:a": 0,
+    }  # fmt: skip
+    assert javascript._by_key(found, True) == {"decoy:a:m": 5.0, "decoy:a:o": 6.0}

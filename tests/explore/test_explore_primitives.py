@@ -152,6 +152,11 @@ CASES = [
         (A,),
     ),
     (
+        "axes of one among others, of a view that is turned",
+        lambda a: (a.T.reshape(1, 4, 3, 2), a.T.reshape(4, 1, 3, 2, 1), a[:, :1].T.reshape(4, 2)),
+        (A,),
+    ),
+    (
         "views of views",
         lambda a: (a.T[1].T.reshape(-1), a[:, ::-1].transpose(1, 0, 2)[1:].sum(0)),
         (A,),
@@ -289,6 +294,11 @@ CASES = [
     (
         "solved",
         lambda a, b: (jnp.linalg.solve(a, b), jnp.linalg.inv(a), jnp.linalg.det(a)),
+        (SQUARE, BESIDE),
+    ),
+    (
+        "solved backwards",
+        lambda a, b: jax.grad(lambda c: jnp.sum(jnp.linalg.solve(a, c) ** 2))(b),
         (SQUARE, BESIDE),
     ),
     *_solves("triangle"),

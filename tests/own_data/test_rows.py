@@ -37,6 +37,7 @@ def changed(row, column, value):
         (X, 1.0 + np.arange(60) % 5, r"5 classes \(1, 2, 3, 4, 5\)"),
         (X, np.ones(60), "all are 1: nothing to learn"),
         (1e200 * X, Y, "scale them"),
+        (X, 1e200 * Y, "scale them to below 1e100"),
         (1e-200 * X, Y, r"of size \de-200: scale them to above 1e-100"),
         (X, 1e-200 * Y, "scale them to above 1e-100"),
         (X * [1, 1e11, 1, 1], Y, r"'features\[:, 1\]' varies .*e\+1\d times as much as .*: scale"),
