@@ -114,14 +114,18 @@ def test_a_prediction_is_traced_once(home, capsys, monkeypatch):
 def test_the_closed_form_of_a_break_is_traced_once(home, monkeypatch):
     """By a plain function of ours; what another one closes over would not be in its name."""
     given = 80.0, 20.0, 1e-3, 0.95, 1.0, 0.0, 0.0, 1.0, 1.0
-    first = linear_grokking._times(*given)
+
+    def anew():  # a function that JAX has not met, as in another process
+        same = linear_grokking._times.__wrapped__
+        forgotten = types.FunctionType(same.__code__, same.__globals__, same.__name__)
+        forgotten.__module__ = same.__module__
+        return _programs.quickly(forgotten)
+
+    first = anew()(*given)
     plain = linear_grokking.grok_times(*given)
     for name, value in first.items():
         np.testing.assert_allclose(value, getattr(plain, name), rtol=1e-9)
-    same = linear_grokking._times.__wrapped__
-    forgotten = types.FunctionType(same.__code__, same.__globals__, same.__name__)
-    forgotten.__module__ = same.__module__  # else a function that JAX has not met
-    another = _programs.quickly(forgotten)
+    another = anew()
     monkeypatch.setattr(linear_grokking, "grok_times", lambda *_: pytest.fail("traced again"))
     again = another(*given)
     assert {k: float(v) for k, v in again.items()} == {k: float(v) for k, v in first.items()}

@@ -21,8 +21,9 @@ def test_nodes_are_chebyshevs_and_polynomials_are_told_apart_by_them(count):
         c = rng.normal(size=degree + 1)
         values = chebyshev.chebval(grid, c) @ basis
         np.testing.assert_allclose(values, chebyshev.chebval(t, c), atol=1e-12)
-    one = BarycentricInterpolator(grid, np.eye(count)[0])
-    np.testing.assert_allclose(basis[0], one(t), atol=1e-12)
+    if count > 1:  # of one node it is the constant that was met above
+        one = BarycentricInterpolator(grid, np.eye(count)[0])
+        np.testing.assert_allclose(basis[0], one(t), atol=1e-12)
     on_node = lagrange(grid[:1], count)[1][:, 0]
     assert on_node.tolist() == np.eye(count)[0].tolist()
 
