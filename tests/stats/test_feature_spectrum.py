@@ -168,3 +168,12 @@ def test_what_follows_from_another_overlap_is_of_one_piece():
 def test_a_row_cannot_fill_more_than_all_rows():
     with pytest.raises(BadInput, match="one row cannot fill more"):
         PHENOMENON.point({**BASE, "up.repeats": 241})
+
+
+def test_the_repeats_that_cost_half_are_where_half_of_the_overlap_is_left():
+    rib = load("feature_spectrum")
+    (kind,) = [b for b in rib.breaks if b.name == "repeats that cost half"]
+    repeats = np.arange(1, 31)
+    overlap = np.asarray(predict(rib, {"up.repeats": repeats.tolist()})["overlap"].estimate.value)
+    found = kind.locator.locate(repeats.astype(float), overlap).value
+    assert float(np.interp(found, repeats, overlap)) == pytest.approx(0.5, abs=0.01)

@@ -11,7 +11,7 @@ import pytest
 from ci_theory import BadInput
 from ci_theory._keys import point_hash
 from ci_theory.phenomena import load
-from ci_theory.sweeps import Plan, Sweep, make_plan
+from ci_theory.sweeps import DryRun, Plan, Sweep, make_plan
 from ci_theory.sweeps.cost import cost_of
 from ci_theory.sweeps.groups import lengths_of
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes
@@ -228,3 +228,13 @@ def test_as_many_runs_go_side_by_side_as_cores_were_given(monkeypatch):
     assert lanes([one, one]) == lanes([types.SimpleNamespace(platform="gpu")]) == 1
     monkeypatch.delattr(os, "sched_getaffinity")
     assert lanes([one]) == 64
+
+
+def test_a_dry_run_says_how_much_is_there():
+    new = DryRun(12, 4000, 9, 2, 1e6, 1e3, 2.0, done=0, reused=0)
+    lines = str(new).splitlines()
+    assert lines[0].split() == ["cells", "12"]
+    assert lines[1].split() == ["runs", "4,000"]
+    lines = str(new._replace(done=1500, reused=5)).splitlines()
+    assert lines[0].split() == ["cells", "12", "(5", "reused)"]
+    assert lines[1].split() == ["runs", "4,000", "(1,500", "stored)"]
