@@ -29,7 +29,7 @@ from ci_theory.locate import BreakPoint
 from ci_theory.phenomena import load, names, predict
 from ci_theory.testing import LAWS, Broken, declaring, laws
 from ci_theory.testing.case import case_of, differs
-from ci_theory.testing.predicting import ends, looked_at, predict_by, statics_of
+from ci_theory.testing.predicting import ends, looked_at, moving, predict_by, statics_of
 from forms import form, formed
 
 
@@ -366,3 +366,14 @@ def test_a_case_is_kept_for_what_it_is_of():
     assert one is cases[0].run(0)
     assert not np.array_equal(one["error"], other["error"])
     assert not np.array_equal(cases[0].run(0, noise=2.0)["error"], one["error"])
+
+
+def test_laws_go_near_an_open_end_and_move_fields_together():
+    case = case_of(load("poisoned_ridge"), None, None)
+    axes = case.phenomenon.axes
+    opened = [a for a in axes.values() if a.above is not None and a.type is float]
+    assert opened
+    for axis in opened:
+        assert axis.above < ends(case, axis)[0] < axis.above + 1e-9
+    assert moving(case)[0] == {}
+    assert {len(point) > 1 for point in moving(case)[1:]} == {False, True}
