@@ -36,9 +36,10 @@ test: $(STAMP)
 test-all: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-# The same, and what took long and passed is recorded in tests/held.json: before a commit.
+# All, with those of `make test-optimised`; what took long and passed is recorded in tests/held.json.
 test-hold: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --hold
+	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES) --hold
 
 ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_ridge.py \
 	rows/test_repetition.py features/test_random_features.py rows/test_noise_kinds.py \
@@ -49,7 +50,7 @@ SHAPES := $(addprefix tests/laws/test_,shapes.py systems.py biases.py tasks.py c
 	$(addprefix tests/stats/test_,crossing.py peak.py valley.py) tests/own_data/test_learning_curve.py
 
 test-optimised: $(STAMP)
-	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES)
+	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES) --held 8
 
 # The oldest libraries that pyproject.toml allows and the newest that there are, each with the oldest
 # or newest Python on the path: what touches every layer. Before a release, not with every change.

@@ -20,12 +20,14 @@ from jaxtyping import install_import_hook
 # What functions say of shapes is checked as they are called or traced, in the rooms where it is
 # true, by `make test-optimised`; an int is a float.
 if os.environ.get("CI_THEORY_SHAPES"):
+    import shapes
+
     install_import_hook(
         ("ci_theory.theory.spectra", "ci_theory.theory.ridge"),
         "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
     )
     rooms = ["biases", "inherit", "locate", "measure", "own_data", "systems", "tasks", "training"]
-    install_import_hook([f"ci_theory.{room}" for room in rooms], "shapes.functions")
+    install_import_hook([f"ci_theory.{room}" for room in rooms], f"{shapes.__name__}.functions")
 
 pytest_plugins = ["held"]  # --held, --hold: tests/held.py
 

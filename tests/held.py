@@ -8,7 +8,8 @@ digits, the laws of each phenomenon. What such a file says follows from texts: i
 modules that it imports from here, directly or not, and the phenomena, experiments and data that it
 names. ``held.json`` keeps a digest of those texts, and of the versions of the libraries that
 compute, for each *group* that passed: a file of tests, or what a file says of one phenomenon. With
-another text or another version the digest differs, and the group runs.
+another text or another version the digest differs, and the group runs. The run with optimised
+programs and checked shapes has records of its own (``SHAPES``).
 
 What follows from more than texts is never held: tests that start processes or look modules and
 files up by what they find (``OUTSIDE``), and everything in the rooms that are not in ``ROOMS``.
@@ -18,6 +19,7 @@ import ast
 import functools
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections import defaultdict
@@ -38,6 +40,7 @@ ROOTS = ("src", "", "tests", "tests/theory", "tests/explore", "docs")  # as pypr
 LONG = 3.0  # seconds: what takes less is not worth a line in the record
 OUTSIDE = {"subprocess", "import_module", "run_path", "parents", "iterdir", "glob", "rglob"}
 LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "sympy", "mpmath", "optax", "flax", "scikit-learn")
+SHAPES = "optimised, shapes checked: " if os.environ.get("CI_THEORY_SHAPES") else ""
 LISTING = {"names"}  # who asks the registry what there is depends on all of it
 
 PHENOMENA = ROOT / "src" / "ci_theory" / "phenomena"
@@ -306,7 +309,8 @@ class Holder:
         turn = hashlib.sha256(f"{self.commit} {group}".encode()).digest()
         if int.from_bytes(turn[:4], "big") % self.one_in == 0:
             return False
-        return group in self.kept and self.kept[group][0] == digest(group)
+        kept = self.kept.get(SHAPES + group)
+        return kept is not None and kept[0] == digest(group)
 
     def pytest_collection_modifyitems(self, config, items):
         """Leave held tests out."""
@@ -317,7 +321,8 @@ class Holder:
 
     def pytest_terminal_summary(self, terminalreporter):
         """Say how many were left out, and how to run them."""
-        held = [tests for group, (_, tests) in self.kept.items() if self.holds(group)]
+        named = [name.removeprefix(SHAPES) for name in self.kept if name.startswith(SHAPES)]
+        held = [self.kept[SHAPES + group][1] for group in named if self.holds(group)]
         terminalreporter.write_line(
             f"{sum(held)} tests in {len(held)} groups were not run: nothing that they reach has "
             "changed since they passed (tests/held.py). `make test-all` runs them."
@@ -358,9 +363,10 @@ class Recorder:
         kept = dict(_record(RECORD))
         for group, seconds in self.seconds.items():
             found = digest(group)
-            kept.pop(group, None)
+            kept.pop(SHAPES + group, None)
             if group not in self.failed and seconds >= LONG and found is not None:
-                kept[group] = [found, len(self.tests[group])]
-        there = {g: v for g, v in kept.items() if (ROOT / g.partition("[")[0]).exists()}
+                kept[SHAPES + group] = [found, len(self.tests[group])]
+        files = {name: name.rpartition(": ")[2].partition("[")[0] for name in kept}
+        there = {name: kept[name] for name in kept if (ROOT / files[name]).exists()}
         lines = [f"{json.dumps(g)}: {json.dumps(there[g])}" for g in sorted(there)]
         RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -50,10 +50,11 @@ def repository(tmp_path):
     return tmp_path
 
 
-def run(repository, *options):
+def run(repository, *options, **setting):
     """Run the tests there; return (passed, left out, failed) and what was said."""
     paths = os.pathsep.join([str(repository / "tests"), str(repository / "src")])
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": paths}
+    env = {**{k: v for k, v in env.items() if k != "CI_THEORY_SHAPES"}, **setting}
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     done = subprocess.run(
         [*command, "tests"], cwd=repository, env=env, capture_output=True, text=True, check=False
@@ -99,6 +100,22 @@ def test_what_changed_runs_and_the_rest_is_left_out_and_told(repository):
         counts, said = run(repository, "--held", "1000000007")
         assert counts == (1 + count, 2 - count, 0), name
         write(repository, name, new, old)
+
+
+def test_a_run_that_checks_shapes_has_records_of_its_own(repository):
+    """Other programs run there, and more is checked."""
+    shapes = {"CI_THEORY_SHAPES": "1"}
+    run(repository, "--hold")
+    assert run(repository, "--held", "1000000007", **shapes)[0] == (3, 0, 0)
+    run(repository, "--hold", **shapes)
+    write(repository, "src/ci_theory/theory/two.py", "2", "2.0")
+    run(repository, "--hold", **shapes)
+    counts, said = run(repository, "--held", "1000000007", **shapes)
+    assert counts == (1, 2, 0)
+    assert "2 tests in 2 groups" in said
+    assert run(repository, "--held", "1000000007")[0] == (3, 0, 0)  # the others' is as it was
+    write(repository, "src/ci_theory/theory/two.py", "2.0", "2")
+    assert run(repository, "--held", "1000000007")[0] == (1, 2, 0)
 
 
 def test_what_fails_loses_its_record_and_what_is_partly_run_gets_none(repository):
