@@ -23,6 +23,7 @@ LEFT_OUT = {
     "break_chains",
     "break_coverage",
     "break_search",
+    "compile_share",
     "coverage",
     "fuzz",
     "modular_accelerator",

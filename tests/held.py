@@ -37,7 +37,7 @@ ROOMS = (
     *("tests/own_data/", "tests/explore/test_explore_theory"),
 )
 ROOTS = ("src", "", "tests", "tests/theory", "tests/explore", "docs")  # as pyproject.toml says
-LONG = 3.0  # seconds: what takes less is not worth a line in the record
+LONG = 1.0  # seconds: what takes less is not worth a line in the record
 OUTSIDE = {"subprocess", "import_module", "run_path", "parents", "iterdir", "glob", "rglob"}
 LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "sympy", "mpmath", "optax", "flax", "scikit-learn")
 SHAPES = "optimised, shapes checked: " if os.environ.get("CI_THEORY_SHAPES") else ""

@@ -46,7 +46,7 @@ def repository(tmp_path):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     copy = tmp_path / "tests" / "held.py"
-    copy.write_text(Path(held.__file__).read_text().replace("LONG = 3.0", "LONG = 0.0"))
+    copy.write_text(Path(held.__file__).read_text().replace("LONG = 1.0", "LONG = 0.0"))
     return tmp_path
 
 

@@ -1,0 +1,81 @@
+"""How much of each declared sweep's time is compilation, when nothing has been kept from before.
+
+    python -m benchmarks.compile_share [EXPERIMENT ...]
+
+Each experiment in a process of its own: every program of its plan is compiled, and a call or more
+of each, some ``LOOK`` seconds, is timed; the rest follows from the number of runs. CPU seconds of
+one thread, so that compiling and running are told in one unit on any machine.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LOOK = 0.3
+"""Seconds for which each program is run at least."""
+
+
+def spent(name: str) -> dict:
+    """Return what compiling and running a declared sweep takes [CPU s], and its programs."""
+    from ci_theory import enable_float64
+    from ci_theory._shipped import EXPERIMENT, find
+    from ci_theory.sweeps import read_sweep
+    from ci_theory.sweeps.engines import one_lapack_thread, programs_of
+    from ci_theory.sweeps.layout import make_plan
+    from ci_theory.sweeps.program import devices_of
+
+    enable_float64()
+    plan = make_plan(read_sweep(find(EXPERIMENT, name)).validated().completed())
+    devices = devices_of(None)
+    (maker,) = programs_of([plan], devices)
+    first: dict = {}  # the first chunk of each program, and the runs of all
+    for index in range(plan.chunks):
+        chunk = plan.chunk(index)
+        runs = first.get(chunk.group.shape, (chunk, 0))[1] + chunk.valid
+        first[chunk.group.shape] = (first.get(chunk.group.shape, (chunk, 0))[0], runs)
+    compiling = running = 0.0
+    with one_lapack_thread(devices):
+        for shape, (chunk, runs) in first.items():
+            begun = time.process_time()
+            maker.compiled(shape)
+            compiling += time.process_time() - begun
+            arguments = plan.arguments(chunk)
+            begun = time.process_time()
+            calls = maker.sample(shape, plan.sweep.seed, arguments, LOOK)
+            running += (time.process_time() - begun) / calls * runs / chunk.valid
+    return {"programs": len(first), "compiling": compiling, "running": running}
+
+
+def main() -> int:
+    """Print a line an experiment, and the three that compile longest for what they run."""
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(spent(sys.argv[2])))
+        return 0
+    experiments = Path(__file__).parents[1] / "experiments"
+    names = sys.argv[1:] or sorted(f.stem for f in experiments.glob("*.toml"))
+    one_thread = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "OPENBLAS_NUM_THREADS": "1"}
+    print(f"{'experiment':36}{'programs':>9}{'compiling':>11}{'running':>11}{'share':>8}")
+    failures = 0
+    for name in names:
+        command = [sys.executable, "-m", "benchmarks.compile_share", "--one", name]
+        environment = {**os.environ, **one_thread, "CI_THEORY_CACHE": "off"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{name:36} failed: {done.stderr.strip().splitlines()[-1:]}", flush=True)
+            failures += 1
+            continue
+        found = json.loads(done.stdout)
+        share = found["compiling"] / (found["compiling"] + found["running"])
+        print(
+            f"{name:36}{found['programs']:>9}{found['compiling']:>11.1f}{found['running']:>11.1f}"
+            f"{share:>8.0%}",
+            flush=True,
+        )
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
