@@ -8,6 +8,7 @@ from scipy.stats import ttest_1samp
 from ci_theory.check.statistic import (
     NOTHING,
     cell_scores,
+    few_for_skew,
     floors,
     moments,
     pooled,
@@ -106,7 +107,8 @@ def test_pooled_is_what_leaving_one_replicate_out_at_a_time_gives():
     assert pooled(y[:1, :3], wrong[:1], slack[:1], direction[:1], unit[:1]).replicates == 3
     nothing = pooled(y, wrong, slack, 0 * direction, unit)
     assert nothing is NOTHING
-    assert (nothing.probability, nothing.margin(0.975)) == (1.0, np.inf)
+    assert (nothing.replicates, nothing.probability, nothing.margin(0.975)) == (0, 1.0, np.inf)
+    assert found._replace(skewed=True, score=50.0).probability == 1.0
 
 
 def test_cells_that_never_vary_weigh_a_lot_and_not_everything():
@@ -165,6 +167,18 @@ def test_moments_ignore_what_is_missing():
     np.testing.assert_allclose(spread, np.nanstd(y, axis=1, ddof=1))
     expected = [skew(row[np.isfinite(row)], bias=False) for row in y[:2]]
     np.testing.assert_allclose(skewed[:2], expected)
+
+
+def test_a_single_run_is_its_own_mean():
+    mean, spread, skewed, count = moments(np.array([[4.0, np.nan], [np.nan, np.nan]]))
+    np.testing.assert_array_equal(mean, [4.0, np.nan])
+    assert (spread[0], skewed.tolist(), count.tolist()) == (0.0, [0, 0], [1, 0])
+
+
+def test_replicates_are_enough_from_five_times_their_skewness_squared_on():
+    assert few_for_skew(np.array([19, 20, 21]), np.array([2.0, -2.0, 2.0])).tolist() == [
+        True, False, False,
+    ]  # fmt: skip
 
 
 def test_a_lucky_quiet_cell_borrows_the_error_bar_of_its_neighbours():
