@@ -10,7 +10,7 @@ import scipy.stats
 from ci_theory import Status
 from ci_theory.check import Verdict, break_table
 from ci_theory.check.breaks import Breaks
-from ci_theory.check.located import Slice, _step, locate_slice
+from ci_theory.check.located import Slice, _step, _touching, locate_slice
 from ci_theory.check.room import RESAMPLES, room, surely_found, turning_once
 from ci_theory.locate import Crossing, Floor, Peak, Survival, Valley
 from ci_theory.locate.point import BreakPoint
@@ -260,6 +260,15 @@ def test_half_a_step_separates_a_closed_form_that_is_covered():
         (found.measured.low - near - 2e-6, False),
     ):
         assert dataclasses.replace(found, closed_form=place).covers_closed_form is holds
+
+
+def test_places_that_an_interval_touches_are_those_inside_and_the_next_ones():
+    x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    for low, high, touched in (
+        (2.5, 3.5, [2, 3, 4]), (2.0, 3.0, [1, 2, 3, 4]), (0.0, 1.0, [1, 2]), (3.4, 3.6, [3, 4]),
+        (-np.inf, 1.5, [1, 2]), (4.5, np.inf, [4, 5]), (0.2, 0.4, [1]), (6.0, 7.0, [5]),
+    ):  # fmt: skip
+        assert x[_touching(x, low, high)].tolist() == touched
 
 
 def test_the_step_around_a_place():

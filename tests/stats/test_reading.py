@@ -9,7 +9,7 @@ import xarray
 from check_toy import BUMP, TOY, sweep
 
 from ci_theory import BadInput, Status
-from ci_theory.check import Verdict, check, locate_breaks
+from ci_theory.check import Verdict, breaks, check, locate_breaks
 from ci_theory.check.reading import fixed_values, simulated
 from ci_theory.explore.curve import located
 from ci_theory.figures import series
@@ -63,6 +63,21 @@ def test_where_a_selection_leaves_nothing_the_missing_axis_is_named(data):
     averaged = data.mean("noise", keep_attrs=True)
     with pytest.raises(BadInput, match="value of noise is given nowhere"):
         check(averaged, TOY)
+
+
+@pytest.mark.parametrize(("kinds", "tops"), [(1, 1), (1, 2), (2, 1)])
+def test_the_slices_of_which_something_is_predicted_share_the_level(data, kinds, tops, monkeypatch):
+    one = data.isel(noise=0, top=slice(tops))
+    toy = formed(dataclasses.replace(TOY, breaks=TOY.breaks[:kinds]), BUMP)
+    levels, locate = [], breaks.locate_slice
+
+    def watched(curve, level):
+        levels.append(level)
+        return locate(curve, level)
+
+    monkeypatch.setattr(breaks, "locate_slice", watched)
+    locate_breaks(one, toy, level=0.01)
+    assert levels == pytest.approx([0.01 / kinds / tops] * kinds * tops, rel=1e-12)
 
 
 def test_measured_breaks_alone_need_no_parameters(data):

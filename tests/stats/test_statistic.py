@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy.stats import ttest_1samp
 
-from ci_theory.check.statistic import cell_scores, floors, moments, pooled, too_skewed
+from ci_theory.check.statistic import (
+    NOTHING,
+    cell_scores,
+    few_for_skew,
+    floors,
+    moments,
+    pooled,
+    too_skewed,
+)
 from ci_theory.locate.student import corrected, skewness
 
 
@@ -54,6 +63,64 @@ def test_pooled_bias_is_unbiased_where_plain_inverse_variance_weights_are_not():
     assert np.mean(naive) < -0.2
 
 
+def one_by_one(y, hypothesis, slack, direction, unit):
+    """The pooled coefficient of each replicate and its room, a replicate and a cell at a time.
+
+    A cell weighs the inverse of its variance without the replicate, drawn with four degrees of
+    freedom to the median over the cells: variances relative to the size of the measure.
+    """
+    found, rooms = [], []
+    for k in range(y.shape[1]):
+        others = [row[np.isfinite(row) & (np.arange(len(row)) != k)] for row in y]
+        here = np.isfinite(y[:, k])
+        freedom = np.array([len(o) - 1 for o in others], float)
+        relative = np.array([np.var(o, ddof=1) for o in others]) / unit**2
+        typical = np.median(relative[here])
+        variance = (4 * typical + freedom * relative) / (4 + freedom) * unit**2
+        weight = np.where(here, direction / variance, 0.0)
+        weight = weight / np.sum(weight * direction)
+        found.append(np.sum(weight[here] * (y[:, k] - hypothesis)[here]))
+        rooms.append(np.sum(np.abs(weight) * slack))
+    return np.array(found), np.mean(rooms)
+
+
+def test_pooled_is_what_leaving_one_replicate_out_at_a_time_gives():
+    rng = np.random.default_rng(12)
+    unit, slack = np.array([0.5, 3.0, 40.0, 2.0]), np.array([0.02, 0.01, 0.3, 0.0])
+    wrong, direction = 0.7 * unit, np.array([0.4, -2.0, 9.0, 0.3])
+    y = unit[:, None] * (1 + np.array([0.1, 0.3, 0.2, 2.0])[:, None] * rng.gamma(2, size=(4, 9)))
+    y[1, 4] = y[2, :3] = np.nan
+    found = pooled(y, wrong, slack, direction, unit)
+    each, room = one_by_one(y, wrong, slack, direction, unit)
+    assert (found.value, found.slack) == pytest.approx((each.mean(), room), rel=1e-12)
+    assert found.error == pytest.approx(each.std(ddof=1) / 3, rel=1e-12)
+    assert found.skew == pytest.approx(scipy.stats.skew(each, bias=False), rel=1e-12)
+    left = np.sign(each.mean()) * max(abs(each.mean()) - room, 0.0)
+    t = corrected(np.array(left / found.error), np.array(found.skew), np.array(9))
+    assert found.score == pytest.approx(float(t), rel=1e-12)
+    assert found.score != 0
+    assert found.probability == pytest.approx(2 * scipy.stats.t.sf(abs(found.score), 8), rel=1e-9)
+    assert (found.replicates, found.skewed) == (9, bool(5 * found.skew**2 > 9))
+    # runs in no cell at all are not there; two runs are no sample
+    more = np.concatenate([y, np.full((4, 2), np.nan)], axis=1)
+    assert pooled(more, wrong, slack, direction, unit) == found
+    assert pooled(y[:1, :3], wrong[:1], slack[:1], direction[:1], unit[:1]).replicates == 3
+    nothing = pooled(y, wrong, slack, 0 * direction, unit)
+    assert nothing is NOTHING
+    assert (nothing.replicates, nothing.probability, nothing.margin(0.975)) == (0, 1.0, np.inf)
+    assert found._replace(skewed=True, score=50.0).probability == 1.0
+
+
+def test_cells_that_never_vary_weigh_a_lot_and_not_everything():
+    """Three cells without scatter: the coefficient is their plain relative deviation."""
+    unit = np.array([1.0, 10.0, 100.0])
+    y = np.repeat((1.25 * unit)[:, None], 5, axis=1)
+    found = pooled(y, unit, 0 * unit, unit, unit)
+    assert (found.value, found.error) == (pytest.approx(0.25, rel=1e-12), pytest.approx(0))
+    assert found.score == np.inf
+    assert found.probability == 0.0
+
+
 def test_pooled_error_is_that_of_repeated_experiments():
     rng = np.random.default_rng(2)
     value = np.geomspace(1, 100, 12)
@@ -100,6 +167,18 @@ def test_moments_ignore_what_is_missing():
     np.testing.assert_allclose(spread, np.nanstd(y, axis=1, ddof=1))
     expected = [skew(row[np.isfinite(row)], bias=False) for row in y[:2]]
     np.testing.assert_allclose(skewed[:2], expected)
+
+
+def test_a_single_run_is_its_own_mean():
+    mean, spread, skewed, count = moments(np.array([[4.0, np.nan], [np.nan, np.nan]]))
+    np.testing.assert_array_equal(mean, [4.0, np.nan])
+    assert (spread[0], skewed.tolist(), count.tolist()) == (0.0, [0, 0], [1, 0])
+
+
+def test_replicates_are_enough_from_five_times_their_skewness_squared_on():
+    assert few_for_skew(np.array([19, 20, 21]), np.array([2.0, -2.0, 2.0])).tolist() == [
+        True, False, False,
+    ]  # fmt: skip
 
 
 def test_a_lucky_quiet_cell_borrows_the_error_bar_of_its_neighbours():

@@ -1,0 +1,432 @@
+"""Numbers behind pictures by another way to find them, and kept texts letter by letter."""
+
+import dataclasses
+import json
+import types
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import scipy.stats
+import xarray
+from matplotlib.figure import Figure
+
+from ci_theory import BadInput
+from ci_theory.figures import (
+    agreement,
+    condensed,
+    kept,
+    learning_curve,
+    marks,
+    style,
+    survival,
+    trained,
+)
+from ci_theory.figures import broken_law as picture
+from ci_theory.figures.condensed import PARTS, Means
+from ci_theory.figures.jackknife import jackknifed, less
+from ci_theory.locate.breaks import fit
+from ci_theory.locate.profile import Interval
+from ci_theory.locate.survival import Survival, break_times, survival_curve
+from ci_theory.phenomena import Break
+
+NAN = np.nan
+
+
+# --- is what was kept what is found now? ----------------------------------------------------------
+
+
+def moments(y):
+    return (
+        y.mean(axis=-1),
+        y.std(axis=-1, ddof=1) / np.sqrt(y.shape[-1]),
+        np.full(len(y), y.shape[-1]),
+    )
+
+
+def test_two_means_are_compared_by_welchs_test():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0.0, 1.0, (6, 5)), rng.normal(0.5, 3.0, (6, 9))
+    b[:2] -= 4.0
+    z = agreement.welch(*moments(a), *moments(b))
+    told = scipy.stats.ttest_ind(b, a, axis=1, equal_var=False)
+    wanted = scipy.stats.norm.isf(told.pvalue / 2) * np.sign(told.statistic)
+    # six digits are kept: so much of the first mean is taken off the difference
+    np.testing.assert_allclose(z, wanted, atol=1e-3)
+    assert np.any(z > 0.5)
+    assert np.any(z < 0)
+
+
+def test_what_rounding_explains_is_no_difference_and_what_has_no_error_says_nothing():
+    def score(mean, error, runs, mean2, error2, runs2):
+        parts = ([v] for v in (mean, error, runs, mean2, error2, runs2))
+        return float(agreement.welch(*map(np.array, parts))[0])
+
+    assert score(-10.0, 0.0, 5, -10.00019, 0.0, 5) == 0
+    assert score(-10.0, 0.0, 5, -10.00021, 0.0, 5) < -30
+    assert score(1.0, 1e-9, 5, 1.0 + 1.9e-5, 1e-9, 5) == 0
+    assert np.isnan(score(1.0, NAN, 1, 1.0, 0.1, 5))
+    assert np.isnan(score(1.0, 0.1, 5, NAN, 0.1, 5))
+    # one error of two: the degrees of freedom of the other mean
+    tail = 2 * scipy.stats.t.sf(3.0, 4)
+    found = score(0.0, 0.0, 5, 0.3, 0.1, 5)
+    assert found == pytest.approx(scipy.stats.norm.isf(tail / 2), rel=1e-6)
+
+
+def small(values, error=0.1, breaks=(), checks=(), **about):
+    """A condensed sweep over n of one measure."""
+    mean = np.asarray(values, float)
+    columns = zip(PARTS, (mean, np.full(mean.shape, error), np.full(mean.shape, 9)), strict=True)
+    data = {f"test_error{part}": ("n", one) for part, one in columns}
+    attrs = {"name": "toy", "formula": "f", "version": "1", "seed": 7, "replicates": 9, **about}
+    lists = {"breaks": json.dumps(list(breaks)), "checks": json.dumps(list(checks))}
+    return xarray.Dataset(data, {"n": np.arange(1, len(mean) + 1)}, {**attrs, **lists})
+
+
+def compared(old, new, monkeypatch):
+    monkeypatch.setattr(condensed, "condense", lambda data: data)
+    return agreement.compare(old, new)
+
+
+def test_what_differs_is_told_line_by_line(monkeypatch):
+    def row(low, high, status="OK"):
+        return ["peak", {"n": 2}, ["OK", 2.0, low, high, 1], [status, low, high]]
+
+    other = ["end", *row(1.0, 3.0)[1:]]
+    old = small(
+        [1.0, 2.0, NAN, 4.0, 5.0, 6.0],
+        breaks=[row(1.0, 3.0), other],
+        checks=[["a", "a", "AGREES", 1.0], ["b", "b", "AGREES", None], ["c", "c", "DISAGREES", 9.0],
+                ["d", "d", "UNDERPOWERED", 0.0]],
+    )  # fmt: skip
+    new = small(
+        [1.0, 9.0, 3.0, 14.0, 15.0, 16.0],
+        breaks=[row(3.5, 4.0), ["end", {"n": 2}, *row(0.0, 0.5)[2:3], ["NO_BREAK", None, None]]],
+        checks=[["a", "a", "DISAGREES", 1.0], ["c", "c", "AGREES", 1.0], ["d", "d", "AGREES", 0.0]],
+        seed=8,
+    )
+    told = compared(old, new, monkeypatch)
+    assert (told.agrees, told.means, told.breaks, told.z) == (False, 6, 1, np.inf)
+    lines = str(told).splitlines()
+    assert lines[0] == "toy: DISAGREES: 6 means, largest difference z = inf; 1 breaks"
+    error, runs = np.full(2, 0.1), np.full(2, 9)
+    z = agreement.welch(np.array([2.0, 4]), error, runs, np.array([9.0, 14]), error, runs)
+    assert [line.strip() for line in lines[1:]] == [
+        f"test_error at n = 2: z = {z[0]:+.1f}",
+        "test_error: a mean is finite in one of the two only: z = +inf",
+        f"test_error at n = 4: z = {z[1]:+.1f}",
+        "and 2 more means",
+        "a: AGREES when it was kept, now DISAGREES",
+        "c: DISAGREES when it was kept, now AGREES",
+        "peak at {'n': 2}: [1, 3] kept, [3.5, 4] fresh",
+        "seed: 7 when it was kept, now 8",
+        "b: AGREES when it was kept, now gone",
+        "d: UNDERPOWERED when it was kept, now AGREES",
+    ]  # fmt: skip
+
+
+def test_breaks_that_touch_do_not_differ(monkeypatch):
+    def with_interval(low, high):
+        return small([1.0], breaks=[["peak", {}, ["OK", 2.0, low, high, 1], ["OK", low, high]]])
+
+    old = with_interval(1.0, 3.0)
+    for low, high, agrees in (
+        (3.0, 4.0, True), (0.5, 1.0, True), (3.01, 4.0, False), (0.5, 0.99, False),
+        (None, 0.99, False), (None, 1.5, True), (2.9, None, True), (3.1, None, False),
+    ):  # fmt: skip
+        told = compared(old, with_interval(low, high), monkeypatch)
+        assert (told.agrees, told.breaks) == (agrees, 1)
+    assert str(compared(old, old, monkeypatch)) == (
+        "toy: agrees: 1 means, largest difference z = 0.0; 1 breaks"
+    )
+
+
+def test_a_kept_file_letter_by_letter(tmp_path):
+    about = {
+        "phenomenon": "ridge_peak", "name": "toy", "title": "of it", "fixed": '{"p": 3}',
+        "paired": "[]",
+        "seed": 4, "version": "1", "formula": "f", "plan": "h", "missing": 0,
+        "sessions": json.dumps([
+            {"jax": "9", "machine": "m", "began": "today", "python": "3"},
+            {"jax": "9", "machine": "m", "began": "today", "python": "4"},
+            {"jax": "8", "revision": "", "began": "then"},
+        ]),
+        "replicates": 5,
+        "breaks": json.dumps([["peak", {"n": 1}], ["end", {}]]),
+        "checks": json.dumps([["test_error", "test_error", "AGREES", None]]),
+    }  # fmt: skip
+    values = np.array([[1 / 3, 2e7], [NAN, 4.0]])
+    data = {
+        f"test_error{part}": (("n", "ridge"), values * k)
+        for k, part in zip((1, 2, 3), PARTS, strict=True)
+    }
+    made = xarray.Dataset(data, {"n": [10, 20], "ridge": [0.5, 1e-7], "noise": 0.25}, about)
+    file = tmp_path / "kept.csv"
+    kept.write(made, file)
+    assert file.read_text().splitlines() == [
+        "# phenomenon: ridge_peak",
+        "# name: toy",
+        "# title: of it",
+        '# fixed: {"p": 3}',
+        "# paired: []",
+        "# seed: 4",
+        "# version: 1",
+        "# formula: f",
+        "# plan: h",
+        "# noise: 0.25",
+        "# session: jax 8, began then",
+        "# session: jax 9, machine m, began today",
+        "# replicates: 5",
+        '# breaks: ["peak", {"n": 1}]',
+        '# breaks: ["end", {}]',
+        '# checks: ["test_error", "test_error", "AGREES", null]',
+        "n,ridge,test_error,test_error error,test_error runs",
+        "10,0.5,0.333333,0.666667,1",
+        "10,1e-07,2e+07,4e+07,6e+07",
+        "20,0.5,nan,nan,nan",
+        "20,1e-07,4,8,12",
+    ]
+    again = kept.read(file)
+    for name, one in made.data_vars.items():
+        np.testing.assert_allclose(again[name], one, rtol=1e-5)
+        assert again[name].dims == ("n", "ridge")
+    assert again["noise"].item() == 0.25
+    assert again["n"].attrs["unit"] == "rows"
+    assert again["test_error"].attrs["unit"]
+    assert (again.attrs["replicates"], again.attrs["seed"], again.attrs["title"]) == (
+        5,
+        "4",
+        "of it",
+    )
+    for key in ("breaks", "checks"):
+        assert json.loads(again.attrs[key]) == json.loads(about[key])
+
+
+def test_runs_of_networks_are_kept_with_their_code_and_a_page_between_its_marks(tmp_path):
+    file = tmp_path / "runs.csv"
+    trained.keep(file, "of it", [trained.rows], 5, "a,b", ["1,2", "3,4"])
+    lines = file.read_text().splitlines()
+    assert lines[:3] == [
+        "# title: of it",
+        f"# formula: {trained.formula([trained.rows])}",
+        "# seed: 5",
+    ]
+    assert lines[3].startswith("# session: jax ")
+    assert lines[4:] == ["a,b", "1,2", "3,4"]
+    assert trained.rows(file) == [["1", "2"], ["3", "4"]]
+    page = tmp_path / "page.md"
+    page.write_text("x<a>old<b>y")
+    trained.write_between(page, "<a>", "<b>", "new")
+    assert page.read_text() == "x<a>new<b>y"
+    for wrong in ("<b>x<a>", "<a>x", "x<b>", "<a><a>x<b>", "<a>x<b><b>"):
+        page.write_text(wrong)
+        with pytest.raises(BadInput, match="expected '<a>' once, and '<b>' once after it"):
+            trained.write_between(page, "<a>", "<b>", "new")
+        assert page.read_text() == wrong
+
+
+# --- means and intervals --------------------------------------------------------------------------
+
+
+def test_means_of_what_is_finite():
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=(4, 6))
+    y[1, :3], y[2, 1:], y[3] = NAN, np.inf, NAN
+    found = condensed.means(xarray.DataArray(y.T, dims=("replicate", "n")))
+    assert found.runs.tolist() == [6, 3, 1, 0]
+    good = [row[np.isfinite(row)] for row in y]
+    assert found.mean[:3] == pytest.approx([g.mean() for g in good[:3]])
+    assert found.error[:2] == pytest.approx([scipy.stats.sem(g) for g in good[:2]])
+    assert np.isnan([found.mean[3], *found.error[2:]]).all()
+    for i in (0, 1):
+        low, high = scipy.stats.t.interval(0.95, len(good[i]) - 1, found.mean[i], found.error[i])
+        assert 2 * found.half[i] == pytest.approx(high - low)
+    assert np.isnan(found.half[2:]).all()
+
+
+def test_the_difference_of_two_numbers_adds_their_squared_widths():
+    made = less(Interval(5.0, 2.0, 8.0), Interval(1.0, -3.0, 5.0))
+    assert made == Interval(4.0, -1.0, 9.0)
+    runs = np.random.default_rng(2).normal(3.0, 1.0, (9, 2))
+    made = jackknifed(runs, lambda mean: float(mean @ np.array([1.0, -2.0])))
+    each = runs @ np.array([1.0, -2.0])
+    low, high = scipy.stats.t.interval(0.95, 8, each.mean(), scipy.stats.sem(each))
+    assert made == pytest.approx((each.mean(), low, high))
+
+
+# --- what is drawn --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def axes():
+    with style.applied():
+        yield Figure().subplots()
+
+
+def rule(level=0.5):
+    return Break(name="there", axis="step", measure="m", locator=Survival(level=level))
+
+
+def test_the_share_of_runs_that_have_not_broken_steps_down_where_each_does(axes):
+    x = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    starts = np.array([1.0, 2.0, 2.0, 9.0])  # the last one never does
+    y = (x[:, None] >= starts).astype(float)
+    survival.shares(axes, x, y, rule(), "C0")
+    step, tick = axes.lines
+    found = dict(step.get_xydata().tolist())
+    assert step.get_xydata()[0].tolist()[1] == 1.0
+    assert step.get_xydata()[-1].tolist() == [4.0, 0.25]
+    assert sorted(set(found.values())) == [0.25, 0.75]
+    assert tick.get_xydata().tolist() == [[4.0, 0.25]]
+    (band,) = axes.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    curve = survival_curve(break_times(x, y.T, 0.5, rule().locator.direction))
+    assert set(heights) >= {*curve.low, *curve.high}
+    assert heights.min() < 0.25 < 0.9 < heights.max()
+    every = Figure().subplots()
+    survival.shares(every, x, y[:, :3], rule(), "C0")
+    assert len(every.lines) == 1  # nobody was given up
+    assert every.lines[0].get_ydata()[-1] == 0
+    none = Figure().subplots()
+    survival.shares(none, x, 0 * y, rule(), "C0")
+    assert none.lines[0].get_ydata().tolist() == [1.0, 1.0]
+    assert none.lines[0].get_xdata().tolist() == [1.0, 4.0]
+    assert none.lines[1].get_xydata().tolist() == [[4.0, 1.0]]
+
+
+def test_breaks_of_single_runs_are_those_along_the_axis():
+    breaks = (
+        rule(),
+        dataclasses.replace(rule(), axis="n"),
+        dataclasses.replace(rule(), name="two"),
+    )
+    silent = types.SimpleNamespace(breaks=breaks)
+    assert [b.name for b in survival.breaks_of(silent, "step")] == ["there", "two"]
+    labels = [one.get_label() for one in survival.keys(["train_ok", "test_ok"], 12)]
+    assert labels == ["train ok", "test ok", "Kaplan-Meier, 12 runs, 95 % band", "given up here"]
+
+
+def test_a_closed_form_is_thick_only_where_it_claims_a_mean(axes):
+    x = np.arange(4.0)
+    line = types.SimpleNamespace(
+        x=x,
+        value=np.array([[0.0] * 4, [1.0, 2.0, 3.0, 4.0]]),
+        valid=np.array([[True] * 4, [True, False, True, True]]),
+        slack=np.array([[9.0] * 4, [0.5, 0.5, 0.25, 1.0]]),
+        decoys={"wrong": np.array([[0.0] * 4, [5.0, 6.0, 7.0, 8.0]])},
+    )
+    marks.theory(axes, line, 1, "C0", decoys=["wrong"], slack=True)
+    thin, thick, decoy = axes.lines
+    assert thin.get_ydata().tolist() == [1, 2, 3, 4]
+    assert thin.get_linewidth() < thick.get_linewidth()
+    np.testing.assert_array_equal(thick.get_ydata(), [1, NAN, 3, 4])
+    assert decoy.get_ydata().tolist() == [5, 6, 7, 8]
+    assert decoy.get_linestyle() == ":"
+    (band,) = axes.collections
+    corners = np.concatenate([path.vertices for path in band.get_paths()])
+    assert {(2.0, 2.75), (2.0, 3.25), (3.0, 3.0), (3.0, 5.0)} <= set(map(tuple, corners.tolist()))
+    assert 1.0 not in corners[:, 0]
+
+
+def test_symbols_hide_bars_of_less_than_half_their_size(axes):
+    axes.set_ylim(0, 1)
+    size = mpl.rcParams["lines.markersize"] / 2
+    height = axes.get_window_extent().height * style.points_per_pixel(
+        axes
+    )  # of the panel in points
+    mean, runs = np.full(3, 0.5), np.full(3, 10**6)
+
+    def hidden(*shares):
+        half = np.array(shares) * size / height
+        return marks.small_bars(axes, [Means(mean, half / 1.96, runs)])
+
+    assert hidden(0.9, 0.9, 1.1)
+    assert not hidden(0.9, 1.1, 1.1)
+    assert style.points_per_pixel(axes) == 72 / axes.figure.dpi
+    (line, _) = marks.keys(replicates=4, hidden=True)
+    assert line.get_label().endswith("95 % interval, mostly smaller than the symbol")
+
+
+def curve_of(**changes):
+    kept_, ridge, n = (
+        a.ravel() for a in np.meshgrid([True, False], [0.0, 2.0], [10, 20, 40], indexing="ij")
+    )
+    predicted = 1.0 + np.arange(12) / 10
+    parts = {
+        "n": n, "ridge": ridge, "kept": kept_, "predicted": predicted, "mean": predicted + 0.05,
+        "error": np.full(12, 0.02), "valid": np.arange(12) % 3 > 0,
+        "noise": types.SimpleNamespace(value=0.9),
+        "interval": lambda: (predicted - 0.3, predicted + 0.4),
+    }  # fmt: skip
+    return types.SimpleNamespace(**{**parts, **changes})
+
+
+def test_a_learning_curve_is_drawn_as_it_is():
+    found = curve_of()
+    with style.applied():
+        made = learning_curve.draw(found, "Of $them$")
+    left, right = made.axes
+    assert [a.get_title("left") for a in made.axes] == ["with their copies", "copies taken out"]
+    for panel, kept_ in ((left, True), (right, False)):
+        lines = {line.get_label(): line for line in panel.lines}
+        for ridge in (0.0, 2.0):
+            here = (found.kept == kept_) & (found.ridge == ridge)
+            drawn = lines[f"ridge {ridge:.3g}"]
+            assert drawn.get_xdata().tolist() == [10, 20, 40]
+            assert drawn.get_ydata().tolist() == found.predicted[here].tolist()
+        assert set(lines["noise"].get_ydata()) == {0.9}
+        dots = [
+            (c.lines[0].get_markerfacecolor(), c.lines[0].get_xdata().tolist(), c)
+            for c in panel.containers
+        ]
+        assert [x for _, x, _ in dots] == [[20, 40], [10], [20, 40], [10]]
+        assert [hue == "white" for hue, _, _ in dots] == [False, True, False, True]
+        ends = dots[0][2].lines[2][0].get_segments()[0][:, 1]
+        assert np.ptp(ends) == pytest.approx(4 * 0.02)
+        assert panel.get_ylim() == pytest.approx((1.0 / 1.2, 2.15 * 1.3))
+        bands = [
+            c
+            for c in panel.collections
+            if len(c.get_paths()) and len(c.get_paths()[0].vertices) > 6
+        ]
+        assert {round(v, 6) for v in bands[0].get_paths()[0].vertices[:, 1]} >= {
+            round(float(v), 6)
+            for here in [(found.kept == kept_) & (found.ridge == 0.0)]
+            for v in (*(found.predicted[here] - 0.3), *(found.predicted[here] + 0.4))
+        }
+    assert made.get_suptitle() == r"Of \$them\$"
+    one = curve_of(kept=np.ones(12, bool), predicted=np.r_[1.0, np.full(11, 99.0)])
+    with style.applied():
+        (panel,) = learning_curve.draw(one, "t").axes
+    assert panel.get_title("left") == ""
+    assert panel.get_ylim()[1] == pytest.approx(30.0)  # thirty times the lowest, and no more
+
+
+def test_a_fitted_law_is_drawn_with_its_breaks_and_what_lies_beyond():
+    x = np.geomspace(1.0, 1e4, 60)
+    y = (x / 100) ** -0.1 * (1 + (x / 100) ** 4) ** -0.2
+    law = fit(x, y * np.exp(0.01 * np.random.default_rng(0).normal(size=60)))
+    assert len(law.breaks) == 1
+    spread = 0.1 * y
+    with style.applied():
+        made = picture.draw(
+            np.r_[x, -1.0, NAN], np.r_[y, 1.0, 1.0], law, "x", "$y$", sd=np.r_[spread, 1.0, 1.0]
+        )
+    curve, slope = made.axes
+    lines = {line.get_label(): line for line in curve.lines}
+    dots = lines["data, ± 1 standard deviation"]
+    assert dots.get_xdata().tolist() == x.tolist()
+    np.testing.assert_allclose(dots.get_ydata(), y)
+    inside, beyond = lines["fit, 95 % band"], lines["extrapolated"]
+    assert (inside.get_xdata()[0], inside.get_xdata()[-1]) == pytest.approx((1.0, 1e4))
+    assert (beyond.get_xdata()[0], beyond.get_xdata()[-1]) == pytest.approx((1e4, 4e4))
+    np.testing.assert_allclose(inside.get_ydata(), law(inside.get_xdata()))
+    np.testing.assert_allclose(slope.lines[0].get_ydata(), law.slope(inside.get_xdata()))
+    place = law.breaks[0].place
+    for panel in (curve, slope):
+        marks_ = [line.get_xdata() for line in panel.lines if len(set(line.get_xdata())) == 1]
+        assert place.value in [float(at[0]) for at in marks_]
+    assert curve.get_ylabel() == r"\$y\$"
+    assert curve.get_title("left") == f"{law.form}; break with 95 % interval"
+    with pytest.raises(BadInput, match=r"x or y beyond 1e\+290, or below its inverse"):
+        picture.draw(x, y * 1e291, law, "x", "y")
