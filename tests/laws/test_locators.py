@@ -1,5 +1,7 @@
 """Laws that every locator obeys, found by listing the public locators."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -148,3 +150,13 @@ def test_places_where_most_runs_are_lost_and_then_runs_are_left_out():
     y[2, 1] = 1.0  # two of five
     curve = point.clean(np.arange(1.0, 5.0), y, False)
     assert (curve.y.shape, curve.excluded) == ((2, 4), 3)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_fields_of_a_locator_are_named_and_stay_as_they_are(name):
+    kind = getattr(ci_theory.locate, name)
+    with pytest.raises(TypeError, match="positional"):
+        kind(0.5)
+    made = kind(**({"level": 0.5} if name in ("Crossing", "Survival") else {}))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.confidence = 0.5

@@ -89,10 +89,13 @@ class Floor:
         first, last = float(curve.u[0]), float(curve.u[-1])
         low, high = here - factor * spread[0], here + factor * spread[0]
         inside = first <= low and high <= last
+        if not curve.formula:  # beyond the axis an interval is open; a formula has none
+            low = min(low, last) if low >= first else -np.inf
+            high = max(high, first) if high <= last else np.inf
         return BreakPoint(
             value=float(np.exp(here)),
-            low=float(np.exp(min(low, last))) if low >= first or curve.formula else -np.inf,
-            high=float(np.exp(max(high, first))) if high <= last or curve.formula else np.inf,
+            low=float(np.exp(low)) if np.isfinite(low) else -np.inf,
+            high=float(np.exp(high)),
             height=float(np.exp(height)),
             status=Status.OK if inside else Status.AT_EDGE,
             height_low=float(np.exp(height - factor * spread[1])),

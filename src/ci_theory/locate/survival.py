@@ -70,7 +70,7 @@ def break_times(
     x, y, _ = checked(x, y, False)
     order = np.argsort(x)
     x, gap = x[order], (np.atleast_2d(y)[:, order] - level) * (1.0 if direction == "up" else -1.0)
-    there = gap >= 0  # a NaN is not
+    there = (gap >= 0) & np.isfinite(gap)
     reached: np.ndarray = np.any(there, axis=1)
     first = np.argmax(there, axis=1)
     rows, before = np.arange(len(gap)), np.maximum(first - 1, 0)

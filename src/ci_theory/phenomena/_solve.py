@@ -258,11 +258,18 @@ def _divide(
     x = np.geomspace(a, b, PLACES) if 0 < 2 * a < b else np.linspace(a, b, PLACES)
     x = np.unique(np.round(x)) if whole else np.unique(x)
     y, judged = curve.at(x)
-    near = np.abs(y - level) <= EXACT * max(abs(level), np.finfo(float).tiny)
+    near = _is_level(y, level)
     last = len(x) <= 2 or depth == ZOOMS
     for i in _crossed(y, level):
         rising = bool(y[i + 1] > y[i])
-        if not (last or near[i] or near[i + 1]):
+        if near[i] != near[i + 1] and not (whole or last):
+            at, beside = (i, i + 1) if near[i] else (i + 1, i)
+            place, jump = _met(curve, level, (float(x[beside]), float(x[at])), change)
+            if jump:
+                jumps.append(place)
+            else:
+                found.append(Solution(place, float(y[at]), rising, bool(judged[at])))
+        elif not (last or near[i] or near[i + 1]):
             _divide(curve, level, (x[i], x[i + 1]), change, found, jumps, depth + 1)
         elif not whole and abs(y[i + 1] - y[i]) > CLOSE * change:
             jumps.append(float(x[i + 1]))
@@ -270,3 +277,25 @@ def _divide(
             nearer = abs(y[i] - level) < abs(y[i + 1] - level)
             at = i if near[i] or (nearer and not whole) else i + 1
             found.append(Solution(float(x[at]), float(y[at]), rising, bool(judged[at])))
+
+
+def _is_level(y: np.ndarray, level: float) -> np.ndarray:
+    return np.abs(y - level) <= EXACT * max(abs(level), np.finfo(float).tiny)
+
+
+def _met(
+    curve: _Curve, level: float, ends: tuple[float, float], change: float
+) -> tuple[float, bool]:
+    """Return where a curve comes to a level that it has at the second end, and whether it jumps.
+
+    Divided like any other interval, such a one would show every rounding error as a crossing.
+    """
+    away, at = ends
+    for _ in range(ZOOMS):
+        x = np.linspace(away, at, PLACES)
+        y, _ = curve.at(x)
+        first = int(np.argmax(_is_level(y, level)))
+        away, at = x[first - 1], x[first]
+        if abs(y[first - 1] - level) <= CLOSE * change:
+            return float(at), False
+    return float(at), True
