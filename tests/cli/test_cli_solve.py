@@ -34,6 +34,13 @@ def test_none_is_an_answer(capsys):
     assert solution == {"at": 1, "value": 1.0, "direction": "falling", "judged": False}
 
 
+def test_what_does_not_depend_on_the_number_is_not_called_none(capsys):
+    assert main(["solve", TOY, "error=0", "n", "noise=0"]) == 0
+    out = capsys.readouterr().out
+    assert "the curve is at it wherever tried from 1 to " in out
+    assert "none" not in out
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

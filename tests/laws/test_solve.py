@@ -62,6 +62,46 @@ def test_a_jump_is_no_solution():
     assert found.jumps == pytest.approx((2.0,), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("value", "level", "expected"),
+    [
+        (lambda x: 1 - (1 - x) ** 2, 1.0, [(1.0, True)]),  # at the upper end, flat and met there
+        (lambda x: x, 1.0, [(1.0, True)]),
+        (lambda x: -x, 0.0, [(0.0, False)]),
+        (lambda x: x, 0.0, [(0.0, True)]),  # from the lower end upwards
+        (lambda x: jnp.abs(x - 0.5), 0.5, [(0.0, False), (1.0, True)]),
+        (lambda x: jnp.where(x <= 1, 2.0 - x, jnp.nan), 1.0, [(1.0, False)]),  # then silent
+    ],
+)
+def test_a_level_at_an_end_is_a_solution_and_no_jump(value, level, expected):
+    found = of_noise(value, level, within=(0.0, 1.0))
+    assert [(s.at, s.rising) for s in found.found] == expected
+    assert found.jumps == found.stays == ()
+
+
+def test_a_value_tried_that_is_the_level_is_no_jump():
+    """Of 64 even places the fifth is met at once, far from its neighbours."""
+    found = of_noise(lambda x: x, 4.0 / 63.0, within=(0.0, 1.0))
+    assert [s.at for s in found.found] == pytest.approx([4.0 / 63.0], rel=1e-12)
+    assert found.jumps == ()
+
+
+def test_a_curve_that_stays_at_the_level_is_not_said_to_miss_it():
+    flat = of_noise(lambda x: jnp.maximum(x, 2.0), 2.0, within=(0.0, 63.0))
+    ((first, last),) = flat.stays
+    assert (first, last) == (0.0, pytest.approx(2, rel=0.3))
+    assert last <= 2
+    assert flat.found == flat.jumps == ()
+    assert "none" not in flat._repr_html_()
+    assert f"all from 0 to {last:.7g}" in flat._repr_html_()
+    below = of_noise(lambda x: jnp.minimum(x, 2.0), 2.0, within=(0.0, 63.0))
+    ((first, last),) = below.stays
+    assert 2 <= first < 3.5
+    assert last == 63
+    assert below.found == ()
+    assert of_noise(lambda x: jnp.maximum(x, 2.0), 1.9).stays == ()
+
+
 def test_a_level_of_zero_is_reached():
     found = of_noise(lambda x: (x - 2) * 1e-9, 0.0)
     assert [s.at for s in found.found] == pytest.approx([2.0], rel=1e-12)

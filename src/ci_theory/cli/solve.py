@@ -21,7 +21,8 @@ def document(phenomenon: Phenomenon, words: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         {"phenomenon", "params", "prediction", "level", "knob", "unit", "tried", "reached",
-        "solutions": [{"at", "value", "direction", "judged"}], "jumps"}; no solution is an answer.
+        "solutions": [{"at", "value", "direction", "judged"}], "jumps", "stays"}; no solution is an
+        answer.
 
     Raises:
         BadInput: no level or no knob, two of them, unknown names, bad values.
@@ -75,6 +76,7 @@ def document(phenomenon: Phenomenon, words: Sequence[str]) -> dict[str, Any]:
                 for s in found.found
             ],
             "jumps": found.jumps,
+            "stays": found.stays,
         }
     )
 
@@ -106,10 +108,12 @@ def print_solutions(made: Mapping[str, Any]) -> None:
             ],
             right=[f"{knob} {unit}".strip(), made["prediction"]],
         )
-    else:
+    elif not made["stays"]:
         say(f"  none: for {knob} no value tried reaches it")
     for place in made["jumps"]:
         say(f"  the curve jumps over it at {knob} = {number(place, 8)}")
+    for first, last in made["stays"]:
+        say(f"  the curve is at it wherever tried from {number(first, 8)} to {number(last, 8)}")
     (first, last), (low, high) = made["tried"], made["reached"]
     say(
         f"  tried: {knob} from {number(first)} to {number(last)}, where it lies between "

@@ -42,7 +42,7 @@ class Solution(NamedTuple):
     Attributes:
         at: the value; of a whole number, the first that is at the level or beyond it.
         value: of the prediction there.
-        rising: whether the prediction rises through the level with the knob.
+        rising: whether the prediction rises through the level, or from it, with the knob.
         judged: whether a check would judge the prediction there: it is within its scope.
     """
 
@@ -63,6 +63,7 @@ class Solutions(NamedTuple):
         reached: lowest and highest value that it takes between them.
         found: the solutions, rising in the knob.
         jumps: values of the knob at which the curve jumps over the level.
+        stays: stretches of values tried, from and to, at which it is the level and nothing else.
     """
 
     prediction: str
@@ -72,6 +73,7 @@ class Solutions(NamedTuple):
     reached: tuple[float, float]
     found: tuple[Solution, ...]
     jumps: tuple[float, ...]
+    stays: tuple[tuple[float, float], ...] = ()
 
     def _repr_html_(self) -> str:
         columns = [self.knob, self.prediction, "direction", "judged"]
@@ -80,7 +82,8 @@ class Solutions(NamedTuple):
             for s in self.found
         ]
         head = f"{self.prediction} = {self.level:g}, by {self.knob}"
-        return table(head if rows else f"{head}: none", columns, rows)
+        everywhere = "".join(f"; all from {a:.7g} to {b:.7g}" for a, b in self.stays)
+        return table(head + everywhere if rows or everywhere else f"{head}: none", columns, rows)
 
 
 @needs_float64
@@ -96,8 +99,9 @@ def solve(
     """Find every value of a knob at which a prediction crosses a level.
 
     Some hundred values are tried, on a linear and on a logarithmic scale, and each interval whose
-    ends lie on different sides of the level is divided further. A level that is only touched, and
-    two crossings between neighbouring values, are missed.
+    ends lie on different sides of the level is divided further. A value tried that is the level is
+    a solution, also at an end of the range; several in a row are a stretch. A level that is only
+    touched between two of them, and two crossings there, are missed.
 
     Args:
         phenomenon: the phenomenon.
@@ -123,7 +127,7 @@ def solve(
     if not math.isfinite(level):
         raise BadInput(f"{measure} = {level}: expected a finite number")
     x = curve.allowed(_range(curve.axis, within))
-    y, _ = curve.at(x)
+    y, judged = curve.at(x)
     speaks = np.isfinite(y)
     if not speaks.any():
         raise BadInput(
@@ -132,16 +136,24 @@ def solve(
         )
     found: list[Solution] = []
     jumps: list[float] = []
+    at_level = _near(y, level)
     for i in _crossed(y, level):
-        _divide(curve, level, (x[i], x[i + 1]), abs(y[i + 1] - y[i]), found, jumps)
+        if not (at_level[i] or at_level[i + 1]):
+            _divide(curve, level, (x[i], x[i + 1]), abs(y[i + 1] - y[i]), found, jumps)
+    stretches = _stretches(at_level)
+    for first, last in stretches:
+        if first == last:
+            rising = _rises(y, first)
+            found.append(Solution(float(x[first]), float(y[first]), rising, bool(judged[first])))
     return Solutions(
         prediction=curve.prediction,
         knob=knob,
         level=float(level),
         tried=(float(x[speaks][0]), float(x[speaks][-1])),
         reached=(float(np.min(y[speaks])), float(np.max(y[speaks]))),
-        found=_apart(found),
+        found=_apart(sorted(found)),
         jumps=tuple(jumps),
+        stays=tuple((float(x[a]), float(x[b])) for a, b in stretches if a < b),
     )
 
 
@@ -243,6 +255,28 @@ def _crossed(y: np.ndarray, level: float) -> np.ndarray:
     return np.flatnonzero(speaks[:-1] & speaks[1:] & (under[:-1] != under[1:]))
 
 
+def _near(y: np.ndarray, level: float) -> np.ndarray:
+    """Say which values are the level, but for rounding."""
+    return np.abs(y - level) <= EXACT * max(abs(level), np.finfo(float).tiny)
+
+
+def _stretches(there: np.ndarray) -> list[tuple[int, int]]:
+    """Return the first and the last place of each run of true values.
+
+    >>> _stretches(np.array([True, False, True, True]))
+    [(0, 0), (2, 3)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]])))
+    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _rises(y: np.ndarray, i: int) -> bool:
+    """Say whether a curve rises about a value, or to the one side on which it speaks."""
+    around = y[max(i - 1, 0) : i + 2]
+    around = around[np.isfinite(around)]
+    return bool(around[-1] > around[0])
+
+
 def _divide(
     curve: _Curve,
     level: float,
@@ -258,44 +292,15 @@ def _divide(
     x = np.geomspace(a, b, PLACES) if 0 < 2 * a < b else np.linspace(a, b, PLACES)
     x = np.unique(np.round(x)) if whole else np.unique(x)
     y, judged = curve.at(x)
-    near = _is_level(y, level)
+    near = _near(y, level)
     last = len(x) <= 2 or depth == ZOOMS
     for i in _crossed(y, level):
-        rising = bool(y[i + 1] > y[i])
-        if near[i] != near[i + 1] and not (whole or last):
-            at, beside = (i, i + 1) if near[i] else (i + 1, i)
-            place, jump = _met(curve, level, (float(x[beside]), float(x[at])), change)
-            if jump:
-                jumps.append(place)
-            else:
-                found.append(Solution(place, float(y[at]), rising, bool(judged[at])))
-        elif not (last or near[i] or near[i + 1]):
+        rising, met = bool(y[i + 1] > y[i]), near[i] or near[i + 1]
+        if not (last or met):
             _divide(curve, level, (x[i], x[i + 1]), change, found, jumps, depth + 1)
-        elif not whole and abs(y[i + 1] - y[i]) > CLOSE * change:
+        elif not (whole or met) and abs(y[i + 1] - y[i]) > CLOSE * change:
             jumps.append(float(x[i + 1]))
         else:
             nearer = abs(y[i] - level) < abs(y[i + 1] - level)
             at = i if near[i] or (nearer and not whole) else i + 1
             found.append(Solution(float(x[at]), float(y[at]), rising, bool(judged[at])))
-
-
-def _is_level(y: np.ndarray, level: float) -> np.ndarray:
-    return np.abs(y - level) <= EXACT * max(abs(level), np.finfo(float).tiny)
-
-
-def _met(
-    curve: _Curve, level: float, ends: tuple[float, float], change: float
-) -> tuple[float, bool]:
-    """Return where a curve comes to a level that it has at the second end, and whether it jumps.
-
-    Divided like any other interval, such a one would show every rounding error as a crossing.
-    """
-    away, at = ends
-    for _ in range(ZOOMS):
-        x = np.linspace(away, at, PLACES)
-        y, _ = curve.at(x)
-        first = int(np.argmax(_is_level(y, level)))
-        away, at = x[first - 1], x[first]
-        if abs(y[first - 1] - level) <= CLOSE * change:
-            return float(at), False
-    return float(at), True
