@@ -33,7 +33,7 @@ _ARTICLE = re.compile(
 )
 _TOKEN = re.compile(
     r"\^(?:\((?P<power>(?:[^()]|\([^()]*\))*)\)|(?P<short>-?\w+))"
-    rf"|(?P<field>\b(?!(?:{'|'.join(LETTERS)})\.)[a-z]{{2,}}\.[a-z_]\w*)"
+    rf"|(?P<field>(?<=\w)'s\b|\b(?!(?:{'|'.join(LETTERS)})\.)[a-z]{{2,}}\.[a-z_]\w*)"
     r"|(?P<base>[A-Za-z]+)(?P<number>\d*)(?:_(?P<index>\{[^}]*\}|\w+))?"
     r"|(?P<sign><=|>=|->|!=| \. |(?<![A-Za-z])-|-(?![A-Za-z]))"
     r"|(?P<escaped>[&<>])"
@@ -67,7 +67,7 @@ def typeset(text: str) -> str:
 def _token(found: re.Match[str]) -> str:
     if found["power"] is not None or found["short"]:
         return f"<sup>{typeset(found['power'] or found['short'])}</sup>"
-    if found["field"]:  # up.n
+    if found["field"]:  # up.n, a row's
         return found["field"]
     if found["base"]:
         return _name(found["base"], found["number"], found["index"])

@@ -269,6 +269,7 @@ def test_plain_formulas_are_typeset(given, made):
         ("A share up.flips -> 0", "A share up.flips → 0"),
         ("+ a noise, (1-a) / a, a kappa", "+ <i>a</i> noise, (1−<i>a</i>) / <i>a</i>, <i>a</i> κ"),
         ("3 a head of a Haar frame", "3 a head of a Haar frame"),
+        ("each row's x, s", "each row's <i>x</i>, <i>s</i>"),
         ("a and b of one norm", "<i>a</i> and <i>b</i> of one norm"),
         ("up.n of theta.x, x.w", "up.n of θ.<i>x</i>, <i>x</i>.<i>w</i>"),
         ("by a x -> inf", "by <i>a</i> <i>x</i> → inf"),
