@@ -43,9 +43,9 @@ __all__ = [
     "legend_below",
     "legend_under",
     "points_per_pixel",
+    "range_scale",
     "save",
     "scale",
-    "spread",
     "value_text",
     "words",
 ]
