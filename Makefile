@@ -45,8 +45,9 @@ ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_rid
 	rows/test_repetition.py features/test_random_features.py rows/test_noise_kinds.py \
 	rows/test_contamination.py rows/test_imbalance.py dynamics/test_flow.py)
 
-# What simulations are made of, every one of them traced; where the breaks are; the user's rows.
-SHAPES := $(addprefix tests/laws/test_,shapes.py systems.py biases.py tasks.py closed_form.py) \
+# What simulations are made of; every one of them, and every theory, traced; breaks; the user's rows.
+SHAPES := $(addprefix tests/laws/test_,shapes.py theory_shapes.py systems.py biases.py tasks.py \
+	closed_form.py) \
 	$(addprefix tests/stats/test_,crossing.py peak.py valley.py) tests/own_data/test_learning_curve.py
 
 test-optimised: $(STAMP)

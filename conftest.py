@@ -27,6 +27,10 @@ if os.environ.get("CI_THEORY_SHAPES"):
         "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
     )
     rooms = ["biases", "inherit", "locate", "measure", "own_data", "systems", "tasks", "training"]
+    rooms += [f"theory.{room}" for room in (
+        "attention", "discrete", "dynamics", "editing", "features", "inheritance", "rows",
+        "scaling", "sequences", "statements",
+    )]  # fmt: skip
     install_import_hook([f"ci_theory.{room}" for room in rooms], f"{shapes.__name__}.functions")
 
 pytest_plugins = ["held"]  # --held, --hold: tests/held.py

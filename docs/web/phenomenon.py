@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from web.typeset import block
-from web.words import markdown, table
+from web.words import markdown, table, with_formulas
 
 __all__ = ["EMBEDDED", "index", "page"]
 
@@ -41,7 +41,7 @@ def page(
         _summary(entry, answers),
         _play(name) if embedded else "",
         *(_picture(one, entry["title"]) for one in pictures),
-        f"## Model\n\n{markdown(entry['model'], UP)}",
+        f"## Model\n\n{with_formulas(entry['model'], UP)}",
         _formulas(entry["formulas"]),
         _predictions(entry["predictions"]),
         _breaks(entry["breaks"]),
@@ -115,15 +115,17 @@ def _predictions(predictions: Sequence[Document]) -> str:
     for p in predictions:
         told = {
             "mean of": f"`{p['measure']}`",
-            "scope": markdown(p["scope"], UP),
-            "slack": markdown(p["order"], UP),
+            "scope": with_formulas(p["scope"], UP),
+            "slack": with_formulas(p["order"], UP),
             "source": markdown(p["source"], UP),
             "stated by": ", ".join(f"`{f}`" for f in p["formulas"]),
         }
         formula = f"```{{raw}} html\n{block([p['statement']])}\n```"
         made = f"### `{p['name']}`\n\n{formula}\n\n{_fields(told)}\n"
         if p["decoys"]:
-            told = [f"- *{markdown(d['name'], UP)}*: {markdown(d['why'], UP)}" for d in p["decoys"]]
+            told = [
+                f"- *{markdown(d['name'], UP)}*: {with_formulas(d['why'], UP)}" for d in p["decoys"]
+            ]
             made += "\nDecoys, wrong on purpose, which the same data must reject:\n\n" + "\n".join(
                 told
             )
@@ -135,7 +137,12 @@ def _breaks(breaks: Sequence[Document]) -> str:
     if not breaks:
         return ""
     rows = [
-        [markdown(b["name"]), f"`{b['measure']}`", f"`{b['axis']}`", markdown(b["statement"], UP)]
+        [
+            markdown(b["name"]),
+            f"`{b['measure']}`",
+            f"`{b['axis']}`",
+            with_formulas(b["statement"], UP),
+        ]
         for b in breaks
     ]
     return "## Break points\n\n" + table(["break", "of", "along", "closed form"], rows)

@@ -14,7 +14,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-__all__ = ["LETTERS", "block", "typeset"]
+__all__ = ["LETTERS", "block", "prose", "typeset"]
 
 LETTERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η",
@@ -27,8 +27,13 @@ LETTERS = {
 
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304"}
 _SIGNS = {"<=": "≤", ">=": "≥", "->": "→", "!=": "≠", " . ": " · ", "-": "−"}
+_ARTICLE = re.compile(
+    r"(?<![\w^.])(?<![)+*/=-] )([aA]) (?!(?:and|or|is|are|as|if|in|at|of)\b)"
+    r"(?=([A-Z]?[a-z]{2,})\b(?!\())"
+)
 _TOKEN = re.compile(
     r"\^(?:\((?P<power>(?:[^()]|\([^()]*\))*)\)|(?P<short>-?\w+))"
+    rf"|(?P<field>(?<=\w)'s\b|\b(?!(?:{'|'.join(LETTERS)})\.)[a-z]{{2,}}\.[a-z_]\w*)"
     r"|(?P<base>[A-Za-z]+)(?P<number>\d*)(?:_(?P<index>\{[^}]*\}|\w+))?"
     r"|(?P<sign><=|>=|->|!=| \. |(?<![A-Za-z])-|-(?![A-Za-z]))"
     r"|(?P<escaped>[&<>])"
@@ -40,6 +45,20 @@ def block(lines: Sequence[str]) -> str:
     return f'<div class="plain-formula">{typeset(textwrap.dedent(chr(10).join(lines)))}</div>'
 
 
+def prose(text: str) -> str:
+    """Return a sentence with formulas in it as HTML: its article is no letter of them.
+
+    >>> prose("a share of n -> 0, a k")
+    'a share of <i>n</i> → 0, <i>a</i> <i>k</i>'
+    """
+    parts, end = [], 0
+    for found in _ARTICLE.finditer(text):
+        if found[2] not in LETTERS:
+            parts += [typeset(text[end : found.start()]), found[1]]
+            end = found.end(1)
+    return "".join([*parts, typeset(text[end:])])
+
+
 def typeset(text: str) -> str:
     """Return plain text with its formulas as HTML."""
     return _TOKEN.sub(_token, text)
@@ -48,6 +67,8 @@ def typeset(text: str) -> str:
 def _token(found: re.Match[str]) -> str:
     if found["power"] is not None or found["short"]:
         return f"<sup>{typeset(found['power'] or found['short'])}</sup>"
+    if found["field"]:  # up.n, a row's
+        return found["field"]
     if found["base"]:
         return _name(found["base"], found["number"], found["index"])
     return _SIGNS[found["sign"]] if found["sign"] else html.escape(found["escaped"])

@@ -6,13 +6,16 @@ r"""Plain words of the package as Markdown and reStructuredText: nothing in them
 
 import re
 
-__all__ = ["LISTS", "heading", "markdown", "rst", "table"]
+from web.typeset import prose
+
+__all__ = ["LISTS", "heading", "markdown", "rst", "table", "with_formulas"]
 
 LISTS = ("design", "extending", "finite_size", "gallery", "verdicts", "clusters")
 """Pages of docs/ that are not about a subject: they name every phenomenon, or none."""
 
 _CODE = re.compile(r"(`+[^`]+`+)")
 _MARK = re.compile(r"([\\*_{}\[\]<>|$~#])")
+_SIGN = re.compile(r"([\\*_{}\[\]|$~#])")
 _LITERAL = re.compile(r"(:[\w:]+:`[^`]+`|``.+?``|`[^`]+`_?|\*\*?\w[^*\n]*\*\*?)", re.DOTALL)
 _PAGE = re.compile(r"docs/(\w+)\.md")
 _ARXIV = re.compile(r"arXiv:\s?(\d{4}\.\d{4,5})")
@@ -29,8 +32,18 @@ def markdown(text: str, up: str = "") -> str:
     return "".join(part if part.startswith("`") else _linked(part, up) for part in parts)
 
 
-def _linked(text: str, up: str) -> str:
-    escaped = _MARK.sub(r"\\\1", text)
+def with_formulas(text: str, up: str = "") -> str:
+    r"""Return words for MyST as ``markdown`` does, with the formulas among them typeset.
+
+    >>> with_formulas("a share of n -> 0: E_x costs $5, see docs/ridge.md, `a_b`")
+    'a share of <i>n</i> → 0: <i>E</i><sub><i>x</i></sub> costs \\$5, see [ridge](ridge.md), `a_b`'
+    """
+    parts = _CODE.split(" ".join(text.split()))
+    return "".join(p if p.startswith("`") else _linked(prose(p), up, _SIGN) for p in parts)
+
+
+def _linked(text: str, up: str, marks: re.Pattern[str] = _MARK) -> str:
+    escaped = marks.sub(r"\\\1", text)
     escaped = _PAGE.sub(
         lambda m: f"[{m[1].replace('_', ' ')}]({up}{m[1]}.md)", escaped.replace("\\_", "_")
     )

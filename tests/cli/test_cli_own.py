@@ -124,6 +124,19 @@ def test_a_file_names_nothing_here_unless_it_is_allowed(folder, capsys):
     assert (folder / "ran").exists()
 
 
+@pytest.mark.parametrize(("word", "hint"), [("mien", ": did you mean mine?"), ("elsewhere", "")])
+def test_a_module_to_allow_that_is_not_there_is_told_as_one(word, hint, folder, capsys):
+    """Not as an unknown phenomenon, with the names of all that there are."""
+    assert main(["run", "mine.toml", "--dry-run", "--allow", word]) == 2
+    told = f"--allow {word}: no such module is installed, nor in this folder{hint}"
+    assert capsys.readouterr() == ("", f"ci-theory: {told}\n")
+
+
+@pytest.mark.parametrize("word", ["ridge_peak", "mine"])
+def test_what_is_registered_or_here_may_be_allowed(word, folder, capsys):
+    assert main(["run", "mine.toml", "--dry-run", "--allow", word, "--allow", "mine"]) == 0
+
+
 @pytest.mark.parametrize(
     ("word", "says"),
     [

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import ci_theory
-from ci_theory.cli import main
+from ci_theory.cli import describe, main
+from ci_theory.cli import formulas as listed
 from ci_theory.theory.statements.catalogue import catalogue
 from web import api, build, claims, commands, formulas, phenomenon, sources, typeset
 from web.docstrings import repaired
@@ -79,12 +80,12 @@ def test_a_page_has_everything_that_is_declared_and_what_was_found():
         "# `toy`",
         "A toy \\| with a bar",
         "Is \\|w\\|^2 worth \\$5?",
-        "x\\_i \\~ N(0, S), see `a_b`",
+        "<i>x</i><sub><i>i</i></sub> \\~ <i>N</i>(0, <i>S</i>), see `a_b`",
         '<div class="plain-formula"><i>E</i> = <i>B</i> + noise</div>',
         "[finite size](../finite_size.md)",
         "[arXiv:1903.08560](https://arxiv.org/abs/1903.08560)",
         "*half*: the noise is halved",
-        "| peak | `error` | `n` | n = p |",
+        "| peak | `error` | `n` | <i>n</i> = <i>p</i> |",
         "| [toy_sweep](#sweep-toy_sweep) | `error` | {verdict}`AGREES` | 3/4 x 9 | "
         "+1.00% ± 0.20% | - | 1 of 1 |",
         "10 [9, 11], predicted 10.5",
@@ -259,6 +260,35 @@ def test_docstrings_render_as_they_were_meant(given, made):
 )
 def test_plain_formulas_are_typeset(given, made):
     assert typeset.typeset(given) == made
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("a copy is a row: n - p", "a copy is a row: <i>n</i> − <i>p</i>"),
+        ("A share up.flips -> 0", "A share up.flips → 0"),
+        ("+ a noise, (1-a) / a, a kappa", "+ <i>a</i> noise, (1−<i>a</i>) / <i>a</i>, <i>a</i> κ"),
+        ("3 a head of a Haar frame", "3 a head of a Haar frame"),
+        ("each row's x, s", "each row's <i>x</i>, <i>s</i>"),
+        ("a and b of one norm", "<i>a</i> and <i>b</i> of one norm"),
+        ("up.n of theta.x, x.w", "up.n of θ.<i>x</i>, <i>x</i>.<i>w</i>"),
+        ("by a x -> inf", "by <i>a</i> <i>x</i> → inf"),
+        ("w^a of all", "<i>w</i><sup><i>a</i></sup> of all"),
+    ],
+)
+def test_an_article_is_no_letter_of_a_formula(given, made):
+    assert typeset.prose(given) == made
+
+
+def test_inline_formulas_of_a_phenomenon_are_typeset():
+    """They stood in plain letters beside typeset ones."""
+    told = describe.document(ci_theory.load("corrupted_inputs"))
+    listed.attach(told)
+    page = phenomenon.page(told, [])
+    assert "here <i>n</i> − df2 ≥ 10, <i>n</i> the effective rows" in page
+    assert "(1−<i>a</i>) / (1 − <i>a</i> (1 + noise/signal)/2)" in page
+    assert "the limit <i>n</i>, <i>p</i> → infinity used at finite size" in page
+    assert "Rows <i>x</i> \\~ <i>N</i>(0, <i>S</i>)" in page
 
 
 def test_typesetting_changes_no_sign_of_any_formula():

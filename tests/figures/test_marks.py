@@ -198,7 +198,7 @@ def test_scales_and_words():
     ends = style.colours([5.0, 7.0, 6.0])
     assert ends[0] == tuple(mpl.colormaps["viridis"](0.0))
     assert ends[1] == tuple(mpl.colormaps["viridis"](0.76))  # no yellow on white
-    assert (style.spread(1, 21), style.spread(1, 19), style.spread(0, 100)) == (
+    assert (style.range_scale(1, 21), style.range_scale(1, 19), style.range_scale(0, 100)) == (
         "log",
         "linear",
         "linear",

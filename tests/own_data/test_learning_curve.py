@@ -1,5 +1,6 @@
 """The learning curve of one's own rows: each part of it against another way to find it."""
 
+import dataclasses
 import json
 import os
 
@@ -583,6 +584,9 @@ def test_facts_say_what_was_found():
     facts = found.facts()
     told = dict(facts)
     assert told["rows"] == "160 given, 100 distinct (60 copies of earlier rows); 6 features"
+    for many, words in ((0, "no copies"), (1, "1 copy of an earlier row")):
+        other = dict(dataclasses.replace(found, duplicates=many).facts())
+        assert f"100 distinct ({words}); 6" in other["rows"]
     assert told["best ridge"].startswith(f"{found.best.ridge:.4g}: error {found.best.error:.4g}")
     assert told["effective"] == f"{found.best.effective:.1f} rows of equal weight"
     less = (found.best.error - found.best_without.error) / found.best.error

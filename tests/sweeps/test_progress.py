@@ -13,7 +13,7 @@ GRAM = Sweep(
 
 def test_where_nobody_watches_there_is_no_bar_but_what_must_be_known(tmp_path, capfd):
     run(GRAM, tmp_path / "s")
-    told = "ci-theory: 2 cells are not finite: they are marked, not averaged\n"
+    told = "ci-theory: cells that are not finite: 2, marked and not averaged\n"
     assert capfd.readouterr() == ("", told)
     run(GRAM, tmp_path / "s")
     assert capfd.readouterr() == ("", "")
@@ -23,7 +23,7 @@ def test_a_bar_with_rate_and_time_left_goes_to_stderr(tmp_path, capfd):
     run(GRAM, tmp_path / "s", progress=True)
     out, err = capfd.readouterr()
     assert out == ""
-    for word in ("toy", "4/4", "runs/s", "0:00:00", "2 cells are not finite"):
+    for word in ("toy", "4/4", "runs/s", "0:00:00", "not finite: 2"):
         assert word in err
 
 

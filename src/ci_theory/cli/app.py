@@ -49,7 +49,7 @@ def command(*, jax: bool = True, judges: bool = False) -> Callable[[_F], _F]:
                 for module in kwargs.get("allow") or ():
                     from ci_theory.cli import modules
 
-                    modules.named(module)
+                    modules.allow(module)
                 return function(*args, **kwargs)
             except (KeyboardInterrupt, BrokenPipeError, SystemExit) as stop:
                 raise Stopped from stop

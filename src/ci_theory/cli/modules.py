@@ -5,6 +5,7 @@ and only after what is installed; what it imports may lie beside it. Nothing els
 lie there is ever imported, however it is called.
 """
 
+import difflib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,22 @@ from pathlib import Path
 from ci_theory import phenomena
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import Phenomenon
+
+
+def allow(word: str) -> None:
+    """Import a module that the user allows, so that files may name it.
+
+    Raises:
+        BadInput: as ``named``; a word that is no module is told as that.
+    """
+    if word.isidentifier() and word not in phenomena.names():
+        here = PathFinder.find_spec(word, [str(Path.cwd())])
+        if here is None and _origin(word) is None:
+            beside = sorted(file.stem for file in Path.cwd().glob("*.py"))
+            near = difflib.get_close_matches(word, beside, n=1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise BadInput(f"--allow {word}: no such module is installed, nor in this folder{hint}")
+    named(word)
 
 
 def named(word: str) -> tuple[str, Phenomenon]:

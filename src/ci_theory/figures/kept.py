@@ -38,7 +38,7 @@ def write(data: xarray.Dataset, file: Path) -> None:
         BadInput: the sweep is not complete, or the file cannot be written.
     """
     if data.attrs["missing"]:
-        raise BadInput(f"{data.attrs['name']}: {data.attrs['missing']} cells are not simulated yet")
+        raise BadInput(f"{data.attrs['name']}: cells not simulated yet: {data.attrs['missing']}")
     lines = [f"# {key}: {data.attrs.get(key, '')}" for key in _TOLD]
     held = [str(name) for name, one in data.coords.items() if one.ndim == 0]
     lines += [f"# {name}: {json.dumps(data[name].item())}" for name in held]

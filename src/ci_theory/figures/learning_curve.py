@@ -46,7 +46,7 @@ def draw(found: LearningCurve, title: str) -> Figure:
                     lw=0.8,
                 )
         style.scale(panel, "x", found.n.min(), found.n.max(), "log")
-        style.scale(panel, "y", lowest / 1.2, top, style.spread(lowest / 1.2, top))
+        style.scale(panel, "y", lowest / 1.2, top, style.range_scale(lowest / 1.2, top))
         panel.set(xlabel="distinct training rows", ylim=(lowest / 1.2, top))
         if len(variants) > 1:
             panel.set_title("with their copies" if kept else "copies taken out")

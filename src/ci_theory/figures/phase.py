@@ -214,4 +214,4 @@ def _norm(images: list[np.ndarray]) -> Normalize:
     if not len(flat):
         return Normalize(0.0, 1.0)
     low, high = float(flat.min()), float(flat.max())
-    return LogNorm(low, high) if style.spread(low, high) == "log" else Normalize(low, high)
+    return LogNorm(low, high) if style.range_scale(low, high) == "log" else Normalize(low, high)

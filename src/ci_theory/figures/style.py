@@ -43,9 +43,9 @@ __all__ = [
     "legend_below",
     "legend_under",
     "points_per_pixel",
+    "range_scale",
     "save",
     "scale",
-    "spread",
     "value_text",
     "words",
 ]
@@ -175,7 +175,7 @@ def value_text(value: Any) -> str:
     return f"{float(value):.3g}"
 
 
-def spread(low: float, high: float) -> str:
+def range_scale(low: float, high: float) -> str:
     """Return "log" for a positive range of more than a factor of 20, else "linear"."""
     return "log" if low > 0 and high / low > 20 else "linear"
 
@@ -187,7 +187,7 @@ def grid_scale(grid: np.ndarray) -> str:
     ('log', 'linear')
     """
     if len(grid) < 3 or grid.min() <= 0:
-        return spread(grid.min(), grid.max())
+        return range_scale(grid.min(), grid.max())
     steps, ratios = np.diff(grid), np.diff(np.log(grid))
     uneven, uneven_log = steps.std() / steps.mean(), ratios.std() / ratios.mean()
     return "log" if uneven_log < uneven else "linear"
@@ -203,7 +203,7 @@ def scale(axes: Axes, which: str, low: float, high: float, kind: str | None = No
         high: largest value shown.
         kind: "log" or "linear"; None chooses by ``spread``.
     """
-    kind = kind or spread(low, high)
+    kind = kind or range_scale(low, high)
     axes.set(**{f"{which}scale": kind})
     axis = axes.xaxis if which == "x" else axes.yaxis
     if kind == "log":

@@ -197,10 +197,11 @@ def _facts(one: LearningCurve) -> Iterator[tuple[str, str]]:
     """Yield what is told beside the curve."""
     for o in one.report.outcomes:
         yield o.name.removeprefix("test_error at "), f"{o.verdict.value}: {o.reason}"
-    copies = f"{one.duplicates} copies of earlier rows" if one.duplicates else "no copies"
+    copies = f"{one.duplicates} copies of earlier rows"
+    copies = {0: "no copies", 1: "1 copy of an earlier row"}.get(one.duplicates, copies)
     yield "rows", f"{one.total} given, {one.distinct} distinct ({copies}); {one.features} features"
     if one.conflicting:
-        yield "", f"{one.conflicting} rows have copies with other labels: their mean is taken"
+        yield "", f"rows whose copies have other labels: {one.conflicting}, their mean is taken"
     if one.centred:
         yield "centred", "the mean of all rows is taken off features and labels"
     n = one.noise

@@ -150,19 +150,25 @@ def _classes(found: list[str]) -> str:
     )
 
 
+def _missing(bad: np.ndarray, noun: str) -> str:
+    count = int(bad.sum())
+    said = f"1 {noun} is" if count == 1 else f"{count} {noun}s are"
+    return f"{said} missing or not finite"
+
+
 def _finite(x: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> None:
     bad = ~np.isfinite(x)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise BadInput(
-            f"features: {int(bad.sum())} values are missing or not finite, the first in row "
-            f"{row + 1} of {names[column]!r}: leave these rows out, or fill them in"
+            f"features: {_missing(bad, 'value')}, the first in row {row + 1} of "
+            f"{names[column]!r}: leave these rows out, or fill them in"
         )
     if not np.isfinite(y).all():
-        count, row = int((~np.isfinite(y)).sum()), int(np.argmin(np.isfinite(y)))
+        row = int(np.argmin(np.isfinite(y)))
         raise BadInput(
-            f"labels: {count} are missing or not finite, the first in row {row + 1}: leave these "
-            "rows out"
+            f"labels: {_missing(~np.isfinite(y), 'label')}, the first in row {row + 1}: leave "
+            "these rows out"
         )
     large = np.abs(x).max(), np.abs(y).max()
     if max(large) > 1e100:

@@ -221,16 +221,12 @@ def _accurate(params: Params, loss: Scalar, bound: Bound) -> Bound:
     return Bound(jnp.maximum(value - worse, better - value), bound.valid)
 
 
-def _asymptotic(params: Params) -> Scalar:
-    """Return the delay in the limit of a vanishing tolerance; NaN where it is not meant."""
+def _earlier(params: Params) -> dict[str, Scalar]:
+    """Go back by the delay in the limit of a vanishing tolerance; NaN where it is not meant."""
     meant = (params.d < params.n) & (params.decay == 0)
     ratio = jnp.where(meant, params.d / params.n, 0.5)
-    return jnp.where(meant, asymptotic_delay(1.0, ratio), jnp.nan)
-
-
-def _earlier(params: Params) -> dict[str, Scalar]:
-    """As long ago as the asymptotic delay; NaN where that is not meant."""
-    return {"time": jnp.maximum(params.time - _asymptotic(params), 1e-9 * params.time)}
+    delay = jnp.where(meant, asymptotic_delay(1.0, ratio), jnp.nan)
+    return {"time": jnp.maximum(params.time - delay, 1e-9 * params.time)}
 
 
 @quickly

@@ -172,11 +172,7 @@ class Forecast:
         "A = E pq/(m e) - 1, B = E q^2/e^2 - 1",
         **_ORDERS,
     )
-    ordered_harm: Scalar = predicted(
-        "harm",
-        statement="C + W B/2 + order W^2",
-        **_ORDERS,
-    )
+    ordered_harm: Scalar = predicted("harm", statement="C + W B/2 + order W^2", **_ORDERS)
     counting_loss: Scalar = predicted(statement="-(1/n) sum_x m ln m,  m = prod_i Dir(c_i)")
     unigram_loss: Scalar = predicted(
         statement="-(1/n) sum_x m ln prod_t (c + 1)/(t + 1 + states)",

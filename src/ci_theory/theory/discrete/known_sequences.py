@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.special import gammaln
+from jaxtyping import Inexact
 
 from ci_theory._types import Array, Float, Scalar, needs_float64
 
@@ -78,7 +79,7 @@ def octaves(vocabulary: int) -> Octaves:
 
 
 def _circle(
-    p: Float[Array, " v"], counts: Float[Array, " v"], chances: Float[Array, "Z v"], length: Array
+    p: Float[Array, " v"], counts: Float[Array, " v"], chances: Inexact[Array, "Z v"], length: Array
 ) -> tuple[Array, Array]:
     """Nodes (S,) and weights (S,) of the circle on which L! [s^L] is a sum.
 
@@ -108,7 +109,7 @@ def _circle(
 @needs_float64
 @jax.jit
 def none_wrong(
-    p: Float[Array, " v"], known: Float[Array, "Z v"], length: Any, counts: Any = 1.0
+    p: Float[Array, " v"], known: Inexact[Array, "Z v"], length: Any, counts: Any = 1.0
 ) -> Array:
     r"""Mean of X^L, X = sum_i p_i K_i, for independent K_i that are 1 with given chances.
 

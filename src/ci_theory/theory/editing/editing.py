@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Number, Numbers, Scalar, needs_float64
+from ci_theory._types import Array, Float, Int, Number, Numbers, Scalar, needs_float64
 from ci_theory.theory.ridge.ridge_next_order import next_order
 from ci_theory.theory.rows.repetition import weighted_ridge_risk
 from ci_theory.theory.spectra.groups import counted, plain_rows
@@ -251,14 +251,14 @@ def edited(edit: Edit, edits: Number, task: Task) -> Edited:
 @needs_float64
 def missed_at_once(
     edit: Edit, edits: Number, task: Task, p: Number, n: Number, ridge: Number
-) -> Scalar:
+) -> Float[Array, "..."]:
     """Give ``edit_miss`` from h, a and b alone, so that it can be had beyond the limit.
 
     With M = ridge (X X' + ridge)^-1 the residuals are M times those before the fit, and the
     traces of M^2, of M X X' and of X' M^2 X follow from h, a and b of the same rows.
 
     Args:
-        edit: one edit.
+        edit: one edit, or several of which the numbers are arrays.
         edits: K >= 1.
         task: what is edited.
         p: dimension of the inputs.

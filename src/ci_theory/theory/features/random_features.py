@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ci_theory._errors import Status
-from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory._types import Array, Float, Int, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import Root, log_root, solve_kappa
 from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, bias, d12, df1, df2, fractions, rank, trace
@@ -54,7 +54,7 @@ class Balance(NamedTuple):
     status: Int[Array, ""]
 
     @property
-    def dof_left(self) -> Scalar:
+    def dof_left(self) -> Float[Array, "..."]:
         """a + b u/(b + u): n (1 - df2 of the features / n), what the test error divides by."""
         return self.rows_left + self.features_left * self.share
 

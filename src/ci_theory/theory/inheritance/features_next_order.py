@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory._types import Array, Float, Number, Scalar, needs_float64
+from ci_theory._types import Array, Float, Number, Numbers, Scalar, needs_float64
 from ci_theory.theory.inheritance.noisy_features import Features, Probe, Task, mixed
 from ci_theory.theory.ridge.ridge_next_order import Sums, moved_mean, moved_risk
 from ci_theory.theory.spectra.spiked import Resolvent, Spiked, resolvent
@@ -71,7 +71,7 @@ class NextProbe(NamedTuple):
 
 
 @needs_float64
-def uneven_heads(n: Number, flips: Number) -> Scalar:
+def uneven_heads(n: Number, flips: Numbers) -> Float[Array, "..."]:
     """Return V, the variance of a head's squared noise that flips have beyond Gaussian noise.
 
     It is the excess kurtosis of a flip over n: large for few flips, below 0 for many.

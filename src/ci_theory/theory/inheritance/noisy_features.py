@@ -217,14 +217,14 @@ def mixed(overlap: Any, d: Scalar, trace: Scalar, along: Scalar) -> tuple[Scalar
 
 
 @needs_float64
-def excess_where(fitted: Probe, unnamed: Number, kept: Number) -> Scalar:
+def excess_where(fitted: Probe, unnamed: Number, kept: Number) -> Float[Array, "..."]:
     r"""Excess risk where the unnamed part of the target is another multiple of itself.
 
     .. math:: R(\rho) = R + b^2\,\bigl[(\rho - \ell)^2 - (1 - \ell)^2\bigr], \qquad
         \ell = 1 - \kappa A_g
 
     Args:
-        fitted: the probe.
+        fitted: the probe, or several side by side.
         unnamed: b^2 [label^2].
         kept: rho: 1 in-domain, 0 where that part is gone, -1 where it is reversed.
 

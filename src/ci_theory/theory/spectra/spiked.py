@@ -25,7 +25,7 @@ __all__ = ["Outlier", "Resolvent", "SpectralShape", "Spiked", "outlier", "resolv
 
 @record
 class Spiked:
-    """A rank-one matrix in noise; numbers may be traced.
+    """A rank-one matrix in noise, or several of one shape *b; numbers may be traced.
 
     Attributes:
         rows: d.
@@ -34,10 +34,10 @@ class Spiked:
         noise: tau, variance of an entry of the noise, >= 0.
     """
 
-    rows: Float[Any, ""]
-    columns: Float[Any, ""]
-    strength: Float[Any, ""]
-    noise: Float[Any, ""]
+    rows: Float[Any, "*b"]
+    columns: Float[Any, "*b"]
+    strength: Float[Any, "*b"]
+    noise: Float[Any, "*b"]
 
 
 class Resolvent(NamedTuple):
