@@ -1,11 +1,13 @@
 """The values that are tried, the slopes that are trusted, and what shared mistakes change."""
 
+import dataclasses
 import math
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from declared_toy import TOY, Forecast, changed
+from declared_toy import PREDICTION, TOY, Forecast, changed
 
 from ci_theory import BadInput
 from ci_theory._record import axes_of, inner, part, record, sized, static, traced
@@ -85,10 +87,33 @@ def test_a_level_that_is_a_value_tried_is_met_there():
     assert (jumped.tried, jumped.reached, jumped.level) == ((1.0, 7.0), (1.0, 9.0), 5.0)
     just = solve(toy, "error", 9.0, "noise", within=(1.0, 7.0))  # it has the level beyond the jump
     assert (just.found, just.jumps) == ((), (pytest.approx(4.0, rel=1e-12),))
+    small = changed(
+        forecast=lambda p, w: forecast(p, w)._replace(error=forecast(p, w).error * 1e-6)
+    )
+    assert solve(small, "error", 9e-6, "noise", within=(1.0, 7.0)).found == ()
     flat = changed(forecast=lambda p, w: Forecast(jnp.minimum(p.noise, 4.0)), mistakes=())
     reached = solve(flat, "error", 4.0, "noise", within=(1.0, 7.1))
     assert [s.at for s in reached.found] == [pytest.approx(4.0, rel=1e-3)]
     assert (reached.found[0].value, reached.jumps) == (4.0, ())
+
+
+class Two(NamedTuple):
+    silent: Any
+    error: Any
+    status: Any = 0
+
+
+def test_of_two_predictions_of_a_measure_the_one_that_speaks_is_solved():
+    told = tuple(dataclasses.replace(PREDICTION, name=name) for name in ("silent", "error"))
+    toy = changed(
+        forecast=lambda params, world: Two(math.nan * params.noise, params.noise),
+        predictions=tuple(dataclasses.replace(one, measure="kept") for one in told),
+        mistakes=(),
+    )
+    made = solve(toy, "kept", 0.3, "noise")
+    assert (made.prediction, [s.at for s in made.found]) == ("error", [pytest.approx(0.3)])
+    with pytest.raises(BadInput, match="no prediction of silent speaks for any noise in"):
+        solve(toy, "silent", 0.3, "noise")
 
 
 # --- slopes -----------------------------------------------------------------------------------
