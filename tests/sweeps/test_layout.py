@@ -1,5 +1,6 @@
 """How runs are laid out in groups, chunks, batches and stages, worked out by hand."""
 
+import dataclasses
 import math
 import types
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from ci_theory import BadInput
-from ci_theory.sweeps import Sweep, layout, parse_shard, program, staged
+from ci_theory.sweeps import Sweep, estimate, layout, parse_shard, program, staged
 from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.groups import Group, split
 from ci_theory.sweeps.shards import chunks_of_shard
@@ -204,6 +205,60 @@ def test_a_loop_of_a_factorisation_costs_its_turns():
     assert found.largest == 3 * 400 * 8
 
 
+@dataclasses.dataclass(frozen=True)
+class Probed:
+    """A plan of which one chunk is measured."""
+
+    groups: tuple
+    sweep = types.SimpleNamespace(seed=7)
+
+    def chunk(self, index):
+        return index
+
+    def arguments(self, chunk):
+        return (self.groups[0].chunk, chunk)
+
+
+class Timed:
+    """Programs on two devices: compiling takes 5 s, eight calls 2 s."""
+
+    devices = (1, 2)
+
+    def __init__(self, clock):
+        self.clock, self.asked = clock, []
+
+    def memory(self, shape):
+        return 1000.0 * shape.batch
+
+    def compiled(self, shape):
+        self.clock.now += 5.0
+        self.asked.append(("compiled", shape.chunk, shape.batch))
+
+    def sample(self, shape, seed, arguments, seconds):
+        self.clock.now += 4 * seconds
+        self.asked.append((shape.chunk, seed, arguments, seconds))
+        return 8.0
+
+
+def test_the_time_of_a_sweep_is_that_of_its_costliest_group_by_work(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(estimate, "time", clock)
+    monkeypatch.setattr(estimate, "lanes", lambda devices: 3)
+    maker, cells = Timed(clock), np.arange(9)
+    a = Group(statics={"p": 1}, capacity={}, cells=cells, chunk=12, batch=2, work=10.0)
+    b = Group(statics={"p": 2}, capacity={}, cells=cells, chunk=6, batch=6, work=3.0)
+    plan = Probed((a, b))
+    todo = [(0, a), (0, b), (0, a), (0, b), (0, a)]
+    memory, seconds = estimate._measure([maker], [plan], todo)
+    assert memory == 2000.0  # 20 operations at a time, and not 18
+    assert maker.asked == [("compiled", 4, 2), (4, 7, (4, 0), 0.0), (4, 7, (4, 0), 0.5)]
+    work = 3 * 12 * 10 + 2 * 6 * 3  # a quarter of a second for 40 of it, three chunks at a time
+    assert seconds == pytest.approx(work / 40 / 4 / 3 + 2 * 5.0)
+    alone = estimate._measure([maker], [plan], todo[:1])
+    assert alone == (2000.0, pytest.approx(120 / 40 / 4 + 5.0))
+    assert estimate._measure([maker], [plan], []) == (0.0, 0.0)
+
+
 # --- stages ---------------------------------------------------------------------------------------
 
 
@@ -215,6 +270,8 @@ class Clock:
 
     def monotonic(self):
         return self.now
+
+    perf_counter = monotonic
 
 
 class Memory:
