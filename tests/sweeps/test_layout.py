@@ -59,6 +59,8 @@ LIGHT = Cost(1e3, 1e3, 1e2)
         (Fake(Cost(1e3, 1e9, 1e2), platform="cpu"), {}, 100, 4),
         (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 1}, 1, 1),
         (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 3}, 4, 2),
+        (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 4}, 4, 4),
+        (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 2}, 2, 2),
         (Fake(LIGHT, platform="cpu"), {"most_runs": 10}, 8, 8),
         # 2 s of 5e9 a second are 10 runs; a tenth of a second is worth sharing between two cores
         (Fake(Cost(1e9, 1e6, 1e2), platform="cpu"), {}, 16, 16),
@@ -73,7 +75,10 @@ def test_runs_of_a_chunk_and_at_a_time(programs, more, chunk, batch, monkeypatch
 
 def test_memory_halves_what_goes_at_a_time_or_refuses_a_run():
     heavy = Cost(1e3, 1e6, 1e2)
-    assert laid_out(Fake(heavy), memory=4e8 + 1600) == (100, 100)  # four times what is held
+    # four times what is held, and sixteen bytes a number: then the compiler is not asked
+    assert laid_out(Fake(heavy, taken=1e12), memory=4e8 + 1600) == (100, 100)
+    with pytest.raises(BadInput, match="one run needs 1e[+]03 GB"):
+        laid_out(Fake(heavy, taken=1e12), memory=4e8 + 1599)
     assert laid_out(Fake(heavy, taken=1.0), memory=4e8 - 1) == (100, 100)  # the compiler says so
     assert laid_out(Fake(heavy, taken=1e6), memory=3e7) == (112, 16)
     assert laid_out(Fake(heavy, taken=1e6), memory=9e7) == (128, 32)  # half, though 90 would fit
