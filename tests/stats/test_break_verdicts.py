@@ -127,6 +127,15 @@ def test_a_place_counts_for_both_curves_or_for_neither():
     assert len(Slice(single, {}, X, y, gap, "form", np.nan).usable().x) == 18
 
 
+def test_three_places_are_enough_to_look_and_two_are_not():
+    three = X[[7, 9, 12]]
+    found = one(runs(bump(at=three)), said(bump(at=three)), x=three)
+    assert found.measured.status in (Status.OK, Status.AT_EDGE)
+    assert found.axis == (three[0], three[2])
+    two = one(runs(bump(at=three[:2])), said(bump(at=three[:2])), x=three[:2])
+    assert two.said == (None, False, "too few finite runs or places")
+
+
 def test_what_shows_at_95_percent_only_is_too_weak_for_all_slices():
     weak = one(runs(bump(), r=8, scatter=0.3), said(bump()), level=1e-6)
     assert weak.measured.status == Status.OK

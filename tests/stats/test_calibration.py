@@ -93,3 +93,53 @@ def test_a_decoy_that_says_the_same_somewhere_is_rejected_elsewhere():
     found = judge(dataclasses.replace(made, decoys=decoys), level=1e-3, effect=1.0).decoys
     told = {name: (one.vacuous, one.rejected) for name, one in found.items()}
     assert told == {"partly": (False, True), "nowhere": (True, False), "silent": (True, False)}
+
+
+def test_a_drawn_sweep_has_the_moments_that_were_asked_for():
+    """Means, spreads, skewness and correlations of 20 000 runs, against the formulas."""
+    setting = Setting(cells=4, replicates=20_000, spread=(0.1, 0.8), slack=0.25, offset=0.5)
+    made = setting.draw(np.random.default_rng(1))
+    value, spread = np.geomspace(0.1, 10, 4), np.geomspace(0.1, 0.8, 4)
+    np.testing.assert_allclose(made.estimate.value, value)
+    np.testing.assert_allclose(made.estimate.slack, value / 4)
+    np.testing.assert_allclose(made.mean / value, 1.5, rtol=0.03)
+    np.testing.assert_allclose(made.spread / made.mean, spread, rtol=0.03)
+    assert np.abs(made.skew).max() < 0.1
+    assert np.abs(np.corrcoef(made.values) - np.eye(4)).max() < 0.04
+    assert made.near.tolist() == [[-1, 1], [0, 2], [1, 3], [2, -1]]
+    assert made.judged.all()
+    tail = dataclasses.replace(setting, tail=0.5, shared=0.64, inner=True)
+    made = tail.draw(np.random.default_rng(2))
+    np.testing.assert_allclose(made.mean / value, 1.5, rtol=0.03)
+    np.testing.assert_allclose(made.spread / made.mean, spread, rtol=0.05)
+    np.testing.assert_allclose(made.skew, 1.75, rtol=0.15)
+    logs = np.log(made.values / made.mean[:, None] - 1 + spread[:, None] * 1.9)
+    assert np.corrcoef(logs)[0, 1:] == pytest.approx(0.64, abs=0.03)
+    assert made.near.tolist() == [[-1]] * 4
+
+
+def test_a_setting_takes_size_spread_and_tail_of_judged_cells_alone():
+    width = np.exp(0.37**2)
+    skew = (width + 2) * np.sqrt(width - 1)  # of a lognormal with a tail of 0.37
+    made = Setting(cells=24, replicates=9).draw(np.random.default_rng(0))
+    value = np.where(np.arange(24) == 3, 0.0, made.estimate.value * (-1) ** np.arange(24))
+    valid = np.arange(24) < 22
+    made = dataclasses.replace(made, estimate=made.estimate._replace(value=value, valid=valid))
+    spread, good = np.arange(1.0, 25) * np.abs(value), np.delete(np.arange(1.0, 23), 3)
+    count = np.where(np.arange(24) < 13, 7, 9)
+    for name, one in (("spread", spread), ("count", count), ("skew", np.full(24, skew))):
+        object.__setattr__(made, name, one)
+    found = like(made)
+    assert (found.cells, found.replicates) == (21, 7)
+    assert found.spread == pytest.approx(tuple(np.percentile(good, [5, 95])))
+    assert found.tail == pytest.approx(0.37, abs=1e-4)
+    object.__setattr__(made, "skew", np.full(24, -3.0))
+    assert like(made).tail == 0.0
+    object.__setattr__(made, "skew", np.full(24, 1e9))
+    assert like(made).tail == 1.5
+
+
+def test_alarms_and_power_count_what_disagrees():
+    certain = Setting(cells=3, replicates=20, spread=(0.01, 0.01))
+    assert alarms(certain, level=1e-6, sweeps=5) == (0.0, 0.0, pytest.approx(0.522, abs=1e-3), 5)
+    assert power(certain, bias=0.5, sweeps=5) == (1.0, pytest.approx(0.478, abs=1e-3), 1.0, 5)

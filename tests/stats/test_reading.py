@@ -80,6 +80,12 @@ def test_the_slices_of_which_something_is_predicted_share_the_level(data, kinds,
     assert levels == pytest.approx([0.01 / kinds / tops] * kinds * tops, rel=1e-12)
 
 
+def test_an_axis_of_two_values_has_no_break(data):
+    few = data.isel(noise=0, top=0).isel(place=slice(4, 6))
+    assert locate_breaks(few, formed(TOY, BUMP)).found == ()
+    assert len(locate_breaks(data.isel(noise=0, top=0, place=[4, 6, 8]), TOY).found) == 2
+
+
 def test_measured_breaks_alone_need_no_parameters(data):
     silent = formed(dataclasses.replace(TOY, breaks=TOY.breaks[1:]))
     found = locate_breaks(data.sel(noise=4.0, top=3.0, drop=True), silent).found

@@ -194,6 +194,15 @@ def test_a_lucky_quiet_cell_borrows_the_error_bar_of_its_neighbours():
     assert own < -10 < -1 < floored < 0
 
 
+def test_spreads_of_neighbours_are_compared_relative_to_the_size_of_the_measure():
+    near = np.array([[-1, 1], [0, 2], [1, 3], [2, -1], [-1, -1]])
+    unit, judged = np.array([1.0, 10.0, 100.0, 0.0, 5.0]), np.array([True] * 4 + [False])
+    spread = unit * np.array([0.3, 0.1, 0.2, 0.7, 0.4])
+    found = floors(spread, unit, judged, near)
+    # medians of (0.3, 0.1), (0.3, 0.1, 0.2) and (0.1, 0.2); none of 0 or of what is not judged
+    np.testing.assert_allclose(found, unit * [0.2, 0.2, 0.15, 0.0, 0.0])
+
+
 def test_cells_are_held_to_their_neighbours_skewness_or_the_sweeps():
     skew, count, judged = np.array([0.1, 3.0, 0.1, 0.1]), np.full(4, 20), np.ones(4, bool)
     chain = np.array([[-1, 1], [0, 2], [1, 3], [2, -1]])

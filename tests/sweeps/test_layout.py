@@ -1,5 +1,6 @@
 """How runs are laid out in groups, chunks, batches and stages, worked out by hand."""
 
+import dataclasses
 import math
 import types
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from ci_theory import BadInput
-from ci_theory.sweeps import Sweep, layout, parse_shard, program, staged
+from ci_theory.sweeps import Sweep, estimate, layout, parse_shard, program, staged
 from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.groups import Group, split
 from ci_theory.sweeps.shards import chunks_of_shard
@@ -58,6 +59,8 @@ LIGHT = Cost(1e3, 1e3, 1e2)
         (Fake(Cost(1e3, 1e9, 1e2), platform="cpu"), {}, 100, 4),
         (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 1}, 1, 1),
         (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 3}, 4, 2),
+        (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 4}, 4, 4),
+        (Fake(LIGHT, platform="cpu"), {"cells": 1, "replicates": 2}, 2, 2),
         (Fake(LIGHT, platform="cpu"), {"most_runs": 10}, 8, 8),
         # 2 s of 5e9 a second are 10 runs; a tenth of a second is worth sharing between two cores
         (Fake(Cost(1e9, 1e6, 1e2), platform="cpu"), {}, 16, 16),
@@ -72,7 +75,10 @@ def test_runs_of_a_chunk_and_at_a_time(programs, more, chunk, batch, monkeypatch
 
 def test_memory_halves_what_goes_at_a_time_or_refuses_a_run():
     heavy = Cost(1e3, 1e6, 1e2)
-    assert laid_out(Fake(heavy), memory=4e8 + 1600) == (100, 100)  # four times what is held
+    # four times what is held, and sixteen bytes a number: then the compiler is not asked
+    assert laid_out(Fake(heavy, taken=1e12), memory=4e8 + 1600) == (100, 100)
+    with pytest.raises(BadInput, match="one run needs 1e[+]03 GB"):
+        laid_out(Fake(heavy, taken=1e12), memory=4e8 + 1599)
     assert laid_out(Fake(heavy, taken=1.0), memory=4e8 - 1) == (100, 100)  # the compiler says so
     assert laid_out(Fake(heavy, taken=1e6), memory=3e7) == (112, 16)
     assert laid_out(Fake(heavy, taken=1e6), memory=9e7) == (128, 32)  # half, though 90 would fit
@@ -204,6 +210,60 @@ def test_a_loop_of_a_factorisation_costs_its_turns():
     assert found.largest == 3 * 400 * 8
 
 
+@dataclasses.dataclass(frozen=True)
+class Probed:
+    """A plan of which one chunk is measured."""
+
+    groups: tuple
+    sweep = types.SimpleNamespace(seed=7)
+
+    def chunk(self, index):
+        return index
+
+    def arguments(self, chunk):
+        return (self.groups[0].chunk, chunk)
+
+
+class Timed:
+    """Programs on two devices: compiling takes 5 s, eight calls 2 s."""
+
+    devices = (1, 2)
+
+    def __init__(self, clock):
+        self.clock, self.asked = clock, []
+
+    def memory(self, shape):
+        return 1000.0 * shape.batch
+
+    def compiled(self, shape):
+        self.clock.now += 5.0
+        self.asked.append(("compiled", shape.chunk, shape.batch))
+
+    def sample(self, shape, seed, arguments, seconds):
+        self.clock.now += 4 * seconds
+        self.asked.append((shape.chunk, seed, arguments, seconds))
+        return 8.0
+
+
+def test_the_time_of_a_sweep_is_that_of_its_costliest_group_by_work(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(estimate, "time", clock)
+    monkeypatch.setattr(estimate, "lanes", lambda devices: 3)
+    maker, cells = Timed(clock), np.arange(9)
+    a = Group(statics={"p": 1}, capacity={}, cells=cells, chunk=12, batch=2, work=10.0)
+    b = Group(statics={"p": 2}, capacity={}, cells=cells, chunk=6, batch=6, work=3.0)
+    plan = Probed((a, b))
+    todo = [(0, a), (0, b), (0, a), (0, b), (0, a)]
+    memory, seconds = estimate._measure([maker], [plan], todo)
+    assert memory == 2000.0  # 20 operations at a time, and not 18
+    assert maker.asked == [("compiled", 4, 2), (4, 7, (4, 0), 0.0), (4, 7, (4, 0), 0.5)]
+    work = 3 * 12 * 10 + 2 * 6 * 3  # a quarter of a second for 40 of it, three chunks at a time
+    assert seconds == pytest.approx(work / 40 / 4 / 3 + 2 * 5.0)
+    alone = estimate._measure([maker], [plan], todo[:1])
+    assert alone == (2000.0, pytest.approx(120 / 40 / 4 + 5.0))
+    assert estimate._measure([maker], [plan], []) == (0.0, 0.0)
+
+
 # --- stages ---------------------------------------------------------------------------------------
 
 
@@ -215,6 +275,8 @@ class Clock:
 
     def monotonic(self):
         return self.now
+
+    perf_counter = monotonic
 
 
 class Memory:

@@ -197,3 +197,8 @@ def test_the_largest_grid_is_accepted_and_one_more_run_is_not(monkeypatch):
         with pytest.raises(BadInput) as said:
             Sweep(phenomenon="sweep_toys.line", replicates=2, axes=wrong).validated()
         assert str(said.value).startswith(f"sweep of sweep_toys.line: {told}")
+
+
+def test_control_characters_are_written_out():
+    assert readings.one_line("a\tb\n\x1b é\u202e") == r"a\tb\n\x1b é\u202e"
+    assert repr(Range((1.0, 2))) == "Range(1.0, 2)"
