@@ -20,11 +20,12 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.metadata import entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 import platformdirs
@@ -38,8 +39,11 @@ OFF = "off"
 MOST_COMPILED = 400_000_000
 """Bytes of compiled programs."""
 
-MOST_MADE = 400
-"""Files of what was made of the code: documents of some kilobytes, programs of up to a megabyte."""
+MOST_MADE = 400_000_000
+"""Bytes of what was made of the code: documents of some kilobytes, programs of up to a megabyte."""
+
+LARGEST_MADE, LEAST_MADE = MOST_MADE // 20, MOST_MADE // 4000
+"""Bytes of one thing: larger ones are not kept, smaller ones count as that, so files stay few."""
 
 MOST_MACHINES = 4
 """Folders, one for every type of machine and version that uses the same home."""
@@ -50,6 +54,7 @@ _DIGEST = 32  # bytes of a checksum before what it is of
 _LOGGED, _SILENT = "TF_CPP_MIN_LOG_LEVEL", "3"
 
 _opened: set[str] = set()
+_compiling = threading.Lock()
 
 
 def open_() -> None:
@@ -67,23 +72,53 @@ def is_open() -> bool:
     return bool(_opened) and _folder() is not None
 
 
-def keep_compiled() -> None:
-    """Let JAX keep what it compiles in this process, unless the user has told it where.
+def keeps_programs() -> bool:
+    """Say whether this process keeps compiled programs.
 
-    XLA logs a page about every program that it loads: where that was to be seen, it keeps none.
+    XLA logs a page about every program that it loads: where that was to be seen, none is kept.
     """
+    return is_open() and os.environ.get(_LOGGED) == _SILENT
+
+
+def keep_compiled() -> None:
+    """Let JAX keep what it compiles in this process, unless the user has told it where."""
     import jax
 
     if _opened:  # what cannot be read or written is compiled again, wherever it is kept
         warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
-    folder = _folder() if os.environ.get(_LOGGED) == _SILENT else None
     told: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-    if folder is None or not _opened or told:
+    folder = _folder()
+    if not keeps_programs() or folder is None or told:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
     jax.config.update("jax_compilation_cache_max_size", MOST_COMPILED)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+@contextmanager
+def compiled_here() -> Iterator[None]:
+    """Let JAX compile, and not load what it has kept itself.
+
+    What XLA writes of a loaded program lacks the code, which shows when that is to run.
+    """
+    import jax
+    from jax.experimental.compilation_cache.compilation_cache import reset_cache
+
+    with _compiling:
+        keeps: bool = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
+        jax.config.update("jax_enable_compilation_cache", False)
+        reset_cache()  # or it would not look again whether it keeps anything
+        try:
+            yield
+        finally:
+            jax.config.update("jax_enable_compilation_cache", keeps)
+            reset_cache()
+
+
+def around() -> list[str]:
+    """Return the variables that change what JAX computes, or how: part of what a thing is."""
+    return [f"{k}={os.environ[k]}" for k in sorted(os.environ) if k.startswith(("JAX_", "XLA_"))]
 
 
 def remembered(what: Iterable[str], make: Callable[[], bytes]) -> bytes:
@@ -107,8 +142,9 @@ def remembered(what: Iterable[str], make: Callable[[], bytes]) -> bytes:
                 os.utime(file)
             return kept
     made = make()
-    with suppress(OSError):  # a full disk, or a folder that was removed
-        _keep(file, hashlib.sha256(made).digest() + made)
+    if len(made) <= LARGEST_MADE:
+        with suppress(OSError):  # a full disk, or a folder that was removed
+            _keep(file, hashlib.sha256(made).digest() + made)
     return made
 
 
@@ -123,18 +159,21 @@ def _keep(file: Path, content: bytes) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
-    _only_newest(file.parent, MOST_MADE)
+    _only_newest(file.parent, MOST_MADE, lambda found: max(found.st_size, LEAST_MADE))
 
 
-def _only_newest(folder: Path, most: int) -> None:
-    """Remove what was used longest ago, down to a number of entries."""
+def _only_newest(folder: Path, most: int, size: Callable[[os.stat_result], int]) -> None:
+    """Remove what was used longest ago, until the sizes of the entries add up to no more."""
     entries = {}
     for entry in folder.iterdir():
         with suppress(OSError):  # another process removes as well
-            entries[entry] = entry.stat().st_mtime_ns
-    for entry in sorted(entries, key=entries.__getitem__, reverse=True)[most:]:
-        with suppress(OSError):
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            entries[entry] = entry.stat()
+    total = 0
+    for entry, found in sorted(entries.items(), key=lambda e: e[1].st_mtime_ns, reverse=True):
+        total += size(found)
+        if total > most:
+            with suppress(OSError):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 @cache
@@ -153,7 +192,7 @@ def _folder() -> Path | None:
                 return None
         os.utime(folder)
         if is_new:
-            _only_newest(root, MOST_MACHINES)
+            _only_newest(root, MOST_MACHINES, lambda _: 1)
     except OSError:  # no home, or none that can be written
         return None
     return folder
@@ -179,13 +218,25 @@ def _machine() -> str:
     return f"jax-{version('jax')}-{version('jaxlib')}-{digest}"
 
 
+def _version(library: str) -> str:
+    """Return the version of a library, or that it is not there."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
+
+
 @cache
 def _code() -> str:
-    """Return a digest of the package as it lies there: of names, sizes and times of its files."""
+    """Return a digest of the package as it lies there, and of what the libraries are.
+
+    Of its files it takes names, sizes and times; of libraries that compute, versions: of those of
+    JAX, and of Python, the folder is.
+    """
     roots = [Path(ci_theory.__file__).parent]
     for kind in (_shipped.EXPERIMENT, _shipped.FIGURE):
         roots += _shipped.folders(kind)
-    seen = [ci_theory.__version__]
+    seen = [ci_theory.__version__, *map(_version, ("numpy", "scipy", "scikit-learn"))]
     for root in roots:
         for folder, inner, files in os.walk(root):
             inner[:] = sorted(name for name in inner if name != "__pycache__")

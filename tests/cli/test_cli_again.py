@@ -1,10 +1,15 @@
 """What outlives a command: the same answers, sooner; nothing where it is not wanted or not safe."""
 
+import hashlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import types
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -85,6 +90,16 @@ def test_what_follows_from_the_code_needs_no_jax_the_second_time(tmp_path):
     assert '"name": "ridge_peak"' in first
 
 
+def test_a_prediction_needs_no_jax_the_second_time(tmp_path):
+    """Only the same words do: another value, or another way to say it, is another answer."""
+    first, needed = ask(tmp_path, "predict", "ridge_peak", "n=30")
+    assert needed
+    assert ask(tmp_path, "predict", "ridge_peak", "n=30") == (first, False)
+    other, needed = ask(tmp_path, "predict", "ridge_peak", "n=60")
+    assert needed
+    assert other != first
+
+
 def test_compiled_programs_are_loaded_in_silence(tmp_path):
     """XLA logs a page about every program that it loads; ``ask`` wants one line on stderr.
 
@@ -92,23 +107,102 @@ def test_compiled_programs_are_loaded_in_silence(tmp_path):
     """
     words = ["predict", "alignment_erasure", "--json"]
     first, _ = ask(tmp_path, *words)
-    compiled = sorted(f.name for f in tmp_path.glob("*/compiled/*-cache"))
+    compiled, made = (sorted(tmp_path.glob(f"*/{kind}")) for kind in ("compiled/*-cache", "made/*"))
     assert compiled
-    assert ask(tmp_path, *words)[0] == first
-    assert sorted(f.name for f in tmp_path.glob("*/compiled/*-cache")) == compiled
+    (answer,) = (f for f in made if f.read_bytes().endswith(first.encode()))
+    answer.unlink()
+    assert ask(tmp_path, *words) == (first, True)
+    assert sorted(tmp_path.glob("*/compiled/*-cache")) == compiled
+    assert sorted(tmp_path.glob("*/made/*")) == made
 
 
 def test_a_prediction_is_traced_once(home, capsys, monkeypatch):
     """Another process, or one that has forgotten, does without the code of the forecast."""
-    words = ["predict", "ridge_peak", "n=30,60", "--json"]
-    assert main(words) == 0
-    first = capsys.readouterr().out
-    _programs.program_of.cache_clear()
+
+    def answer(values):
+        _programs.program_of.cache_clear()
+        assert main(["predict", "ridge_peak", values, "--json"]) == 0
+        return capsys.readouterr().out
+
+    monkeypatch.setenv(_cache.VARIABLE, "off")
+    _cache._folder.cache_clear()
+    plain = answer("n=30,70")
+    monkeypatch.setenv(_cache.VARIABLE, str(home))
+    _cache._folder.cache_clear()
+    answer("n=30,60")
     monkeypatch.setattr(_programs, "told", lambda *_: pytest.fail("traced again"))
-    assert main(words) == 0
-    assert capsys.readouterr().out == first
+    assert answer("n=30,70") == plain
     with pytest.raises(pytest.fail.Exception, match="traced again"):
-        main(["predict", "ridge_peak", "n=30,60,90", "--json"])
+        answer("n=30,60,90")
+
+
+def test_what_a_compiled_program_rests_on_is_in_its_name(home, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_cache, "remembered", lambda name, make: asked.append(tuple(name)) or b"")
+
+    def ask_for(options=None, leaf=1.0, name="sine"):
+        program, value = _programs._compiled(lambda leaves: np.sin(1.0), [leaf], options, [name])
+        assert float(program([leaf])) == float(value) == np.sin(1.0)
+
+    ask_for()
+    ask_for({"xla_backend_optimization_level": 0})
+    ask_for(name="cosine")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    ask_for()
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    ask_for()
+    assert len(set(asked)) == len(asked) == 5
+
+
+def test_a_kept_program_that_cannot_be_used_is_compiled_anew(home, monkeypatch):
+    """What another version of JAX wrote, say, though its checksum holds."""
+
+    def compiled():
+        given = [np.float64(3.0)]
+        program, value = _programs._compiled(lambda leaves: 2 * leaves[0], given, None, ["twice"])
+        assert float(value) == float(program(given)) == 6.0
+        return program
+
+    first = compiled()
+    (file,) = home.glob("*/made/*")
+    with monkeypatch.context() as patched:
+        patched.setattr(jax, "jit", lambda *_, **__: pytest.fail("compiled again"))
+        again = compiled()
+    assert again is not first
+    for unusable in (b"", b"no program", zlib.compress(pickle.dumps((False, "no program")))):
+        file.write_bytes(hashlib.sha256(unusable).digest() + unusable)
+        compiled()
+
+
+def test_a_program_that_jax_has_kept_too_can_be_kept_again(home, monkeypatch):
+    """As after an edit that leaves a program what it was: JAX loads it, nobody compiles it."""
+    _cache.keep_compiled()
+
+    def compiled():
+        def product():
+            return lambda leaves: np.linspace(0, 1, 7) @ leaves[0]
+
+        given = [np.arange(7.0)]
+        jax.jit(product())(given)  # which JAX keeps, or loads
+        return float(_programs._compiled(product(), given, None, ["product"])[1])
+
+    first = compiled()
+    (file,) = home.glob("*/made/*")
+    assert list(home.glob("*/compiled/*-cache"))
+    file.unlink()
+    _forget()
+    assert compiled() == first
+    with monkeypatch.context() as patched:  # loaded, as whole as it was written
+        patched.setattr(_cache, "compiled_here", lambda: pytest.fail("compiled again"))
+        assert compiled() == first
+
+
+def test_where_xla_would_be_heard_no_program_is_kept(home, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    assert _cache.is_open()
+    assert not _cache.keeps_programs()
+    phenomena.predict(phenomena.load("ridge_peak"), {"n": 30.0}, decoys=False)
+    assert not list(home.glob("*/made/*"))
 
 
 def test_the_closed_form_of_a_break_is_traced_once(home, monkeypatch):
@@ -187,13 +281,21 @@ def test_an_answer_is_of_what_was_asked_for_and_as_wide_as_the_terminal(home, ca
     for _ in range(2):
         for columns in ("80", "120"):
             monkeypatch.setenv("COLUMNS", columns)
-            for words in (["show", "ridge_peak"], ["show", "group_gap"]):
+            for words in (
+                ["show", "ridge_peak"],
+                ["show", "group_gap"],
+                ["predict", "ridge_peak"],
+                ["predict", "ridge_peak", "n=30"],
+                ["predict", "ridge_peak", "--elasticity"],
+            ):
                 for how in ([], ["--json"]):
                     assert main([*words, *how]) == 0
                     said.append(capsys.readouterr().out)
-    assert said[:8] == said[8:]
-    assert len(set(said)) == 6  # JSON is as wide as it is
-    assert max(map(len, said[0].splitlines())) <= 80 < max(map(len, said[4].splitlines())) <= 120
+    assert said[:20] == said[20:]
+    narrow, wide = said[:10], said[10:20]
+    assert len(set(narrow)) == len(set(wide)) == 10
+    assert narrow[1::2] == wide[1::2]  # JSON is as wide as it is
+    assert max(map(len, said[0].splitlines())) <= 80 < max(map(len, said[10].splitlines())) <= 120
 
 
 def test_without_decoys_the_rest_is_the_same():
@@ -217,9 +319,11 @@ def test_what_has_no_lasting_form_is_traced_every_time(home):
     def calls_python(leaves):
         return jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), float), leaves[0])
 
-    found = _programs._traced(calls_python, [np.float64(1.0)], ["sine"])
-    assert found is calls_python
-    assert not list(home.glob("*/made/*"))
+    for _ in range(2):
+        found, value = _programs._compiled(calls_python, [np.float64(1.0)], None, ["sine"])
+        assert float(found([np.float64(1.0)])) == float(value) == np.sin(1.0)
+    (file,) = home.glob("*/made/*")
+    assert file.stat().st_size == _cache._DIGEST  # that there is none
 
 
 def test_an_unknown_option_of_the_compiler_leaves_all_to_it(monkeypatch):
@@ -237,6 +341,20 @@ def test_a_thing_is_made_once(home, calls):
     _cache.remembered(["b"], calls)
     _cache.remembered(["a", "b"], calls)
     assert calls.count() == 3
+
+
+def test_processes_that_make_it_at_once_do_not_disturb_each_other(home):
+    together = threading.Barrier(4)
+
+    def make():
+        together.wait(timeout=20)
+        return b"made" * 10_000
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: _cache.remembered(["a"], make), range(4)))
+    assert found == [b"made" * 10_000] * 4
+    assert len(list(home.glob("*/made/*"))) == 1
+    assert _cache.remembered(["a"], lambda: pytest.fail("made again")) == found[0]
 
 
 def test_nothing_is_kept_unless_the_command_line_asks_for_it(home, calls):
@@ -273,6 +391,20 @@ def test_another_version_of_the_code_makes_it_anew(home, calls, tmp_path, monkey
         _cache.remembered(["a"], calls)
     _cache._code.cache_clear()
     assert len(set(seen)) == calls.count() == 2
+
+
+@pytest.mark.parametrize("library", ["numpy", "scipy", "scikit-learn"])
+def test_another_version_of_what_computes_makes_it_anew(home, calls, monkeypatch, library):
+    here = _cache._version
+    seen = []
+    for told in (here, lambda name: "another" if name == library else here(name)):
+        monkeypatch.setattr(_cache, "_version", told)
+        _cache._code.cache_clear()
+        seen.append(_cache._code())
+        _cache.remembered(["a"], calls)
+    _cache._code.cache_clear()
+    assert len(set(seen)) == calls.count() == 2
+    assert here("no such library") == "none"
 
 
 def test_plug_ins_are_not_looked_at_so_nothing_is_kept(home, calls, monkeypatch):
@@ -313,7 +445,7 @@ def test_the_folder_is_the_users_alone(home, calls):
 
 
 def test_folders_and_files_are_bounded(home, calls, monkeypatch):
-    monkeypatch.setattr(_cache, "MOST_MADE", 3)
+    monkeypatch.setattr(_cache, "MOST_MADE", 3 * _cache.LEAST_MADE)
     for i in range(5):
         _cache.remembered([str(i)], calls)
         for age, file in enumerate(home.glob("*/made/*")):  # the clock may stand still
@@ -321,6 +453,15 @@ def test_folders_and_files_are_bounded(home, calls, monkeypatch):
     assert len(list(home.glob("*/made/*"))) == 3
     _cache.remembered(["4"], calls)
     assert calls.count() == 5
+    _cache.remembered(["long"], lambda: bytes(2 * _cache.LEAST_MADE - _cache._DIGEST))
+    assert len(list(home.glob("*/made/*"))) == 2  # of three times the least
+
+    monkeypatch.setattr(_cache, "LARGEST_MADE", 3)
+    before = set(home.glob("*/made/*"))
+    for _ in range(2):
+        assert _cache.remembered(["too long"], calls) == b"made"
+    assert calls.count() == 7
+    assert set(home.glob("*/made/*")) == before
 
     for machine in range(6):
         monkeypatch.setattr(_cache, "_machine", lambda m=machine: f"machine {m}")

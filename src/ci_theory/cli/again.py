@@ -1,7 +1,7 @@
-"""Answers that follow from the code alone: worked out once, and from then on without JAX.
+"""Answers that follow from the code and the words alone: worked out once, then without JAX.
 
 What is kept is what was printed, for a terminal of this width. It is worked out anew as soon as
-any file of the package has changed.
+any file of the package, a version of what computes or a variable that JAX reads has changed.
 """
 
 import contextlib
@@ -37,4 +37,4 @@ def answer(words: list[str], work_out: Callable[[], None]) -> None:
         return text.getvalue().encode()
 
     width = f"{shutil.get_terminal_size().columns} columns"
-    sys.stdout.write(_cache.remembered([*words, width], printed).decode())
+    sys.stdout.write(_cache.remembered([*words, width, *_cache.around()], printed).decode())

@@ -2,21 +2,22 @@
 
 import functools
 import inspect
+import pickle
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import serialize_executable
 
 from ci_theory import _cache
 from ci_theory._record import build
 from ci_theory._types import cpu
-from ci_theory.phenomena._base import Estimate, Phenomenon
+from ci_theory.phenomena._base import Phenomenon
 from ci_theory.phenomena._forecast import told
-
-jax.export.register_namedtuple_serialization(Estimate, serialized_name="ci_theory.Estimate")
 
 Program = Callable[[dict[str, np.ndarray], Any], Any]
 """From numbers, name -> (t,), and a world to name -> (estimate, decoys by name), of arrays (t,)."""
@@ -53,8 +54,8 @@ def program_of(
     every = _at_all(one)
     options = _known_options() if few else None
     ours = phenomenon.params.__module__.startswith(f"{__package__}.")
-    if ours and _cache.is_open():
-        return _as_traced_before(every, [phenomenon.name, f"{words} {decoys}"], options)
+    if ours and _cache.keeps_programs():
+        return _as_compiled_before(every, [phenomenon.name, f"{words} {decoys}"], options)
     return jax.jit(every, compiler_options=options)
 
 
@@ -73,36 +74,60 @@ def _at_all(one: Program) -> Program:
     return every
 
 
-def _as_traced_before(
+def _as_compiled_before(
     every: Callable[..., Any], name: list[str], options: dict[str, Any] | None
 ) -> Callable[..., Any]:
-    """Compile a function as an earlier process traced it, if one did: to trace may take seconds."""
+    """Run a function as an earlier process compiled it, if one did: neither traced nor lowered."""
     programs: dict[tuple[str, ...], Any] = {}
 
     def run(*given: Any) -> Any:
         leaves, tree = jax.tree.flatten(given)
         shapes = (str(tree), *(str(jax.typeof(leaf)) for leaf in leaves))
-        if shapes not in programs:
-            traced = _traced(
-                lambda leaves: every(*jax.tree.unflatten(tree, leaves)), leaves, [*name, *shapes]
-            )
-            programs[shapes] = jax.jit(traced, compiler_options=options)
-        return programs[shapes](leaves)
+        if shapes in programs:
+            return programs[shapes](leaves)
+        programs[shapes], first = _compiled(
+            lambda leaves: every(*jax.tree.unflatten(tree, leaves)),
+            leaves,
+            options,
+            [*name, *shapes],
+        )
+        return first
 
     return run
 
 
-def _traced(function: Callable[[list], Any], leaves: list, name: list[str]) -> Any:
-    """Return a function of these leaves as it was traced, by now or before."""
+def _compiled(
+    function: Callable[[list], Any], leaves: list, options: dict[str, Any] | None, name: list[str]
+) -> tuple[Any, Any]:
+    """Return a function of these leaves as it was compiled, by now or before, and its value."""
+    anew: list[Any] = []
 
     def make() -> bytes:
-        return bytes(jax.export.export(jax.jit(function), platforms=["cpu"])(leaves).serialize())
+        lowered = jax.jit(function).lower(leaves)
+        with _cache.compiled_here():
+            anew.append(lowered.compile(compiler_options=options))
+        text = lowered.as_text()
+        if "callback" in text:  # it calls Python in this process, which no other one has
+            return b""
+        try:
+            lasting = serialize_executable.serialize(anew[0])
+        except (AttributeError, NotImplementedError, TypeError, ValueError, pickle.PickleError):
+            return b""
+        return zlib.compress(pickle.dumps(("lapack" in text, lasting)), level=1)
 
-    _find_lapack()
-    try:
-        return jax.export.deserialize(bytearray(_cache.remembered(name, make))).call
-    except (ValueError, NotImplementedError):  # it calls Python, or what has no lasting form
-        return function
+    kept = _cache.remembered(["program", str(options), *_cache.around(), *name], make)
+    if not anew:
+        with suppress(Exception):  # whatever JAX and XLA say of what they do not understand
+            calls_lapack, lasting = pickle.loads(zlib.decompress(kept))
+            if calls_lapack:
+                _find_lapack()
+            one = jax.devices("cpu")[:1]
+            loaded = serialize_executable.deserialize_and_load(
+                *lasting, backend="cpu", execution_devices=one
+            )
+            return loaded, loaded(leaves)
+        make()
+    return anew[0], anew[0](leaves)
 
 
 @functools.cache
@@ -111,13 +136,13 @@ def _find_lapack() -> None:
 
     A program that was lowered in another process calls it too, and would call nothing: a crash.
     """
-    jax.jit(jnp.linalg.cholesky).lower(jnp.eye(1))
+    jax.jit(jnp.linalg.cholesky).lower(np.eye(1))
 
 
 def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that is run for a few points only, with numbers, not inside another.
 
-    Of a plain function of this package that returns arrays what was traced is kept too.
+    It returns arrays of numpy. Of a plain function of this package what was compiled is kept.
     """
     name = [str(getattr(function, key, "<")) for key in ("__module__", "__qualname__")]
     plain = inspect.isfunction(function) and not function.__closure__ and "<" not in name[1]
@@ -125,14 +150,14 @@ def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.cache
     def compiled() -> Callable[..., Any]:
-        if not (ours and _cache.is_open()):
+        if not (ours and _cache.keeps_programs()):
             return jax.jit(function, compiler_options=_known_options())
-        return _as_traced_before(function, name, _known_options())
+        return _as_compiled_before(function, name, _known_options())
 
     @functools.wraps(function)
     def run(*args: Any) -> Any:
         with cpu():
-            return compiled()(*jax.tree.map(np.asarray, args))
+            return jax.tree.map(np.asarray, compiled()(*jax.tree.map(np.asarray, args)))
 
     return run
 

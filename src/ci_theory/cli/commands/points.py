@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from ci_theory.cli import again, surroundings
 from ci_theory.cli.app import command
 from ci_theory.cli.arguments import Json, Name, Values
 
 
-@command()
+@command(jax=False)
 def predict(
     name: Name,
     values: Values = None,
@@ -25,18 +26,26 @@ def predict(
 
     A value may be a list, n=10,20,30, or a range, n=geom(10,1000,50), lin(a,b,k), log(x,y,k).
     """
-    from ci_theory.cli import elasticity as differentiating
-    from ci_theory.cli import modules, output
-    from ci_theory.cli import predict as prediction
-    from ci_theory.sweeps.values import split
 
-    _, phenomenon = modules.named(name)
-    if elasticity:
-        found = differentiating.document(phenomenon, split(values))
-        output.answer(found, as_json, lambda: differentiating.print_elasticity(found))
-        return
-    made = prediction.document(phenomenon, split(values))
-    output.answer(made, as_json, lambda: prediction.print_prediction(made, phenomenon))
+    def work_out() -> None:
+        from ci_theory.cli import elasticity as differentiating
+        from ci_theory.cli import modules, output
+        from ci_theory.cli import predict as prediction
+        from ci_theory.sweeps.values import split
+
+        _, phenomenon = modules.named(name)
+        if elasticity:
+            found = differentiating.document(phenomenon, split(values))
+            output.answer(found, as_json, lambda: differentiating.print_elasticity(found))
+            return
+        made = prediction.document(phenomenon, split(values))
+        output.answer(made, as_json, lambda: prediction.print_prediction(made, phenomenon))
+
+    if again.ours(name):
+        again.answer(["predict", name, f"{elasticity} {as_json}", *(values or ())], work_out)
+    else:  # whether that code has changed, nobody knows
+        surroundings.start_jax(exits=False)
+        work_out()
 
 
 @command()

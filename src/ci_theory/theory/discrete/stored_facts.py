@@ -20,10 +20,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax import lax
 from jax.scipy.special import erfc
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from ci_theory._types import Array, Bool, Float, Scalar, needs_float64
 
@@ -40,8 +39,8 @@ _FLOOR = 1e-12
 @cache
 def _lattice(dimensions: int) -> np.ndarray:
     """Return normal numbers that cover their law evenly, (points, dimensions)."""
-    points = qmc.Sobol(dimensions, scramble=False).random(_POINTS)
-    return ndtri(points + 0.5 / _POINTS)
+    points = scipy.stats.qmc.Sobol(dimensions, scramble=False).random(_POINTS)
+    return scipy.special.ndtri(points + 0.5 / _POINTS)
 
 
 def _length(x: Array, d: Array) -> Array:
