@@ -1,12 +1,14 @@
 """Assemble the site's sources and build it: ``python -m web.build OUT`` with docs/ on the path.
 
 Everything is written below OUT: ``source`` (copies of docs/*.md, the pages of ``web/pages``, and
-what is generated), then ``html``. The checkout stays clean.
+what is generated), ``explore`` (the pages to play with, by a process of their own beside Sphinx,
+which leaves a core idle), then ``html``. The checkout stays clean.
 """
 
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,13 +29,8 @@ HERE = Path(__file__).resolve().parent
 DOCS, ROOT = HERE.parent, HERE.parents[1]
 
 
-def assemble(out: Path, explore: Path | None = None) -> None:
-    """Write the sources of the site.
-
-    Args:
-        out: folder to write to; what is there is removed.
-        explore: folder of pages to play with, ``NAME.html``, if they have been made.
-    """
+def assemble(out: Path) -> None:
+    """Write the sources of the site to a folder; what is there is removed."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE / "pages", out)
     texts = {page: page.read_text(encoding="utf-8") for page in out.rglob("*.md")}
@@ -48,7 +45,7 @@ def assemble(out: Path, explore: Path | None = None) -> None:
     (out / "_static" / mathjax.FILE).write_bytes(mathjax.script())
     for page in sorted(DOCS.glob("*.md")):
         _write(out / page.name, sources.adapted(page.read_text(encoding="utf-8")))
-    _phenomena(out / "phenomena", explore)
+    _phenomena(out / "phenomena")
     _formulas(out / "formulas")
     _write(out / "claims.md", claims.page(entries))
     _write(out / "commands.md", commands.page())
@@ -72,7 +69,7 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _phenomena(out: Path, explore: Path | None) -> None:
+def _phenomena(out: Path) -> None:
     entries = []
     pages = {f.stem: f.read_text(encoding="utf-8") for f in DOCS.glob("*.md")}
     for name in names():
@@ -86,7 +83,6 @@ def _phenomena(out: Path, explore: Path | None) -> None:
             derivations=derivations(name, pages),
             pictures=pictures(name),
             code=code.read_text(encoding="utf-8") if code.is_file() else "",
-            embedded=explore is not None and (explore / f"{name}.html").is_file(),
         )
         _write(out / f"{name}.md", text)
     _write(out / "index.md", phenomenon.index(entries))
@@ -131,33 +127,24 @@ def _files(out: Path) -> None:
 
 
 def main() -> None:
-    """Assemble and build; exit code of Sphinx."""
+    """Assemble and build; exit code of Sphinx, or of what writes the pages to play with."""
     from sphinx.cmd.build import main as sphinx
 
     out = Path(sys.argv[1])
-    explore = out.parent / "explore"  # where `ci-theory explore --out` was asked to write
     # Notebooks call the command beside this Python, and leave nothing in anybody's home.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ["CI_THEORY_CACHE"] = str(out.resolve() / "cache")
     enable_float64()
     shutil.rmtree(out / "html", ignore_errors=True)
-    assemble(out / "source", explore if explore.is_dir() else None)
-    given = [
-        "-E",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-c",
-        str(HERE),
-        "-d",
-        str(out / "doctrees"),
-        *sys.argv[2:],
-    ]
-    code = sphinx([*given, str(out / "source"), str(out / "html")])
-    if code == 0 and explore.is_dir():
-        shutil.copytree(explore, out / "html" / "explore", dirs_exist_ok=True)
-    sys.exit(code)
+    with subprocess.Popen([sys.executable, "-m", "web.play", str(out / "explore")]) as playing:
+        assemble(out / "source")
+        given = ["-E", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(out / "doctrees")]
+        code = sphinx([*given, *sys.argv[2:], str(out / "source"), str(out / "html")])
+    if code == 0 and playing.returncode == 0:
+        pages = shutil.ignore_patterns("*.txt")
+        shutil.copytree(out / "explore", out / "html" / "explore", ignore=pages)
+    sys.exit(code or playing.returncode)
 
 
 if __name__ == "__main__":

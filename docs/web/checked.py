@@ -75,14 +75,14 @@ def raw_maths(page: Page) -> list[str]:
 
 
 def broken_links(pages: dict[str, Page], files: set[str]) -> Iterator[str]:
-    """Say which links within the site lead nowhere.
+    """Say which links within the site lead nowhere, and what a page would load that is not there.
 
     Args:
         pages: path below the root -> page.
         files: every file of the site, by its path.
     """
     for path, page in pages.items():
-        for link in page.links:
+        for link in (*page.links, *page.loaded):
             parts = urlsplit(link)
             if parts.scheme or link.startswith("//"):
                 continue

@@ -10,7 +10,7 @@ __all__ = ["EMBEDDED", "index", "page"]
 
 UP = "../"
 EMBEDDED = "explore/{name}.html"
-"""Where below the root of the site the page to play with is found, if there is one."""
+"""Where below the root of the site the page to play with is found."""
 
 Document = Mapping[str, Any]
 
@@ -22,7 +22,6 @@ def page(
     derivations: Sequence[str] = (),
     pictures: Sequence[str] = (),
     code: str = "",
-    embedded: bool = False,
 ) -> str:
     """Return the page as MyST Markdown.
 
@@ -32,14 +31,13 @@ def page(
         derivations: pages of docs/ about it, by name.
         pictures: its published figures, by name.
         code: the text of its file.
-        embedded: whether there is a page to play with.
     """
     name = entry["name"]
     parts = [
         f"(phenomenon-{name})=\n# `{name}`",
         f"**{markdown(entry['title'], UP)}.** {markdown(entry['question'], UP)}",
         _summary(entry, answers),
-        _play(name) if embedded else "",
+        _play(name),
         *(_picture(one, entry["title"]) for one in pictures),
         f"## Model\n\n{with_formulas(entry['model'], UP)}",
         _formulas(entry["formulas"]),

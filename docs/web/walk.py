@@ -1,8 +1,8 @@
 """Walk over the built site in a browser: ``python -m web.walk HTML``.
 
 Every page is opened from disk: no request may leave the machine, nothing may be said on the
-console, no formula may end in an error, no picture may be missing; and search is asked for every
-phenomenon and for a public name of every module.
+console, no formula may end in an error, no picture may be missing; a page to play with draws, and
+says nothing; and search is asked for every phenomenon and for a public name of every module.
 """
 
 import os
@@ -75,9 +75,14 @@ def walked(playwright, browser: str, root: Path, asked: list[str]) -> list[str]:
     page.on("request", seen)
     for file in sorted(root.rglob("*.html")):
         where = str(file.relative_to(root))
-        if where.startswith(("_static", "explore")):
+        if where.startswith("_static") or where == "explore/index.html":
             continue
         page.goto(file.as_uri())
+        if where.startswith("explore"):
+            page.locator("body[data-shown]").wait_for(timeout=120_000)
+            said = page.locator("#message").inner_text()
+            found += [f"{where}: says {said}"] if said else []
+            continue
         page.wait_for_function("!window.MathJax || MathJax.startup?.promise")
         page.evaluate("window.MathJax?.startup.promise.then(() => 0)")
         said = page.evaluate(LOOK)

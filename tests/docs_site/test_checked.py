@@ -18,6 +18,8 @@ INDEX = {"alltitles": {"toy": []}, "objects": {"m": [[0, 0, 1, "", "f"]], "": [[
 def site(tmp_path, page=GOOD, index=INDEX):
     (tmp_path / "index.html").write_text(page, encoding="utf-8")
     (tmp_path / "other.html").write_text("<p id='there'>x</p>", encoding="utf-8")
+    for name in ("a.css", "a.png"):
+        (tmp_path / name).write_text("")
     (tmp_path / "searchindex.js").write_text(f"Search.setIndex({json.dumps(index)})", "utf-8")
     return faults(tmp_path, ["toy"], ["m", "m.f"])
 
@@ -34,6 +36,7 @@ def test_a_good_site_has_no_faults(tmp_path):
         ("q</p>", "costs $x$</p>", "raw maths: costs $x$"),
         ("q</p>", "\\frac ab</p>", "raw maths: \\frac ab"),
         ("other.html#there", "gone.html", "gone.html: no such page"),
+        ("<img src='a.png'>", "<iframe src='gone/toy.html'></iframe>", "gone/toy.html: no such"),
         ("other.html#there", "other.html#gone", "no such place in other.html"),
         ("#top'>t", "#gone'>t", "no such place in index.html"),
     ],

@@ -11,7 +11,7 @@ import ci_theory
 from ci_theory.cli import describe, main
 from ci_theory.cli import formulas as listed
 from ci_theory.theory.statements.catalogue import catalogue
-from web import api, build, claims, commands, formulas, phenomenon, sources, typeset
+from web import api, build, claims, commands, formulas, phenomenon, play, sources, typeset
 from web.docstrings import repaired
 from web.words import LISTS, markdown, rst
 
@@ -99,9 +99,48 @@ def test_a_page_has_everything_that_is_declared_and_what_was_found():
         assert said in page, said
 
 
-def test_a_page_to_play_with_is_embedded_only_where_there_is_one():
-    assert "iframe" not in phenomenon.page(TOY, [])
-    assert 'src="../explore/toy.html"' in phenomenon.page(TOY, [], embedded=True)
+def test_a_page_to_play_with_is_embedded():
+    assert '<iframe class="explore" src="../explore/toy.html"' in phenomenon.page(TOY, [])
+
+
+def test_pages_to_play_with_are_kept_while_what_they_are_made_of_stays(tmp_path):
+    package = tmp_path / "src" / "ci_theory" / "explore" / "page"
+    package.mkdir(parents=True)
+    (tmp_path / "experiments").mkdir()
+    seen = [play.digest(tmp_path)]
+    for file, text in (
+        (package / "page.js", "1"), (package.parent / "site.py", "1"), (package / "page.js", "2"),
+        (tmp_path / "experiments" / "demo.toml", "1"),
+    ):  # fmt: skip
+        file.write_text(text)
+        seen.append(play.digest(tmp_path))
+    assert len(set(seen)) == 5
+    (package.parent / "site.pyc").write_text("a cache")
+    assert play.digest(tmp_path) == seen[-1]
+    assert play.digest() == play.digest(play.ROOT)
+    folder = tmp_path / "made"
+    folder.mkdir()
+    assert not play.written(folder, seen[-1])
+    (folder / play.NOTE).write_text(seen[-1])
+    assert play.written(folder, seen[-1])
+    assert not play.written(folder, seen[0])
+
+
+def test_pages_to_play_with_are_written_once(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(play.sys, "argv", ["play", str(tmp_path)])
+    monkeypatch.setattr(play, "names", lambda: ["ridge_peak"])
+    monkeypatch.setattr(
+        play.site,
+        "write",
+        lambda folder, shown, say, **how: made.append((folder, shown[0][0], how)),
+    )
+    play.main()
+    play.main()
+    assert made == [(tmp_path, "ridge_peak", {"every_curve": False})]
+    (tmp_path / play.NOTE).write_text("something else")
+    play.main()
+    assert len(made) == 2
 
 
 def test_what_predicts_nothing_says_so_and_has_no_empty_tables():

@@ -39,6 +39,24 @@ def test_the_table_is_what_predict_says(words, capsys):
     assert (made["problem"], made["places"]) == ("", made["table"]["params"][made["axis"]])
 
 
+def test_few_places_are_some_of_all_with_both_ends():
+    text = "n=lin(60,300,25)&ridge=2&@decoys=classical"
+    made = json.loads(json.dumps(curve.few(PEAK, read(text, PEAK)), allow_nan=False))
+    whole = drawn(PEAK, text)
+    assert len(made["places"]) == curve.FEW
+    assert (made["places"][0], made["places"][-1]) == (60, 300)
+    assert made["table"] is None
+    at = [whole["places"].index(place) for place in made["places"]]
+    assert at == [0, 3, 7, 10, 14, 17, 21, 24]
+    for name, values in whole["curve"].items():
+        pairs = [(made["curve"][name], values)]
+        pairs += [(made["decoys"][name][d], v) for d, v in whole["decoys"][name].items()]
+        for mine, every in pairs:
+            wanted = np.array(every, float)[at]
+            np.testing.assert_allclose(np.array(mine, float), wanted, rtol=1e-12)
+    assert len(curve.few(PEAK, read("n=60,90", PEAK))["places"]) == 2
+
+
 def test_slack_and_decoys_are_those_of_the_phenomenon():
     made = drawn(PEAK, "n=60,90,140,300&ridge=2&noise=0.5&@decoys=classical;noise halved")
     truth = predict(PEAK, {"n": np.array([60, 90, 140, 300]), "ridge": 2.0, "noise": 0.5})

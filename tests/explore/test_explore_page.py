@@ -21,7 +21,11 @@ def answered(**more):
     """What a server says of the toy; ``more`` paths by the address of a curve."""
     curves = {FIRST: served(), **more}
     told = {f"of/toy/curve?{text}": [200, json.dumps(one)] for text, one in curves.items()}
-    return {"of/toy/controls": [200, json.dumps(ABOUT)], **told}
+    few = {
+        path.replace("curve?", "few?"): [200, json.dumps({**served((1, 8)), "table": None})]
+        for path in told
+    }
+    return {"of/toy/controls": [200, json.dumps(ABOUT)], **told, **few}
 
 
 @pytest.fixture
@@ -109,11 +113,11 @@ def test_a_number_that_is_built_in_has_the_stops_that_it_was_made_for(alone):
 
 
 def test_a_place_that_a_rule_forbids_is_empty_and_all_of_them_are_an_error(alone):
-    go(alone, "n=4,8,16")
+    go(alone, "n=4,8,16&@decoys=half;silent")
     assert alone.text("#message") == "n = 16: at most 12"
     assert alone.get("explore.page.shown.curve.error") == [1.0, 0.5, None]
     assert alone.get("explore.page.shown.slack.error") == [0.1, 0.05, None]
-    assert alone.get("explore.page.shown.decoys.error.half") == [0.5, 0.25, None]
+    assert alone.get("explore.page.shown.decoys.error") == {"half": [0.5, 0.25, None]}
     assert alone.get("explore.page.shown.table") is None
     go(alone, "n=13,16")
     assert alone.text("#message") == "n = 13: at most 12"
@@ -134,11 +138,66 @@ def test_a_value_counts_with_a_status_a_number_and_an_honest_slack(alone):
     assert one["gap"]["valid"] == [False, True, False]  # a slack below 0, one, and no number
 
 
-def test_at_most_so_many_places_and_both_ends(alone):
-    few = alone.get("explore.evaluate(explore.page.about, 'up.noise=lin(0,2,101)', 10).places")
-    assert len(few) <= 11
-    assert (few[0], few[-1]) == (0, 2)
-    assert few == pytest.approx([0.22 * k for k in range(10)] + [2.0])
+SLOWLY = (  # 30 ms a place
+    "carriedTheories.forEach((one) => { const { rule } = one;"
+    "one.rule = (at) => { clock.now += 30; return rule(at); }; })"
+)
+
+
+def test_both_ends_come_first_and_then_what_is_between():
+    page = Browserless(carried={"controls": ABOUT, "curves": {}}, before=THEORY)
+    assert page.get("explore.coarseFirst(2)") == [0, 1]
+    for count in (1, 3, 7, 13, 61, 400):
+        order = page.get(f"explore.coarseFirst({count})")
+        assert sorted(order) == list(range(count))
+        assert order[:2] == [0, count - 1][:count]
+    first = sorted(page.get("explore.coarseFirst(61)")[:9])
+    assert first == [0, 8, 16, 24, 32, 40, 48, 56, 60]
+
+
+def test_what_takes_long_is_drawn_coarsely_first_and_then_exactly(alone):
+    alone.do(SLOWLY)
+    alone.do(
+        "var drawn = []; const draw = explore.page._draw;"
+        "explore.page._draw = new Proxy(draw, { apply(f, page, args) {"
+        "const { places, quick } = page.shown; drawn.push([places.length, quick]);"
+        "return f.apply(page, args); } })"
+    )
+    go(alone, "n=1,2,3,4,5,6,8,9&up.noise=2")
+    assert alone.get("document.body.dataset.quick") == "n=1,2,3,4,5,6,8,9&up.noise=2"
+    assert alone.get("document.body.dataset.shown") != "n=1,2,3,4,5,6,8,9&up.noise=2"
+    assert alone.get("explore.page.shown.places") == [1, 2, 9]
+    assert alone.get("explore.page.shown.curve.error") == [8, 4, 8 / 9]
+    alone.do("pass(1)")
+    alone.do("pass(1)")
+    assert alone.get("document.body.dataset.shown") == "n=1,2,3,4,5,6,8,9&up.noise=2"
+    assert alone.get("drawn") == [[3, True], [6, True], [8, False]]
+    assert alone.get("explore.page.shown.curve.error") == [8 / n for n in (1, 2, 3, 4, 5, 6, 8, 9)]
+
+
+def test_work_ends_where_the_page_moves_on(alone):
+    alone.do(SLOWLY)
+    go(alone, "n=1,2,3,4,5,6,8,9&up.noise=2")
+    begun = alone.get("clock.now")
+    alone.do("explore.page.state.set('up.noise', '0.5'); explore.page.changed(true); pass(1)")
+    alone.do("pass(1)")
+    alone.do("pass(1)")
+    assert alone.get("explore.page.shown.curve.error[0]") == 2
+    assert alone.get("document.body.dataset.shown") == "n=1,2,3,4,5,6,8,9&up.noise=0.5"
+    assert alone.get("clock.now") - begun < 12 * 30 + 20  # four places of the first, not eight
+
+
+def test_a_closed_form_marks_its_break_wherever_the_knobs_are(alone):
+    go(alone, "n=4,6,8&up.noise=2")
+    assert alone.get("explore.page.shown.breaks") == {"peak": {"axis": "n", "value": [8, 8, 8]}}
+    assert alone.get("explore.page.chart.model.breaks.map((b) => [b.kind, b.at])") == [
+        ["closed", 8],
+    ]  # fmt: skip
+    go(alone, "n=4,6,8&up.noise=0")
+    assert alone.get("explore.page.shown.breaks.peak.value") == [None] * 3
+    assert alone.get("explore.page.chart.model.breaks") == []
+    go(alone, "up.noise=0,1,2")  # the closed form of the break there is not carried
+    assert alone.get("explore.page.shown.breaks") == {}
 
 
 # ---- knobs ---------------------------------------------------------------------------------------
@@ -342,10 +401,13 @@ def test_an_answer_that_comes_late_is_not_drawn(live):
     assert live.get("held.length") == 1  # one at a time
     live.do("held.shift()()")
     assert live.get("document.body.dataset.shown") == FIRST
+    live.do("held.shift()()")  # the server took 600 ms: few places first
+    assert live.get("document.body.dataset.quick") == texts[2]
     live.do("held.shift()()")
     assert live.get("document.body.dataset.shown") == texts[2]
-    assert live.get("held.length") == 0
-    assert live.get("asked.slice(2)") == [f"of/toy/curve?{t}" for t in (texts[0], texts[2])]
+    assert live.get("asked.slice(2, 5)") == [
+        f"of/toy/curve?{texts[0]}", f"of/toy/few?{texts[2]}", f"of/toy/curve?{texts[2]}",
+    ]  # fmt: skip
 
 
 def test_who_waits_is_told(live):
@@ -452,6 +514,34 @@ def test_where_the_server_is_slow_its_theory_is_loaded_once_and_used(live):
 
 
 # ---- taking things along -------------------------------------------------------------------------
+
+
+def test_a_slow_server_is_asked_for_few_places_while_a_hand_moves(live):
+    text = f"{FIRST}&up.noise=2"
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
+    live.do("explore.page.server = 301; explore.page.changed(false)")
+    assert live.get("asked.at(-2)") == f"of/toy/few?{FIRST}"
+    live.do("explore.page.server = 300; explore.page.changed(false)")
+    assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}"] * 2
+    # what it took for few is compiled while nothing moves, once
+    live.do(
+        "const plain = fetch; fetch = async (path) => { clock.now += 400; return plain(path); };"
+        "explore.page.changed(true)"
+    )
+    assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}", f"of/toy/few?{FIRST}"]
+    knob(live, "up.noise", 3)
+    assert live.get("asked.slice(-3)") == [f"of/toy/few?{text}"] * 2 + [f"of/toy/curve?{text}"]
+
+
+def test_a_theory_that_takes_too_long_is_not_tried_for_ever(live):
+    live.do(f"{THEORY} {SLOWLY.replace('30', '100')}")
+    tried = (
+        "(() => { const before = clock.now; const found ="
+        "explore.page.source.quick('n=1,2,3,4,5,6,8,9'); return [found, clock.now - before]; })()"
+    )
+    assert [live.get(tried) for _ in range(5)] == [[None, 200]] * 3 + [[None, 0]] * 2
+    found = live.get("explore.page.source.quick('up.noise=0,1')")  # along another it may not
+    assert found["quick"]
 
 
 def test_what_is_saved(live):

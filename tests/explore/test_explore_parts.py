@@ -427,5 +427,5 @@ def test_the_theory_of_a_page_is_made_once():
         "one.make = () => { made++; return make(); }; })"
     )
     for noise in (1, 2, 3):
-        page.do(f"explore.evaluate(explore.page.about, 'n=1,2&up.noise={noise}')")
+        page.do(f"new explore.Work(explore.page.about, 'n=1,2&up.noise={noise}').run(9)")
     assert page.get("made") == 1

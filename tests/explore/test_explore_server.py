@@ -161,10 +161,18 @@ def test_the_table_is_what_predict_prints(server, capsys):
     assert made["table"] == json.loads(capsys.readouterr().out)
 
 
+def test_few_places_can_be_asked_for(server):
+    whole = told(server, f"/of/ridge_peak/curve?{WORDS.replace(',9)', ',15)')}")[1]
+    status, made = told(server, f"/of/ridge_peak/few?{WORDS.replace(',9)', ',15)')}")
+    assert (status, made["table"]) == (200, None)
+    assert made["places"] == whole["places"][::2]
+
+
 def test_the_theory_comes_as_a_script(server):
     status, headers, text = ask(server, f"/of/ridge_peak/theory?{WORDS}")
     assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
-    assert text == scripts.of(load("ridge_peak"), {"p": 20, "spectrum": "isotropic", "alpha": 1.5})
+    statics = {"p": 20, "spectrum": "isotropic", "alpha": 1.5}
+    assert text == scripts.of(load("ridge_peak"), statics).text
     assert ask(server, "/of/modular_grokking/theory?step=0,5")[2] == ""
     assert told(server, "/of/ridge_peak/theory?p=0&n=1,2")[0] == 400
 

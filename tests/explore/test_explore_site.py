@@ -72,15 +72,48 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 def test_a_script_says_for_which_values_it_was_made():
     peak = load("ridge_peak")
     statics = {"p": 30, "spectrum": "isotropic"}
-    made = scripts.of(peak, statics)
-    assert made is scripts.of(peak, {**statics})
+    script = scripts.of(peak, statics)
+    made = script.text
     fixed = json.loads(re.search(r"fixed: (\{.*?\}),", made)[1])
+    assert fixed == dict(script.fixed)
     assert fixed["spectrum"] == "isotropic"
     assert json.loads(re.search(r"status: (\[.*?\]),", made)[1]) == [one.name for one in Status]
     assert [int(one) for one in Status] == list(range(len(Status)))  # the theory tells numbers
     assert '"prediction:test_error"' in made
-    assert scripts.of(load("modular_grokking"), {}) == ""  # nothing is predicted
-    assert scripts.of(load("markov_icl"), {}) == ""  # its rule has no translation
+    assert scripts.of(load("modular_grokking"), {}).text == ""  # nothing is predicted
+    assert scripts.of(load("markov_icl"), {}).text == ""  # its rule has no translation
+
+
+def test_a_script_serves_all_values_that_are_not_built_in(monkeypatch):
+    """What is built in may depend on what is: here alpha, with the spectrum."""
+    scripts._made.cache_clear()
+    translated = []
+    theory = scripts.javascript.theory
+    monkeypatch.setattr(
+        scripts.javascript, "theory", lambda *given: translated.append(given) or theory(*given)
+    )
+    peak = load("ridge_peak")
+    plain = scripts.of(peak, {"p": 30})
+    assert dict(plain.fixed) == {"p": 30, "spectrum": "isotropic"}
+    assert scripts.of(peak, {"p": 30, "alpha": 2.0}) is plain
+    law = scripts.of(peak, {"p": 30, "alpha": 2.0, "spectrum": "power_law"})
+    assert dict(law.fixed) == {"p": 30, "alpha": 2.0, "spectrum": "power_law"}
+    assert scripts.of(peak, {"p": 30, "alpha": 1.0, "spectrum": "power_law"}) is not law
+    assert scripts.of(peak, {"p": 30, "alpha": 2.0, "spectrum": "power_law"}) is law
+    assert scripts.of(peak, {"p": 30}) is plain
+    assert len(translated) == 3
+
+
+def test_curves_that_a_page_works_out_may_be_left_out(monkeypatch):
+    """Not those along what is built in, nor those of a point without a translation."""
+    zipf = load("zipf_learning")
+    words = ["n=60,90", "exponent=1,1.5&n=70", "vocabulary=100,200", "n=60,90&repeats=2"]
+    about = {"first": words[0], "presets": [{"address": one} for one in words], "decoys": []}
+    monkeypatch.setattr(curve, "drawn", lambda phenomenon, shown: shown.text)
+    assert set(site.carried(zipf, about)) == set(words)
+    assert set(site.carried(zipf, about, every=False)) == {"vocabulary=100,200"}
+    monkeypatch.setattr(scripts, "of", lambda *_: scripts.Script("", {}))
+    assert set(site.carried(zipf, about, every=False)) == set(words)
 
 
 # ---- the command -----------------------------------------------------------------------------
@@ -89,7 +122,7 @@ def test_a_script_says_for_which_values_it_was_made():
 def test_the_command_writes_every_page_that_can_be_loaded(tmp_path, monkeypatch, capsys):
     written = []
 
-    def write(folder, shown, say):
+    def write(folder, shown, say, **_):
         written.append((folder, [name for name, _ in shown]))
         return [folder / f"{name}.html" for name, _ in shown] + [folder / "index.html"]
 
@@ -171,5 +204,6 @@ def test_the_list_has_the_title_above_the_question(folder):
     phenomenon = load("zipf_learning")
     (listed,) = re.findall(r"window.catalogue = (\[.*?\]);", (folder / "index.html").read_text())
     (entry,) = json.loads(listed)
+    assert 'href="index.html"' in (folder / "zipf_learning.html").read_text()
     assert entry["name"] == "zipf_learning"
     assert (entry["title"], entry["question"]) == (phenomenon.title, phenomenon.question)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from ci_theory._record import build
+from ci_theory.explore import controls, curve, javascript
+from ci_theory.explore.address import read
 from ci_theory.explore.javascript import _by_key, theory
 from ci_theory.phenomena import load, names
 from ci_theory.phenomena._forecast import told
@@ -25,6 +27,9 @@ SMALL = {"markov_icl": {"length": 3}}
 """Static values at which a phenomenon is quick."""
 TOLERANCE = 1e-11
 LEFT_OUT = tomllib.loads((Path(__file__).parent / "left_out.toml").read_text())
+BREAKS = LEFT_OUT.pop("breaks")
+MINIMA = {("noisy_features", "in-domain minimum"): 1e-5}
+"""Places of a minimum, found to the root of the rounding: relative tolerance."""
 PREDICTING = [name for name in names() if load(name).predictions]
 
 
@@ -116,15 +121,17 @@ def test_javascript_computes_what_jax_computes(name, words):
     phenomenon = load(name)
     made = theory(phenomenon, {**words, **SMALL.get(name, {})})
     kept_out = LEFT_OUT.get(name, {"keys": (), "reason": ""})
-    every = {*made.keys, *made.left_out}
+    left_out = {k: v for k, v in made.left_out.items() if not k.startswith("break")}
+    every = {k for k in made.keys if not k.startswith("break")} | set(left_out)
     assert every == _every_key(phenomenon)
-    assert set(made.left_out) == {k for k in every if k.split(":")[0] in kept_out["keys"]}
-    assert set(made.left_out.values()) <= {kept_out["reason"]}
-    if not made.keys:
+    assert set(left_out) == {k for k in every if k.split(":")[0] in kept_out["keys"]}
+    assert set(left_out.values()) <= {kept_out["reason"]}
+    if left_out:
         return
     here = engine(made.source)
     keys = sorted(json.loads(here.eval("JSON.stringify(Object.keys(theory))")))
     assert keys == sorted(made.keys)
+    keys = [key for key in keys if not key.startswith("break")]
     if words and name in COSTLY:
         keys = [key for key in keys if not key.startswith("decoy")]
     count = FEWER.get(name, POINTS)
@@ -140,6 +147,58 @@ def test_javascript_computes_what_jax_computes(name, words):
         np.testing.assert_allclose(
             mine, right[key], rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=key
         )
+
+
+PLACED = [n for n in names() if any(b.closed_form is not None for b in load(n).breaks)]
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_javascript_puts_breaks_where_python_puts_them(name, monkeypatch):
+    """At 64 points near the presets: closed forms want no ridge here, no noise there."""
+    phenomenon = load(name)
+    monkeypatch.setattr(javascript, "told", lambda *_: {})  # the rest of the theory is not needed
+    made = theory(phenomenon, SMALL.get(name, {}))
+    forms = {b.name: b.closed_form for b in phenomenon.breaks if b.closed_form is not None}
+    assert set(made.left_out) == {f"break:{one}" for one in BREAKS.get(name, ())}
+    assert set(made.keys) | set(made.left_out) == {f"break:{one}" for one in forms}
+    here = engine(made.source)
+    points = _near_a_preset(phenomenon, made.fixed)
+    given = json.dumps([{k: v for k, v in p.items() if not isinstance(v, str)} for p in points])
+    keys = json.dumps([f"break:{one}" for one in forms if f"break:{one}" in made.keys])
+    row = f"(p) => Float64Array.from({keys}, (key) => theory[key](p))"
+    got = np.array(results(here, f"{given}.map({row})")).T
+    for key, mine in zip(json.loads(keys), got, strict=True):
+        one = key.removeprefix("break:")
+        right = np.array([forms[one](build(phenomenon.params, p)) for p in points], float)
+        assert np.isfinite(right).sum() >= 4, key  # else nothing has been compared
+        rtol = MINIMA.get((name, one), TOLERANCE)
+        np.testing.assert_allclose(
+            mine, right, rtol=rtol, atol=TOLERANCE * _usual(right), err_msg=key
+        )
+
+
+def _near_a_preset(phenomenon, fixed):
+    """Draw points of which most values are those of a declared sweep, and some an end."""
+    rng = np.random.default_rng(21)
+    axes = {k: a for k, a in phenomenon.axes.items() if a.type is not str and k not in fixed}
+    presets = controls.document(phenomenon, phenomenon.name)["presets"]
+    shown = [read(one["address"], phenomenon).words for one in presets]
+    known = [{}, *(curve.grid(phenomenon, words).first for words in shown)]
+    made = []
+    while len(made) < POINTS:
+        values = dict(known[rng.integers(len(known))])
+        for key, axis in axes.items():
+            chance = rng.uniform()
+            if chance < 0.1 and axis.type is not bool and axis.low is not None:
+                values[key] = axis.low
+            elif chance < 0.3:
+                value = _drawn(axis, rng)
+                values[key] = axis.type(round(value) if axis.type is int else value)
+        try:
+            made.append(phenomenon.point({**values, **fixed}))
+        except ValueError:
+            continue
+    return made
 
 
 def _usual(values):

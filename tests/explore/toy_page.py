@@ -69,11 +69,12 @@ ABOUT = {
 }
 
 # What scripts.of writes for a phenomenon, by hand. The status of "exact" is 1 where n is odd, the
-# slack of "gap" below 0 where there is no noise, "error" no number at n = 7.
+# slack of "gap" below 0 where there is no noise, "error" no number at n = 7; a peak is at p noise.
 THEORY = """
 window.carriedTheories = (window.carriedTheories || []).concat([4, 2].map((p) => ({
   fixed: { p, kind: "a" },
-  keys: ["prediction:error", "prediction:exact", "prediction:gap", "decoy:error:half"],
+  keys: ["prediction:error", "prediction:exact", "prediction:gap", "decoy:error:half",
+    "break:peak"],
   status: ["OK", "OUT_OF_SCOPE", "NOT_CONVERGED"],
   rule: (at) => (at.n > 12 ? "n = " + at.n + ": at most 12" : ""),
   make: () => ({
@@ -90,6 +91,7 @@ window.carriedTheories = (window.carriedTheories || []).concat([4, 2].map((p) =>
     "slack:gap": (at) => (at["up.noise"] === 0 ? -1 : at["up.noise"] === 2 ? NaN : 0.1),
     "valid:gap": () => 1,
     "status:gap": () => 0,
+    "break:peak": (at) => (at["up.noise"] > 0 ? p * at["up.noise"] : NaN),
   }),
 })));
 """

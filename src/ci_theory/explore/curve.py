@@ -4,6 +4,7 @@
 beside the values: the slack, the decoys that are switched on, and what each break is worth.
 """
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ MOST_POINTS = 100_000
 
 MOST_PLACES = 400
 """Places along the axis of a page."""
+
+FEW = 8
+"""Places of a curve while a hand moves; a power of two, as predictions are evaluated in such."""
 
 FEWEST_PLACES = 5
 """Points along an axis from which a break is looked for in the predicted curve."""
@@ -236,6 +240,19 @@ def drawn(phenomenon: Phenomenon, shown: Shown) -> dict[str, Any]:
         "breaks": (table or told(phenomenon, here, found)).get("break_point", {}),
     }
     return plain(made)
+
+
+def few(phenomenon: Phenomenon, shown: Shown) -> dict[str, Any]:
+    """Evaluate the same at ``FEW`` of the places, both ends among them; without a table.
+
+    Raises:
+        BadInput: nothing can be drawn.
+    """
+    name, asked = line(phenomenon, shown)
+    values = asked.ranges[name]
+    picked = np.unique(np.linspace(0, len(values) - 1, min(FEW, len(values))).round().astype(int))
+    words = {**shown.words, name: ",".join(str(values[i]) for i in picked)}
+    return {**drawn(phenomenon, dataclasses.replace(shown, words=words)), "table": None}
 
 
 def _allowed(phenomenon: Phenomenon, asked: Grid, name: str) -> tuple[str, np.ndarray]:

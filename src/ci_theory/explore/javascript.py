@@ -7,19 +7,21 @@ is moved, it is kept from the point before.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
 from ci_theory._record import build
 from ci_theory._types import needs_float64
+from ci_theory.explore import traceable
 from ci_theory.explore.control import function
 from ci_theory.explore.kept import Kept
 from ci_theory.explore.program import Program
-from ci_theory.phenomena import Phenomenon
+from ci_theory.phenomena import Break, Phenomenon
 from ci_theory.phenomena._forecast import told
 
 MOST_NUMBERS = 200_000
@@ -66,7 +68,8 @@ class Translation:
         source: the text of a classic script that defines ``var theory``: ``theory[KEY](p)`` is a
             number, where ``p`` maps the dotted name of every number of the parameters to its value.
             Keys are ``prediction:NAME``, ``slack:NAME``, ``valid:NAME``, ``status:NAME`` and
-            ``decoy:PREDICTION:NAME``. It needs page/runtime.js. Keys of one kind share their work.
+            ``decoy:PREDICTION:NAME``; ``break:NAME`` is where the closed form of a break puts it.
+            It needs page/runtime.js. Keys of one kind share their work.
         keys: what ``theory`` can tell.
         left_out: keys that have no translation -> the reason.
         fixed: the fields whose values are built in, words among them; for other values of them
@@ -124,6 +127,7 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
     numbers = {
         k: v if isinstance(v, bool) else float(v) for k, v in point.items() if k not in words
     }
+    built = {k: v for k, v in point.items() if k in fixed}
     size = sum(np.size(leaf) for leaf in jax.tree.leaves(world))
     parts: list[str] = []
     made: list[str] = []
@@ -143,8 +147,28 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
         parts.append(program.text)
         left_out.update(program.left_out)
         made += [key for key in keys if key not in program.left_out]
+    free = {k: v for k, v in numbers.items() if k not in fixed}
+    for number, sought in enumerate(b for b in phenomenon.breaks if b.closed_form is not None):
+        key = f"break:{sought.name}"
+        try:
+            traced = jax.make_jaxpr(_place(phenomenon, sought, built))(free)
+        except Exception as problem:  # whatever its code does where it is traced
+            left_out[key] = f"not to be traced: {type(problem).__name__}"
+            continue
+        program = Kept(traced, f"place{number}", sorted(free), [key], {})
+        parts.append(program.text)
+        left_out.update(program.left_out)
+        made += [] if program.left_out else [key]
     source = _script(phenomenon.name, parts)
     return Translation(source=source, keys=tuple(made), left_out=left_out, fixed=fixed)
+
+
+def _place(
+    phenomenon: Phenomenon, sought: Break, built: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], Any]:
+    """Return the closed form of a break as a function of the numbers that are not built in."""
+    form = dataclasses.replace(sought.closed_form, form=traceable.of(sought.closed_form.form))
+    return lambda numbers: jnp.asarray(form(build(phenomenon.params, {**numbers, **built})), float)
 
 
 def _shadowed(key: str) -> str:

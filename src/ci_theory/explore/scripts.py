@@ -8,7 +8,7 @@ tells which rule they break, and one that makes the theory.
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ci_theory._errors import Status
 from ci_theory.explore import javascript, rules
@@ -18,25 +18,44 @@ MOST_TEXT = 1_500_000
 """Characters of one script: a larger one takes a browser longer than it saves."""
 
 
-def of(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> str:
+class Script(NamedTuple):
+    """A script and the values that are built into it; what has no translation has no text."""
+
+    text: str
+    fixed: Mapping[str, Any]
+
+
+def of(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Script:
     """Return the script of a phenomenon at values of its static fields.
 
     Of what has no translation nothing is in it: a phenomenon whose rules, whose predictions or
     whose slacks are left out, or that has none, gets an empty script. One that is there already,
     because the values that differ are not built in, is returned again.
     """
-    return _made(phenomenon, tuple(sorted(statics.items())))
+    made = _made(phenomenon)
+    point = phenomenon.point(dict(statics))
+    for one in made:
+        if all(point[name] == value for name, value in one.fixed.items()):
+            return one
+    made.append(_translated(phenomenon, statics))
+    del made[:-_KEPT]
+    return made[-1]
 
 
 @functools.lru_cache(maxsize=64)
-def _made(phenomenon: Phenomenon, statics: tuple[tuple[str, Any], ...]) -> str:
+def _made(phenomenon: Phenomenon) -> list[Script]:
+    """Return the scripts of a phenomenon that there are by now: a list to add to."""
+    return []
+
+
+def _translated(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Script:
     rule = rules.translated(phenomenon)
     if rule is None or not phenomenon.predictions:
-        return ""
-    made = javascript.theory(phenomenon, dict(statics))
+        return Script("", {})
+    made = javascript.theory(phenomenon, statics)
     needed = {f"{kind}:{p.name}" for kind in _KINDS for p in phenomenon.predictions}
     if needed & set(made.left_out) or len(made.source) > MOST_TEXT:
-        return ""
+        return Script("", made.fixed)
     parts = {
         "fixed": json.dumps(dict(made.fixed)),
         "keys": json.dumps(sorted(made.keys)),
@@ -45,7 +64,8 @@ def _made(phenomenon: Phenomenon, statics: tuple[tuple[str, Any], ...]) -> str:
         "make": f"() => {{\n{made.source}return theory;\n}}",
     }
     body = ", ".join(f"{key}: {value}" for key, value in parts.items())
-    return f"(window.carriedTheories ||= []).push({{ {body} }});\n"
+    return Script(f"(window.carriedTheories ||= []).push({{ {body} }});\n", made.fixed)
 
 
 _KINDS = ("prediction", "slack", "valid", "status")
+_KEPT = 64  # scripts of one phenomenon

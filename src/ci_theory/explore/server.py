@@ -9,6 +9,7 @@ it loads what is registered and the one that the command line named. What goes w
 ``/page/FILE``               what pages are made of
 ``/of/NAME/controls``        what can be moved, as JSON
 ``/of/NAME/curve?ADDRESS``   the theory, as JSON: see ``curve.drawn``
+``/of/NAME/few?ADDRESS``     the same at few places, for a hand that moves
 ``/of/NAME/theory?ADDRESS`` the theory as a script: see ``scripts.of``
 ``/of/NAME/sweep?ADDRESS``   the declaration of what is simulated, for ``ci-theory run``
 ``/of/NAME/dots?ADDRESS``    the simulation, as server-sent events: see ``dots.stream``
@@ -226,12 +227,13 @@ class Handler(BaseHTTPRequestHandler):
         if what == "controls":
             return _json(controls.document(one, name))
         shown = read(query, one)
-        if what == "curve":
+        if what in ("curve", "few"):
+            evaluate = curve.drawn if what == "curve" else curve.few
             with self.server.evaluating:  # one core is left to the dots
-                return _json(curve.drawn(one, shown))
+                return _json(evaluate(one, shown))
         if what == "theory":
             script = scripts.of(one, statics(one, one.point(curve.line(one, shown)[1].first)))
-            return Answer(HTTPStatus.OK, TYPES[".js"], script.encode())
+            return Answer(HTTPStatus.OK, TYPES[".js"], script.text.encode())
         if what == "sweep":
             text = dots.toml(dots.declared(one, name, shown))
             return Answer(HTTPStatus.OK, "text/plain; charset=utf-8", text.encode())

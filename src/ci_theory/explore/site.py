@@ -1,8 +1,9 @@
 """The pages without a server: a folder of files, each whole in itself, for a site or a disk.
 
 A page carries its style, its scripts, what can be moved, and the curves of its presets with every
-decoy; where the theory can be translated it carries that too, and then its knobs move. Its policy
-allows these scripts by their digests, and no request at all.
+decoy; where the theory can be translated it carries that too, and then its knobs move. Curves that
+the page can work out itself may be left out: to evaluate them takes far longer than to translate.
+Its policy allows these scripts by their digests, and no request at all.
 """
 
 import base64
@@ -15,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ci_theory._errors import BadInput
-from ci_theory._record import Kind
 from ci_theory.explore import controls, curve, scripts
-from ci_theory.explore.address import read
+from ci_theory.explore.address import Shown, read
 from ci_theory.explore.server import PAGE
-from ci_theory.phenomena import Phenomenon
+from ci_theory.phenomena import Phenomenon, statics
 
 _SCRIPT = re.compile(r'<script src="page/([\w.]+)" defer></script>\n')
 _STYLE = re.compile(r'<link rel="stylesheet" href="page/([\w.]+)">\n')
@@ -27,7 +27,11 @@ _ICON = re.compile(r'<link rel="icon" href="page/[\w.]+">\n')
 
 
 def write(
-    folder: Path, shown: Sequence[tuple[str, Phenomenon]], say: Callable[[str], None]
+    folder: Path,
+    shown: Sequence[tuple[str, Phenomenon]],
+    say: Callable[[str], None],
+    *,
+    every_curve: bool = True,
 ) -> list[Path]:
     """Write the pages of some phenomena and the list of them.
 
@@ -35,6 +39,8 @@ def write(
         folder: made if it is not there.
         shown: their names and themselves.
         say: told the name of each as it is begun.
+        every_curve: whether to carry the curve of a preset that its page can work out itself, too:
+            it is there at once, and breaks are located in it.
 
     Returns:
         The files.
@@ -45,7 +51,7 @@ def write(
     pages, listed = {}, []
     for name, phenomenon in shown:
         say(name)
-        pages[f"{name}.html"] = _page(name, phenomenon)
+        pages[f"{name}.html"] = _page(name, phenomenon, every_curve)
         title, question = phenomenon.title, phenomenon.question
         listed.append({"name": name, "title": title, "question": question})
     pages["index.html"] = _whole("index.html", f"window.catalogue = {_script_json(listed)};\n")
@@ -58,11 +64,11 @@ def write(
     return [folder / name for name in pages]
 
 
-def _page(name: str, phenomenon: Phenomenon) -> str:
+def _page(name: str, phenomenon: Phenomenon, every_curve: bool) -> str:
     about = controls.document(phenomenon, name)
-    data = {"controls": about, "curves": carried(phenomenon, about)}
-    made = dict.fromkeys(scripts.of(phenomenon, static) for static in _statics(phenomenon, about))
-    theory = "".join(made)
+    data = {"controls": about, "curves": carried(phenomenon, about, every_curve)}
+    made = [scripts.of(phenomenon, static) for static in _statics(phenomenon, about)]
+    theory = "".join(dict.fromkeys(script.text for script in made))
     runtime = (PAGE / "runtime.js").read_text(encoding="utf-8") if theory else ""
     return _whole("page.html", runtime + theory, data)
 
@@ -70,31 +76,42 @@ def _page(name: str, phenomenon: Phenomenon) -> str:
 def _statics(phenomenon: Phenomenon, about: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the static values of all presets, and of all words at the first of them."""
     wanted = []
-    names = phenomenon.names(Kind.STATIC)
     for address in [about["first"], *(preset["address"] for preset in about["presets"])]:
         asked = curve.grid(phenomenon, read(address, phenomenon).words)
-        point = phenomenon.point(asked.first)
-        wanted.append({name: point[name] for name in names})
+        wanted.append(statics(phenomenon, phenomenon.point(asked.first)))
     words = {k: a.choices for k, a in phenomenon.axes.items() if a.type is str and a.choices}
     for chosen in itertools.product(*words.values()):
         wanted.append({**wanted[0], **dict(zip(words, chosen, strict=True))})
     return wanted
 
 
-def carried(phenomenon: Phenomenon, about: dict[str, Any]) -> dict[str, Any]:
-    """Return what is drawn at every preset, with every decoy, by the words of its address."""
+def carried(phenomenon: Phenomenon, about: dict[str, Any], every: bool = True) -> dict[str, Any]:
+    """Return what is drawn at every preset, with every decoy, by the words of its address.
+
+    Unless ``every`` those that the page can work out are left out.
+    """
     decoys = ";".join(decoy["name"] for decoy in about["decoys"])
     found = {}
     for address in {about["first"], *(preset["address"] for preset in about["presets"])}:
         shown = read(address + (f"&@decoys={decoys}" if decoys else ""), phenomenon)
+        if not every and _worked_out(phenomenon, shown):
+            continue
         words = "&".join(part for part in address.split("&") if not part.startswith("@"))
         found[words] = curve.drawn(phenomenon, shown)
     return found
 
 
+def _worked_out(phenomenon: Phenomenon, shown: Shown) -> bool:
+    """Say whether there is a script for the curve of an address."""
+    along, asked = curve.line(phenomenon, shown)
+    script = scripts.of(phenomenon, statics(phenomenon, phenomenon.point(asked.first)))
+    return bool(script.text) and along not in script.fixed
+
+
 def _whole(file: str, before: str, data: Any = None) -> str:
     """Put everything that a page names into it."""
     text = _ICON.sub("", (PAGE / file).read_text(encoding="utf-8"))
+    text = text.replace('href="./"', 'href="index.html"')  # no server picks the list of a folder
     (style,) = _STYLE.findall(text)
     css = (PAGE / style).read_text(encoding="utf-8")
     names = _SCRIPT.findall(text)

@@ -2,54 +2,6 @@
 // A page without a server: it carries its presets, and theory as scripts where there is a translation.
 window.explore = window.explore || {};
 
-// Theory that runs in the page: the carried script that fits a point, at every place of an axis, or
-// at so many of them.
-explore.evaluate = function (about, text, most = 400) {
-  const pairs = [...explore.read(text)].filter(([key]) => !key.startsWith("@"));
-  const asked = explore.asked(about, pairs);
-  const { along, point } = asked;
-  const every = Math.ceil(asked.values.length / most);
-  const values = asked.values.filter((_, i) => i % every === 0 || i === asked.values.length - 1);
-  const carried = (window.carriedTheories || []).find((one) =>
-    !(along in one.fixed) && Object.entries(one.fixed).every(([name, value]) => point[name] === value));
-  if (!carried) return null;
-  carried.made = carried.made || carried.make();
-  const found = { axis: along, places: values, problem: "", curve: {}, slack: {}, decoys: {}, breaks: {}, quick: true };
-  const table = { axes: [along], params: { ...point, [along]: values }, observables: {} };
-  for (const p of about.predictions) {
-    found.curve[p.name] = [];
-    found.slack[p.name] = [];
-    const told = p.decoys.filter((decoy) => carried.keys.includes(`decoy:${p.name}:${decoy}`));
-    found.decoys[p.name] = Object.fromEntries(told.map((decoy) => [decoy, []]));
-    table.observables[p.name] = { value: [], valid: [], status: [] };
-  }
-  for (const value of values) {
-    const here = { ...point, [along]: value };
-    const problem = carried.rule(here);
-    found.problem = found.problem || problem;
-    for (const p of about.predictions) explore.evaluateAt(problem ? null : carried, here, p, found, table.observables[p.name]);
-  }
-  const silent = values.every((_, i) => about.predictions.every((p) => found.curve[p.name][i] === null));
-  if (found.problem && silent) throw new Error(found.problem);
-  return { ...found, table: found.problem ? null : table };
-};
-
-// One place: what is not finite or not solved is no value, as Python says it.
-explore.evaluateAt = function (carried, here, prediction, found, observed) {
-  const finite = (v) => (Number.isFinite(v) ? v : null);
-  const at = (kind) => (carried ? Number(carried.made[`${kind}:${prediction.name}`](here)) : NaN);
-  const [value, slack] = [finite(at("prediction")), finite(at("slack"))];
-  let status = carried ? carried.status[at("status")] : "OUT_OF_SCOPE";
-  if (status === "OK" && value === null) status = "NOT_FINITE";
-  found.curve[prediction.name].push(status === "OK" ? value : null);
-  found.slack[prediction.name].push(slack);
-  for (const [decoy, list] of Object.entries(found.decoys[prediction.name]))
-    list.push(carried ? finite(carried.made[`decoy:${prediction.name}:${decoy}`](here)) : null);
-  observed.value.push(value);
-  observed.status.push(status);
-  observed.valid.push(status === "OK" && slack !== null && slack >= 0 && at("valid") === 1);
-};
-
 explore.Alone = class {
   // data: {controls, curves}; theories come as scripts of their own, see scripts.py.
   constructor(data) {
@@ -73,12 +25,19 @@ explore.Alone = class {
     return null;
   }
 
-  async curve(text) {
+  // Calls back with what there is while it works; null once that is not wanted any more.
+  async curve(text, partial = () => true) {
     const pairs = [...explore.read(text)].filter(([key]) => !key.startsWith("@"));
     const key = explore.written(new Map(pairs));
     if (key in this.data.curves) return this.data.curves[key];
-    const found = this.movable ? explore.evaluate(this.data.controls, text) : null;
-    if (found) return found;
+    const work = this.movable ? new explore.Work(this.data.controls, text) : null;
+    if (work && work.carried) {
+      while (!work.run(explore.AT_ONCE)) {
+        if (!partial(work.result())) return null;
+        await new Promise((next) => setTimeout(next, 0));
+      }
+      return work.result();
+    }
     const what = this.movable ? "does not carry the theory of this point" : "shows the presets only";
     throw new Error(`this copy of the page has no server behind it and ${what}: run ci-theory explore ${this.data.controls.name}`);
   }

@@ -2,8 +2,8 @@
 // The page: one state, its address; whatever changes it is followed by the numbers of that address.
 window.explore = window.explore || {};
 
-const AT_ONCE = 80; // milliseconds
 const SLOW = 60; // milliseconds from which the server takes its time
+const HEAVY = 300; // milliseconds from which it is asked for few places first
 
 explore.Page = class {
   constructor(source, about) {
@@ -18,7 +18,8 @@ explore.Page = class {
     this.stopDots = null;
     this.settling = 0;
     this.server = 0; // milliseconds of its last answer
-    this.most = 31; // places at which the page itself can work out a curve at once
+    this.quickly = false; // whether the page itself could work out the last curve at once
+    this.warm = false; // whether the server has been asked for few places
     this.by = (id) => document.getElementById(id);
     this.chart = new explore.Chart(this.by("plot"));
     this.chart.onread = (index) => this._tellReading(index);
@@ -159,23 +160,22 @@ explore.Page = class {
     this._showSimulation();
     explore.tellVerdicts(this.by("verdicts"), null);
     this.settled = settled;
-    if (this.server > SLOW) this._showQuick();
     this._ask();
+    if (this.server > SLOW) this._showQuick();
   }
 
   // Where the server takes its time the page works out the curve by itself, at as many places as
   // it can at once, and the server follows.
   _showQuick() {
-    const text = this.state.text;
-    const begun = performance.now();
-    const quick = this.source.quick(text, this.most);
-    if (!quick) return;
-    const taken = performance.now() - begun;
-    this.most = Math.min(Math.max(Math.floor((quick.places.length * AT_ONCE) / taken), 7), 400);
-    if (taken > this.server) return;
-    this.shown = { ...quick, address: text };
+    const quick = this.source.quick(this.state.text);
+    this.quickly = quick !== null;
+    if (quick) this._show(quick, this.state.text);
+  }
+
+  _show(shown, text) {
+    this.shown = { ...shown, address: text };
     this._draw();
-    this._tell(quick.problem);
+    this._tell(shown.problem || "");
   }
 
   measure() {
@@ -195,28 +195,43 @@ explore.Page = class {
       this._wait("working: the first curve of a phenomenon is compiled");
     }, 700);
     const text = this.state.text;
-    const begun = performance.now();
     try {
-      const shown = await this.source.curve(text);
-      this.server = performance.now() - begun;
-      if (text === this.state.text || this.knobs.playing || !this.again) {
-        this.shown = { ...shown, address: text };
-        this._draw();
-        this._tell(shown.problem || "");
-      }
+      const shown = await this._curve(text);
+      if (shown && (text === this.state.text || this.knobs.playing || !this.again)) this._show(shown, text);
     } catch (problem) {
       this._tell(problem.message);
       this.knobs.stop();
       this._blank(text);
     }
     clearTimeout(slow);
-    if (this.source.learn && this.server > SLOW && this.settled && !this.again) this.source.learn(text);
+    if (this.source.live && this.settled && !this.again) this._prepare(text);
     this.by("plot").removeAttribute("aria-busy");
     this.asking = false;
     if (this.again) {
       this.again = false;
       this._ask();
     } else if (this.knobs.playing) setTimeout(() => this.knobs.stepPlay(), 60);
+  }
+
+  // The curve of an address; what there is of it before is drawn. Null if the page has moved on.
+  async _curve(text) {
+    const partial = (some) => {
+      if (!this.again) this._show(some, text);
+      return !this.again;
+    };
+    if (this.source.live && this.server > HEAVY && !this.quickly && !partial(await this.source.few(text))) return null;
+    const begun = performance.now();
+    const shown = await this.source.curve(text, partial);
+    this.server = performance.now() - begun;
+    return shown;
+  }
+
+  // While nothing moves: make ready what follows a hand where the whole curve takes too long.
+  _prepare(text) {
+    if (this.server > SLOW) this.source.learn(text);
+    if (this.server <= HEAVY || this.warm) return;
+    this.warm = true;
+    this.source.few(text).catch(() => {}); // compiled now, not when it is waited for
   }
 
   // Of this address nothing can be drawn: what was drawn before is not to be read as its picture.
@@ -298,7 +313,7 @@ explore.Page = class {
     explore.tellLegend(this.by("legend"), lines, breaks, dots);
     this._tellAbout(measure);
     explore.tellTable(this.by("table"), shown);
-    document.body.dataset[shown.quick && this.source.live ? "quick" : "shown"] = shown.address;
+    document.body.dataset[shown.quick ? "quick" : "shown"] = shown.address;
   }
 
   // What is said of a measure whatever the knobs are at.

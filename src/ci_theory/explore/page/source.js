@@ -8,6 +8,7 @@ explore.Served = class {
     this.live = true;
     this.loading = false;
     this.useless = new Set();
+    this.failed = new Map();
   }
 
   async _get(path) {
@@ -32,10 +33,27 @@ explore.Served = class {
     return this.about;
   }
 
-  // What the page can work out by itself at once; null if it has no theory for that point.
-  quick(text, most) {
+  // What the page can work out by itself at once; null if it has no theory for that point, or one
+  // that takes too long for a curve: after three such tries along an axis it is not tried again.
+  quick(text) {
+    const work = this._work(text);
+    const failed = work ? this.failed.get(work.along) || 0 : 0;
+    if (!work || failed >= 3) return null;
+    const end = performance.now() + 2 * explore.AT_ONCE;
+    while (!work.run(explore.AT_ONCE) && work.rows.length < explore.FEWEST && performance.now() < end);
+    const enough = work.done || work.rows.length >= explore.FEWEST;
+    this.failed.set(work.along, enough ? 0 : failed + 1);
     try {
-      return explore.evaluate(this.about, text, most);
+      return enough ? { ...work.result(), quick: true } : null;
+    } catch {
+      return null; // the server says what is wrong
+    }
+  }
+
+  _work(text) {
+    try {
+      const work = new explore.Work(this.about, text);
+      return work.carried ? work : null;
     } catch {
       return null; // the server says what is wrong
     }
@@ -45,12 +63,12 @@ explore.Served = class {
   // and is of no use along an axis that is built into it.
   learn(text) {
     const along = new explore.State(text).along();
-    if (this.loading || this.useless.has(along) || this.quick(text, 1)) return;
+    if (this.loading || this.useless.has(along) || this._work(text)) return;
     this.loading = true;
     if (!window.runtime) this._script("page/runtime.js");
     this._script(`${this.base}/theory?${text}`).addEventListener("load", () => {
       this.loading = false;
-      if (!this.quick(text, 1)) this.useless.add(along);
+      if (!this._work(text)) this.useless.add(along);
     });
   }
 
@@ -63,6 +81,11 @@ explore.Served = class {
 
   async curve(text) {
     return (await this._get(`curve?${text}`)).json();
+  }
+
+  // The same at few places: what a slow theory can say while a hand moves.
+  async few(text) {
+    return { ...(await (await this._get(`few?${text}`)).json()), quick: true };
   }
 
   async sweep(text) {

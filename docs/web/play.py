@@ -1,0 +1,52 @@
+"""The pages to play with, for the site: ``python -m web.play OUT``; nothing if they are there.
+
+They are those of ``ci-theory explore --static`` but for the curves that a page works out itself.
+What they are made of is the text of the package and of its sweeps: while that stays, they do.
+"""
+
+import hashlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from ci_theory import enable_float64
+from ci_theory.explore import site
+from ci_theory.phenomena import load, names
+
+__all__ = ["digest", "written"]
+
+ROOT = Path(__file__).resolve().parents[2]
+MADE_OF = ("src/ci_theory/**/*.*", "experiments/*.toml")
+NOTE = "made-of.txt"
+"""File beside the pages: the digest of what they were made of."""
+
+
+def digest(root: Path = ROOT) -> str:
+    """Return the digest of all that the pages follow from."""
+    found = hashlib.sha256(f"{version('jax')} {version('numpy')}".encode())
+    files = {file for one in MADE_OF for file in root.glob(one) if file.suffix != ".pyc"}
+    for file in sorted(files):
+        if file.is_file():
+            found.update(f"\n{file.relative_to(root)}\n".encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+def written(folder: Path, wanted: str) -> bool:
+    """Say whether a folder holds the pages that were made of just this."""
+    note = folder / NOTE
+    return note.is_file() and note.read_text(encoding="utf-8") == wanted
+
+
+def main() -> None:
+    """Write the pages of all phenomena, unless they are there."""
+    folder, wanted = Path(sys.argv[1]), digest()
+    if written(folder, wanted):
+        return
+    enable_float64()
+    (folder / NOTE).unlink(missing_ok=True)  # if this ends half-way, the next time begins anew
+    site.write(folder, [(name, load(name)) for name in names()], lambda _: None, every_curve=False)
+    (folder / NOTE).write_text(wanted, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
