@@ -147,6 +147,10 @@ def test_a_form_is_written_as_the_next_one():
     far = np.array([-30.0, 30.0])
     wanted = Form(1, True).value(theta, far)
     np.testing.assert_allclose(Form(2, False).value(made, far), wanted, atol=1e-6)
+    theta = np.array([0.3, 0.4, 0.5, 2.0, -1.0, 0.2, 3.0, -1.0, -2.5])
+    made = Form(2, True).nested(theta, wide[0][:11], wide[1][:11])
+    wanted = Form(2, True).value(theta, far)
+    np.testing.assert_allclose(Form(3, False).value(made, far), wanted, atol=1e-6)
     flat = Form(0, True).nested(np.array([1.0, 0.0, 0.5]), wide[0][:5], wide[1][:5])
     np.testing.assert_allclose(flat, [1.0, 0.0, 0.0, 50.0, -np.log(1e-3)])
     steep = np.array([0.0, 0.5, 2.0, 4.0, -3.0, 3.0, 2.0, -3.0])  # the break at 2 comes first
@@ -268,6 +272,33 @@ def test_the_form_that_tells_how_alike_neighbours_are(told, rhos, found, monkeyp
     assert (silent.rho, silent.likely.tolist()) == (0.0, [0.0])
 
 
+@pytest.mark.parametrize(
+    ("seldom", "chance"),
+    [(9, 10 / 61), (10, 11 / 51), (0, 1 / 61), (4, 5 / 61)],
+)
+def test_the_chance_of_a_gain_is_its_share_among_resamples_that_gain_as_much(seldom, chance):
+    """Of 60 resamples; where a fifth of the first fifty gain as much, the others are not asked."""
+    asked = []
+
+    def best(form, curves, smaller):
+        asked.append(len(curves))
+        assert smaller.shape == (len(curves), 2)
+        loss = np.full(len(curves), 4.0)  # of 5, with 1 that no form can explain
+        if len(asked) == 1:
+            loss[0] = 3.0
+            loss[1 : 1 + seldom] = np.linspace(1.0, 3.0, seldom)  # some exactly as much
+        return SimpleNamespace(theta=np.zeros((len(curves), 3)), loss=loss - 1.0)
+
+    again = SimpleNamespace(
+        curves=np.zeros((60, 24)), losses=np.full(60, 5.0), withins=np.ones(60), loss=5.0,
+        within=1.0, theta=np.zeros(2), thetas=np.zeros((60, 2)),
+    )  # fmt: skip
+    search = SimpleNamespace(best=best)
+    chances = ladder._chances(search, np.zeros(24), again, [Form(0, True)])
+    assert chances == [pytest.approx(chance)]
+    assert asked == ([51] if chance > 0.2 else [51, 10])
+
+
 # --- intervals --------------------------------------------------------------------------------
 
 
@@ -354,12 +385,14 @@ HUMP = {"form": Form(1, False), "theta": (0.0, -0.5, 1.0, 2.0, -1.0)}
         ({"floor": 0.0}, []),
         ({"lost": 0.05}, []),
         ({"lost": 0.06}, ["6% of the resampled fits did not converge"]),
+        ({"theta": (9.0, 0.5)}, []),
         ({"theta": (0.0, -0.003)}, []),  # a rise of less than the scatter
         ({"theta": (0.0, -0.006)}, ["y rises: what rises towards a ceiling"]),
         ({"theta": (0.0, -0.001), "scatter": 1e-5}, ["y rises"]),
         ({"theta": (0.0, -0.0003), "scatter": 1e-5}, []),  # a thousandth is always let pass
         ({**HUMP, "x": (1.0, 1e3)}, ["the curve is not monotone"]),
-        ({**HUMP, "x": (1.0, 1e3), "scatter": 2.0}, []),
+        ({**HUMP, "x": (1.0, 1e3), "scatter": 0.74}, ["the curve is not monotone"]),
+        ({**HUMP, "x": (1.0, 1e3), "scatter": 0.75}, []),  # it rises by 0.747
         ({"rest": np.ones(20) * np.r_[np.ones(10), -np.ones(10)]}, ["neighbouring residuals are"]),
         ({"rest": np.r_[np.ones(10), -np.ones(10)], "scatter": 1e-9}, []),
         ({"rest": np.tile([1.0, -1.0], 10)}, []),
