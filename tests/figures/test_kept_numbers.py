@@ -125,6 +125,14 @@ def test_what_differs_is_told_line_by_line(monkeypatch):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 5])
+def test_three_means_that_differ_are_named_and_the_others_counted(count, monkeypatch):
+    ones = np.ones(6)
+    told = compared(small(ones), small(ones + 9 * (np.arange(6) < count)), monkeypatch).against
+    assert len(told) == min(count, 3) + (count > 3)
+    assert (told[-1] == f"and {count - 3} more means") == (count > 3)
+
+
 def test_breaks_that_touch_do_not_differ(monkeypatch):
     def with_interval(low, high):
         return small([1.0], breaks=[["peak", {}, ["OK", 2.0, low, high, 1], ["OK", low, high]]])
