@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 
 import ci_theory
@@ -103,6 +104,36 @@ def test_leaving_out_takes_all_copies_of_a_row():
     found = left_out(x, y, copies.astype(float), np.array([1.0]), False)
     assert found.rows[0] == pytest.approx(np.mean(errors), rel=1e-10)
     assert found.naive[0] < found.rows[0]  # who takes copies for rows has seen them
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_naive_cross_validation_is_that_of_all_copies_as_rows(centred):
+    x, y, _ = gaussian(5, 40, 5)
+    copies = np.where(np.arange(40) < 9, 3, 1)
+    if centred:  # of mean zero as they are counted, so that the intercept is no further column
+        x, y = x - np.average(x, axis=0, weights=copies), y - np.average(y, weights=copies)
+    every, labels = np.repeat(x, copies, axis=0), np.repeat(y, copies)
+    for ridge in (0.3, 5.0):
+        hat = every @ np.linalg.solve(every.T @ every + ridge * np.eye(5), every.T)
+        residual, spare = labels - hat @ labels, 1 - (np.trace(hat) + centred) / len(labels)
+        found = left_out(x, y, copies.astype(float), np.array([ridge]), centred).naive[0]
+        assert found == pytest.approx(np.mean(residual**2) / spare**2, rel=1e-10)
+
+
+def test_noise_of_more_features_than_rows_is_read_where_nine_tenths_are_resolved():
+    """By solving for the ridge at which the hat matrix has a trace of 0.9 N."""
+    x, y, _ = gaussian(8, 40, 60)
+    gram = x @ x.T
+    ridge = scipy.optimize.brentq(
+        lambda r: np.trace(gram @ np.linalg.inv(gram + r * np.eye(40))) - 36, 1e-9, 1e3, xtol=1e-13
+    )
+    hat = gram @ np.linalg.inv(gram + ridge * np.eye(40))
+    gcv = np.mean((y - hat @ y) ** 2) / (1 - 36 / 40) ** 2
+    mixed = np.trace(hat @ (np.eye(40) - hat))
+    lost = mixed / (1 - mixed / 4)
+    found = theory.noise(whole_of(x, y))
+    assert found.value == pytest.approx(gcv * (1 - (36 - lost) / 40), rel=2e-3)
+    assert found.kappa == pytest.approx(ridge / 4, rel=2e-2)
 
 
 def test_refits_solve_the_normal_equations_with_the_noise_drawn():
