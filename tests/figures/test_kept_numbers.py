@@ -65,6 +65,7 @@ def test_what_rounding_explains_is_no_difference_and_what_has_no_error_says_noth
     assert score(-10.0, 0.0, 5, -10.00019, 0.0, 5) == 0
     assert score(-10.0, 0.0, 5, -10.00021, 0.0, 5) < -30
     assert score(1.0, 1e-9, 5, 1.0 + 1.9e-5, 1e-9, 5) == 0
+    assert score(1.0, 0.5, 5, 1.0, 0.5, 5) == 0
     assert np.isnan(score(1.0, NAN, 1, 1.0, 0.1, 5))
     assert np.isnan(score(1.0, 0.1, 5, NAN, 0.1, 5))
     # one error of two: the degrees of freedom of the other mean

@@ -220,6 +220,37 @@ def planted(seed, rows, copies, n=200, p=8):
     return x[which], y[which], x, y
 
 
+def test_units_rotations_and_offsets_change_nothing_but_the_units():
+    x, y, _, _ = planted(40, rows=15, copies=2, n=90, p=6)
+    at = {"sizes": [30, 60], "replicates": 3}
+    base = learning_curve(x, y, ridge=[0.0, 2.0], **at)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
+    cases = [
+        (learning_curve(x @ turn + 5, y - 3, ridge=[0.0, 2.0], **at), 1.0, 1.0),
+        (learning_curve(10 * x, -y / 4, ridge=[0.0, 200.0], **at), 100.0, 1 / 16),
+    ]
+    for other, of_ridge, of_error in cases:
+        for name in ("predicted", "slack", "rows_error", "mean", "error"):
+            np.testing.assert_allclose(
+                getattr(other, name), of_error * getattr(base, name), rtol=1e-6, err_msg=name
+            )
+        for name in ("n", "kept", "valid"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(base, name))
+        np.testing.assert_allclose(other.ridge, of_ridge * base.ridge)
+        for best, its in ((other.best, base.best), (other.best_without, base.best_without)):
+            ridges = [best.ridge, best.left_out_ridge, best.naive_ridge]
+            assert ridges == pytest.approx(
+                [of_ridge * r for r in (its.ridge, its.left_out_ridge, its.naive_ridge)], rel=1e-3
+            )
+            errors = [best.error, best.left_out, best.left_out_error]
+            assert errors == pytest.approx(
+                [of_error * e for e in (its.error, its.left_out, its.left_out_error)], rel=1e-5
+            )
+            assert best.effective == pytest.approx(its.effective, rel=1e-3)
+        assert other.noise.value == pytest.approx(of_error * base.noise.value, rel=1e-6)
+        assert other.verdict is base.verdict
+
+
 def test_duplicates_are_found_and_weigh_what_they_weigh():
     x, y, _, _ = planted(9, rows=60, copies=5, n=300, p=30)
     found = learning_curve(x, y, ridge=[0.0], sizes=[80, 150], replicates=100)
