@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import types
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from ci_theory.check.report import Report
 from ci_theory.own_data import curve, judging
 from ci_theory.own_data import rows as given
 from ci_theory.own_data.findings import Gain, LearningCurve, Place
-from ci_theory.own_data.population import GROUPS, Noise
+from ci_theory.own_data.population import GROUPS, Noise, Population
 from ci_theory.own_data.refits import Defects
 from ci_theory.own_data.tuning import BestRidge
 from ci_theory.theory.spectra.spectrum import Spectrum
@@ -174,8 +173,12 @@ def test_the_document_of_a_curve():
 
 
 def whole(rows, modes):
-    spectrum = types.SimpleNamespace(multiplicity=np.ones(modes))
-    return types.SimpleNamespace(rows=rows, spectrum=spectrum, size=float(rows))
+    ones = np.ones(modes)
+    spectrum = Spectrum(
+        eigenvalues=ones, multiplicity=ones, power=0 * ones, tail_trace=0.0, tail_power=0.0
+    )
+    one = np.ones(1)
+    return Population(spectrum, float(rows), rows, one, one, 0 * one)
 
 
 def test_sizes_that_are_chosen_lie_around_the_peak_and_beyond():
@@ -192,10 +195,10 @@ def test_sizes_that_are_chosen_lie_around_the_peak_and_beyond():
 
 
 def test_sizes_and_ridges_that_are_asked_for():
-    assert curve._sizes([2, 90.0], whole(100, 5)).tolist() == [2, 90]
+    assert curve._sizes([90, 2, 2], whole(100, 5)).tolist() == [2, 90]
     for sizes, told in (([1], "sizes = 1 to 1: must be from 2 to 90, 9 in 10 of the 100 distinct"),
                         ([5, 91], "sizes = 5 to 91: must be"),
-                        ([2.5], "must be whole numbers")):  # fmt: skip
+                        ([], "must be whole numbers")):  # fmt: skip
         with pytest.raises(BadInput) as said:
             curve._sizes(sizes, whole(100, 5))
         assert told in str(said.value)
