@@ -4,11 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from ci_theory.check.calibration import Setting
 from ci_theory.check.located import Slice, locate_slice
+from ci_theory.check.statistic import pooled
 from ci_theory.check.verdict import judge
 from ci_theory.locate import Crossing, Peak, Valley
+from ci_theory.locate.student import corrected
 from ci_theory.phenomena import Break, Estimate
 
 SETTINGS = {
@@ -130,6 +133,77 @@ def test_more_slack_never_rejects_more(name):
         found.append(outcome.detectable)
     assert np.all(np.diff(np.array(scores), axis=0) <= 1e-12)
     assert np.diff(found) == pytest.approx([0.02, 0.03, 0.15], rel=1e-6)
+
+
+def cells_by_hand(c, hypothesis):
+    """Tail probability of every judged cell by itself, a cell at a time; and its sign."""
+    value = c.estimate.value
+    judged = [i for i in range(7) if c.estimate.valid[i] and not c.lost[i]]
+    runs = {i: c.values[i][np.isfinite(c.values[i])] for i in judged}
+    skew = {i: scipy.stats.skew(y, bias=False) for i, y in runs.items()}
+    every = np.abs([value, *c.decoys.values()])
+    largest = {i: np.nanmax(every[:, i]) for i in judged}
+    typical = np.median(list(largest.values()))
+    found = {}
+    for i in judged:
+        y, r = runs[i], len(runs[i])
+        beside = [j for j in c.near[i] if j in judged]
+        relative = [np.std(runs[j], ddof=1) / abs(value[j]) for j in (i, *beside)]
+        spread = max(np.std(y, ddof=1), np.median(relative) * abs(value[i]))
+        tail = max(abs(skew[j]) for j in ((i, *beside) if beside else judged))
+        gap = y.mean() - hypothesis[i]
+        room = c.estimate.slack[i] + 1e-9 * max(largest[i], typical)
+        left = np.sign(gap) * max(abs(gap) - room, 0.0) if np.isfinite(gap) else 0.0
+        score = corrected(np.array(left / (spread / r**0.5)), np.array(skew[i]), np.array(r))
+        alone = np.isfinite(gap) and r >= 5 * tail**2
+        p = 2 * scipy.stats.t.sf(abs(score), r - 1) if alone else 1.0
+        found[i] = (p, float(np.sign(score)))
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_cells_are_judged_one_by_one_as_by_hand(name, seed):
+    made = drawn(name, seed)
+    made.values[2, :4] = np.nan
+    made = dataclasses.replace(made)  # its moments are taken anew
+    outcome = judge(made, level=0.01, effect=9.0)
+    hypotheses = {"": made.estimate.value, **made.decoys}
+    for decoy, evidence in {"": outcome.own, **outcome.decoys}.items():
+        found = cells_by_hand(made, hypotheses[decoy])
+        least = min(p for p, _ in found.values())
+        p, sign = found[evidence.worst]
+        assert p == pytest.approx(least, rel=1e-9)
+        assert evidence.adjusted == pytest.approx(min(1.0, len(found) * p), rel=1e-9)
+        assert evidence.z == pytest.approx(
+            sign * scipy.stats.norm.isf(max(p / 2, 1e-300)), rel=1e-6
+        )
+        cell = evidence.adjusted < 0.2 * 0.01
+        assert evidence.rejected == (cell or evidence.pooled.probability < 0.8 * 0.01)
+        assert evidence.vacuous is False
+    worst = outcome.worst_cell
+    i = outcome.own.worst
+    assert worst["mean"] == pytest.approx(np.nanmean(made.values[i]))
+    assert worst["error"] == pytest.approx(scipy.stats.sem(made.values[i], nan_policy="omit"))
+    assert (worst["predicted"], worst["cell"]) == (made.estimate.value[i], i)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_decoys_are_pooled_along_their_difference_from_the_prediction(name):
+    made = drawn(name)
+    judged = np.flatnonzero(made.judged)
+    value = made.estimate.value[judged]
+    outcome = judge(made, level=0.01)
+    for decoy, one in made.decoys.items():
+        told = judged[np.isfinite(one[judged])]
+        v, d = made.estimate.value[told], one[told]
+        sizes = [made.estimate.value, *made.decoys.values()]
+        largest = np.nanmax(np.abs(sizes), axis=0)
+        room = made.estimate.slack + 1e-9 * np.maximum(largest, np.median(largest[judged]))
+        wanted = pooled(made.values[told], d, room[told], v - d, np.abs(v))
+        assert outcome.decoys[decoy].pooled == pytest.approx(wanted, rel=1e-9)
+    own = pooled(made.values[judged], value, room[judged], value, np.abs(value))
+    assert outcome.own.pooled == pytest.approx(own, rel=1e-9)
 
 
 # --- breaks ---------------------------------------------------------------------------------------
