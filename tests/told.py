@@ -39,7 +39,11 @@ OWN = Evidence(
     pooled=Pooled(0.0123, 0.0045, 0.02, 0.5, 3),
 )
 REJECTED = dataclasses.replace(OWN, rejected=True, z=31.0)
-DECOYS = {"twice": REJECTED, "same": dataclasses.replace(OWN, vacuous=True), "near": OWN}
+DECOYS = {
+    "twice": REJECTED,
+    "same": dataclasses.replace(OWN, vacuous=True, rejected=True),
+    "near": OWN,
+}
 OUTCOME = Outcome(
     comparison=COMPARISON,
     verdict=Verdict.UNDERPOWERED,

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 
 import ci_theory
@@ -106,6 +107,36 @@ def test_leaving_out_takes_all_copies_of_a_row():
     assert found.naive[0] < found.rows[0]  # who takes copies for rows has seen them
 
 
+@pytest.mark.parametrize("centred", [False, True])
+def test_naive_cross_validation_is_that_of_all_copies_as_rows(centred):
+    x, y, _ = gaussian(5, 40, 5)
+    copies = np.where(np.arange(40) < 9, 3, 1)
+    if centred:  # of mean zero as they are counted, so that the intercept is no further column
+        x, y = x - np.average(x, axis=0, weights=copies), y - np.average(y, weights=copies)
+    every, labels = np.repeat(x, copies, axis=0), np.repeat(y, copies)
+    for ridge in (0.3, 5.0):
+        hat = every @ np.linalg.solve(every.T @ every + ridge * np.eye(5), every.T)
+        residual, spare = labels - hat @ labels, 1 - (np.trace(hat) + centred) / len(labels)
+        found = left_out(x, y, copies.astype(float), np.array([ridge]), centred).naive[0]
+        assert found == pytest.approx(np.mean(residual**2) / spare**2, rel=1e-10)
+
+
+def test_noise_of_more_features_than_rows_is_read_where_nine_tenths_are_resolved():
+    """By solving for the ridge at which the hat matrix has a trace of 0.9 N."""
+    x, y, _ = gaussian(8, 40, 60)
+    gram = x @ x.T
+    ridge = scipy.optimize.brentq(
+        lambda r: np.trace(gram @ np.linalg.inv(gram + r * np.eye(40))) - 36, 1e-9, 1e3, xtol=1e-13
+    )
+    hat = gram @ np.linalg.inv(gram + ridge * np.eye(40))
+    gcv = np.mean((y - hat @ y) ** 2) / (1 - 36 / 40) ** 2
+    mixed = np.trace(hat @ (np.eye(40) - hat))
+    lost = mixed / (1 - mixed / 4)
+    found = theory.noise(whole_of(x, y))
+    assert found.value == pytest.approx(gcv * (1 - (36 - lost) / 40), rel=2e-3)
+    assert found.kappa == pytest.approx(ridge / 4, rel=2e-2)
+
+
 def test_refits_solve_the_normal_equations_with_the_noise_drawn():
     x, y, _ = gaussian(5, 60, 6)
     copies = np.where(np.arange(60) < 20, 3, 1)
@@ -188,6 +219,37 @@ def planted(seed, rows, copies, n=200, p=8):
     order = np.random.default_rng(seed).permutation(n + rows * copies)
     which = np.concatenate([np.arange(n), np.tile(np.arange(rows), copies)])[order]
     return x[which], y[which], x, y
+
+
+def test_units_rotations_and_offsets_change_nothing_but_the_units():
+    x, y, _, _ = planted(40, rows=15, copies=2, n=90, p=6)
+    at = {"sizes": [30, 60], "replicates": 3}
+    base = learning_curve(x, y, ridge=[0.0, 2.0], **at)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
+    cases = [
+        (learning_curve(x @ turn + 5, y - 3, ridge=[0.0, 2.0], **at), 1.0, 1.0),
+        (learning_curve(10 * x, -y / 4, ridge=[0.0, 200.0], **at), 100.0, 1 / 16),
+    ]
+    for other, of_ridge, of_error in cases:
+        for name in ("predicted", "slack", "rows_error", "mean", "error"):
+            np.testing.assert_allclose(
+                getattr(other, name), of_error * getattr(base, name), rtol=1e-6, err_msg=name
+            )
+        for name in ("n", "kept", "valid"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(base, name))
+        np.testing.assert_allclose(other.ridge, of_ridge * base.ridge)
+        for best, its in ((other.best, base.best), (other.best_without, base.best_without)):
+            ridges = [best.ridge, best.left_out_ridge, best.naive_ridge]
+            assert ridges == pytest.approx(
+                [of_ridge * r for r in (its.ridge, its.left_out_ridge, its.naive_ridge)], rel=1e-3
+            )
+            errors = [best.error, best.left_out, best.left_out_error]
+            assert errors == pytest.approx(
+                [of_error * e for e in (its.error, its.left_out, its.left_out_error)], rel=1e-5
+            )
+            assert best.effective == pytest.approx(its.effective, rel=1e-3)
+        assert other.noise.value == pytest.approx(of_error * base.noise.value, rel=1e-6)
+        assert other.verdict is base.verdict
 
 
 def test_duplicates_are_found_and_weigh_what_they_weigh():

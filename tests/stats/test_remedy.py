@@ -5,11 +5,12 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 from check_toy import POWER, TOY, sweep
 
 from ci_theory.check import Verdict, check
 from ci_theory.check.calibration import Setting
-from ci_theory.check.remedy import FIRST, MOST, remedy
+from ci_theory.check.remedy import FIRST, MOST, _enough, _line, _rounded, _Test, remedy
 from ci_theory.check.verdict import judge
 from ci_theory.cli import verdicts
 from ci_theory.phenomena import load, predict
@@ -122,6 +123,46 @@ def test_skewed_replicates_need_more(skew, least):
         outcome, verdict=Verdict.UNDERPOWERED, own=dataclasses.replace(outcome.own, pooled=own)
     )
     assert remedy(skewed, EFFECT).line == f"at least {least} replicates would do"
+
+
+@pytest.mark.parametrize(
+    ("finds", "slack", "spread", "replicates"),
+    [(0.03, 0.0, 0.3, 12), (0.03, 0.015, 0.1, 40), (1.0, 0.2, 5.0, 5), (1.0, 0.0, 0.01, 30)],
+)
+def test_so_many_replicates_are_enough_and_one_less_is_not(finds, slack, spread, replicates):
+    """Both quantiles of Student's t, in errors of a spread that is as unlucky as one in twenty."""
+
+    def left(r):
+        lost = scipy.stats.t.ppf(1 - 0.8 * LEVEL / 2, r - 1) + scipy.stats.t.ppf(0.95, r - 1)
+        luck = scipy.stats.f.ppf(0.95, r - 1, replicates - 1) ** 0.5
+        return finds - slack - lost * luck * spread / r**0.5
+
+    found = _enough(_Test(finds, slack, spread, replicates), LEVEL)
+    assert left(found) >= 0
+    assert found == 3 or left(found - 1) < 0
+
+
+def test_numbers_of_replicates_are_rounded_up_to_two_digits():
+    given = [3, 9, 10, 99, 100, 101, 110, 111, 990, 991, 1000, 1001, 12345]
+    assert [_rounded(n) for n in given] == [
+        3, 9, 10, 99, 100, 110, 110, 120, 990, 1000, 1000, 1100, 13000,
+    ]  # fmt: skip
+
+
+def test_what_would_do_in_words():
+    outcome = judged(Setting(cells=4, replicates=40, slack=0.1), np.random.default_rng(0))
+    assert _line(outcome, 120, 1.0, False) == "120 replicates would do"
+    assert _line(outcome, 120, 1.0, True) == "at least 120 replicates would do"
+    assert _line(outcome, 120, 1.5, True) == (
+        "no number of replicates would do, the slack is too large: sizes 1.5 times as large would, "
+        "with at least 120 replicates, if it falls as 1/size (its order: not stated)"
+    )
+    prediction = dataclasses.replace(outcome.comparison.prediction, order="1/n")
+    stated = dataclasses.replace(outcome.comparison, prediction=prediction)
+    line = _line(dataclasses.replace(outcome, comparison=stated), 120, 1.5001, False)
+    assert "sizes 1.5 times as large would, with 120 replicates" in line
+    assert line.endswith("(its order: 1/n)")
+    assert "sizes 1.6 times" in _line(outcome, 120, 1.51, False)
 
 
 def test_the_report_and_the_command_say_it(capsys):

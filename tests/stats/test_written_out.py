@@ -123,7 +123,7 @@ def test_the_document_of_a_prediction():
         },
         "decoys": {
             "twice": evidence(True, 31.0),
-            "same": evidence(False, -2.25, vacuous=True),
+            "same": evidence(True, -2.25, vacuous=True),
             "near": evidence(False, -2.25),
         },
     }

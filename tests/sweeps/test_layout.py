@@ -77,7 +77,7 @@ def test_memory_halves_what_goes_at_a_time_or_refuses_a_run():
     heavy = Cost(1e3, 1e6, 1e2)
     # four times what is held, and sixteen bytes a number: then the compiler is not asked
     assert laid_out(Fake(heavy, taken=1e12), memory=4e8 + 1600) == (100, 100)
-    with pytest.raises(BadInput, match="one run needs 1e[+]03 GB"):
+    with pytest.raises(BadInput, match=r"one run needs 1e\+03 GB"):
         laid_out(Fake(heavy, taken=1e12), memory=4e8 + 1599)
     assert laid_out(Fake(heavy, taken=1.0), memory=4e8 - 1) == (100, 100)  # the compiler says so
     assert laid_out(Fake(heavy, taken=1e6), memory=3e7) == (112, 16)

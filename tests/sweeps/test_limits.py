@@ -29,8 +29,9 @@ def test_the_words_of_a_dry_run():
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0 B"), (0.5, "0.5 B"), (999, "999 B"), (1001, "1 kB"), (2.5e6, "2.5 MB"),
-     (7e9, "7 GB"), (8e12, "8 TB"), (9e16, "9e+04 TB")],
+    [(0, "0 B"), (0.5, "0.5 B"), (999, "999 B"), (999.7, "1000 B"), (1001, "1 kB"),
+     (2.5e6, "2.5 MB"),
+     (7e9, "7 GB"), (8e12, "8 TB"), (9e16, "90000 TB")],
 )  # fmt: skip
 def test_bytes_in_words(count, words):
     assert estimate._bytes(count) == words
@@ -38,8 +39,8 @@ def test_bytes_in_words(count, words):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.5, "0.5 s"), (119, "1.2e+02 s"), (120, "2 min"), (3600, "60 min"), (7200, "2 h"),
-     (86400, "24 h"), (172800, "2 d"), (1e6, "12 d")],
+    [(0.5, "0.5 s"), (119, "120 s"), (120, "2 min"), (3600, "60 min"), (7200, "2 h"),
+     (86400, "24 h"), (172800, "2 d"), (1e6, "12 d"), (1e7, "120 d"), (6999, "120 min")],
 )  # fmt: skip
 def test_times_in_words(seconds, words):
     assert estimate._duration(seconds) == words

@@ -153,11 +153,16 @@ def _measure(
 
 def _bytes(count: float) -> str:
     power = min(int(math.log(max(count, 1), 1000)), 4)
-    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
+    return f"{_plain(count / 1000**power, 3)} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
 def _duration(seconds: float) -> str:
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.2g} {unit}"
-    return f"{seconds:.2g} s"
+            return f"{_plain(seconds / size, 2)} {unit}"
+    return f"{_plain(seconds, 2)} s"
+
+
+def _plain(value: float, digits: int) -> str:
+    """Round to so many digits, written without a power of ten: 120 and not 1.2e+02."""
+    return f"{float(f'{value:.{digits}g}'):g}"

@@ -1,0 +1,302 @@
+"""Who computes what, with workers and stores made by hand: nothing is simulated."""
+
+import threading
+import time
+import types
+from contextlib import closing, contextmanager, nullcontext
+
+import jax
+import numpy as np
+import pytest
+
+from ci_theory import BadInput
+from ci_theory.sweeps import engines, runner
+from ci_theory.sweeps.engines import PATIENCE, Job, LocalEngine, Outcome, Worker
+from ci_theory.sweeps.groups import Group
+from ci_theory.sweeps.parts import Damaged
+from ci_theory.sweeps.program import Shape
+from ci_theory.sweeps.staged import Stopped
+
+JOBS = [Job("f", 0, chunk) for chunk in range(8)]
+
+
+class Busy:
+    """A worker that notes how many chunks it computes at a time."""
+
+    devices = (types.SimpleNamespace(platform="cpu"),)
+
+    def __init__(self, check=lambda: None, gate=None):
+        self.stopping, self.check, self.gate = threading.Event(), check, gate
+        self.lock, self.now, self.most, self.begun = threading.Lock(), 0, 0, []
+
+    def compute(self, job):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.begun.append(job.chunk)
+        if self.gate and job.chunk < 3:
+            self.gate.wait(60)  # until the first three run side by side
+        time.sleep(0.01)
+        with self.lock:
+            self.now -= 1
+        if job.chunk == 99:
+            raise ValueError("it failed")
+        return Outcome(job, "done", 1)
+
+
+@pytest.fixture(autouse=True)
+def three_cores(monkeypatch):
+    monkeypatch.setattr(engines, "lanes", lambda devices: 3)
+
+
+def test_a_chunk_a_core_at_a_time_and_every_job_once():
+    worker = Busy(gate=threading.Barrier(3))
+    worker.stopping.set()  # of a run before
+    found = [outcome.job.chunk for outcome in LocalEngine().outcomes(JOBS, worker)]
+    assert sorted(found) == sorted(worker.begun) == list(range(8))
+    assert worker.most == 3
+    assert worker.stopping.is_set()
+    assert list(LocalEngine().outcomes([], worker)) == []
+
+
+def test_whoever_closes_it_early_leaves_nothing_running():
+    worker = Busy()
+    with closing(LocalEngine().outcomes(JOBS, worker)) as outcomes:
+        next(outcomes)
+    assert worker.stopping.is_set()
+    assert worker.now == 0
+    assert len(worker.begun) <= 6
+
+
+def test_what_goes_wrong_comes_out_and_ctrl_c_is_heard():
+    worker = Busy()
+    with pytest.raises(ValueError, match="it failed"):
+        list(LocalEngine().outcomes([Job("f", 0, 99)], worker))
+    assert worker.stopping.is_set()
+    pressed = []
+
+    def check():
+        pressed.append(1)
+        if len(pressed) == 2:
+            raise KeyboardInterrupt
+
+    worker = Busy(check)
+    with pytest.raises(KeyboardInterrupt):
+        list(LocalEngine().outcomes(JOBS, worker))
+    assert worker.stopping.is_set()
+    assert worker.now == 0
+
+
+def test_lapack_is_held_to_one_thread_on_the_host_alone():
+    gpu = engines.one_lapack_thread([types.SimpleNamespace(platform="gpu")])
+    assert isinstance(gpu, nullcontext)
+    cpu = engines.one_lapack_thread(Busy.devices)
+    assert not isinstance(cpu, nullcontext)
+
+
+def bare(**more):
+    """A worker without anything but what is given."""
+    worker = Worker.__new__(Worker)
+    worker.stopping, worker._told, worker.told = threading.Event(), False, []
+    worker.check, worker.tell = lambda: None, worker.told.append
+    worker._session, worker._smaller = "s", {}
+    for name, value in more.items():
+        setattr(worker, name, value)
+    return worker
+
+
+def test_waiting_is_told_once_and_ends_when_the_run_does():
+    worker = bare(store=types.SimpleNamespace(folder="there"))
+    for seconds in (0.0, PATIENCE, PATIENCE + 0.1, 9.0):
+        worker.wait(seconds)
+    assert worker.told == ["waiting for another process that works on there"]
+    worker.stopping.set()
+    with pytest.raises(Stopped):
+        worker.wait(0.0)
+
+    def pressed():
+        raise KeyboardInterrupt
+
+    worker.check = pressed
+    with pytest.raises(KeyboardInterrupt):
+        worker.wait(0.0)
+
+
+class Shelf:
+    """A store of one plan: chunk 0 is there, 1 is damaged, 2 is missing."""
+
+    folder = "shelf"
+
+    def __init__(self):
+        self.written, self.aside = [], []
+        self.parts = types.SimpleNamespace(
+            names=lambda: ["0-0", "0-1", "0-3"], set_aside=self.aside.append
+        )
+        self.plans = (
+            types.SimpleNamespace(hash="h", chunk=lambda i: types.SimpleNamespace(valid=5 + i)),
+        )
+
+    def name(self, plan, chunk):
+        return f"{plan}-{chunk}"
+
+    def read(self, plan, chunk):
+        if chunk == 1:
+            raise Damaged("no")
+        if chunk:
+            raise FileNotFoundError
+        return {}
+
+    def write(self, *given):
+        self.written.append(given)
+        return 4
+
+    def sessions(self):
+        return self.noted
+
+
+def test_a_chunk_is_computed_unless_it_is_there_or_somebody_has_it():
+    shelf, asked, dropped = Shelf(), [], []
+
+    @contextmanager
+    def hold(plan, chunk, *, wait):
+        asked.append((plan, chunk, wait))
+        yield chunk != 3
+
+    worker = bare(store=shelf, locks=types.SimpleNamespace(hold=hold))
+    worker._run = lambda job, plan, chunk: ({"m": job.chunk}, 2)
+    worker._kept = lambda job, plan, batch: types.SimpleNamespace(
+        drop=lambda: dropped.append((job.chunk, batch))
+    )
+    jobs = [Job("shelf", 0, chunk, wait=chunk == 2) for chunk in range(4)]
+    found = [worker.compute(job) for job in jobs]
+    assert [(o.state, o.runs, o.not_finite, o.batch) for o in found] == [
+        ("found", 5, 0, 0), ("done", 6, 4, 2), ("done", 7, 4, 2), ("held", 8, 0, 0),
+    ]  # fmt: skip
+    about = {"session": "s", "batch": 2}
+    assert shelf.written == [(0, 1, {"m": 1}, about), (0, 2, {"m": 2}, about)]
+    assert shelf.aside == ["0-1"]
+    assert dropped == [(1, 2), (2, 2)]
+    assert [(plan, chunk, wait is not None) for plan, chunk, wait in asked] == [
+        (0, 0, False), (0, 1, False), (0, 2, True), (0, 3, False),
+    ]  # fmt: skip
+
+
+def test_what_goes_at_a_time_is_halved_until_it_fits_and_stays_so():
+    error = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
+    planned = Shape((("p", 3),), (("n", 7),), 12, 12)
+    tried = []
+
+    class Tight:
+        def fitted(self, shape, most):
+            return shape._replace(batch=max(b for b in (1, 2, 3, 4, 6, 12) if b <= most))
+
+        def call(self, shape, seed, arguments, keep):
+            tried.append((shape.batch, seed, arguments, keep))
+            if shape.batch > self.room:
+                raise error
+            return {"m": 1}
+
+    programs = Tight()
+    group = Group(statics={"p": 3}, capacity={"n": 7}, cells=np.arange(2), chunk=12, batch=12)
+    chunk = types.SimpleNamespace(group=group)
+    plan = types.SimpleNamespace(
+        sweep=types.SimpleNamespace(seed=9), arguments=lambda c: "numbers", hash="h"
+    )
+    worker = bare(programs=[None, programs])
+    worker._kept = lambda job, plan, batch: f"state of {batch}"
+    programs.room = 3
+    assert worker._run(Job("f", 1, 0), plan, chunk) == ({"m": 1}, 3)
+    assert [batch for batch, *_ in tried] == [12, 6, 3]
+    assert tried[-1][1:] == (9, "numbers", "state of 3")
+    assert worker._smaller == {(1, planned): 3}
+    tried.clear()
+    assert worker._run(Job("f", 1, 5), plan, chunk)[1] == 3  # remembered
+    assert [batch for batch, *_ in tried] == [3]
+    programs.room = 0
+    with pytest.raises(BadInput, match=r"^p = 3, n = 7: one run does not fit in the device's"):
+        worker._run(Job("f", 1, 0), plan, chunk)
+
+    def wrong(*given):
+        raise error_of_ours
+
+    error_of_ours = RuntimeError("RESOURCE_EXHAUSTED, says somebody else")
+    programs.call = wrong
+    with pytest.raises(RuntimeError, match="somebody else"):
+        worker._run(Job("f", 1, 0), plan, chunk)
+
+
+def test_plans_of_the_same_inner_values_share_their_programs(monkeypatch):
+    made = []
+    monkeypatch.setattr(engines, "load", lambda name: name)
+    monkeypatch.setattr(engines, "Programs", lambda *given: made.append(given) or len(made))
+
+    def plan(**inner):
+        values = {k: np.array(v) for k, v in inner.items()}
+        return types.SimpleNamespace(inner=values, sweep=types.SimpleNamespace(phenomenon="x"))
+
+    plans = [plan(r=[1, 2]), plan(r=[1, 2]), plan(r=[1, 3]), plan(q=[1, 2]), plan(), plan(r=[1, 2])]
+    assert engines.programs_of(plans, "devices") == [1, 1, 2, 3, 4, 1]
+    assert [given[:2] for given in made] == [("x", "devices")] * 4
+    assert [sorted(given[2]) for given in made] == [["r"], ["r"], ["q"], []]
+
+
+def test_a_worker_is_of_the_store_that_the_sweep_was_started_in(monkeypatch):
+    plans = [types.SimpleNamespace(hash=h) for h in "abc"]
+    monkeypatch.setattr(
+        engines.Store, "open", lambda folder: types.SimpleNamespace(plans=plans, folder=folder)
+    )
+    made = []
+    monkeypatch.setattr(engines, "Worker", lambda store, device: made.append(device) or len(made))
+    engines.worker_of.cache_clear()
+    assert engines.worker_of("f", "cpu", ("a", "b")) == 1  # it has grown since
+    assert engines.worker_of("f", "cpu", ("a", "b")) == 1
+    assert engines.worker_of("f", None, ()) == 2
+    for other in (("b",), ("a", "b", "c", "d"), ("a", "c")):
+        with pytest.raises(BadInput, match=r"^f: another store lies here than where"):
+            engines.worker_of("f", "cpu", other)
+    engines.worker_of.cache_clear()
+    assert made == ["cpu", None]
+
+
+def test_what_is_pending_and_how_much_of_it_is_damaged():
+    checked = []
+    ctrl_c = types.SimpleNamespace(check=lambda: checked.append(1))
+    places = [(0, chunk) for chunk in range(4)]
+    found = runner._pending(Shelf(), places, ctrl_c)
+    assert found == ([(0, 1), (0, 2), (0, 3)], 1)
+    assert len(checked) == 4
+
+
+def test_other_libraries_or_devices_are_noticed():
+    here = {"jax": "1", "jaxlib": "1", "machine": "m", "device": "d", "devices": 1,
+            "settings": {}, "python": "3", "revision": "r"}  # fmt: skip
+    worker, shelf = types.SimpleNamespace(session=here), Shelf()
+
+    def noticed(**other):
+        shelf.noted = [here, {**here, **other}]
+        return runner._continued_elsewhere(shelf, worker)
+
+    assert not noticed()
+    assert not noticed(python="4", revision="q", numpy="9")
+    for name, value in (("jax", "2"), ("jaxlib", "2"), ("machine", "n"), ("device", "e"),
+                        ("devices", 2), ("settings", {"XLA_FLAGS": ""})):  # fmt: skip
+        assert noticed(**{name: value})
+    assert [runner._valid(shelf, 0, chunk) for chunk in (0, 3)] == [5, 8]
+
+
+def test_leftovers_are_swept_where_nobody_works(tmp_path):
+    for folder in ("parts", "unfinished"):
+        (tmp_path / folder).mkdir()
+        for name in ("0-0", "0-1", "x"):
+            (tmp_path / folder / f"{name}.npz.1-0a.tmp").write_bytes(b"")
+    from ci_theory.sweeps.parts import Parts
+
+    store = types.SimpleNamespace(
+        folder=tmp_path, parts=Parts(tmp_path / "parts"),
+        place=lambda part: None if part == "x" else tuple(map(int, part.split("-"))),
+    )  # fmt: skip
+    locks = types.SimpleNamespace(free=lambda plan, chunk: chunk == 1)
+    runner._sweep_leftovers(store, types.SimpleNamespace(locks=locks))
+    for folder in ("parts", "unfinished"):
+        left = sorted(f.name for f in (tmp_path / folder).iterdir())
+        assert left == ["0-0.npz.1-0a.tmp", "x.npz.1-0a.tmp"]
