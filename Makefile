@@ -54,8 +54,8 @@ test-optimised: $(STAMP)
 
 # The oldest libraries that pyproject.toml allows and the newest that there are, each with the oldest
 # or newest Python on the path: what touches every layer. Before a release, not with every change.
-ACROSS := tests/sweeps/test_store.py tests/cli/test_cli_entry.py tests/cli/test_cli_predict.py \
-	tests/cli/test_cli_run.py tests/laws/test_phenomena.py -k "not test_law or ridge_peak"
+ACROSS := tests/sweeps/test_parts.py tests/sweeps/test_store.py tests/cli/test_cli_entry.py \
+	tests/cli/test_cli_predict.py tests/cli/test_cli_run.py tests/laws/test_phenomena.py -k "not test_law or ridge_peak"
 test-versions:
 	python3.11 -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt \
