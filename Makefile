@@ -47,7 +47,8 @@ ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_rid
 # What simulations are made of; every one of them, and every theory, traced; breaks; the user's rows.
 SHAPES := $(addprefix tests/laws/test_,shapes.py theory_shapes.py systems.py biases.py tasks.py \
 	closed_form.py) \
-	$(addprefix tests/stats/test_,crossing.py peak.py valley.py) tests/own_data/test_learning_curve.py
+	$(addprefix tests/stats/test_,crossing.py peak.py valley.py statistic.py check.py) \
+	tests/own_data/test_learning_curve.py
 
 test-optimised: $(STAMP)
 	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES)
