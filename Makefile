@@ -48,15 +48,16 @@ ACCURACY := $(addprefix tests/theory/,spectra/test_fixed_point.py ridge/test_rid
 # What simulations are made of; every one of them, and every theory, traced; breaks; the user's rows.
 SHAPES := $(addprefix tests/laws/test_,shapes.py theory_shapes.py systems.py biases.py tasks.py \
 	closed_form.py) \
-	$(addprefix tests/stats/test_,crossing.py peak.py valley.py) tests/own_data/test_learning_curve.py
+	$(addprefix tests/stats/test_,crossing.py peak.py valley.py statistic.py check.py) \
+	tests/own_data/test_learning_curve.py
 
 test-optimised: $(STAMP)
 	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES) --held 8
 
 # The oldest libraries that pyproject.toml allows and the newest that there are, each with the oldest
 # or newest Python on the path: what touches every layer. Before a release, not with every change.
-ACROSS := tests/sweeps/test_store.py tests/cli/test_cli_entry.py tests/cli/test_cli_predict.py \
-	tests/cli/test_cli_run.py tests/laws/test_phenomena.py -k "not test_law or ridge_peak"
+ACROSS := tests/sweeps/test_parts.py tests/sweeps/test_store.py tests/cli/test_cli_entry.py \
+	tests/cli/test_cli_predict.py tests/cli/test_cli_run.py tests/laws/test_phenomena.py -k "not test_law or ridge_peak"
 test-versions:
 	python3.11 -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt \

@@ -26,11 +26,12 @@ if os.environ.get("CI_THEORY_SHAPES"):
         ("ci_theory.theory.spectra", "ci_theory.theory.ridge"),
         "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
     )
-    rooms = ["biases", "inherit", "locate", "measure", "own_data", "systems", "tasks", "training"]
-    rooms += [f"theory.{room}" for room in (
+    simulating = ["biases", "inherit", "measure", "systems", "tasks", "training"]
+    theory = [
         "attention", "discrete", "dynamics", "editing", "features", "inheritance", "rows",
         "scaling", "sequences", "statements",
-    )]  # fmt: skip
+    ]  # fmt: skip
+    rooms = [*simulating, "check", "locate", "own_data", *(f"theory.{room}" for room in theory)]
     install_import_hook([f"ci_theory.{room}" for room in rooms], f"{shapes.__name__}.functions")
 
 pytest_plugins = ["held"]  # --held, --hold: tests/held.py

@@ -132,6 +132,11 @@ def test_a_module_to_allow_that_is_not_there_is_told_as_one(word, hint, folder, 
     assert capsys.readouterr() == ("", f"ci-theory: {told}\n")
 
 
+def test_an_installed_module_is_found_for_what_it_is(folder, capsys):
+    assert main(["run", "mine.toml", "--dry-run", "--allow", "json"]) == 2
+    assert "module json defines no PHENOMENON" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("word", ["ridge_peak", "mine"])
 def test_what_is_registered_or_here_may_be_allowed(word, folder, capsys):
     assert main(["run", "mine.toml", "--dry-run", "--allow", word, "--allow", "mine"]) == 0

@@ -7,11 +7,13 @@ import os
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
 from ci_theory._keys import key_for
 from ci_theory.biases import input_noise
+from ci_theory.check import statistic
 from ci_theory.inherit import finetune
 from ci_theory.measure import ensemble
 from ci_theory.own_data import refits
@@ -36,6 +38,9 @@ def test_a_simulation_calls_by_the_shapes_that_functions_say(name):
 KEY = key_for(0, 0, 0, 0)
 WRONG = {
     "biases": lambda: input_noise.noisy(KEY, jnp.ones(3), 0.1),
+    "check": lambda: statistic.floors(
+        np.ones(3), np.ones(3), np.ones(3, bool), np.zeros((1, 2), int)
+    ),
     "inherit": lambda: finetune.design(jnp.ones((3, 2)), jnp.ones(2), jnp.ones(2)),
     "measure": lambda: ensemble.ensemble_errors(
         jnp.ones((3, 2)), jnp.ones(3), metric=jnp.ones((1, 2, 2)), test_target=jnp.ones(2),

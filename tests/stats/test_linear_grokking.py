@@ -125,6 +125,12 @@ def test_the_asymptotic_delay_is_rejected_by_the_measured_one():
     asymptotic = float(asymptotic_delay(n, d))
     assert at["generalises"].high - at["fits"].low < 0.8 * asymptotic
     assert float(exact.delay) < 0.7 * asymptotic
+    later = times > 1.2 * asymptotic
+    before = np.where(later, times - asymptotic, 1.0)
+    fitted = predict(load("linear_grokking"), {**point, "time": before})["train_accuracy"]
+    decoy = predicted["test_accuracy"].decoys["asymptotic delay"]
+    np.testing.assert_allclose(decoy[later], fitted.estimate.value[later], rtol=1e-10)
+    assert later.sum() > 3
 
 
 def test_beyond_the_boundary_no_simulation_groks():

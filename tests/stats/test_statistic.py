@@ -45,7 +45,7 @@ def test_a_low_mean_of_skewed_runs_is_scored_by_halls_transform():
     assert high == pytest.approx(t, rel=1e-12)
     y = np.random.default_rng(9).exponential(size=(1, 40))
     found = pooled(y, 1.5 * one, 0 * one, 1.5 * one, one)
-    t = found.value / found.error
+    t = np.array(found.value / found.error)
     assert found.score == pytest.approx(corrected(t, skewness(y.T)[0], np.array(40)), rel=1e-9)
     assert 0.9 * t < found.score < 0
 

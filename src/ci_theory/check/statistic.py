@@ -21,15 +21,22 @@ k: unbiased, while weights from all replicates would favour cells that came out 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 from scipy.special import stdtr
 
+from ci_theory._types import Bool, Float, Int
 from ci_theory.locate.student import corrected, quantile, skewness, t_statistic
+
+Cells = Float[np.ndarray, " N"]
+"""A number for every cell."""
+Runs = Float[np.ndarray, "N R"]
+"""A number for every replicate of a cell."""
 
 _PRIOR = 4.0  # degrees of freedom with which a cell's variance is drawn to the typical one
 WORST_SKEW = 5.0  # replicates needed in a cell, in units of its skewness squared
 
 
-def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def moments(values: Runs) -> tuple[Cells, Cells, Cells, Int[np.ndarray, " N"]]:
     """Return mean, standard deviation, skewness and count (N,) of the finite values (N, R)."""
     finite = np.isfinite(values)
     count = finite.sum(axis=1)
@@ -55,8 +62,8 @@ def probability(score: np.ndarray | float, freedom: np.ndarray | float) -> np.nd
 
 
 def floors(
-    spread: np.ndarray, unit: np.ndarray, judged: np.ndarray, near: np.ndarray
-) -> np.ndarray:
+    spread: Cells, unit: Cells, judged: Bool[np.ndarray, " N"], near: Int[np.ndarray, "N k"]
+) -> Cells:
     """Return the spread (N,) that the cell and its neighbours suggest: a median, relative to unit.
 
     Args:
@@ -75,8 +82,11 @@ def floors(
 
 
 def too_skewed(
-    skew: np.ndarray, count: np.ndarray, judged: np.ndarray, near: np.ndarray
-) -> np.ndarray:
+    skew: Cells,
+    count: Int[np.ndarray, " N"],
+    judged: Bool[np.ndarray, " N"],
+    near: Int[np.ndarray, "N k"],
+) -> Bool[np.ndarray, " N"]:
     """Say where the replicates are too few for their skewness, or their neighbours' (N,).
 
     A cell without judged neighbours is held to the worst skewness of the sweep.
@@ -85,21 +95,17 @@ def too_skewed(
     around = _around(size, near, 0.0)
     alone = ~_around(judged, near, False)[:, 1:].any(axis=1)
     worst = np.where(alone, np.max(size, initial=0.0), around.max(axis=1))
-    return few_for_skew(count, worst)
+    return np.asarray(few_for_skew(count, worst))
 
 
-def few_for_skew(count: np.ndarray, skew: np.ndarray) -> np.ndarray:
-    """Say whether replicates are too few for a t test of their mean, by their skewness (N,)."""
+def few_for_skew(count: np.ndarray, skew: np.ndarray | float) -> np.ndarray | np.bool_:
+    """Say whether replicates are too few for a t test of their mean, by their skewness."""
     return np.asarray(count) < WORST_SKEW * np.asarray(skew) ** 2
 
 
 def cell_scores(
-    deviation: np.ndarray,
-    slack: np.ndarray,
-    spread: np.ndarray,
-    skew: np.ndarray,
-    count: np.ndarray,
-) -> np.ndarray:
+    deviation: Cells, slack: Cells, spread: Cells, skew: Cells, count: Int[np.ndarray, " N"]
+) -> Cells:
     """Return the corrected t score (N,) of every cell's deviation beyond its slack."""
     left = beyond(deviation, slack)
     n = np.maximum(count, 1)
@@ -147,13 +153,7 @@ class Pooled(NamedTuple):
 NOTHING = Pooled(np.nan, np.nan, np.nan, 0.0, 0)
 
 
-def pooled(
-    values: np.ndarray,
-    hypothesis: np.ndarray,
-    slack: np.ndarray,
-    direction: np.ndarray,
-    unit: np.ndarray,
-) -> Pooled:
+def pooled(values: Runs, hypothesis: Cells, slack: Cells, direction: Cells, unit: Cells) -> Pooled:
     """Test all cells together for a deviation from a hypothesis along a direction.
 
     Args:
@@ -184,7 +184,7 @@ def pooled(
     return Pooled(value, error, room, float(score), r, few, float(skew))
 
 
-def _precisions(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _precisions(values: Runs, unit: Cells) -> Runs:
     """Return 1 / variance (N, R) of each cell as the other replicates estimate it."""
     mean, spread, _, count = moments(values)
     n = count[:, None].astype(float)
@@ -196,7 +196,9 @@ def _precisions(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
     return 1 / (np.maximum(drawn, 1e-24) * unit[:, None] ** 2)
 
 
-def _around(column: np.ndarray, near: np.ndarray, fill: float) -> np.ndarray:
+def _around(
+    column: Shaped[np.ndarray, " N"], near: Int[np.ndarray, "N k"], fill: float
+) -> Shaped[np.ndarray, "N k+1"]:
     """Return each cell's own entry and its neighbours' (N, 1 + k)."""
     others = np.where(near >= 0, column[near], fill)
     return np.concatenate([column[:, None], others], axis=1)
