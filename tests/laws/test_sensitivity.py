@@ -115,6 +115,20 @@ def test_at_the_end_of_a_range_one_side_is_looked_at(n):
     assert own.elasticity == pytest.approx(2, rel=1e-9)
 
 
+def test_what_has_no_derivative_at_its_end_spoils_no_other():
+    """The sine of an angle by its cosine, at 1; what is even in it has a slope, found by steps."""
+
+    def turned(p):
+        sine = jnp.sqrt(jnp.maximum(1 - (p.time - 8) ** 2, 0.0))
+        return p.noise**2 * (2 - sine * jnp.tanh(sine))
+
+    assert TOY.axes["time"].high == 9
+    own = of_toy(turned, time=9.0, noise=3.0)
+    assert (own["noise"].how, own["noise"].elasticity) == ("derivative", pytest.approx(2))
+    assert (own["time"].how, own["time"].slope) == ("differences", pytest.approx(18, rel=1e-3))
+    assert of_toy(turned, time=8.5, noise=3.0)["time"].how == "derivative"
+
+
 @pytest.mark.parametrize(
     ("point", "told"),
     [({"m": 3}, "unknown axis 'm'"), ({"n": 0}, "must be >= 1"), ({"n": "many"}, "whole number")],

@@ -193,6 +193,17 @@ def test_an_exactly_reproduced_zero_agrees(small):
     assert np.isnan(outcome.detectable)
 
 
+@pytest.mark.parametrize(("size", "told"), [(1e-30, True), (1e-12, True), (1e-3, False)])
+def test_how_rounding_is_spread_is_nobody_s_business(small, size, told):
+    """Zeros but for the last digit of one run in sixty: that is skewed, and says nothing."""
+    lonely = np.zeros(small["power"].shape)
+    lonely[..., 0] = size
+    data = small.assign(power=small["power"].copy(data=lonely))
+    outcome = only(data, toy(form("power", scaled(0.0), **{"not zero": times(1.0)})))
+    assert (outcome.verdict is Verdict.AGREES) is told
+    assert (outcome.skewed == 0) is told
+
+
 @pytest.mark.parametrize("slack", [0.0, 1e9])
 def test_a_zero_without_a_decoy_is_told_from_nothing(small, slack):
     """No deviation is a share of it: without a decoy any slack would agree with anything."""

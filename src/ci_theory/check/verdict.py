@@ -177,13 +177,16 @@ class _Cells:
         pick = self.where
         self.values = comparison.values[pick]
         self.mean, self.count = comparison.mean[pick], comparison.count[pick]
-        self.skew, self.spread = comparison.skew[pick], comparison.spread[pick]
+        self.spread = comparison.spread[pick]
         self.predicted = np.asarray(comparison.estimate.value, float)[pick]
         sizes = np.abs(np.array([self.predicted, *(d[pick] for d in comparison.decoys.values())]))
         largest = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0)
         typical = float(np.median(largest)) if len(pick) else 0.0
-        self.slack = np.asarray(comparison.estimate.slack, float)[pick]
-        self.slack = self.slack + rounding * np.maximum(largest, typical)
+        rounded = rounding * np.maximum(largest, typical)
+        self.slack = np.asarray(comparison.estimate.slack, float)[pick] + rounded
+        skew = np.array(comparison.skew)
+        skew[pick] = np.where(self.spread > rounded, skew[pick], 0.0)  # else rounding, of any law
+        self.skew = skew[pick]
         self.unit = np.abs(self.predicted)
         self.unit = np.where(self.unit > rounding * typical, self.unit, 0.0)
 
@@ -191,7 +194,7 @@ class _Cells:
         unit[pick] = self.unit
         floor = floors(comparison.spread, unit, judged, comparison.near)[pick]
         self.floored = np.maximum(self.spread, floor)
-        skewed = too_skewed(comparison.skew, comparison.count, judged, comparison.near)[pick]
+        skewed = too_skewed(skew, comparison.count, judged, comparison.near)[pick]
         self.alone = ~skewed
         self.skewed = int(skewed.sum())
 

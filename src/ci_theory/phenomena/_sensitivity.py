@@ -15,7 +15,7 @@ import numpy as np
 from ci_theory._errors import BadInput
 from ci_theory._record import Axis, Kind, build, hiding
 from ci_theory._shown import table
-from ci_theory._types import cpu, needs_float64
+from ci_theory._types import Array, cpu, needs_float64
 from ci_theory.biases.whole import unrounded
 from ci_theory.phenomena._base import Phenomenon, loaded
 from ci_theory.phenomena._forecast import told
@@ -135,22 +135,49 @@ class _Point:
 
     def sensitivities(self) -> list[Sensitivity]:
         """Differentiate every prediction that speaks here by every number."""
-        at = {n: jnp.asarray(v) for n, v in self.numbers.items()}
-        both = jax.jit(lambda *args: (self._values(*args), jax.jacfwd(self._values)(*args)))
-        value, exact = both(at, self.world)
+        value, exact = self._derivatives(self.numbers)
+        if any(np.isfinite(value[p]) and self._is_spoiled(slopes) for p, slopes in exact.items()):
+            inside = [n for n in self.numbers if not self._is_at_an_end(n)]
+            value, exact = self._derivatives(inside)
         measures = {p.name: p.measure for p in self.phenomenon.predictions}
         found = []
         for knob, x in self.numbers.items():
             prepared = self._is_prepared_for(knob)
             one, other = self._anew(knob) if prepared else self._two_sides(knob)
             for name, f in ((n, float(v)) for n, v in value.items() if np.isfinite(v)):
-                a = np.nan if prepared else float(exact[name][knob])
+                a = np.nan if prepared else float(exact[name].get(knob, np.nan))
                 rounding = FLAT * abs(f) / _scale(self.axes[knob], x)
                 near = NEAR if prepared else AGREE
                 slope, how = _settled(a, one[name], other[name], near, rounding)
                 elastic = slope * x / f if x != 0 and f != 0 else np.nan
                 found.append(Sensitivity(name, measures[name], knob, x, f, slope, elastic, how))
         return found
+
+    def _derivatives(self, knobs: Iterable[str]) -> tuple[dict[str, Array], dict[str, dict]]:
+        """Return the values, and the derivatives of each by some of the numbers."""
+        at = {n: jnp.asarray(v) for n, v in self.numbers.items()}
+        moving = {n: at.pop(n) for n in knobs}
+
+        @jax.jit
+        def both(moving: Mapping[str, Any], still: Mapping[str, Any], world: Any) -> Any:
+            def values(some: Mapping[str, Any]) -> dict[str, Any]:
+                return self._values({**still, **some}, world)
+
+            return values(moving), jax.jacfwd(values)(moving)
+
+        return both(moving, at, self.world)
+
+    def _is_spoiled(self, slopes: Mapping[str, Any]) -> bool:
+        """Say whether a knob in the midst of its range has no derivative.
+
+        What grows without bound at the end of another one, such as a sine of its cosine at 1,
+        spoils it: zero times that is no number.
+        """
+        return any(not np.isfinite(d) for n, d in slopes.items() if not self._is_at_an_end(n))
+
+    def _is_at_an_end(self, knob: str) -> bool:
+        axis = self.axes[knob]
+        return self.numbers[knob] in (axis.low, axis.high)
 
     def _is_prepared_for(self, knob: str) -> bool:
         """Say whether the theory is prepared on the host for each value of a knob."""

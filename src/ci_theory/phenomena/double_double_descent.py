@@ -13,7 +13,6 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
-from ci_theory.phenomena._mistakes import proportional_limit
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
@@ -141,6 +140,15 @@ class Forecast:
         closed=True,
     )
     transfer_gain: Scalar = predicted(statement="(1 + g)(|b_T|^2 - D)")
+    exact_gain: Scalar = predicted(
+        "transfer_gain",
+        statement="the same with g and D of exact_error",
+        scope="exact at every size: no ridge, |n - p| >= 11 in both fits",
+        order="exact",
+        source="derived here, docs/inheritance.md; errors: Dar, Baraniuk 2020 (arXiv:2006.07002)",
+        where=_exactly,
+        closed=True,
+    )
     inherited_error: Scalar = predicted(
         statement="D = (frozen/up.p) E_S + |e|^2 (frozen/d)(2 df1/up.p - 1)", status="up_status"
     )
@@ -155,14 +163,16 @@ class Forecast:
 
 
 def forecast(params: Params, world: Any) -> Forecast:
-    """Evaluate both fits, and the downstream one also without a ridge at finite size."""
+    """Evaluate both fits, and both also without a ridge at finite size."""
     made = _transfer(params, params.difference)
     exact = _transfer(params, params.difference, exact=True)
     test, gain = _downstream(params, made, made.inherited)
+    exact_test, exact_gain = _downstream(params, exact, exact.inherited)
     return Forecast(
         test_error=test,
-        exact_error=exact.error(exact.inherited),
+        exact_error=exact_test,
         transfer_gain=gain,
+        exact_gain=exact_gain,
         inherited_error=made.inherited,
         upstream_error=made.up.excess + made.outside,
         fits=made,
@@ -220,6 +230,7 @@ def _taken(params: Params, made: Forecast, inherited: Scalar) -> dict[str, Scala
         "test_error": test,
         "exact_error": test,
         "transfer_gain": gain,
+        "exact_gain": gain,
         "inherited_error": inherited,
     }
 
@@ -295,13 +306,13 @@ PHENOMENON = Phenomenon(
         Mistake(
             name="one task",
             why="the targets of the two tasks are taken for one",
-            against=("test_error", "transfer_gain", "inherited_error"),
+            against=("test_error", "transfer_gain", "exact_gain", "inherited_error"),
             params=lambda params: {"difference": 0.0},
         ),
         Mistake(
             name="no misfit",
             why="coordinates that are not fitted upstream are forgotten: they act as noise there",
-            against=("test_error", "exact_error", "transfer_gain", "inherited_error"),
+            against=("test_error", "exact_error", "transfer_gain", "exact_gain", "inherited_error"),
             forecast=_no_misfit,
         ),
         Mistake(
@@ -316,7 +327,12 @@ PHENOMENON = Phenomenon(
             against=("test_error",),
             forecast=lambda params, made: _taken(params, made, _zeros(params)),
         ),
-        proportional_limit("exact_error", lambda made: made.test_error),
+        Mistake(
+            name="proportional limit",
+            why="the limit n, p -> infinity used at finite size: n - p for n - p - 1",
+            against=("exact_error", "exact_gain"),
+            forecast=lambda params, made: _taken(params, made, made.inherited_error),
+        ),
     ),
     breaks=(
         _peak("inherited peak in p", "up", "p", "n"),
