@@ -326,6 +326,25 @@ def test_what_has_no_lasting_form_is_traced_every_time(home):
     assert file.stat().st_size == _cache._DIGEST  # that there is none
 
 
+def test_many_points_are_worth_a_compiler_that_takes_its_time(monkeypatch):
+    """Also in a process that compiles quickly, unless that is the user's wish."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    monkeypatch.delenv("JAX_DISABLE_MOST_OPTIMIZATIONS", raising=False)
+    options = {}
+    try:
+        for quick in (True, False):
+            jax.config.update("jax_disable_most_optimizations", quick)
+            options[quick] = _programs._options_of_many()
+        jax.config.update("jax_disable_most_optimizations", True)
+        monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        options["the user"] = _programs._options_of_many()
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
+    assert options == {True: _programs._FULLY, False: None, "the user": None}
+    fully = jax.jit(lambda x: jax.numpy.sin(x), compiler_options=_programs._FULLY)
+    assert float(fully(1.0)) == pytest.approx(np.sin(1.0), rel=1e-15)
+
+
 def test_an_unknown_option_of_the_compiler_leaves_all_to_it(monkeypatch):
     assert _programs._known_options() == _programs._QUICKLY
     monkeypatch.setattr(_programs, "_QUICKLY", {"xla_of_another_version": True})

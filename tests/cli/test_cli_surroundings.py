@@ -43,6 +43,29 @@ def folder(tmp_path, monkeypatch):
 # --- variables ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("jaxlib", "known"), [("0.9.2", True), ("0.12.0", False)])
+def test_what_runs_once_is_compiled_quickly_in_a_process_of_its_own(monkeypatch, jaxlib, known):
+    """XLA ends a process at a flag that it does not know; the user's flags come last and win."""
+    monkeypatch.setenv("XLA_FLAGS", "--given")
+    before = jax.config.read("jax_disable_most_optimizations")
+    surroundings.start_jax(exits=False, quickly=True)  # of a program that has JAX already
+    assert os.environ["XLA_FLAGS"] == "--given"
+    assert jax.config.read("jax_disable_most_optimizations") == before
+    monkeypatch.delitem(sys.modules, "jaxlib")
+    monkeypatch.setattr(surroundings, "version", lambda library: jaxlib)
+    try:
+        jax.config.update("jax_disable_most_optimizations", False)
+        surroundings.start_jax(exits=False)
+        assert os.environ["XLA_FLAGS"] == "--given"
+        assert not jax.config.read("jax_disable_most_optimizations")
+        surroundings.start_jax(exits=False, quickly=True)
+        flags = [*surroundings._QUICKLY.split(), "--given"] if known else ["--given"]
+        assert os.environ["XLA_FLAGS"].split() == flags
+        assert jax.config.read("jax_disable_most_optimizations")
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
+
+
 def test_variables_and_settings_of_notebooks_and_clusters_change_nothing(folder, capsys):
     """A backend that is not installed, colours, warnings as errors, a matplotlibrc, no home."""
     words = ["fit-breaks", "curve.csv", "--breaks", "0", "--json"]

@@ -22,16 +22,17 @@ def ours(name: str) -> bool:
     return name.isidentifier() and not name.startswith("_") and file.is_file()
 
 
-def answer(words: list[str], work_out: Callable[[], None]) -> None:
+def answer(words: list[str], work_out: Callable[[], None], *, quickly: bool = False) -> None:
     """Print an answer.
 
     Args:
         words: what was asked for.
         work_out: prints it; it may need JAX.
+        quickly: whether it compiles what runs once: see ``start_jax``.
     """
 
     def printed() -> bytes:
-        surroundings.start_jax(exits=False)
+        surroundings.start_jax(exits=False, quickly=quickly)
         with contextlib.redirect_stdout(io.StringIO()) as text:
             work_out()
         return text.getvalue().encode()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import Any
 
 _PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
@@ -17,11 +18,17 @@ _USUAL = {
 """Settings of JAX, for which there are variables, with which a command would stop."""
 
 
-def start_jax(*, exits: bool) -> None:
+_QUICKLY = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+_KNOWING = "0.9."  # of jaxlib: XLA ends the process at a flag that it does not know
+
+
+def start_jax(*, exits: bool, quickly: bool = False) -> None:
     """Prepare JAX for a command, which computes in float64 and to which NaN is an answer.
 
     Args:
         exits: whether the command answers by its exit code.
+        quickly: whether to compile with few optimisations, in half of the time or less: what a
+            process of one short command compiles, it runs once or twice.
 
     Raises:
         BadInput: one line that names the variable with which JAX does not start.
@@ -30,6 +37,9 @@ def start_jax(*, exits: bool) -> None:
 
     if exits and "jax" not in sys.modules:
         _check_flags()
+    quickly = quickly and "jaxlib" not in sys.modules  # else it is not the command's own process
+    if quickly and version("jaxlib").startswith(_KNOWING):
+        os.environ["XLA_FLAGS"] = f"{_QUICKLY} {os.environ.get('XLA_FLAGS', '')}".strip()
     jax = _imported()
 
     from ci_theory._types import enable_float64
@@ -38,6 +48,8 @@ def start_jax(*, exits: bool) -> None:
     _cache.keep_compiled()
     for name, usual in _USUAL.items():
         jax.config.update(name, usual)
+    if quickly:
+        jax.config.update("jax_disable_most_optimizations", True)
     _check_platforms()
 
 

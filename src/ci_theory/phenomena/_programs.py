@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import pickle
 import zlib
 from collections.abc import Callable
@@ -33,6 +34,13 @@ _QUICKLY = {
 The last bits of the numbers may differ, as they do between batches of different sizes.
 """
 
+_FULLY = {
+    "xla_backend_optimization_level": 3,
+    "xla_llvm_disable_expensive_passes": False,
+    "xla_cpu_use_fusion_emitters": True,
+}
+"""XLA's own values of these, for many points in a process that compiles the rest quickly."""
+
 
 @functools.lru_cache(maxsize=64)
 def program_of(
@@ -52,7 +60,7 @@ def program_of(
         return told(phenomenon, params, world, decoys)
 
     every = _at_all(one)
-    options = _known_options() if few else None
+    options = _known_options() if few else _options_of_many()
     ours = phenomenon.params.__module__.startswith(f"{__package__}.")
     if ours and _cache.keeps_programs():
         return _as_compiled_before(every, [phenomenon.name, f"{words} {decoys}"], options)
@@ -160,6 +168,12 @@ def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
             return jax.tree.map(np.asarray, compiled()(*jax.tree.map(np.asarray, args)))
 
     return run
+
+
+def _options_of_many() -> dict[str, Any] | None:
+    quick: bool = jax.config.read("jax_disable_most_optimizations")
+    wanted = os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS")  # by the user, not by a command
+    return _FULLY if quick and not wanted and _known_options() else None
 
 
 @functools.cache

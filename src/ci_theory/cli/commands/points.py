@@ -42,9 +42,10 @@ def predict(
         output.answer(made, as_json, lambda: prediction.print_prediction(made, phenomenon))
 
     if again.ours(name):
-        again.answer(["predict", name, f"{elasticity} {as_json}", *(values or ())], work_out)
+        words = ["predict", name, f"{elasticity} {as_json}", *(values or ())]
+        again.answer(words, work_out, quickly=True)
     else:  # whether that code has changed, nobody knows
-        surroundings.start_jax(exits=False)
+        surroundings.start_jax(exits=False, quickly=True)
         work_out()
 
 
