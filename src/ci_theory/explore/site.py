@@ -67,7 +67,10 @@ def write(
 def _page(name: str, phenomenon: Phenomenon, every_curve: bool) -> str:
     about = controls.document(phenomenon, name)
     data = {"controls": about, "curves": carried(phenomenon, about, every_curve)}
-    made = [scripts.of(phenomenon, static) for static in _statics(phenomenon, about)]
+    first, *others = _statics(phenomenon, about)
+    made = [scripts.of(phenomenon, first)]
+    if made[0].text:  # a primitive without a translation is in the theory at all values
+        made += [scripts.of(phenomenon, other) for other in others]
     theory = "".join(dict.fromkeys(script.text for script in made))
     runtime = (PAGE / "runtime.js").read_text(encoding="utf-8") if theory else ""
     return _whole("page.html", runtime + theory, data)
