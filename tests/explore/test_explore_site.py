@@ -115,6 +115,18 @@ def test_curves_that_a_page_works_out_may_be_left_out(monkeypatch):
     assert set(site.carried(zipf, about, every=False)) == {"vocabulary=100,200"}
     monkeypatch.setattr(scripts, "of", lambda *_: scripts.Script("", {}))
     assert set(site.carried(zipf, about, every=False)) == set(words)
+    # a page without a translation, that is not to carry all: its first preset, without decoys
+    peak = load("ridge_peak")
+    monkeypatch.setattr(curve, "drawn", lambda phenomenon, shown: shown.decoys)
+    held = [
+        json.loads(re.search(r'id="carried">(.*?)</script>', text, re.S)[1])
+        for text in (site._page("ridge_peak", peak, every) for every in (False, True))
+    ]
+    assert [len(one["controls"]["presets"]) > 1 for one in held] == [False, True]
+    assert list(held[0]["curves"].values()) == [[]]
+    assert [len(decoys) for decoys in held[1]["curves"].values()] == [len(peak.mistakes)] * len(
+        held[1]["controls"]["presets"]
+    )
 
 
 # ---- the command -----------------------------------------------------------------------------
