@@ -10,6 +10,8 @@ import sys
 import pytest
 
 BROWSER = os.environ.get("CI_THEORY_BROWSER", "")
+PATIENCE = 900_000 if os.environ.get("CI_THEORY_BROWSER_ALL") else 120_000
+"""Milliseconds for a page to show what its address says: heavy ones compile at every control."""
 
 collect_ignore_glob = [] if BROWSER else ["test_*.py"]
 
@@ -38,12 +40,12 @@ class Visit:
 
     def settle(self):
         """Wait until what is shown is what the address says."""
-        self.page.locator("body[data-shown]").wait_for(timeout=120_000)
+        self.page.locator("body[data-shown]").wait_for(timeout=PATIENCE)
         self.page.wait_for_function(
             "() => explore.page && !explore.page.asking && !explore.page.again"
             " && document.body.dataset.shown === explore.page.state.text"
             " && location.hash === '#' + explore.page.state.text",
-            timeout=120_000,
+            timeout=PATIENCE,
         )
 
     @property

@@ -109,7 +109,7 @@ def test_after_an_error_nothing_half_computed_is_kept():
 def test_what_a_world_reads_is_noticed_by_its_dotted_name():
     params = build(load("two_stage_ridge").params, {})
     read = set()
-    seen = javascript._noticing(params, "", read)
+    seen = javascript.noticing(params, "", read)
     assert seen.up.n == params.up.n
     assert read == {"up", "up.n"}
     assert seen.alignment == params.alignment

@@ -126,3 +126,21 @@ def test_a_rule_that_says_more_has_no_translation(body, tmp_path, monkeypatch):
     made = rules.translated(ruled(written.rule))
     sys.modules.pop("ruled")
     assert made is None
+
+
+def _nothing(params):
+    return None
+
+
+def test_a_rule_that_reads_only_what_is_built_in_has_let_it_pass():
+    def rule(params):
+        return "too many" if params.p > 40 + len(str(params.on)) else None
+
+    other = ruled(rule)
+    assert rules.translated(other) is None
+    assert rules.translated(other, {"p": 3}) is None
+    made = rules.translated(other, {"p": 3, "on": True})
+    assert made == rules.translated(ruled(_nothing))  # those of its parts are left
+    chains = load("markov_icl")
+    assert rules.translated(chains, {"states": 2}) is None
+    assert rules.translated(chains, {"states": 2, "length": 8}) is not None

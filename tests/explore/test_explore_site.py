@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         site.write(tmp_path / "file", [], lambda _: None)
 
 
-def test_a_script_says_for_which_values_it_was_made():
+def test_a_script_says_for_which_values_it_was_made(monkeypatch):
     peak = load("ridge_peak")
     statics = {"p": 30, "spectrum": "isotropic"}
     script = scripts.of(peak, statics)
@@ -81,7 +81,8 @@ def test_a_script_says_for_which_values_it_was_made():
     assert [int(one) for one in Status] == list(range(len(Status)))  # the theory tells numbers
     assert '"prediction:test_error"' in made
     assert scripts.of(load("modular_grokking"), {}).text == ""  # nothing is predicted
-    assert scripts.of(load("markov_icl"), {}).text == ""  # its rule has no translation
+    monkeypatch.setattr(scripts.rules, "translated", lambda *_: None)
+    assert scripts.of(load("zipf_learning"), {"vocabulary": 70}).text == ""
 
 
 def test_a_script_serves_all_values_that_are_not_built_in(monkeypatch):
@@ -114,6 +115,18 @@ def test_curves_that_a_page_works_out_may_be_left_out(monkeypatch):
     assert set(site.carried(zipf, about, every=False)) == {"vocabulary=100,200"}
     monkeypatch.setattr(scripts, "of", lambda *_: scripts.Script("", {}))
     assert set(site.carried(zipf, about, every=False)) == set(words)
+    # a page without a translation, that is not to carry all: its first preset, without decoys
+    peak = load("ridge_peak")
+    monkeypatch.setattr(curve, "drawn", lambda phenomenon, shown: shown.decoys)
+    held = [
+        json.loads(re.search(r'id="carried">(.*?)</script>', text, re.S)[1])
+        for text in (site._page("ridge_peak", peak, every) for every in (False, True))
+    ]
+    assert [len(one["controls"]["presets"]) > 1 for one in held] == [False, True]
+    assert list(held[0]["curves"].values()) == [[]]
+    assert [len(decoys) for decoys in held[1]["curves"].values()] == [len(peak.mistakes)] * len(
+        held[1]["controls"]["presets"]
+    )
 
 
 # ---- the command -----------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def theory(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Translation:
     """
     point = phenomenon.point(dict(statics))
     read: set[str] = set()
-    world = phenomenon.world(_noticing(build(phenomenon.params, point), "", read))
+    world = phenomenon.world(noticing(build(phenomenon.params, point), "", read))
     words = {k: v for k, v in point.items() if isinstance(v, str)}
     fixed = {k: point[k] for k in point if k in words or k in read}
     numbers = {
@@ -176,7 +176,7 @@ def _shadowed(key: str) -> str:
     return f"prediction:{key.split(':')[1]}"
 
 
-def _noticing(params: Any, prefix: str, read: set[str]) -> Any:
+def noticing(params: Any, prefix: str, read: set[str]) -> Any:
     """Return a record that notices which of its fields are read, by dotted name.
 
     What a world was made without reading cannot matter to it; to try a few values would not tell.
@@ -193,7 +193,7 @@ def _noticing(params: Any, prefix: str, read: set[str]) -> Any:
     for field in dataclasses.fields(params):
         value, name = getattr(params, field.name), prefix + field.name
         if dataclasses.is_dataclass(value):
-            fields[field.name] = noticed(name, _noticing(value, name + ".", read))
+            fields[field.name] = noticed(name, noticing(value, name + ".", read))
         else:
             fields[field.name] = noticed(name, value)
     cls: Any = type(params)

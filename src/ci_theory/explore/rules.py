@@ -20,7 +20,8 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ci_theory._record import asked
+from ci_theory._record import asked, build
+from ci_theory.explore.javascript import noticing
 from ci_theory.phenomena import Phenomenon
 
 _COMPARED = {
@@ -39,19 +40,37 @@ class Untranslated(Exception):  # noqa: N818 - an answer: the rule says more tha
     """A rule uses what has no translation here."""
 
 
-def translated(phenomenon: Phenomenon) -> str | None:
+def translated(phenomenon: Phenomenon, built: Mapping[str, Any] | None = None) -> str | None:
     """Return a JavaScript function of all parameters that tells what is wrong, or "".
 
-    None is returned if a rule has no translation.
+    None is returned if a rule has no translation; one that reads nothing but parameters whose
+    values are ``built`` into what it is for needs none, since it has let these pass.
     """
     rules: list[tuple[tuple[str, ...], Callable[..., Any]]] = list(asked(phenomenon.params))
     if phenomenon.ruled and phenomenon.rule.__name__ != "_anything":
         rules.append(((), phenomenon.rule))
     try:
-        lines = [line for at, rule in rules for line in _Rule(at, rule, phenomenon).lines()]
+        lines = [
+            line
+            for at, rule in rules
+            if not _settled(at, rule, phenomenon, built or {})
+            for line in _Rule(at, rule, phenomenon).lines()
+        ]
     except (Untranslated, OSError, SyntaxError):
         return None
     return "\n".join(["(p) => {", *lines, 'return "";', "}"])
+
+
+def _settled(
+    at: tuple[str, ...], rule: Callable[..., Any], phenomenon: Phenomenon, built: Mapping[str, Any]
+) -> bool:
+    """Say whether a rule of the whole record reads nothing but what is built in."""
+    if at or not built:
+        return False
+    read: set[str] = set()
+    params = build(phenomenon.params, phenomenon.point(dict(built)))
+    rule(noticing(params, "", read))
+    return read <= set(built)
 
 
 class _Rule:

@@ -49,12 +49,12 @@ def _made(phenomenon: Phenomenon) -> list[Script]:
 
 
 def _translated(phenomenon: Phenomenon, statics: Mapping[str, Any]) -> Script:
-    rule = rules.translated(phenomenon)
-    if rule is None or not phenomenon.predictions:
+    if not phenomenon.predictions:
         return Script("", {})
     made = javascript.theory(phenomenon, statics)
+    rule = rules.translated(phenomenon, made.fixed)
     needed = {f"{kind}:{p.name}" for kind in _KINDS for p in phenomenon.predictions}
-    if needed & set(made.left_out) or len(made.source) > MOST_TEXT:
+    if rule is None or needed & set(made.left_out) or len(made.source) > MOST_TEXT:
         return Script("", made.fixed)
     parts = {
         "fixed": json.dumps(dict(made.fixed)),

@@ -39,8 +39,9 @@ def write(
         folder: made if it is not there.
         shown: their names and themselves.
         say: told the name of each as it is begun.
-        every_curve: whether to carry the curve of a preset that its page can work out itself, too:
-            it is there at once, and breaks are located in it.
+        every_curve: whether to carry all that takes long to evaluate: the curve of a preset that
+            its page can work out itself, where it is there at once and breaks are located in it,
+            and all presets and decoys of a phenomenon without a translation, not its first only.
 
     Returns:
         The files.
@@ -66,8 +67,13 @@ def write(
 
 def _page(name: str, phenomenon: Phenomenon, every_curve: bool) -> str:
     about = controls.document(phenomenon, name)
+    first, *others = _statics(phenomenon, about)
+    made = [scripts.of(phenomenon, first)]
+    if made[0].text:  # a primitive without a translation is in the theory at all values
+        made += [scripts.of(phenomenon, other) for other in others]
+    elif not every_curve:
+        about = {**about, "presets": about["presets"][:1], "decoys": []}
     data = {"controls": about, "curves": carried(phenomenon, about, every_curve)}
-    made = [scripts.of(phenomenon, static) for static in _statics(phenomenon, about)]
     theory = "".join(dict.fromkeys(script.text for script in made))
     runtime = (PAGE / "runtime.js").read_text(encoding="utf-8") if theory else ""
     return _whole("page.html", runtime + theory, data)
