@@ -377,18 +377,8 @@ PHENOMENON = Phenomenon(
         ),
     ),
     breaks=(
-        Break(
-            name="noise harms most",
-            axis="up.n",
-            measure="harm",
-            locator=Peak(),
-        ),
-        Break(
-            name="worst repeat count",
-            axis="up.repeats",
-            measure="harm",
-            locator=Peak(),
-        ),
+        Break(name="noise harms most", axis="up.n", measure="harm", locator=Peak()),
+        Break(name="worst repeat count", axis="up.repeats", measure="harm", locator=Peak()),
         Break(
             name="negative transfer",
             axis="alignment",
