@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ci_theory.theory.inheritance.parameter_transfer import Stage, parameter_transfer
+from ci_theory.theory.inheritance.parameter_transfer import CoordinateStage, parameter_transfer
 from reproductions._judge import draws, numbers, signs
 
 D, FROZEN, SOURCE, TARGET, NOISE, APART = 80, 20, 40, 30, 0.1, 0.1
@@ -33,7 +33,7 @@ def one(rng: np.random.Generator, grid=GRID, scales=(1.0,), apart=APART) -> np.n
 
 def said(many, own, *, exact=True, apart=APART):
     """Return our formula, which is theirs at finite size."""
-    up, down = Stage(many, SOURCE, 0.0, NOISE), Stage(own, TARGET, 0.0, NOISE)
+    up, down = CoordinateStage(many, SOURCE, 0.0, NOISE), CoordinateStage(own, TARGET, 0.0, NOISE)
     made = parameter_transfer(up, down, D, FROZEN, 1.0, apart, exact=exact)
     return float(made.error(made.inherited)) - NOISE
 

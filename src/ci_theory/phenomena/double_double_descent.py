@@ -16,8 +16,8 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
+    CoordinateStage,
     Partial,
-    Stage,
     Task,
     Transfer,
     inherited_error,
@@ -182,7 +182,9 @@ def forecast(params: Params, world: Any) -> Forecast:
 
 
 def _transfer(params: Params, difference: Any, *, exact: bool = False) -> Transfer:
-    up, down = (Stage(task.p, task.n, task.ridge, task.noise) for task in (params.up, params.down))
+    up, down = (
+        CoordinateStage(task.p, task.n, task.ridge, task.noise) for task in (params.up, params.down)
+    )
     given = params.d, params.frozen, params.signal, difference
     return parameter_transfer(up, down, *given, exact=exact)
 

@@ -6,7 +6,7 @@ import pytest
 
 from ci_theory._errors import Status
 from ci_theory.theory.inheritance.parameter_transfer import (
-    Stage,
+    CoordinateStage,
     Task,
     exact_partial,
     inherited_error,
@@ -93,7 +93,7 @@ def test_the_peak_of_the_frozen_weights_is_where_upstream_interpolates():
 
 def test_what_is_not_fitted_acts_as_label_noise():
     """Least squares with many rows: misfit and noise enter by p/(n - p - 1), upstream and down."""
-    up, down = Stage(30.0, 400.0, 0.0, 0.3), Stage(20.0, 300.0, 0.0, 0.2)
+    up, down = CoordinateStage(30.0, 400.0, 0.0, 0.3), CoordinateStage(20.0, 300.0, 0.0, 0.2)
     d, frozen, signal, difference = 100.0, 10.0, 2.0, 0.5
     made = parameter_transfer(up, down, d, frozen, signal, difference, exact=True)
     outside = 0.3 + (signal + difference) * (1 - 30 / d)
@@ -116,7 +116,7 @@ def test_what_is_not_fitted_acts_as_label_noise():
 @pytest.mark.parametrize("up_rows", [30.0, 60.0])
 @pytest.mark.parametrize("down_rows", [20.0, 60.0])
 def test_either_fit_without_a_mean_is_told(up_rows, down_rows):
-    up, down = Stage(30.0, up_rows, 0.0, 0.3), Stage(20.0, down_rows, 0.0, 0.2)
+    up, down = CoordinateStage(30.0, up_rows, 0.0, 0.3), CoordinateStage(20.0, down_rows, 0.0, 0.2)
     lost = up_rows == 30 or down_rows == 20
     for exact, status in ((True, Status.OUT_OF_SCOPE), (False, Status.NOT_FINITE)):
         made = parameter_transfer(up, down, 100.0, 10.0, 2.0, 0.5, exact=exact)
@@ -124,7 +124,7 @@ def test_either_fit_without_a_mean_is_told(up_rows, down_rows):
 
 
 def test_each_fit_has_its_own_ridge():
-    up, down = Stage(30.0, 80.0, 9.0, 0.3), Stage(20.0, 60.0, 2.0, 0.2)
+    up, down = CoordinateStage(30.0, 80.0, 9.0, 0.3), CoordinateStage(20.0, 60.0, 2.0, 0.2)
     made = parameter_transfer(up, down, 100.0, 10.0, 2.0, 0.5)
     first = partial_fit(30.0, 80.0, 9.0, Task(2.5 * 0.3, 0.3 + 2.5 * 0.7))
     own = partial_fit(20.0, 60.0, 2.0, Task(2.0 * 0.2, 1.0))

@@ -27,8 +27,8 @@ from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.spectrum import df1, isotropic
 
 __all__ = [
+    "CoordinateStage",
     "Partial",
-    "Stage",
     "Task",
     "Transfer",
     "exact_partial",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-class Stage(NamedTuple):
+class CoordinateStage(NamedTuple):
     """One of the two fits.
 
     Attributes:
@@ -188,8 +188,8 @@ class Transfer(NamedTuple):
 
 @needs_float64
 def parameter_transfer(
-    up: Stage,
-    down: Stage,
+    up: CoordinateStage,
+    down: CoordinateStage,
     d: Any,
     frozen: Any,
     signal: Any,
@@ -213,13 +213,13 @@ def parameter_transfer(
 
     Source: derived here, docs/inheritance.md; exact: Dar, Baraniuk, arXiv:2006.07002.
 
-    >>> up, down = Stage(60, 80, 2.0, 0.1), Stage(20, 60, 1.0, 0.1)
+    >>> up, down = CoordinateStage(60, 80, 2.0, 0.1), CoordinateStage(20, 60, 1.0, 0.1)
     >>> made = parameter_transfer(up, down, 128, 40, 1.0, 0.1)
     >>> print(f"{made.inherited:.3f} {made.error(made.inherited):.3f}")
     0.847 2.166
     """
 
-    def fitted(stage: Stage, task: Task) -> Partial:
+    def fitted(stage: CoordinateStage, task: Task) -> Partial:
         if exact:
             return exact_partial(stage.p, stage.n, task)
         return partial_fit(stage.p, stage.n, stage.ridge, task)

@@ -28,8 +28,8 @@ from ci_theory.theory.spectra.groups import counted
 from ci_theory.theory.spectra.spectrum import Spectrum, d12, df1, df2, fractions, per_kappa, total
 
 __all__ = [
+    "ImbalanceRisk",
     "LostMinority",
-    "MixtureRisk",
     "lost_minority",
     "mixture_risk",
     "post_hoc_shift",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-class MixtureRisk(NamedTuple):
+class ImbalanceRisk(NamedTuple):
     """Errors of the classifier sign(w.x + b), fitted on unequal classes.
 
     Attributes:
@@ -94,7 +94,7 @@ def separation(spectrum: Spectrum, kappa: Any) -> Scalar:
 
 @needs_float64
 @jax.jit
-def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -> MixtureRisk:
+def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -> ImbalanceRisk:
     r"""Errors of regularised least-squares classification of two unequal Gaussian classes.
 
     .. math::
@@ -158,7 +158,7 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     deviation = scale * jnp.sqrt(spread / one_minus_gamma)
     error_majority = ndtr(-score_majority / deviation)
     error_minority = ndtr(score_minority / deviation)
-    return MixtureRisk(
+    return ImbalanceRisk(
         error_majority=error_majority,
         error_minority=error_minority,
         balanced_error=(error_majority + error_minority) / 2,
@@ -173,7 +173,7 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
 
 
 @needs_float64
-def post_hoc_shift(risk: MixtureRisk, prior_majority: Any = 0.5) -> Scalar:
+def post_hoc_shift(risk: ImbalanceRisk, prior_majority: Any = 0.5) -> Scalar:
     r"""Return the constant that, added to the score, minimises the error under a target prior.
 
     .. math:: \tau = -\frac{m_+ + m_-}{2}
@@ -201,7 +201,7 @@ def post_hoc_shift(risk: MixtureRisk, prior_majority: Any = 0.5) -> Scalar:
 
 
 @needs_float64
-def shifted_errors(risk: MixtureRisk, shift: Any) -> tuple[Scalar, Scalar]:
+def shifted_errors(risk: ImbalanceRisk, shift: Any) -> tuple[Scalar, Scalar]:
     """Return the errors of majority and minority when ``shift`` is added to the score.
 
     Regime: as ``mixture_risk``. Source: as ``mixture_risk``.
