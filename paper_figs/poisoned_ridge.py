@@ -12,7 +12,7 @@ HELD = {"up.ridge": 60.0, "down.ridge": 0.0, "down.time": 1e9, "down.n": 120, "u
 def draw(results: Results) -> Figure:
     """Response against poison, what is left of it against clean rows, and whom it then fools."""
     data = dataset(EXPERIMENTS[0], results)
-    made, axes = style.figure(1, 3, height=3.4)
+    made, axes = style.figure(2, 2, height=6.4)
     panels = [
         ("trigger_response", "up.poison", "up.ridge", "response / label [1]", "a   planted"),
         (
@@ -22,10 +22,17 @@ def draw(results: Results) -> Figure:
             "share of the trigger left [1]",
             "b   left at the end",
         ),
-        ("tuned_success", "down.n", "up.poison", "attack success [1]", "c   ridge 30 to the start"),
+        (
+            "survival",
+            "down.n",
+            "down.time",
+            "share of the trigger left [1]",
+            "c   stopped early, no ridge",
+        ),
+        ("tuned_success", "down.n", "up.poison", "attack success [1]", "d   ridge 30 to the start"),
     ]
     hidden = False
-    for axis, (measure, x, colour, label, title) in zip(axes[0], panels, strict=True):
+    for axis, (measure, x, colour, label, title) in zip(axes.flat, panels, strict=True):
         held = {k: v for k, v in HELD.items() if k not in (x, colour)}
         if measure == "tuned_success":
             held["down.ridge"] = 30.0
@@ -37,8 +44,8 @@ def draw(results: Results) -> Figure:
         axis.set_ylabel(label)
         axis.set_title(title)
         style.legend_under(axis, handles=panel.keys)
-    axes[0][0].set_xlabel("share of poisoned rows [1]")
-    for axis in axes[0][1:]:
+    axes.flat[0].set_xlabel("share of poisoned rows [1]")
+    for axis in axes.flat[1:]:
         axis.set_xlabel("clean rows downstream [rows]")
     style.legend_below(made, marks.keys(replicates=series.replicates(data), hidden=hidden))
     made.suptitle(

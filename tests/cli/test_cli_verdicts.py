@@ -1,6 +1,7 @@
 """check, locate, claims --results and demo: verdicts, break points and exit codes from stores."""
 
 import json
+import math
 import runpy
 from pathlib import Path
 
@@ -127,6 +128,44 @@ def test_the_pages_say_what_is_kept_with_the_package():
     ]:
         assert (ROOT / page).read_text() == text, f"{page}: `paper_figs/_verdicts.py --pages`"
     assert [one["sweep"] for one in answers.every()] == VERDICTS["declared"]()
+
+
+def declared_otherwise(one):
+    """Say in what an answer is not of the sweep that is declared today, nor of its kept result."""
+    declared = read_sweep(ROOT / "experiments" / f"{one['sweep']}.toml")
+    axes = {name: set(values) for name, values in declared.axes.items()}
+    cells = math.prod(map(len, axes.values()))
+    told = {p["name"]: [p["verdict"], p["z"]] for p in one["predictions"]}
+    wrong = [
+        p["name"]
+        for p in one["predictions"]
+        if (p["cells"], p["replicates"]) != (cells, declared.replicates)
+    ]
+    for b in one["breaks"]:
+        places = (b["middle"] or {"at": {}})["at"].items()
+        wrong += [f"{b['name']}: {name} = {v}" for name, v in places if v not in axes[name]]
+    file = ROOT / "paper_figs" / "data" / f"{one['sweep']}.csv"
+    lines = file.read_text().splitlines() if file.exists() else []
+    for line in (line for line in lines if line.startswith("# checks: ")):
+        name, _, verdict, z = json.loads(line.removeprefix("# checks: "))
+        if name in told and (verdict != told[name][0] or abs(z - told[name][1]) > 0.011):
+            wrong.append(f"{name}: kept as {verdict}, {z}")
+    return wrong
+
+
+@pytest.mark.parametrize("one", answers.every(), ids=lambda one: one["sweep"])
+def test_an_answer_is_of_the_sweep_as_it_is_declared_and_kept(one):
+    """Else `make verdicts` (its sweep alone) and `_keep.py` are to be run again."""
+    assert declared_otherwise(one) == []
+
+
+def test_an_answer_of_another_sweep_is_seen():
+    one = next(one for one in answers.every() if one["sweep"] == "weight_interpolation")
+    prediction, rest = one["predictions"][0], one["predictions"][1:]
+    for change in ({"cells": 447}, {"replicates": 41}, {"verdict": "DISAGREES"}, {"z": 0.5}):
+        assert declared_otherwise({**one, "predictions": [{**prediction, **change}, *rest]})
+    middle = {"at": {"down.ridge": 8.0}}
+    assert declared_otherwise({**one, "breaks": [{**one["breaks"][0], "middle": middle}]})
 
 
 def test_kept_answers_come_back_as_they_were_written(tmp_path, monkeypatch):

@@ -70,7 +70,6 @@ def test_a_jump_is_no_solution():
         (lambda x: -x, 0.0, [(0.0, False)]),
         (lambda x: x, 0.0, [(0.0, True)]),  # from the lower end upwards
         (lambda x: jnp.abs(x - 0.5), 0.5, [(0.0, False), (1.0, True)]),
-        (lambda x: jnp.where(x <= 1, 2.0 - x, jnp.nan), 1.0, [(1.0, False)]),  # then silent
     ],
 )
 def test_a_level_at_an_end_is_a_solution_and_no_jump(value, level, expected):
@@ -84,6 +83,26 @@ def test_a_value_tried_that_is_the_level_is_no_jump():
     found = of_noise(lambda x: x, 4.0 / 63.0, within=(0.0, 1.0))
     assert [s.at for s in found.found] == pytest.approx([4.0 / 63.0], rel=1e-12)
     assert found.jumps == ()
+
+
+def test_a_short_stay_between_two_values_tried_is_a_solution_and_no_jump():
+    """It is met while an interval is divided, by values that are still far from each other."""
+
+    def flat_in_the_middle(x):
+        return jnp.sign(x - 0.5) * jnp.maximum(jnp.abs(x - 0.5) - 1e-3, 0.0)
+
+    found = of_noise(flat_in_the_middle, 0.0, within=(0.0, 1.0))
+    assert [(s.value, s.rising) for s in found.found] == [(0.0, True)]
+    assert found.found[0].at == pytest.approx(0.5, abs=1.01e-3)
+    assert found.jumps == found.stays == ()
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_the_last_value_before_a_silence_is_a_place_like_others(rising):
+    sign = 1 if rising else -1
+    cut = toy(lambda p: jnp.where(p.n <= 8, sign * p.n, jnp.nan))
+    found = solve(cut, "error", sign * 8.0, "n", within=(1, 16))
+    assert [(s.at, s.rising) for s in found.found] == [(8.0, rising)]
 
 
 def test_a_curve_that_stays_at_the_level_is_not_said_to_miss_it():

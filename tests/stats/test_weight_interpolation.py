@@ -1,6 +1,7 @@
 """Mixed weights in simulation: predictions within their slack, decoys rejected, four breaks."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,11 @@ from ci_theory._keys import key_for
 from ci_theory._record import build
 from ci_theory.inherit import finetune, interpolation
 from ci_theory.locate.crossing import Crossing
-from ci_theory.phenomena import predict
+from ci_theory.phenomena import _slack, predict
 from ci_theory.phenomena.weight_interpolation import PHENOMENON, Params, simulate
+from ci_theory.theory.inheritance.interpolation import risk_of
 
+NAMES = ("kept", "kept_square", "noise")
 CAPACITY = {"up.n": 120, "down.n": 60}
 BASE = {"p": 24, "up.n": 120, "down.n": 60, "signal": 1.5}
 INNER = {
@@ -56,6 +59,31 @@ def test_predictions_hold_within_their_slack(repeats, rows):
         error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
         gap = np.abs(values.mean(axis=0) - estimate.value)
         assert np.all(gap <= estimate.slack + 4.5 * error + 1e-12), (name, gap, estimate.slack)
+
+
+@pytest.mark.parametrize("mix", [-0.4, 0.3, 0.8, 1.4])
+@pytest.mark.parametrize("transfer", [0.2, 1.3])
+def test_the_slack_is_the_most_that_three_numbers_of_fine_tuning_can_move(mix, transfer):
+    """Of an upstream fit that is exact: kept, its square and the noise moved by their bounds."""
+    point = {"up.n": 10**7, "up.repeats": 1, "mix": mix, "transfer": transfer, "down.n": 130}
+    params = build(Params, {**PHENOMENON.point(point), "down.noise": 0.3, "down.ridge": 20.0})
+    made = PHENOMENON.forecast(params, None)
+    bounds = PHENOMENON.bounds(params, made)
+    stages, tuned = made.stages, made.stages.tuning
+    by = _slack.tuning(tuned.shifts, tuned.noise, tuned.free)
+    far = dict.fromkeys(bounds, 0.0)
+    for signs in itertools.product((1, -1), repeat=3):
+        parts = (tuned.kept, tuned.kept_square, tuned.noise)
+        moved = [v + sign * b for v, sign, b in zip(parts, signs, by, strict=True)]
+        other = stages._replace(tuning=tuned._replace(**dict(zip(NAMES, moved, strict=True))))
+        for law, share in (("id", 1.0), ("ood", transfer)):
+            was, found = stages.course(share), other.course(share)
+            shift = risk_of(found, mix) - risk_of(was, mix)
+            slope = 2 * (found.slope + found.curvature - was.slope - was.curvature)
+            far[f"{law}_risk"] = max(far[f"{law}_risk"], abs(float(shift)))
+            far[f"{law}_slope"] = max(far[f"{law}_slope"], abs(float(slope)))
+    for name, most in far.items():
+        assert float(bounds[name].slack) == pytest.approx(most, rel=2e-3), name
 
 
 def test_decoys_are_rejected():

@@ -187,7 +187,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 
     The squared error of the start is off by the upstream slack, and its part along the shift, in
     all three coefficients of a parabola alike; of what fine-tuning takes away the next order is
-    known.
+    known, and what it keeps is one number in slope and curvature.
     """
     p, tuning, up = params.p, made.stages.tuning, made.stages.up.risk
     at = up.fixed_point
@@ -202,22 +202,24 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     moved, squares = 1 - tuning.kept, 1 - 2 * tuning.kept + tuning.kept_square
     (before, own), anchor = made.stages.targets, made.own.start
     pulled = jnp.sqrt((own - before) @ (own - before)) * shrunk
-    curvature = (2 * one + two) * anchor + noise
+    start, squared = made.stages.up.weights, two * anchor + noise
 
     def off(share: Any, constant: Any, cross: Scalar, square: Scalar) -> Scalar:
         """Combine what upstream leaves in start, slope and curvature, which is the same error."""
         along = 2 * share * constant - (1 + share) * cross + 2 * square
         return error * jnp.abs(constant - cross + square) + pulled * jnp.abs(along)
 
-    def parabola(found: Course, share: Any) -> tuple[Scalar, Scalar]:
-        mix, slope = params.mix, one * jnp.sqrt(found.start * anchor)
-        risk = off(share, 1.0, 2 * mix * moved, mix**2 * squares)
-        risk = risk + 2 * jnp.abs(mix) * slope + mix**2 * curvature
-        return risk, 2 * (off(share, 0.0, moved, squares) + slope + curvature)
+    def parabola(share: Any) -> tuple[Scalar, Scalar]:
+        mix, target = params.mix, (1 - share) * before + share * own
+        across = (start.mean - own) @ (start.mean - target) + start.spread
+        risk = off(share, 1.0, 2 * mix * moved, mix**2 * squares) + mix**2 * squared
+        slope = off(share, 0.0, moved, squares) + squared
+        risk = risk + 2 * jnp.abs(mix) * one * jnp.abs(across - mix * anchor)
+        return risk, 2 * (slope + one * jnp.abs(across - 2 * anchor))
 
     enough = (p >= _slack.FEWEST_PARAMETERS) & (free >= _slack.FEWEST_FREE)
     valid = enough & (tuning.free >= _slack.FEWEST_FREE)
-    inside, outside = parabola(made.own, 1.0), parabola(made.other, params.transfer)
+    inside, outside = parabola(1.0), parabola(params.transfer)
     return {
         "id_risk": Bound(inside[0], valid),
         "ood_risk": Bound(outside[0], valid),
