@@ -172,7 +172,7 @@ def test_a_learning_curve_is_drawn_as_it_is():
 def test_a_fitted_law_is_drawn_with_its_breaks_and_what_lies_beyond():
     x = np.geomspace(1.0, 1e4, 60)
     y = (x / 100) ** -0.1 * (1 + (x / 100) ** 4) ** -0.2
-    law = fit(x, y * np.exp(0.01 * np.random.default_rng(0).normal(size=60)))
+    law = fit(x, y * np.exp(0.01 * np.random.default_rng(0).normal(size=60)), 1, resamples=60)
     assert len(law.breaks) == 1
     spread = 0.1 * y
     with style.applied():
