@@ -172,7 +172,7 @@ def test_a_learning_curve_is_drawn_as_it_is():
 def test_a_fitted_law_is_drawn_with_its_breaks_and_what_lies_beyond():
     x = np.geomspace(1.0, 1e4, 60)
     y = (x / 100) ** -0.1 * (1 + (x / 100) ** 4) ** -0.2
-    law = fit(x, y * np.exp(0.01 * np.random.default_rng(0).normal(size=60)))
+    law = fit(x, y * np.exp(0.01 * np.random.default_rng(0).normal(size=60)), 1, resamples=60)
     assert len(law.breaks) == 1
     spread = 0.1 * y
     with style.applied():
@@ -197,3 +197,14 @@ def test_a_fitted_law_is_drawn_with_its_breaks_and_what_lies_beyond():
     assert curve.get_title("left") == f"{law.form}; break with 95 % interval"
     with pytest.raises(BadInput, match=r"x or y beyond 1e\+290, or below its inverse"):
         picture.draw(x, y * 1e291, law, "x", "y")
+
+
+def test_the_head_of_a_figure_has_what_there_is_to_say():
+    for note, held, lines in (
+        ("", {}, ["a $b$"]), ("note", {}, ["a $b$", "note"]),
+        ("", {"n": 3.0, "on": True}, ["a $b$", "at n = 3, on = yes"]),
+        ("note", {"n": 3.0}, ["a $b$", "note", "at n = 3"]),
+    ):  # fmt: skip
+        made = Figure()
+        style.head(made, "a $b$", note, held)
+        assert made.get_suptitle() == "\n".join(lines).replace("$", r"\$")

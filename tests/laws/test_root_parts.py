@@ -239,3 +239,31 @@ def test_what_is_kept_is_written_whole_under_its_checksum(tmp_path, monkeypatch)
     kept.write_bytes(kept.read_bytes()[:-1] + b"x")
     assert _cache.remembered(["a", "b"], make) == b"made"
     assert len(made) == 5
+
+
+def test_the_digest_of_the_code_is_of_every_file_that_comes_along(tmp_path, monkeypatch):
+    package, shipped = tmp_path / "ci_theory", tmp_path / "experiments"
+    for folder in (package / "inner", package / "__pycache__", shipped):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("a")
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr(_cache.ci_theory, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(
+        _cache._shipped, "folders", lambda kind: [shipped] if kind is _shipped.EXPERIMENT else []
+    )
+    digest = _cache._code.__wrapped__
+    before = digest()
+    assert before == digest()
+    (package / "__pycache__" / "file").write_text("other")
+    assert digest() == before
+    for file in (package / "inner" / "file", shipped / "file", package / "__init__.py"):
+        file.write_text("longer")
+        after = digest()
+        assert after != before
+        os.utime(file, ns=(1, 1))
+        assert digest() != after
+        before = digest()
+    (shipped / "file").rename(shipped / "other")
+    assert digest() != before
+    monkeypatch.setattr(_cache.ci_theory, "__version__", "other")
+    assert digest() != before

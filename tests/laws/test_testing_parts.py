@@ -211,6 +211,27 @@ def test_biases_are_found_in_a_record_and_its_parts_and_their_idle_fields_moved(
     assert simulating._another(toy, "above") == pytest.approx(3.0)
 
 
+def test_a_bias_without_strength_is_run_with_its_other_fields_moved():
+    """Two runs: both without it, one with other values of what then means nothing."""
+    toy, asked = of(), []
+
+    def run(**changes):
+        asked.append(changes)
+        return {"m": np.array([1.0 + 0.1 * toy.wrong * (len(changes) > 1)])}
+
+    toy.run, toy.wrong = run, False
+    assert simulating.biases(toy) is None
+    assert sorted(asked, key=len) == [
+        {"up.level": 0.0},
+        {"up.level": 0.0, "up.kind": pytest.approx(0.6), "up.count": 4, "up.on": True},
+    ]
+    toy.wrong = True
+    assert simulating.biases(toy) == (
+        "Noise: measure m is [1.], and [1.1] with up.kind = 0.6, up.count = 4, up.on = True "
+        "and no such bias"
+    )
+
+
 def test_what_a_measure_is_after_a_run_is_compared_measure_by_measure():
     one = {"a": np.array([1.0, 2.0]), "b": np.array([3.0])}
     line = case.differs(one, {**one, "b": np.array([3.5])}, within=1e-3, what="there")
