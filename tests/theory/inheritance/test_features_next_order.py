@@ -1,12 +1,14 @@
 """Next order of a probe on noisy features: known identities, drawn weights, drawn probes."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize
 
-from ci_theory.theory.inheritance.features_next_order import next_probe, uneven_heads
+from ci_theory.theory.inheritance.features_next_order import _beyond, next_probe, uneven_heads
 from ci_theory.theory.inheritance.features_next_order import resolvent_shift as shift
 from ci_theory.theory.inheritance.noisy_features import Features, Task, flipped_heads, probe
 from ci_theory.theory.ridge.ridge_next_order import Sums, moved_mean, moved_risk, next_order
@@ -156,3 +158,44 @@ def test_uneven_heads_move_the_effective_ridge_too():
 
     told = float(made.shifts[1, 0] - made.shifts[0, 0])
     assert (noise(0.05) - noise(-0.05)) / 0.1 == pytest.approx(told, rel=1e-3)
+
+
+def beyond_by_jax(weights, k, at, uneven, u):
+    """``_beyond`` as its derivation has it: two terms, of which JAX takes the derivatives."""
+    d, c, tau = weights.rows, weights.columns, weights.noise
+
+    def apart(z, uneven):
+        share = z[1] / (1 + z[1])
+        pulled = k + u + z[0] + weights.strength * (1 + uneven * share**2) / (1 + z[1])
+        return jnp.log(pulled / (k + z[0])) - c * uneven / 2 * share**2
+
+    def loop(z):
+        return jnp.log1p(-d * c * (tau / ((k + z[0]) * (1 + z[1]))) ** 2) / 2
+
+    row, head = c * (tau / (1 + at.response)) ** 2, d * (tau * at.bulk) ** 2
+    curved = jnp.array([[row, -tau], [-tau, head]])
+    curved = curved / (1 - d * c * (tau * at.bulk / (1 + at.response)) ** 2)
+    z = jnp.stack([c * tau / (1 + at.response), at.response])
+    slope, bent = jax.grad(apart)(z, uneven), jax.hessian(apart)(z, uneven)
+    pull = curved @ slope
+    beside = apart(z, uneven) - apart(z, 0.0)
+    return beside - slope @ pull / 2 + jnp.sum(curved * bent) / 2 - jax.grad(loop)(z) @ pull
+
+
+def test_derivatives_by_hand_are_those_of_jax():
+    """Of the terms of the next order: at any size of noise, signal, shift and unevenness."""
+    random = np.random.default_rng(7)
+    sizes = random.uniform(3, 200, (2, 50))
+    strength, k = 10 ** random.uniform(-1, 1.5, 50), 10 ** random.uniform(-2, 1, 50)
+    noise, uneven = 10 ** random.uniform(-4, 0, 50), random.uniform(-0.1, 0.5, 50)
+    uneven[::5] = 0.0
+
+    def at(function, rows, columns, strength, noise, k, uneven):
+        weights = Spiked(rows=rows, columns=columns, strength=strength, noise=noise)
+        one = partial(function, weights, k, resolvent(weights, k), uneven)
+        return jnp.stack(jax.jvp(one, (0.0,), (1.0,)))
+
+    given = (*sizes, strength, noise, k, uneven)
+    ours, plain = (jax.vmap(partial(at, f))(*given) for f in (_beyond, beyond_by_jax))
+    np.testing.assert_allclose(ours, plain, rtol=1e-9)  # both are sums of larger terms
+    assert np.all(np.abs(plain[:, 0]) > 0)

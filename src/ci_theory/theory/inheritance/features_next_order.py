@@ -220,22 +220,39 @@ def _forgotten(target: tuple[Scalar, ...]) -> tuple[Scalar, Scalar, Scalar]:
 
 
 def _beyond(weights: Spiked, k: Scalar, at: Resolvent, uneven: Scalar, u: Scalar) -> Scalar:
-    """Return what uneven heads and the order 1/d add to the mean of log det."""
+    """Return what uneven heads and the order 1/d add to the mean of log det.
+
+    The derivatives of both terms stand here by hand: JAX takes thousands of equations to find them.
+    """
     d, c, tau = weights.rows, weights.columns, weights.noise
+    x, y = c * tau / (1 + at.response), at.response  # where the mean of log det is stationary
+    shifted, one = k + x, 1 + y
+    share, share_y = y / one, 1 / one**2
+    bent = share_y**2 - 2 * share / one**3  # half of the second derivative of share^2
 
-    def apart(z: Array, uneven: Scalar) -> Scalar:
-        share = z[1] / (1 + z[1])
-        pulled = k + u + z[0] + weights.strength * (1 + uneven * share**2) / (1 + z[1])
-        return jnp.log(pulled / (k + z[0])) - c * uneven / 2 * share**2
+    def apart(uneven: Scalar) -> tuple[Scalar, Scalar]:
+        height = weights.strength * (1 + uneven * share**2)
+        pulled = shifted + u + height / one
+        return pulled, jnp.log(pulled / shifted) - c * uneven / 2 * share**2
 
-    def loop(z: Array) -> Scalar:
-        return jnp.log1p(-d * c * (tau / ((k + z[0]) * (1 + z[1]))) ** 2) / 2
+    pulled, log_both = apart(uneven)
+    height = weights.strength * (1 + uneven * share**2)
+    first = 2 * weights.strength * uneven * share * share_y  # of the height
+    pulled_y = first / one - height / one**2
+    pulled_yy = 2 * (weights.strength * uneven * bent - first / one + height / one**2) / one
+    slope_x = 1 / pulled - 1 / shifted
+    slope_y = pulled_y / pulled - c * uneven * share * share_y
+    bent_xx = 1 / shifted**2 - 1 / pulled**2
+    bent_xy = -pulled_y / pulled**2
+    bent_yy = pulled_yy / pulled - (pulled_y / pulled) ** 2 - c * uneven * bent
+    turn = d * c * (tau / (shifted * one)) ** 2
+    loop_x, loop_y = turn / (1 - turn) / shifted, turn / (1 - turn) / one
 
-    row, head = c * (tau / (1 + at.response)) ** 2, d * (tau * at.bulk) ** 2
-    curved = jnp.array([[row, -tau], [-tau, head]])
-    curved = curved / (1 - d * c * (tau * at.bulk / (1 + at.response)) ** 2)
-    z = jnp.stack([c * tau / (1 + at.response), at.response])
-    slope, bent = jax.grad(apart)(z, uneven), jax.hessian(apart)(z, uneven)
-    pull = curved @ slope
-    beside = apart(z, uneven) - apart(z, jnp.zeros(()))
-    return beside - slope @ pull / 2 + jnp.sum(curved * bent) / 2 - jax.grad(loop)(z) @ pull
+    row, head = c * (tau / one) ** 2, d * (tau * at.bulk) ** 2
+    stiff = 1 - d * c * (tau * at.bulk / one) ** 2
+    pull_x = (row * slope_x - tau * slope_y) / stiff
+    pull_y = (head * slope_y - tau * slope_x) / stiff
+    traced = (row * bent_xx - 2 * tau * bent_xy + head * bent_yy) / stiff
+    beside = log_both - apart(jnp.zeros(()))[1]
+    square = slope_x * pull_x + slope_y * pull_y
+    return beside - square / 2 + traced / 2 - loop_x * pull_x - loop_y * pull_y

@@ -22,7 +22,7 @@ from ci_theory._errors import Status
 from ci_theory._record import record
 from ci_theory._types import Array, Float, Int, Number, Scalar, needs_float64
 from ci_theory.theory.spectra.fixed_point import log_root
-from ci_theory.theory.spectra.spiked import Resolvent, Spiked, resolvent
+from ci_theory.theory.spectra.spiked import Resolvent, Spiked, resolvent, resolvent_trace
 
 __all__ = [
     "BestFlips",
@@ -140,7 +140,7 @@ def flipped_heads(d: Number, heads: Number, n: Number, flips: Number, scale: Num
 
 def _rows_needed(kappa: Scalar, weights: Spiked, n: Scalar, ridge: Scalar) -> Scalar:
     """Return what vanishes at the effective ridge: kappa (n - df1) - ridge."""
-    return kappa * (n - weights.rows + kappa * resolvent(weights, kappa).trace) - ridge
+    return kappa * (n - weights.rows + kappa * resolvent_trace(weights, kappa)) - ridge
 
 
 @needs_float64

@@ -11,6 +11,8 @@ and from the determinant by which the rank-one part changes it. It shows as a si
 its own while x exceeds the threshold tau sqrt(d c). At tau = 0 all forms stay finite.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +22,16 @@ from ci_theory._record import record
 from ci_theory._types import Array, Bool, Float, Number, Scalar, needs_float64
 from ci_theory.theory.spectra.marchenko_pastur import STEP, eigenvalue_law
 
-__all__ = ["Outlier", "Resolvent", "SpectralShape", "Spiked", "outlier", "resolvent", "shape"]
+__all__ = [
+    "Outlier",
+    "Resolvent",
+    "SpectralShape",
+    "Spiked",
+    "outlier",
+    "resolvent",
+    "resolvent_trace",
+    "shape",
+]
 
 
 @record
@@ -116,8 +127,13 @@ def _beyond_bulk(spiked: Spiked, k: Scalar) -> Scalar:
     return jnp.log(_determinant(spiked, k)) + 0.5 * jnp.log1p(-curvature)
 
 
+def _with_slope(function: Callable[[Spiked, Scalar], Scalar], spiked: Spiked, k: Scalar) -> Any:
+    """Return a value and its derivative in k: forwards, in a third of the equations of a grad."""
+    return jax.jvp(partial(function, spiked), (k,), (jnp.ones_like(k),))
+
+
 def _trace(spiked: Spiked, k: Scalar) -> Scalar:
-    return spiked.rows * _bulk(spiked, k) + jax.grad(_beyond_bulk, 1)(spiked, k)
+    return spiked.rows * _bulk(spiked, k) + _with_slope(_beyond_bulk, spiked, k)[1]
 
 
 def _along(spiked: Spiked, k: Scalar) -> Scalar:
@@ -150,11 +166,30 @@ def resolvent(spiked: Spiked, k: Number) -> Resolvent:
     """
     spiked = jax.tree.map(lambda value: jnp.asarray(value, float), spiked)
     k = jnp.asarray(k, float)
-    trace, trace_slope = jax.value_and_grad(_trace, 1)(spiked, k)
-    along, along_slope = jax.value_and_grad(_along, 1)(spiked, k)
+    trace, trace_slope = _with_slope(_trace, spiked, k)
+    along, along_slope = _with_slope(_along, spiked, k)
     bulk = _bulk(spiked, k)
     response = spiked.rows * spiked.noise * bulk
     return Resolvent(trace, along, trace_slope, along_slope, bulk, response)
+
+
+@needs_float64
+@jax.jit
+def resolvent_trace(spiked: Spiked, k: Number) -> Scalar:
+    """Return the trace of ``resolvent`` alone, a fraction of what there is to trace and compile.
+
+    Args:
+        spiked: the matrix.
+        k: shift, > 0 [W^2].
+
+    Regime: as ``resolvent``. Source: as there.
+
+    >>> spiked = Spiked(rows=10.0, columns=5.0, strength=3.0, noise=0.1)
+    >>> bool(resolvent_trace(spiked, 0.5) == resolvent(spiked, 0.5).trace)
+    True
+    """
+    spiked = jax.tree.map(lambda value: jnp.asarray(value, float), spiked)
+    return _trace(spiked, jnp.asarray(k, float))
 
 
 @needs_float64
