@@ -98,13 +98,8 @@ def _drawn(axis, rng):
 
 
 def _reference(phenomenon, points, keys):
-    """Let JAX compute the same numbers, in one compiled program."""
+    """Return what lets JAX compute the same numbers, in one compiled program."""
     words = {k: v for k, v in points[0].items() if isinstance(v, str)}
-    numbers = {
-        k: np.array([p[k] for p in points], bool if isinstance(points[0][k], bool) else float)
-        for k in points[0]
-        if k not in words
-    }
     world = phenomenon.prepared(points[0])
 
     def one(numbers, world):  # were it a constant, XLA would spend minutes on its multiples
@@ -113,9 +108,28 @@ def _reference(phenomenon, points, keys):
         every = {**_by_key(found, decoys=False), **_by_key(found, decoys=True)}
         return {key: every[key] for key in keys}
 
-    every = jax.vmap(one, in_axes=(0, None))
-    made = jax.jit(every, compiler_options=_known_options())(numbers, world)
-    return {key: np.broadcast_to(np.asarray(v, float), len(points)) for key, v in made.items()}
+    every = jax.jit(jax.vmap(one, in_axes=(0, None)), compiler_options=_known_options())
+
+    def right(points):
+        numbers = {
+            k: np.array([p[k] for p in points], bool if isinstance(points[0][k], bool) else float)
+            for k in points[0]
+            if k not in words
+        }
+        made = every(numbers, world)
+        return {k: np.broadcast_to(np.asarray(v, float), len(points)) for k, v in made.items()}
+
+    return right
+
+
+def _beside(points, rng):
+    """Move every number that is no whole one by a unit of its last place, either way."""
+
+    def moved(value):
+        fine = isinstance(value, float) and not value.is_integer()
+        return float(np.nextafter(value, rng.choice([-np.inf, np.inf]))) if fine else value
+
+    return [{k: moved(v) for k, v in point.items()} for point in points]
 
 
 @pytest.mark.parametrize(
@@ -143,16 +157,21 @@ def test_javascript_computes_what_jax_computes(name, words):
     count = FEWER.get(name, POINTS)
     points = _points(phenomenon, made.fixed, count)
     assert len(points) >= count
-    right = _reference(phenomenon, points, keys)
+    reference = _reference(phenomenon, points, keys)
+    right = reference(points)
     given = json.dumps([{k: v for k, v in p.items() if not isinstance(v, str)} for p in points])
     rows = f"{given}.map((p) => Float64Array.from({json.dumps(keys)}, (key) => theory[key](p)))"
     got = np.array(results(here, rows)).T
     for key, mine in zip(keys, got, strict=True):
         shown = right.get(f"prediction:{key.split(':')[1]}", right[key])  # the curve drawn beside
         scale = max(_usual(right[key]), _usual(shown))
-        np.testing.assert_allclose(
-            mine, right[key], rtol=TOLERANCE, atol=TOLERANCE * scale, err_msg=key
-        )
+        off = ~np.isclose(mine, right[key], TOLERANCE, TOLERANCE * scale, equal_nan=True)
+        if off.any():  # as the formula says it, or as rounding its parameters moves JAX's own value
+            rng = np.random.default_rng(22)
+            moved = [reference(_beside(points, rng))[key] for _ in range(16)]
+            off &= ~(np.abs(mine - right[key]) <= np.ptp([right[key], *moved], axis=0))
+        told = [(points[i], mine[i], right[key][i]) for i in np.flatnonzero(off)]
+        assert not told, f"{key}: {told[:3]}"
 
 
 PLACED = [n for n in names() if any(b.closed_form is not None for b in load(n).breaks)]

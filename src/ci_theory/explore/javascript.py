@@ -167,7 +167,8 @@ def _place(
     phenomenon: Phenomenon, sought: Break, built: Mapping[str, Any]
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Return the closed form of a break as a function of the numbers that are not built in."""
-    form = dataclasses.replace(sought.closed_form, form=traceable.of(sought.closed_form.form))
+    place: Any = sought.closed_form  # it keeps the form from reading its own axis
+    form = dataclasses.replace(place, form=traceable.of(place.form))
     return lambda numbers: jnp.asarray(form(build(phenomenon.params, {**numbers, **built})), float)
 
 

@@ -68,7 +68,7 @@ def _settled(
     if at or not built:
         return False
     read: set[str] = set()
-    params = build(phenomenon.params, phenomenon.point(dict(built)))
+    params: Any = build(phenomenon.params, phenomenon.point(dict(built)))
     rule(noticing(params, "", read))
     return read <= set(built)
 

@@ -104,9 +104,7 @@ class _Known(dict[str, Any]):
         for name in function.__code__.co_names + names:
             if name in self:
                 self[name] = self._read(self[name])
-        helpers = (_choose, _all, _any, _not, _among, _float, _whole, _least, _most)
-        helpers += (_truth, _bound)
-        self.update({helper.__name__: helper for helper in helpers})
+        self.update({helper.__name__: helper for helper in _HELPERS})
 
     def _read(self, value: Any) -> Any:
         if value is math:
@@ -195,8 +193,9 @@ class _Branches(ast.NodeTransformer):
 
 
 def _counterpart(name: ast.expr) -> ast.expr:
-    known = isinstance(name, ast.Name) and name.id in _BUILTIN
-    return ast.Name(_BUILTIN[name.id], ast.Load()) if known else name
+    if isinstance(name, ast.Name) and name.id in _BUILTIN:
+        return ast.Name(_BUILTIN[name.id], ast.Load())
+    return name
 
 
 def _changes(statement: ast.stmt) -> bool:
@@ -322,3 +321,5 @@ class _MathsType:
 
 
 _Maths = _MathsType()
+_HELPERS: tuple[Any, ...] = (_choose, _all, _any, _not, _among)
+_HELPERS += (_float, _whole, _least, _most, _truth, _bound)

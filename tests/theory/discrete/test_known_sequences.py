@@ -54,6 +54,15 @@ def test_every_set_of_known_items(items, exponent):
     np.testing.assert_allclose(found[likely], wanted[likely], rtol=1e-12)
 
 
+def test_a_chance_below_the_rounding_is_not_below_zero():
+    """The real part of its integral was -3e-62: its logarithm was no number."""
+    p = zipf.frequencies(500, 0.64)
+    draws = jnp.array([300.0, 1000.0, 2479.0, 5000.0, 1e4])
+    found = np.asarray(run(p, draws, jnp.full(5, 0.99), jnp.full(5, 64.0)))
+    assert (found >= 0).all()
+    assert (found < 1e-60).all()
+
+
 @pytest.mark.parametrize("exponent", [0.5, 1.3, 2.0, 5.0])
 def test_octaves_stand_for_the_vocabulary(exponent):
     vocabulary = 500

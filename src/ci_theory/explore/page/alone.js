@@ -33,7 +33,7 @@ explore.Alone = class {
     const work = this.movable ? new explore.Work(this.data.controls, text) : null;
     if (work && work.carried) {
       while (!work.run(explore.AT_ONCE)) {
-        if (!partial(work.result())) return null;
+        if (!partial(work.partial())) return null;
         await new Promise((next) => setTimeout(next, 0));
       }
       return work.result();

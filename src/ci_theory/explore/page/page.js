@@ -216,7 +216,7 @@ explore.Page = class {
   // The curve of an address; what there is of it before is drawn. Null if the page has moved on.
   async _curve(text) {
     const partial = (some) => {
-      if (!this.again) this._show(some, text);
+      if (some && !this.again) this._show(some, text);
       return !this.again;
     };
     if (this.source.live && this.server > HEAVY && !this.quickly && !partial(await this.source.few(text))) return null;

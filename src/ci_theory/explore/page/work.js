@@ -3,7 +3,7 @@
 window.explore = window.explore || {};
 
 explore.AT_ONCE = 80; // milliseconds that a page works before it looks up
-explore.FEWEST = 7; // places that are a curve
+explore.FEWEST = 4; // places that are drawn as a curve
 
 explore.Work = class {
   // `carried`: the script that fits the point of an address, null if there is none.
@@ -43,6 +43,11 @@ explore.Work = class {
     this.problem = this.problem || problem;
     const told = this.about.predictions.map((p) => explore.workedOut(problem ? null : this.carried, here, p.name, this.drawn.get(p.name)));
     return { index, told };
+  }
+
+  // What of it can be drawn by now: null while it is too little.
+  partial() {
+    return this.rows.length < explore.FEWEST ? null : this.result();
   }
 
   // What is there by now, as curve.py lays it out; quick: not at all places yet.
@@ -95,7 +100,7 @@ explore.workedOut = function (carried, here, name, drawn) {
 explore.coarseFirst = function (count) {
   const order = new Set([0, count - 1]);
   let step = 1;
-  while (2 * step * (explore.FEWEST - 1) <= count) step *= 2;
+  while (12 * step <= count) step *= 2; // six places or more after the ends, if there are so many
   for (; step >= 1; step /= 2) for (let k = 0; k < count; k += step) order.add(k);
   return [...order];
 };

@@ -209,4 +209,5 @@ def all_known(
     weights = jnp.where(endless, jnp.zeros_like(arc).at[0].set(1.0), arc)
     met = -jnp.expm1(-n * jnp.exp(1j * angle)[:, None] * p[None, :])
     known = (1 - noise) * jnp.where(endless, 1.0, met)
-    return jnp.sum(weights * none_wrong(p, known, length, counts)).real
+    chance = jnp.sum(weights * none_wrong(p, known, length, counts)).real
+    return jnp.maximum(chance, 0.0)  # rounding leaves a chance of nearly 0 on either side of it
