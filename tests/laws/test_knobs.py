@@ -97,6 +97,17 @@ def test_a_level_that_is_a_value_tried_is_met_there():
     assert (reached.found[0].value, reached.jumps) == (4.0, ())
 
 
+def test_a_level_met_to_rounding_is_met_where_it_was_found():
+    """With other values beside it a program may round a value otherwise: 0 becomes almost 0."""
+
+    class Curve:
+        def at(self, x):
+            return np.where(x < 2, x - 2, 1e-17), None
+
+    assert _solve._met(Curve(), 0.0, (1.0, 2.0), 1.0) == (2.0, False)
+    assert _solve._met(Curve(), 0.0, (3.0, 2.0), 1.0) == (2.0, False)
+
+
 class Two(NamedTuple):
     silent: Any
     error: Any

@@ -294,7 +294,9 @@ def _met(
     for _ in range(ZOOMS):
         x = np.linspace(away, at, PLACES)
         y, _ = curve.at(x)
-        first = int(np.argmax(_is_level(y, level)))
+        has = _is_level(y, level)
+        has[0], has[-1] = False, True  # as was found with other values beside, to rounding
+        first = int(np.argmax(has))
         away, at = x[first - 1], x[first]
         if abs(y[first - 1] - level) <= CLOSE * change:
             return float(at), False
