@@ -71,6 +71,9 @@ def test_a_curve_crosses_between_values_on_either_side_and_at_a_value():
     assert _solve._crossed(curve, 1.0).tolist() == [0, 4, 5, 6]
     assert _solve._crossed(curve, 2.5).tolist() == [7]
     assert _solve._crossed(-curve, -1.0).tolist() == [1, 7]
+    assert _solve._crossed(curve, 0.0).tolist() == [0, 4]  # where the curve begins
+    assert _solve._crossed(-curve, -3.0).tolist() == [7]  # and where it ends
+    assert _solve._crossed(np.array([2.0, 1.0, 2.0, 2.0]), 1.0).tolist() == []  # it is touched
 
 
 def test_a_level_that_is_a_value_tried_is_met_there():
@@ -82,6 +85,13 @@ def test_a_level_that_is_a_value_tried_is_met_there():
         made = solve(toy, "error", level, "noise", within=(1.0, 4.0))
         found = [(s.at, s.value, s.rising, s.judged) for s in made.found]
         assert (found, made.jumps) == ([(level, level, True, True)], ())
+    made = solve(toy, "error", 1.0, "noise", within=(1.0, 4.0))  # the lowest value there is
+    assert [(s.at, s.rising) for s in made.found] == [(1.0, True)]
+    down = changed(forecast=lambda p, w: Forecast(-p.noise), mistakes=())
+    for level in (-1.0, -2.0, -4.0):
+        made = solve(down, "error", level, "noise", within=(1.0, 4.0))
+        assert [(s.at, s.value, s.rising) for s in made.found] == [(-level, level, False)]
+        assert made.jumps == ()
     jumped = solve(toy, "error", 5.0, "noise", within=(1.0, 7.0))
     assert (jumped.found, jumped.jumps) == ((), (pytest.approx(4.0, rel=1e-12),))
     assert (jumped.tried, jumped.reached, jumped.level) == ((1.0, 7.0), (1.0, 9.0), 5.0)

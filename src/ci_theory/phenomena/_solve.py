@@ -238,9 +238,16 @@ def _apart(found: Sequence[Solution]) -> tuple[Solution, ...]:
 
 
 def _crossed(y: np.ndarray, level: float) -> np.ndarray:
-    """Return where a curve crosses the level between a value and the next."""
-    speaks, under = np.isfinite(y), y < level
-    return np.flatnonzero(speaks[:-1] & speaks[1:] & (under[:-1] != under[1:]))
+    """Return where a curve crosses the level between a value and the next.
+
+    A curve that begins or ends at the level, and is above it beside, reaches it there as well.
+    """
+    speaks, under, over = np.isfinite(y), y < level, y > level
+    has = _is_level(y, level)
+    crosses = under[:-1] != under[1:]
+    crosses |= has[:-1] & over[1:] & ~np.r_[False, speaks[:-2]]
+    crosses |= over[:-1] & has[1:] & ~np.r_[speaks[2:], False]
+    return np.flatnonzero(speaks[:-1] & speaks[1:] & crosses)
 
 
 def _divide(
