@@ -82,19 +82,29 @@ def test_a_level_that_is_a_value_tried_is_met_there():
         made = solve(toy, "error", level, "noise", within=(1.0, 4.0))
         found = [(s.at, s.value, s.rising, s.judged) for s in made.found]
         assert (found, made.jumps) == ([(level, level, True, True)], ())
+    made = solve(toy, "error", 1.0, "noise", within=(1.0, 4.0))  # the lowest value there is
+    assert [(s.at, s.rising) for s in made.found] == [(1.0, True)]
+    down = changed(forecast=lambda p, w: Forecast(-p.noise), mistakes=())
+    for level in (-1.0, -2.0, -4.0):
+        made = solve(down, "error", level, "noise", within=(1.0, 4.0))
+        assert [(s.at, s.value, s.rising) for s in made.found] == [(-level, level, False)]
+        assert made.jumps == ()
     jumped = solve(toy, "error", 5.0, "noise", within=(1.0, 7.0))
     assert (jumped.found, jumped.jumps) == ((), (pytest.approx(4.0, rel=1e-12),))
     assert (jumped.tried, jumped.reached, jumped.level) == ((1.0, 7.0), (1.0, 9.0), 5.0)
     just = solve(toy, "error", 9.0, "noise", within=(1.0, 7.0))  # it has the level beyond the jump
-    assert (just.found, just.jumps) == ((), (pytest.approx(4.0, rel=1e-12),))
+    assert (just.found, just.jumps) == ((), ())
+    assert just.stays == ((pytest.approx(4.0, rel=1e-12), 7.0),)
     small = changed(
         forecast=lambda p, w: forecast(p, w)._replace(error=forecast(p, w).error * 1e-6)
     )
     assert solve(small, "error", 9e-6, "noise", within=(1.0, 7.0)).found == ()
     flat = changed(forecast=lambda p, w: Forecast(jnp.minimum(p.noise, 4.0)), mistakes=())
     reached = solve(flat, "error", 4.0, "noise", within=(1.0, 7.1))
-    assert [s.at for s in reached.found] == [pytest.approx(4.0, rel=1e-3)]
-    assert (reached.found[0].value, reached.jumps) == (4.0, ())
+    assert (reached.found, reached.jumps) == ((), ())
+    assert reached.stays == ((pytest.approx(4.0, rel=1e-12), 7.1),)
+    few = changed(forecast=lambda p, w: Forecast(jnp.minimum(p.n, 300.0)), mistakes=())
+    assert solve(few, "error", 300.0, "n", within=(1, 5000)).stays == ((300.0, 5000.0),)
 
 
 class Two(NamedTuple):

@@ -1,5 +1,6 @@
 """The parts of a fit one by one: what is read, which forms are tried, and what is warned of."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,8 @@ from ci_theory.locate.chain import Alike, Chain
 from ci_theory.locate.ladder import Rung, Rungs
 from ci_theory.locate.observed import observed, pooled
 from ci_theory.locate.profile import Interval, Resampled
+from ci_theory.locate.scan import scan
+from ci_theory.locate.search import Search
 
 RNG = np.random.default_rng(5)
 
@@ -179,6 +182,40 @@ def test_a_form_needs_three_points_more_than_parameters_and_a_place_for_each():
         forms(10, 2)
     with pytest.raises(BadInput, match="4 distinct places: 1 break has 5 parameters"):
         forms(4, 1, repeats=9)
+
+
+@pytest.mark.parametrize(
+    ("k", "places", "widths"), [(1, 160, 20), (2, 28, 4), (3, 16, 3), (4, 12, 2)]
+)
+def test_the_grid_has_every_choice_of_places_inside_the_axis(k, places, widths):
+    u = np.linspace(0.0, 6.0, 30)
+    low, high = Form(k, False).bounds(u, u)
+    made = scan(Form(k, False), u, np.ones(30), low, high)
+    assert made.places.shape == (math.comb(places, k) * widths, k)
+    assert len(np.unique(made.places)) == places
+    assert len(np.unique(made.widths)) == widths
+    assert 0.0 < made.places.min() < 6.0 / places < 6.0 - 6.0 / places < made.places.max() < 6.0
+    assert np.all(np.diff(made.places, axis=1) > 0)
+    assert low[4] <= made.widths.min() < made.widths.max() <= high[4]
+    each = np.unique(np.c_[made.places, made.widths], axis=0)
+    assert len(each) == len(made.places)
+
+
+@pytest.mark.parametrize("floor", [False, True])
+@pytest.mark.parametrize("whitened", [False, True])
+def test_starts_are_solved_for_what_is_linear(floor, whitened):
+    u, form = np.linspace(0.0, 6.0, 25), Form(2, floor)
+    theta = np.array([0.7, 0.2, 0.6, 2.0, -1.0, -0.3, 4.0, -1.5, *([-3.0] if floor else [])])
+    root = np.linspace(0.5, 2.0, 25)
+    search = Search(u, np.diag(root) if whitened else root)
+    blind = np.where(np.isin(np.arange(form.size), [0, 1, 2, 5]), 9.0, theta)
+    y = form.value(theta, u)
+    np.testing.assert_allclose(search._solved(form, y, blind[None])[0], theta, atol=1e-6)
+
+
+def test_measurements_that_are_alike_count_as_fewer():
+    data = observed(np.tile(np.geomspace(1, 100, 6), 2), np.ones(12))
+    assert [Chain(data, rho).effective for rho in (0.0, 0.5)] == [12.0, 4.0]
 
 
 # --- how far the ladder is climbed ------------------------------------------------------------

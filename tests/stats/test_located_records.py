@@ -210,6 +210,20 @@ def test_a_curve_told_backwards_breaks_at_the_mirrored_place(case):
     assert there[7:] == here[7:]
 
 
+@pytest.mark.parametrize("case", MIRRORED)
+def test_where_an_axis_begins_does_not_matter(case):
+    locator, mean, _ = MIRRORED[case]
+    x = np.linspace(-1, 1, 15)
+    skewed = np.random.default_rng(8).exponential(size=(40, 15)) - 1
+    y = mean(x) + 0.1 * (skewed - skewed.mean(axis=0))
+    here = locator.locate(x, y)
+    for shift in (-50.0, 30.0):
+        there = locator.locate(x + shift, y)
+        given = np.array(there)[:3].astype(float) - shift
+        np.testing.assert_allclose(given, np.array(here)[:3].astype(float), atol=1e-9)
+        assert there.status == here.status
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_valley_told_backwards_is_on_the_other_side(side):
     x = np.linspace(0, 6, 25)

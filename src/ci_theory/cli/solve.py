@@ -113,7 +113,7 @@ def print_solutions(made: Mapping[str, Any]) -> None:
     for place in made["jumps"]:
         say(f"  the curve jumps over it at {knob} = {number(place, 8)}")
     for first, last in made["stays"]:
-        say(f"  the curve is at it wherever tried from {number(first, 8)} to {number(last, 8)}")
+        say(f"  the curve is at it from {number(first, 8)} to {number(last, 8)}")
     (first, last), (low, high) = made["tried"], made["reached"]
     say(
         f"  tried: {knob} from {number(first)} to {number(last)}, where it lies between "

@@ -63,7 +63,7 @@ class Solutions(NamedTuple):
         reached: lowest and highest value that it takes between them.
         found: the solutions, rising in the knob.
         jumps: values of the knob at which the curve jumps over the level.
-        stays: stretches of values tried, from and to, at which it is the level and nothing else.
+        stays: stretches, from and to, of which all values tried are at the level.
     """
 
     prediction: str
@@ -100,8 +100,8 @@ def solve(
 
     Some hundred values are tried, on a linear and on a logarithmic scale, and each interval whose
     ends lie on different sides of the level is divided further. A value tried that is the level is
-    a solution, also at an end of the range; several in a row are a stretch. A level that is only
-    touched between two of them, and two crossings there, are missed.
+    a solution, also at an end of the range; several in a row are a stretch, whose ends are sought.
+    A level that is only touched between two of them, and two crossings there, are missed.
 
     Args:
         phenomenon: the phenomenon.
@@ -153,7 +153,14 @@ def solve(
         reached=(float(np.min(y[speaks])), float(np.max(y[speaks]))),
         found=_apart(sorted(found)),
         jumps=tuple(jumps),
-        stays=tuple((float(x[a]), float(x[b])) for a, b in stretches if a < b),
+        stays=tuple(
+            (
+                _edge(curve, level, x[max(a - 1, 0)], x[a]),
+                _edge(curve, level, x[min(b + 1, len(x) - 1)], x[b]),
+            )
+            for a, b in stretches
+            if a < b
+        ),
     )
 
 
@@ -275,6 +282,20 @@ def _rises(y: np.ndarray, i: int) -> bool:
     around = y[max(i - 1, 0) : i + 2]
     around = around[np.isfinite(around)]
     return bool(around[-1] > around[0])
+
+
+def _edge(curve: _Curve, level: float, away: float, there: float) -> float:
+    """Return how far a stretch at the level goes on from a place of it, towards one beyond it."""
+    for _ in range(ZOOMS):
+        x = np.linspace(there, away, PLACES)
+        x = np.round(x) if curve.axis.type is int else x
+        x = x[np.append(True, np.diff(x) != 0)]
+        if len(x) <= 2:
+            break
+        y, _ = curve.at(x)
+        last = max(int(np.argmin(_near(y, level))) - 1, 0)  # before the first that is not there
+        there, away = x[last], x[last + 1]
+    return float(there)
 
 
 def _divide(
