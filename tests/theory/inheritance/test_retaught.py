@@ -156,3 +156,16 @@ def test_the_fit_that_is_told_is_the_one_that_is_asked_for(share, monkeypatch):
     monkeypatch.setattr(retaught, "poisoned_ridge", failed)
     made = pretrained(50, plain_rows(500, 0.5), 10.0, share, 3.0, 2.0)
     assert int(made.status) == (Status.NOT_CONVERGED if share else Status.OK)
+
+
+def test_rows_left_of_either_stage_are_those_beyond_the_degrees_of_freedom():
+    """Least squares of more rows than parameters leaves n - p, of fewer n - n^2/p; at any ridge
+    n - p x^2, with x the share that is learnt."""
+    up = pretrain(100, 1.0, plain_rows(400, 0.25), 0.0)
+    for rows, ridge in ((50, 0.0), (250, 0.0), (50, 20.0)):
+        made = two_stages(up, 100, 1.0, plain_rows(rows, 0.25), ridge, cosine=0.9)
+        assert float(made.up_free) == pytest.approx(300, rel=1e-9)
+        # n = p x + ridge/kappa with x = 1/(1 + kappa): a quadratic in kappa
+        kappa = np.roots([rows, rows - 100 - ridge, -ridge]).max()
+        learnt = 1 / (1 + kappa)
+        assert float(made.down_free) == pytest.approx(rows - 100 * learnt**2, rel=1e-9)
