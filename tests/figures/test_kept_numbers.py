@@ -122,6 +122,17 @@ def test_three_means_that_differ_are_named_and_the_others_counted(count, monkeyp
     assert (told[-1] == f"and {count - 3} more means") == (count > 3)
 
 
+def test_a_mean_without_an_error_says_nothing_and_one_that_is_lost_does(monkeypatch):
+    old, alone, lost = small([1.0, 2.0]), small([1.0, 5.0]), small([1.0, NAN])
+    alone["test_error error"][1] = NAN  # of a single run
+    for one, other in ((old, alone), (alone, old)):
+        told = compared(one, other, monkeypatch)
+        assert (told.agrees, told.means) == (True, 1)
+    for one, other in ((old, lost), (lost, old)):
+        told = compared(one, other, monkeypatch)
+        assert (told.agrees, told.means, told.z) == (False, 2, np.inf)
+
+
 def test_breaks_that_touch_do_not_differ(monkeypatch):
     def with_interval(low, high):
         return small([1.0], breaks=[["peak", {}, ["OK", 2.0, low, high, 1], ["OK", low, high]]])

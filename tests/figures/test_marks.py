@@ -244,6 +244,11 @@ def test_both_maps_have_one_scale_of_colours(peaked):
     for mesh in shown:
         assert (mesh.norm.vmin, mesh.norm.vmax) == (low, high)
     assert [a.get_title("left") for a in made.axes[:2]] == ["simulation", "theory"]
+    (legend,) = made.legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["located break, 95 % interval", "predicted break"]
+    beside = curves.draw(peaked, measure="test_error", x="n", panel="ridge")
+    assert [a.get_title("left") for a in beside.axes] == ["ridge = 0", "ridge = 10", "", ""]
     assert type(phase._norm([np.array([1.0, 30.0])])).__name__ == "LogNorm"
     assert type(phase._norm([np.array([1.0, 19.0])])).__name__ == "Normalize"
     assert type(phase._norm([np.array([-1.0, 30.0])])).__name__ == "Normalize"

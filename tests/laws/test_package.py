@@ -75,6 +75,18 @@ def test_only_public_jax_api():
     assert not guilty
 
 
+def test_records_are_frozen():
+    """What is passed around cannot be changed under somebody else."""
+    loose = []
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            for made in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+                text = ast.unparse(made)
+                if text.startswith(("dataclass", "dataclasses.dataclass")):
+                    loose += [node.name] if "frozen=True" not in text else []
+    assert sorted(loose) == ["Pending", "Scalar"]  # of explore/frame.py, which writes them
+
+
 def _loaded_by(statement):
     code = f"import sys; {statement}; print(' '.join(sys.modules))"
     done = subprocess.run(

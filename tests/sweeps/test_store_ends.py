@@ -11,10 +11,12 @@ import pytest
 
 from ci_theory import BadInput, Status
 from ci_theory.sweeps import Sweep, engines, growth, plans, provenance, sessions
+from ci_theory.sweeps import parts as parts_module
 from ci_theory.sweeps.grid import LAST_SEED, MOST_RUNS
 from ci_theory.sweeps.growth import difference, next_step
 from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.parts import Damaged, Parts, read_whole
+from ci_theory.sweeps.plan import digest
 from ci_theory.sweeps.staged import Kept
 from ci_theory.sweeps.store import Store
 
@@ -219,6 +221,18 @@ def test_a_session_says_what_may_change_last_bits(monkeypatch):
     turned = dict(reversed(found.items()))
     assert provenance.session_hash(turned) == provenance.session_hash(found)
     assert provenance.session_hash({**found, "devices": 1}) != provenance.session_hash(found)
+
+
+def test_names_and_checksums_are_those_that_stores_hold():
+    """Of another length or text they would call every store of today torn."""
+    assert provenance.session_hash({"jax": "1", "devices": 2}) == "19d430c221ea"
+    assert digest({"b": "x", "a": [1, 2.5, None]}) == "6739d783db2ab3fd"
+    assert parts_module._checksum({"m": np.arange(3.0)}, {"plan": "h"}) == (
+        "dcab7d932f921feaa4e983fbac606757681e1ed5c2d03adb982014d836177abe"
+    )
+    assert [plans.plan_name(index) for index in (0, 12, 1234)] == [
+        "plan-000.json", "plan-012.json", "plan-1234.json",
+    ]  # fmt: skip
 
 
 # --- growing --------------------------------------------------------------------------------------
