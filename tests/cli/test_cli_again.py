@@ -169,7 +169,11 @@ def test_a_kept_program_that_cannot_be_used_is_compiled_anew(home, monkeypatch):
         patched.setattr(jax, "jit", lambda *_, **__: pytest.fail("compiled again"))
         again = compiled()
     assert again is not first
-    for unusable in (b"", b"no program", zlib.compress(pickle.dumps((False, "no program")))):
+    for unusable in (
+        b"",
+        b"no program",
+        zlib.compress(pickle.dumps((False, (b"no program", None, None)))),
+    ):
         file.write_bytes(hashlib.sha256(unusable).digest() + unusable)
         compiled()
 
