@@ -169,7 +169,11 @@ def test_a_kept_program_that_cannot_be_used_is_compiled_anew(home, monkeypatch):
         patched.setattr(jax, "jit", lambda *_, **__: pytest.fail("compiled again"))
         again = compiled()
     assert again is not first
-    for unusable in (b"", b"no program", zlib.compress(pickle.dumps((False, "no program")))):
+    for unusable in (
+        b"",
+        b"no program",
+        zlib.compress(pickle.dumps((False, (b"no program", None, None)))),
+    ):
         file.write_bytes(hashlib.sha256(unusable).digest() + unusable)
         compiled()
 
@@ -315,15 +319,29 @@ def test_the_code_of_somebody_else_is_not_kept(home):
     assert not list(home.glob("*/made/*"))
 
 
-def test_what_has_no_lasting_form_is_traced_every_time(home):
+def test_what_has_no_lasting_form_is_traced_every_time(home, monkeypatch):
+    """What calls Python, whatever XLA would write of it; and what XLA does not write."""
+
     def calls_python(leaves):
         return jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), float), leaves[0])
 
-    for _ in range(2):
-        found, value = _programs._compiled(calls_python, [np.float64(1.0)], None, ["sine"])
-        assert float(found([np.float64(1.0)])) == float(value) == np.sin(1.0)
-    (file,) = home.glob("*/made/*")
-    assert file.stat().st_size == _cache._DIGEST  # that there is none
+    def no_form(_):
+        raise ValueError("Compilation does not support serialization")
+
+    given = [np.float64(1.0)]
+    writes = _programs.serialize_executable.serialize
+    for function, write in (
+        (calls_python, writes),
+        (calls_python, lambda _: b"something"),
+        (lambda leaves: jax.numpy.sin(leaves[0]), no_form),
+    ):
+        monkeypatch.setattr(_programs.serialize_executable, "serialize", write)
+        for _ in range(2):
+            found, value = _programs._compiled(function, given, None, ["sine"])
+            assert float(found(given)) == float(value) == pytest.approx(np.sin(1.0), rel=1e-15)
+        (file,) = home.glob("*/made/*")
+        assert file.stat().st_size == _cache._DIGEST  # that there is none
+        file.unlink()
 
 
 def test_many_points_are_worth_a_compiler_that_takes_its_time(monkeypatch):

@@ -126,12 +126,12 @@ def _compiled(
     kept = _cache.remembered(["program", str(options), *_cache.around(), *name], make)
     if not anew:
         with suppress(Exception):  # whatever JAX and XLA say of what they do not understand
-            calls_lapack, lasting = pickle.loads(zlib.decompress(kept))
+            calls_lapack, (lasting, inputs, outputs) = pickle.loads(zlib.decompress(kept))
             if calls_lapack:
                 _find_lapack()
             one = jax.devices("cpu")[:1]
             loaded = serialize_executable.deserialize_and_load(
-                *lasting, backend="cpu", execution_devices=one
+                lasting, inputs, outputs, backend="cpu", execution_devices=one
             )
             return loaded, loaded(leaves)
         make()

@@ -125,7 +125,8 @@ def _spectrum(features: str, label: str) -> Spectrum:
 def world(params: Params) -> Spectrum:
     """Diagonalise the kernel on all images; the label's power on its eigenvectors."""
     _kernel(params.features)  # not in the middle of a compiled program
-    return _spectrum(params.features, params.label)
+    with threadpool_limits(1, user_api="blas"):  # as in _by_image: more only wait for each other
+        return _spectrum(params.features, params.label)
 
 
 @lru_cache(maxsize=1024)
