@@ -85,7 +85,8 @@ check-code: $(STAMP)
 	$(BIN)/codespell src tests docs experiments paper_figs reproductions benchmarks README.md CHANGELOG.md
 
 # The site of docs/, to be read offline: results/docs/html/index.html. About two minutes, most of it
-# the tutorials, which are run. A warning is an error; the pages are read when they are built.
+# the tutorials, which are run; the pages to play with are written beside them on another core, and
+# kept while the package is the same. A warning is an error; the pages are read when they are built.
 # Without running the tutorials, in half the time:
 #   make docs SPHINX="-D nb_execution_mode=off -D suppress_warnings=myst-nb.lexer"
 DOCS := .venv/.docs

@@ -35,20 +35,26 @@ def test_a_page_on_a_disk_moves_and_asks_nobody(alone):
     page = alone.open(f"{NAME}.html")
     assert page.locator("#message").inner_text() == ""
     assert page.locator("#simulate").is_disabled()
+    for box in page.locator("#decoys input").all():
+        box.check()
+    alone.settle()
     for axis in ("noise", "exponent", "repeated_fraction"):
         page.locator(f".knob[data-axis={axis}] input[type=range]").focus()
         page.keyboard.press("PageUp")
         alone.settle()
         assert page.locator("#message").inner_text() == ""
         shown = page.evaluate("explore.page.shown")
-        decoys = ";".join(m.name for m in load(NAME).mistakes)
-        address = read(f"{alone.address}&@decoys={decoys}", load(NAME))
+        address = read(alone.address, load(NAME))
+        assert address.decoys
         wanted = curve.drawn(load(NAME), address)
         assert shown["places"] == wanted["places"]
         assert_close(shown["curve"], wanted["curve"])
         assert_close(shown["slack"], wanted["slack"])
         for name, ones in wanted["decoys"].items():
             assert_close(shown["decoys"][name], ones)
+        for name, one in shown["breaks"].items():  # its closed form moves with the knobs
+            assert_close({name: one["value"]}, {name: wanted["breaks"][name]["value"]})
+        assert shown["breaks"]
         for name, one in wanted["table"]["observables"].items():
             assert shown["table"]["observables"][name]["valid"] == one["valid"]
             assert shown["table"]["observables"][name]["status"] == one["status"]
@@ -100,7 +106,11 @@ def test_where_the_server_is_slow_the_page_works_it_out(visit):
     exact = page.evaluate("explore.page.shown.curve")
     page.evaluate("() => { const p = explore.page; p.server = 1e4; p.source.learn(p.state.text); }")
     page.wait_for_function("() => (window.carriedTheories || []).length === 1", timeout=120_000)
-    quick = page.evaluate("explore.page.source.quick(explore.page.state.text)")
+    quick = page.evaluate(
+        "() => { const { about, state } = explore.page;"
+        " const work = new explore.Work(about, state.text);"
+        " work.run(1e6); return work.result(); }"
+    )
     assert_close(quick["curve"], exact)
     page.locator(".knob[data-axis='up.noise'] input[type=range]").focus()
     page.keyboard.press("ArrowLeft")

@@ -75,6 +75,7 @@ def test_a_knob_moves_the_curve_and_the_address(alone):
     assert alone.get("location.hash") == "#n=1,2,4,8&@seed=3&up.noise=2"
     assert alone.get("explore.page.shown.curve.error") == [8.0, 4.0, 2.0, 1.0]
     assert alone.get("explore.page.shown.slack.error") == [0.8, 0.4, 0.2, 0.1]
+    assert alone.get("explore.page.shown.decoys.error") == {}  # none is ticked: none is worked out
     knob(alone, "up.noise", 2)  # the default is not written
     assert alone.get("location.hash") == f"#{FIRST}"
     assert alone.get("$('.knob[data-axis=up.noise] input[type=text]').value") == "1"
@@ -543,6 +544,21 @@ def test_a_theory_that_takes_too_long_is_not_tried_for_ever(live):
     assert [live.get(tried) for _ in range(5)] == [[None, 200]] * 3 + [[None, 0]] * 2
     found = live.get("explore.page.source.quick('up.noise=0,1')")  # along another it may not
     assert found["quick"]
+
+
+def test_a_theory_that_was_slow_once_or_twice_is_tried_again(live):
+    """The first time that code is run a browser is slow."""
+    live.do(f"{THEORY} {SLOWLY.replace('+= 30', '+= slow')}; var slow = 100")
+    quick = "explore.page.source.quick('n=1,2,3,4,5,6,8,9')"
+    for slow in (100, 100, 1, 100, 100, 1):
+        live.do(f"slow = {slow}")
+        assert (live.get(quick) is None) == (slow == 100)
+
+
+def test_the_server_is_not_asked_for_few_places_that_the_page_works_out(live):
+    live.do(f"{THEORY} explore.page.server = 301; explore.page.changed(false)")
+    live.do("asked.length = 0; explore.page.server = 301; explore.page.changed(false)")
+    assert live.get("asked") == [f"of/toy/curve?{FIRST}"]
 
 
 def test_what_is_saved(live):
