@@ -115,7 +115,8 @@ CLAIMS = _claims(
     (
         "Learning in context depends on the pre-training distribution",
         "Olsson; Reddy 2023",
-        "icl_linear_attention icl_population icl_zipf_tasks markov_icl induction_onset",
+        "icl_linear_attention icl_population icl_zipf_tasks icl_task_pool markov_icl "
+        "induction_onset",
         "task-diversity transition; shift that reading survives; onset time",
     ),
     (

@@ -44,6 +44,7 @@ LABELS = {
     "feature_spectrum": OF_ONE,
     "icl_linear_attention": OF_ONE,
     "icl_population": OF_ONE,
+    "icl_task_pool": "tasks are drawn with a variance of 1",
     "icl_zipf_tasks": OF_ONE,
     "network_inheritance": OF_ONE,
     "power_law_break": OF_ONE,

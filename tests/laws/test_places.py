@@ -40,6 +40,7 @@ FORMULAS = {
     ("icl_population", "noise that suits the shift"),
     ("icl_population", "scale at which the context stops to help"),
     ("icl_population", "turn at which the context stops to help"),
+    ("icl_task_pool", "new tasks that ridge is better for"),
     ("icl_zipf_tasks", "tasks known by heart"),
     ("imbalanced_mixture", "minority lost"),
     ("lifelong_editing", "half of the base gone"),

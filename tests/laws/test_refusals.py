@@ -22,6 +22,7 @@ REFUSED = {
     "repeated_data": [({**REPEATED, "budget": 10}, COPIES, {"budget": 11})],
     "icl_linear_attention": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "icl_population": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "icl_task_pool": [({**REPEATED, "pool": 10}, COPIES, {"pool": 11})],
     "icl_zipf_tasks": [({"rank": 25, "tasks": 24}, "there are 24 tasks", {"rank": 24})],
     "markov_icl": [
         ({**REPEATED, "pool": 10}, COPIES, {"pool": 11}),

@@ -13,6 +13,8 @@ from ci_theory._record import build
 from ci_theory.phenomena import load, predict
 from ci_theory.phenomena.icl_zipf_tasks import ALL, Params
 from ci_theory.tasks import prompts, zipf
+from ci_theory.theory.attention.linear_attention import contexts
+from ci_theory.theory.attention.zipf_tasks import unequal_tasks
 
 PHENOMENON = load("icl_zipf_tasks")
 RANKS = np.array([1, 3, 6, 20])
@@ -87,21 +89,28 @@ def closed(**point):
     return rule.closed_form(build(Params, PHENOMENON.point({**POINT, **point})))
 
 
+def limit(rank, **point):
+    """What is known of a task beyond half of it, for d -> infinity."""
+    at = {**POINT, **point}
+    shares = np.arange(1.0, at["tasks"] + 1) ** -at["exponent"]
+    d, noise = float(at["d"]), at["noise"]
+    seen = contexts(at["length"] / d, noise, noise)
+    ridge = at.get("ridge", PHENOMENON.point({})["ridge"])
+    made = unequal_tasks(shares / shares.sum(), d, at["n"] / d**2, ridge, seen)
+    return float((0.5 - made.left[rank - 1]) * made.missing)
+
+
 def test_half_of_a_task_is_known_at_the_rank_of_the_break():
-    """The rank is read as a whole number, the curve crosses between its neighbours."""
+    """In the limit, of which the closed form is; what is forecast crosses within a rank of it."""
     for change in ({}, {"noise": 0.1, "n": 600}, {"exponent": 0.8, "ridge": 0.3}):
         place = closed(**change)
-        ranks = np.array([int(place), int(place) + 1])
+        assert limit(int(place), **change) > 0 > limit(int(place) + 1, **change)
+        ranks = np.array([max(int(place) - 1, 1), int(place) + 2])
         known = predict(PHENOMENON, {**POINT, **change, "rank": ranks})["known"].estimate.value
         assert known[0] > 0 > known[1]
     few = {"n": 100, "noise": 0.1}
-
-    def second(exponent):
-        at = {**POINT, **few, "exponent": exponent, "rank": 2}
-        return predict(PHENOMENON, at)["known"].estimate.value[0]
-
-    place = brentq(second, 0.2, 1.5, xtol=1e-12)  # the second task is half known, to rounding
-    assert closed(**few, exponent=place) == pytest.approx(2, rel=1e-9)
+    place = brentq(lambda a: limit(2, **few, exponent=a), 0.2, 1.5, xtol=1e-12)
+    assert closed(**few, exponent=place) == pytest.approx(2, rel=1e-9)  # half known, to rounding
     assert np.isnan(closed(exponent=0.0))
     assert np.isnan(closed(exponent=0.05))  # none is common enough
 

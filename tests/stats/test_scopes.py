@@ -73,6 +73,7 @@ EDGES = {
         Edge(ATTENTION, "length", 8, 7, {"d": 16}),
         Edge(ATTENTION, "n", 52, 51, {"d": 16}),
     ],
+    "icl_task_pool": [Edge("gain loss advantage", "noise", 0.4, 0.39, {"frames": 2})],
     "icl_zipf_tasks": [
         Edge("missing missing_fresh known", "d", 10, 9, {"n": 100}),
         Edge("missing missing_fresh known", "length", 8, 7, {"d": 16}),
@@ -401,6 +402,8 @@ def test_every_slack_has_means_that_hold_it():
     elsewhere |= {("random_feature_peak", "excess_risk")}  # that of test_error
     # below what means can tell; held against the integral in tests/theory/sequences
     elsewhere |= {("markov_icl", f"ordered_{p}") for p in ("gain", "harm")}
+    # points of integration, below what means can tell; held in tests/theory/attention
+    elsewhere |= {("icl_task_pool", p) for p in ("gain", "loss", "advantage")}
     # below what means can tell; held in poisoned_ridge and alignment_erasure
     elsewhere |= {("network_inheritance", p) for p in ("planted", "response")}
     every = {(n, p.name) for n in names() for p in load(n).predictions}

@@ -15,7 +15,9 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._mistakes import contexts_are_exact, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.tasks import prompts, zipf
+from ci_theory.theory.attention.drawn_tasks import drawn_tasks
 from ci_theory.theory.attention.linear_attention import contexts
+from ci_theory.theory.attention.prompt_sizes import sized_contexts
 from ci_theory.theory.attention.zipf_tasks import UnequalTasks, unequal_tasks
 from ci_theory.training import linear_attention as training
 
@@ -80,12 +82,14 @@ class Forecast:
     """What the watched task and a new one miss."""
 
     missing: Scalar = predicted(
-        statement="D nu g,  D = 1/(1 + omega d g),  omega = p/(1 + e),  e = g (D + b) d^2/n for "
-        "every task,  nu = ridge + b sum omega,  b = d (1 + noise)/l,  "
-        "g ridge + n/d^2 sum omega e = 1"
+        statement="E[D f + (1 - D) delta/A],  D = 1/(1 + A d g),  A = sum p a/(1 + e),  "
+        "delta = sum p (a - c)/(1 + e),  e = (a D + b) g d^2/n over the lengths of prompts and "
+        "the numbers drawn of the task,  g ridge + n/d^2 sum p e/(1 + e) = 1"
     )
-    missing_fresh: Scalar = predicted(statement="nu g")
-    known: Scalar = predicted(statement="(1/2 - D) nu g")
+    missing_fresh: Scalar = predicted(
+        statement="f = g nu + g sum delta D,  nu = ridge + sum p b/(1 + e)"
+    )
+    known: Scalar = predicted(statement="f/2 - missing")
     status: Array
 
 
@@ -94,21 +98,22 @@ def _ranks(params: Params) -> np.ndarray:
     return np.arange(1.0, params.tasks + 1)
 
 
-def _solve(params: Params, ranks: Any) -> UnequalTasks:
+def _shares(params: Params, ranks: Any) -> Array:
     weights = jnp.asarray(ranks) ** -jnp.asarray(params.exponent, float)
-    seen = contexts(params.length / params.d, params.noise, params.noise)
-    shares = weights / jnp.sum(weights)
-    return unequal_tasks(shares, params.d, params.n / params.d**2, params.ridge, seen)
+    return weights / jnp.sum(weights)
 
 
 def forecast(params: Params, ranks: Array) -> Forecast:
-    """Evaluate the deterministic equivalent: every task is a kind of its own."""
-    made = _solve(params, ranks)
-    left = made.left[jnp.asarray(params.rank, int) - 1]
+    """Evaluate the deterministic equivalent: every task is kinds of its own."""
+    kinds = sized_contexts(params.d, params.length, params.noise, params.noise)
+    prompts_a_weight = params.n / params.d**2
+    shares = _shares(params, ranks)
+    made = drawn_tasks(shares, params.d, prompts_a_weight, params.ridge, *kinds, drawn=params.n)
+    missing = made.missing[jnp.asarray(params.rank, int) - 1]
     return Forecast(
-        missing=left * made.missing,
-        missing_fresh=made.missing,
-        known=(0.5 - left) * made.missing,
+        missing=missing,
+        missing_fresh=made.fresh,
+        known=made.fresh / 2 - missing,
         status=made.status,
     )
 
@@ -117,7 +122,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Attach an audited share of what a new task misses: docs/finite_size.md."""
     d = params.d
     left = jnp.maximum(1 / d, d / params.n) * made.missing_fresh
-    shares = {"missing": 0.8, "missing_fresh": 0.4, "known": 0.8}
+    shares = {"missing": 0.35, "missing_fresh": 0.15, "known": 0.35}
     enough = (d >= FEWEST) & (params.length >= d / 2) & (params.n >= d**2 / 4)
     enough = enough & (params.ridge >= 0.02)
     return {name: Bound(share * left, enough) for name, share in shares.items()}
@@ -129,12 +134,18 @@ def _rule(params: Params) -> str | None:
     return None
 
 
+def _limit(params: Params, ranks: Any) -> UnequalTasks:
+    seen = contexts(params.length / params.d, params.noise, params.noise)
+    shares = _shares(params, ranks)
+    return unequal_tasks(shares, params.d, params.n / params.d**2, params.ridge, seen)
+
+
 def _known(params: Params) -> float:
     """Rank at which half of a task is known by heart; NaN where that is true of all or none."""
     if params.exponent == 0:
         return float("nan")
     ranks = _ranks(params)
-    made = _solve(params, ranks)
+    made = _limit(params, ranks)
     g = 1 / (params.d * made.level)
     b = params.d * (1 + params.noise) / params.length
     share = made.level * (1 + g * (0.5 + b) * params.d**2 / params.n)
@@ -164,7 +175,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="d -> infinity at fixed l/d, k/d, n/d^2, shares of order 1/d; here d >= 10, "
         "l >= d/2, n >= d^2/4, ridge >= 0.02",
-        order="1/d, audited, docs/finite_size.md",
+        order="1/d, of which lengths of prompts and numbers drawn are computed; the rest audited, "
+        "docs/finite_size.md",
         source="derived here, docs/in_context.md; one kind of task: Lu et al. 2025 (PNAS 122, "
         "arXiv:2405.11751)",
     ),
@@ -190,7 +202,7 @@ PHENOMENON = Phenomenon(
             axis="rank",
             measure="known",
             locator=Crossing(level=0.0, direction="down", log_axis=True),
-            statement="p = (1 + g (1/2 + b) d^2/n)/(d g)",
+            statement="p = (1 + g (1/2 + b) d^2/n)/(d g) for d -> infinity",
             closed_form=_known,
         ),
     ),
