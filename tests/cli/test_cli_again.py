@@ -17,9 +17,9 @@ import pytest
 import toys.mean
 from jax.experimental.compilation_cache import compilation_cache
 
-from ci_theory import _cache, phenomena
+from ci_theory import _cache, _record, phenomena
 from ci_theory.cli import main
-from ci_theory.phenomena import _programs, linear_grokking
+from ci_theory.phenomena import _programs, feature_spectrum, linear_grokking
 
 SETTINGS = (
     "jax_compilation_cache_dir",
@@ -229,6 +229,24 @@ def test_the_closed_form_of_a_break_is_traced_once(home, monkeypatch):
     assert {k: float(v) for k, v in again.items()} == {k: float(v) for k, v in first.items()}
     with pytest.raises(pytest.fail.Exception, match="traced again"):
         another(*(np.array([value]) for value in given))  # of other shapes
+
+
+def test_closed_forms_of_one_function_share_its_program(monkeypatch):
+    """A level that is an array, among others that are floats, would be compiled for anew."""
+    given = []
+
+    def noise_at(*numbers):
+        given.append([jax.typeof(leaf).weak_type for leaf in jax.tree.leaves(numbers)])
+        return types.SimpleNamespace(status=0, noise=1.0)
+
+    monkeypatch.setattr(feature_spectrum, "noise_at", noise_at)
+    phenomenon = feature_spectrum.PHENOMENON
+    params = _record.build(phenomenon.params, phenomenon.point({}))
+    for one in phenomenon.breaks:
+        if one.closed_form is not None:
+            one.closed_form(params)
+    assert len(given) == 3
+    assert given[0] == given[1] == given[2]
 
 
 def test_a_function_that_closes_over_something_is_not_kept(home):

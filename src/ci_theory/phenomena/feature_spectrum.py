@@ -225,8 +225,8 @@ def _population(params: Params, made: Forecast) -> dict[str, Any]:
 
 
 def _noise(params: Params, level: Any) -> float:
-    """Upstream noise at which the overlap falls to a level; NaN where none does that."""
-    found = noise_at(float(params.p), params.up.signal, _groups(params), level)
+    """Upstream noise at which the overlap falls to a level; NaN where none does. One program."""
+    found = noise_at(float(params.p), params.up.signal, _groups(params), float(level))
     return float(jnp.where(found.status == int(Status.OK), found.noise, jnp.nan))
 
 
