@@ -23,7 +23,7 @@ POINTS = 64
 THOROUGH = bool(os.environ.get("CI_THEORY_THOROUGH"))
 """Whether to look at so many points everywhere, at all words and usual sizes: minutes for some."""
 FEWER = {"fact_memory": 4, "epochwise_descent": 8, "linear_grokking": 8, "noisy_features": 16}
-FEWER |= {"metric_mirage": 8}
+FEWER |= {"metric_mirage": 8, "icl_task_pool": 2}
 """Points where JAX or JavaScript take a tenth of a second and more for each."""
 COSTLY = ("random_feature_peak", "feature_ensemble", "epochwise_descent")
 """Phenomena whose decoys JAX compiles for many seconds: looked at with their default words only."""
@@ -216,15 +216,18 @@ def _words(phenomenon):
 
 TOLD, FEWEST_TOLD = 16, 6
 """Points at which a closed form tells a place: looked for, and enough to have compared some."""
+FEWER_PLACES = {} if THOROUGH else {"icl_task_pool": 8}
+"""Points of closed forms that integrate for a fifth of a second."""
 
 
 def _told(phenomenon, form, fixed):
     """Draw points until enough of them have a place, and return what Python says there."""
     points, right = [], []
+    count = FEWER_PLACES.get(phenomenon.name, POINTS)
     for point in itertools.islice(_near_a_preset(phenomenon, fixed), 1500):
         points.append(point)
         right.append(form(build(phenomenon.params, point)))
-        if len(points) >= POINTS and np.isfinite(right).sum() >= TOLD:
+        if len(points) >= count and np.isfinite(right).sum() >= min(count, TOLD):
             break
     return points, np.array(right, float)
 
