@@ -217,6 +217,11 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             Place("new tasks are learnt"),
         ),
         _part(
+            "ridge is better than a known pool from some share of new tasks on; larger pools push it away",
+            "icl_task_pool",
+            Moves("new tasks that ridge is better for", "pool", 12, 48, "later"),
+        ),
+        _part(
             "of larger inputs than those of the training the context stops to help",
             "icl_input_scale",
             Place("scale at which the context stops to help", above=1.0),
