@@ -217,7 +217,7 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             Place("new tasks are learnt"),
         ),
         _part(
-            "ridge is better than a known pool from some share of new tasks on; larger pools push it away",
+            "ridge beats a known pool from some share of new tasks on; larger ones push it away",
             "icl_task_pool",
             Moves("new tasks that ridge is better for", "pool", 12, 48, "later"),
         ),
