@@ -284,5 +284,7 @@ def test_what_a_run_says_of_its_store(capsys, monkeypatch):
         "precision float32: `check` and `locate` give no verdict on it",
         "not finite 1,500 cells: marked, never averaged",
     ]
+    counts.not_finite = 1
+    assert told()[3:] == ["not finite 1 cell: marked, never averaged"]
     sweep.axes, sweep.name = {}, "mine"
     assert told()[:2] == ["mine: results/x", "cells 1 cell x 7 replicates"]

@@ -27,6 +27,11 @@ def test_a_point(capsys):
     }
 
 
+def test_a_point_says_in_words_where_its_breaks_are(capsys):
+    assert main(["predict", TOY, "n=40", "noise=2"]) == 0
+    assert "  good_enough (n): 40" in capsys.readouterr().out.splitlines()
+
+
 def test_ranges_nest_in_the_order_given(capsys):
     made = document(capsys, "noise=lin(1,2,3)", "n=1,4", "shift=2", "biased=true")
     assert made["axes"] == ["noise", "n"]

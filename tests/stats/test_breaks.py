@@ -156,13 +156,17 @@ def test_delicate_wherever_the_interval_reaches():
     kind = Break(name="top", axis="n", measure="error", locator=Peak(log_axis=False))
     found = Peak(log_axis=False).locate(x, y)
     assert found.value - found.low > 2
-    told = []
-    for bad in range(11):
-        estimate = Estimate(curve, 0 * x, x != bad, np.zeros(11, int))
-        one = locate_slice(Slice(kind, {}, x, y, estimate, "form", np.nan), 0.05)
-        told.append(one.delicate)
     ends = int(np.floor(found.low)), int(np.ceil(found.high))
-    assert told == [ends[0] <= bad <= ends[1] for bad in range(11)]
+    for level in (
+        0.05,
+        0.5,
+    ):  # judged by an interval of another length
+        told = []
+        for bad in range(11):
+            estimate = Estimate(curve, 0 * x, x != bad, np.zeros(11, int))
+            one = locate_slice(Slice(kind, {}, x, y, estimate, "form", np.nan), level)
+            told.append(one.delicate)
+        assert told == [ends[0] <= bad <= ends[1] for bad in range(11)]
 
 
 def test_without_a_prediction_the_break_is_still_measured(tops):

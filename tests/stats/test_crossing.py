@@ -96,6 +96,9 @@ def test_a_side_certain_at_its_own_point_but_not_among_all_leaves_the_interval_o
     assert found.status == Status.AT_EDGE
     assert found.low == -np.inf
     assert 0.4 < found.value < found.high < 0.5
+    factors = Crossing(level=0.5, log_axis=True).locate(np.exp([0.4, 0.5, 0.6]), accuracy)
+    assert factors.low == -np.inf  # not 0, the place of it on such an axis
+    assert np.log([factors.value, factors.high]) == pytest.approx([found.value, found.high])
 
 
 # --- the tests underneath -------------------------------------------------------------------------

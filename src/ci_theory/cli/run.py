@@ -92,6 +92,7 @@ def run_and_print(
     if dtype != "float64":
         lines.append(("precision", f"{dtype}: `check` and `locate` give no verdict on it"))
     if counts.not_finite:
-        lines.append(("not finite", f"{counts.not_finite:,} cells: marked, never averaged"))
+        lost = "1 cell" if counts.not_finite == 1 else f"{counts.not_finite:,} cells"
+        lines.append(("not finite", f"{lost}: marked, never averaged"))
     print_lines(lines)
     return store
