@@ -97,7 +97,7 @@ def test_the_facts_beside_a_curve():
         ("ridge 0", "UNDERPOWERED: because"),
         ("ridge 0.5", "AGREES: because"),
         ("rows", "100 given, 80 distinct (20 copies of earlier rows); 7 features"),
-        ("", "3 rows have copies with other labels: their mean is taken"),
+        ("", "rows whose copies have other labels: 3, their mean is taken"),
         ("centred", "the mean of all rows is taken off features and labels"),
         ("noise", "at most 0.75 ± 0.046 label² (with what lies on variances below 0.0123)"),
         ("best ridge", "2.5: error 4 predicted for all rows"),
@@ -309,7 +309,7 @@ def test_sizes_of_numbers_that_lose_no_digits():
         "features: 2 values are missing or not finite, the first in row 2 of 'y'"
     )
     assert told(np.ones((3, 2)), [1, np.inf, NAN]).startswith(
-        "labels: 2 are missing or not finite, the first in row 2"
+        "labels: 2 labels are missing or not finite, the first in row 2"
     )
 
 

@@ -306,7 +306,7 @@ def test_an_answer_field_by_field(monkeypatch):
     unspoken = dataclasses.replace(NOWHERE, kind=dataclasses.replace(KIND, name="x"), prediction="")
     found = Breaks(
         phenomenon="toy",
-        found=(late, open_one, FOUND, mute, open_one, early, NOWHERE, unspoken),
+        found=(FOUND, open_one, late, mute, open_one, early, NOWHERE, unspoken),
         level=1e-3,
     )
     beyond = dataclasses.replace(OUTCOME, verdict=Verdict.OUT_OF_SCOPE)
