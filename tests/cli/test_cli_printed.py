@@ -124,7 +124,7 @@ def test_solutions_jumps_and_none(lines):
             {"at": 12, "value": 0.500000012345, "direction": "rising", "judged": True},
             {"at": 123456.789, "value": 0.5, "direction": "falling", "judged": False},
         ],
-        "jumps": [7.5], "tried": [1, 1000], "reached": [-0.25, float("inf")],
+        "jumps": [7.5], "stays": [], "tried": [1, 1000], "reached": [-0.25, float("inf")],
     }  # fmt: skip
     assert lines(solve.print_solutions, made) == [
         "toy: gain = 0.5, by n",
@@ -136,6 +136,8 @@ def test_solutions_jumps_and_none(lines):
         "the curve jumps over it at n = 7.5",
         "tried: n from 1 to 1000, where it lies between -0.25 and inf",
     ]
+    flat = {**made, "solutions": [], "jumps": [], "stays": [[2, 30.5]]}
+    assert lines(solve.print_solutions, flat)[3] == "the curve is at it from 2 to 30.5"
     none = {**made, "solutions": [], "jumps": [], "unit": ""}
     assert lines(solve.print_solutions, none)[3:] == [
         "none: for n no value tried reaches it",
