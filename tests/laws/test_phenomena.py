@@ -17,6 +17,7 @@ from ci_theory.testing.predicting import AT_ONCE
 NAMES = names()
 
 HIGH = {"vocabulary": 500, "inputs": 60, "width": 30, "modes": 1000, "draw": 10**9, "p": 10**9}
+HIGH |= {"tasks": 200}
 """Ends of static fields: of some whose worlds grow with them, and far for those without one."""
 
 AT = {

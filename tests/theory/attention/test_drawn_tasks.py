@@ -132,3 +132,29 @@ def test_statuses():
         assert status(*wrong) == Status.OUT_OF_SCOPE
     assert status(0.9, 1.0, jnp.array([1.1, -0.1])) == Status.OUT_OF_SCOPE
     assert status(0.9, 1.0, drawn=0.5) == Status.OUT_OF_SCOPE
+
+
+@pytest.mark.parametrize("field", ["missing", "fresh", "left"])
+def test_derivatives_are_finite_differences(field):
+    """The steps that look for a task's part have none: the last one has those of the root."""
+
+    def value(tau, ridge, drawn):
+        sizes = sized_contexts(12.0, 48.0, 0.25, 0.25)
+        made = drawn_tasks(SHARES, 12.0, tau, ridge, *sizes, drawn=drawn)
+        return jnp.sum(getattr(made, field))
+
+    at, step = (2.0, 0.05, 288.0), 1e-4
+    for i, exact in enumerate(jax.jit(jax.grad(value, argnums=(0, 1, 2)))(*at)):
+        there = [[v * (1 + sign * step * (j == i)) for j, v in enumerate(at)] for sign in (1, -1)]
+        slope = (value(*there[0]) - value(*there[1])) / (2 * step * at[i])
+        assert float(exact) == pytest.approx(float(slope), rel=1e-6)
+
+
+def test_as_many_tasks_as_the_phenomenon_takes():
+    """Rare ones are new ones; what is left of all prompts' information adds up at every number."""
+    shares = frequencies(4096, 1.0)
+    made = drawn_tasks(shares, 12.0, 2.0, 0.05, *sized_contexts(12.0, 48.0, 0.25, 0.25), drawn=288)
+    assert int(made.status) == Status.OK
+    assert np.all(np.diff(np.asarray(made.left)) > 0)
+    assert float(made.left[-1]) > 0.98
+    assert float(made.missing[-1]) == pytest.approx(float(made.fresh), rel=0.02)

@@ -28,6 +28,7 @@ from ci_theory.theory.spectra.fixed_point import log_root
 __all__ = ["DrawnTasks", "drawn_tasks"]
 
 STEPS = 40  # of Newton, which climbs to Y from below; ten do but for hardly any ridge
+RISE = 1e-8  # of Y in a step, below which the next one is exact
 CLOSE = 1e-11
 
 
@@ -82,24 +83,43 @@ def _met(shares: Array, drawn: Any) -> tuple[Array, Array]:
 
 
 def _at(trace: Array, world: _World) -> _At:
-    """Solve for Y, from below: the equation is increasing and concave in it."""
-    d, tau = world.dimension, world.prompts
-    quiet = 1 + trace * world.spread / tau
+    """Solve for Y, from below: the equation is increasing and concave in it.
 
-    def equation(y: Array) -> tuple[Array, Array]:
-        total = quiet + world.signal * y[..., None] / tau  # 1 + e
-        pull = d * world.shares * world.kinds * world.signal / total
+    The last step of Newton has the derivatives of the root; those before it need none.
+    """
+
+    def pulls(trace: Array, world: _World) -> tuple[Array, Array]:
+        quiet = 1 + trace * world.spread / world.prompts
+        return quiet, world.dimension * world.shares * world.kinds * world.signal
+
+    def equation(y: Array, trace: Array, world: _World) -> tuple[Array, Array]:
+        quiet, most = pulls(trace, world)
+        total = quiet + world.signal * y[..., None] / world.prompts  # 1 + e
+        pull = most / total
         value = y / trace + y * jnp.sum(pull, axis=-1) - 1
         return value, 1 / trace + jnp.sum(pull * quiet / total, axis=-1)
 
-    def climb(_: Any, y: Array) -> Array:
-        value, slope = equation(y)
+    def climbed(y: Array, trace: Array, world: _World) -> Array:
+        value, slope = equation(y, trace, world)
         return y - value / slope
 
-    most = jnp.sum(d * world.shares * world.kinds * world.signal / quiet, axis=-1)
-    y = lax.fori_loop(0, STEPS, climb, 1 / (1 / trace + most))
-    e = (world.signal * y[..., None] + trace * world.spread) / tau
-    return _At(world.kinds / (1 + e), e, y / trace, equation(y)[0])
+    def search(trace: Array, world: _World) -> Array:
+        quiet, most = pulls(trace, world)
+        begin = 1 / (1 / trace + jnp.sum(most / quiet, axis=-1))
+
+        def on(state: tuple[Array, Array, Array]) -> Array:
+            step, before, y = state
+            return (step < STEPS) & jnp.any(y > before * (1 + RISE))
+
+        def climb(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            step, _, y = state
+            return step + 1, y, climbed(y, trace, world)
+
+        return lax.while_loop(on, climb, (0, jnp.zeros_like(begin), begin))[2]
+
+    y = climbed(search(*lax.stop_gradient((trace, world))), trace, world)
+    e = (world.signal * y[..., None] + trace * world.spread) / world.prompts
+    return _At(world.kinds / (1 + e), e, y / trace, equation(y, trace, world)[0])
 
 
 def _mean(values: Array, chances: Array) -> Array:
