@@ -115,7 +115,7 @@ def _at(trace: Array, world: _World) -> _At:
             step, _, y = state
             return step + 1, y, climbed(y, trace, world)
 
-        return lax.while_loop(on, climb, (0, jnp.zeros_like(begin), begin))[2]
+        return lax.while_loop(on, climb, (jnp.asarray(0), jnp.zeros_like(begin), begin))[2]
 
     y = climbed(search(*lax.stop_gradient((trace, world))), trace, world)
     e = (world.signal * y[..., None] + trace * world.spread) / world.prompts
