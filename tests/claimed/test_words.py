@@ -128,9 +128,10 @@ def test_a_height_is_seen_above_another_place():
     assert told(kept([[0, 5, 3], [0, 9, 2]]), high).word is Word.SUPPORTED
 
 
-def test_a_change_from_nothing_is_a_difference():
-    (first, *_) = told(kept([[0, 2, 3], [2, 3, 4]]), RISES).slices
-    assert (first.ratio, first.seen.value, first.holds) == (False, 2.0, True)
+@pytest.mark.parametrize("start", [0, 0.001])  # nothing, and what may be nothing
+def test_a_change_from_nothing_is_a_difference(start):
+    (first, *_) = told(kept([[start, 2, 3], [2, 3, 4]]), RISES).slices
+    assert (first.ratio, first.seen.value, first.holds) == (False, 2.0 - start, True)
 
 
 def test_a_level_is_held_against_a_bar_or_another_measure():
@@ -151,6 +152,9 @@ def test_all_looks_must_hold_and_one_that_fails_is_enough():
     both = (RISES, RISES._replace(of="train_error", to="falls"))
     falls = [[5, 5, 5], [4, 4, 6]]
     found = told(kept([[1, 2, 3], [2, 2, 4]], train_error=falls), *both)
+    assert [one.holds for one in found.slices] == [True, None, False]
+    falls = [[5, 5, 5], [4, 5, 5]]  # the last one is not told, and need not be
+    found = told(kept([[1, 2, 3], [2, 2, 2]], train_error=falls), *both)
     assert [one.holds for one in found.slices] == [True, None, False]
 
 

@@ -11,6 +11,7 @@ from ci_theory.check import Verdict
 from ci_theory.check.breaks import Breaks
 from ci_theory.check.report import Report
 from ci_theory.check.room import Room
+from ci_theory.claims import Claim
 from ci_theory.cli import claims, demo, elasticity, figure, solve, verdicts
 from told import FOUND, LATE, MEASURED, NOWHERE, OUTCOME, POINT, SILENT
 
@@ -254,6 +255,22 @@ def test_claims_with_what_is_known_of_each(lines):
         "1 of 2 claims have an answer; not yet: 2",
         "in our models, as kept with the package: 1 supported, 1 not yet",
     ]
+
+
+def test_a_claim_names_its_own_models_then_those_of_others(monkeypatch):
+    """Others' by what they declare; one that cannot be loaded hides nothing."""
+    declared = {"ours": (2, 7), "theirs": (2, 7), "elsewhere": (6, 8)}
+
+    def load(name, *, trusted):
+        assert not trusted
+        if name not in declared:
+            raise BadInput("broken")
+        return types.SimpleNamespace(claims=declared[name])
+
+    monkeypatch.setattr(claims.phenomena, "load", load)
+    claim = Claim(7, "it is so", "somebody", ("ours", "planned"), "")
+    registered = ["broken", "elsewhere", "ours", "theirs"]
+    assert claims._models(claim, registered) == ["ours", "planned", "theirs"]
 
 
 def test_the_summary_of_the_demonstration(lines, monkeypatch):

@@ -96,7 +96,9 @@ def test_every_form_of_a_rule_and_every_level_of_it():
     engine = MiniRacer()
     engine.eval(f"var rule = {rules.translated(toy)};")
     seen = set()
-    for n, share, p, on in itertools.product(range(7), (0.0, 0.25, 0.5, 1.0), (1, 3, 5), (0, 1)):
+    for n, share, p, on in itertools.product(
+        range(7), (0.0, 0.25, 0.5, 0.987654321, 1.0), (1, 3, 5), (0, 1)
+    ):
         point = {"up.n": n, "up.share": share, "p": p, "on": bool(on)}
         told = toy.problem(build(Params, point)) or ""
         assert engine.eval(f"rule({json.dumps(point)})") == told.replace("0.0", "0").replace(

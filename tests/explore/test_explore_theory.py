@@ -14,6 +14,7 @@ from ci_theory._record import build
 from ci_theory.explore import controls, curve, javascript
 from ci_theory.explore.address import read
 from ci_theory.explore.javascript import _by_key, theory
+from ci_theory.explore.scripts import MOST_TEXT
 from ci_theory.phenomena import load, names
 from ci_theory.phenomena._forecast import told
 from ci_theory.phenomena._programs import _known_options
@@ -148,6 +149,7 @@ def test_javascript_computes_what_jax_computes(name, words):
     assert set(left_out.values()) <= {kept_out["reason"]}
     if left_out:
         return
+    assert len(made.source) <= MOST_TEXT  # else no page has it
     here = engine(made.source)
     keys = sorted(json.loads(here.eval("JSON.stringify(Object.keys(theory))")))
     assert keys == sorted(made.keys)

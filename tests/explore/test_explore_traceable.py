@@ -101,6 +101,7 @@ def _calls_it(a, b):
         _early, _nested, _several, _known_values, _unused, _calls_it, _around(3.0),
         lambda a, b: -b if a else b,
         lambda a, b: Params(a=a, b=b).share() if b else -1.0,
+        lambda a, b: math.pow(2, a) + math.atan2(3.0, b) + math.hypot(b, 1) + math.sqrt(4),
     ],
 )  # fmt: skip
 def test_it_says_what_python_says(function):
@@ -126,7 +127,15 @@ def _sets(a, b):
     return held.get("b", a)
 
 
-@pytest.mark.parametrize("function", [_grows, _sets])
+def _grows_after(a, b):
+    found = []
+    if a > 0:
+        b = -b
+    found.append(b)
+    return sum(found)
+
+
+@pytest.mark.parametrize("function", [_grows, _sets, _grows_after])
 def test_a_branch_that_changes_what_others_see_is_refused(function):
     """Both branches are traced: Python would have run one."""
     with pytest.raises(TypeError, match="changes what others see"):

@@ -133,6 +133,14 @@ def test_warm_up_grows_the_steps():
     np.testing.assert_allclose(-np.diff(made.measures), 0.01 * ramp, rtol=1e-6)
 
 
+def test_decay_grows_with_the_steps():
+    """A step shrinks the weights by its own rate times the decay, in the warm-up too."""
+    rule = _rule(decay=2.0, warm_up=4.0)
+    made = optimiser.train(lambda w: 0.0 * w, jnp.array(1.0), rule, jnp.arange(7), lambda w: w)
+    ramp = np.array([0.25, 0.5, 0.75, 1, 1, 1])
+    np.testing.assert_allclose(made.measures[1:], np.cumprod(1 - 0.02 * ramp), rtol=1e-13)
+
+
 def test_losses_count_rows_with_their_weights():
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(6, 4)), rng.integers(0, 4, 6)

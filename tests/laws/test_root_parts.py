@@ -202,7 +202,7 @@ def test_the_newest_entries_stay(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
-def test_a_folder_is_private_if_nobody_else_can_write_there(tmp_path):
+def test_a_folder_is_private_if_nobody_else_can_write_there(tmp_path, monkeypatch):
     for mode, private in ((0o700, True), (0o755, True), (0o720, False), (0o702, False)):
         tmp_path.chmod(mode)
         assert _cache._private(tmp_path) is private
@@ -210,6 +210,9 @@ def test_a_folder_is_private_if_nobody_else_can_write_there(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path)
     assert not _cache._private(link)
+    me = os.geteuid()
+    monkeypatch.setattr(_cache.os, "geteuid", lambda: me + 1)
+    assert not _cache._private(tmp_path)  # somebody else's
 
 
 def test_what_is_kept_is_written_whole_under_its_checksum(tmp_path, monkeypatch):

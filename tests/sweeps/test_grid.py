@@ -104,6 +104,8 @@ BAD = {
     "duplicate values": (HEAD + "[axes]\nn = [1, 2, 1]", "the value 1 twice"),
     "replicates 0": (HEAD + "replicates = 0", "replicates = 0: must be a whole number"),
     "replicates 1.5": (HEAD + "replicates = 1.5", "must be a whole number"),
+    "replicates true": (HEAD + "replicates = true", "replicates = True: must be a whole number"),
+    "seed true": (HEAD + "seed = true", "seed = True: must be a whole number"),
     "seed too large": (HEAD + "seed = 4294967296", "seed = 4294967296"),
     "negative seed": (HEAD + "seed = -1", "in 0..4294967295"),
     "paired is a word": (HEAD + 'paired = "n"', "must be a list of axis names"),

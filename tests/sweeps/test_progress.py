@@ -47,9 +47,10 @@ def test_the_rate_is_of_what_was_made_here():
         assert _Rate().render(task).plain == "3 runs/s"
 
 
-def test_words_of_other_people_are_shown_as_they_are(capfd):
-    with Progress("[red]a sweep[/red]\x1b[31m", 10, show=True) as bar:
+@pytest.mark.parametrize("show", [True, False])
+def test_words_of_other_people_are_shown_as_they_are(show, capfd):
+    with Progress("[red]a sweep[/red]\x1b[31m", 10, show=show) as bar:
         bar.note("[bold]it says\x1b[31m")
     err = capfd.readouterr().err
-    assert r"[red]a sweep[/red]\x1b[31m" in err
+    assert (r"[red]a sweep[/red]\x1b[31m" in err) is show
     assert r"[bold]it says\x1b[31m" in err

@@ -4,10 +4,13 @@ import ast
 import dataclasses
 import functools
 import importlib
+import math
 import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from ci_theory._errors import BadInput
@@ -223,6 +226,80 @@ def test_parts_that_are_no_plain_functions_are_opened():
     )
     with pytest.raises(BadInput, match="its source is not to be found"):
         reached([eval("lambda key: key", {"__name__": "nowhere"})])
+
+
+class Held:
+    """What a user's simulation may be a method of, or hold."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def simulate(self, key, params, capacity):
+        return self.value
+
+
+@dataclasses.dataclass
+class HeldRecord:
+    value: object
+
+
+def holding(value, other=None):
+    def simulate(key, params, capacity):
+        return (value, other) if capacity else simulate(key, params, capacity)
+
+    return simulate
+
+
+ZEROS, SWITCH = np.zeros(2000), np.arange(2000) == 1000
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (holding(1, 2), holding(2, 1)),
+        (holding((1, 2)), holding((2, 1))),
+        (holding(((1, 2), 3)), holding((1, (2, 3)))),
+        (holding({"a": 1, "b": 2}), holding({"a": 2, "b": 1})),
+        (holding({1, 2}), holding({1, 3})),
+        (holding(ZEROS), holding(ZEROS + SWITCH)),  # beyond what is printed of an array
+        (holding(ZEROS[:1]), holding(ZEROS[:1] + 1e-12)),
+        (holding(ZEROS), holding(ZEROS.reshape(2, 1000))),
+        (holding(ZEROS), holding(ZEROS.astype(int))),
+        (holding(jnp.zeros(2000)), holding(jnp.zeros(2000).at[1000].set(1))),
+        (holding(np.array([{"a": 1}])), holding(np.array([{"a": 2}]))),
+        (holding(jax.random.key(1)), holding(jax.random.key(2))),
+        (holding(HeldRecord(ZEROS)), holding(HeldRecord(ZEROS + SWITCH))),
+        (holding(Held(1)), holding(Held(2))),
+        (Held(1).simulate, Held(2).simulate),
+        (holding(holding(1)), holding(holding(2))),
+        (holding(np.sin), holding(np.cos)),
+        (functools.partial(holding, 1, 2), functools.partial(holding, 2, 1)),
+        (functools.partial(holding, value=1), functools.partial(holding, value=2)),
+    ],
+)  # fmt: skip
+def test_whatever_a_simulation_holds_counts(one, other):
+    assert reached([one]) != reached([other])
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: Held(1).simulate,
+        lambda: holding(Held(1)),
+        lambda: holding({"simulate": holding(1)}),
+        lambda: holding(math.sqrt),
+        lambda: holding(HeldRecord(holding(jax.random.key(1)))),
+    ],
+)
+def test_where_in_memory_it_is_does_not_count(made):
+    one, other = made(), made()  # as in another process
+    assert reached([one]) == reached([other])
+
+
+def test_sets_and_tables_count_in_no_order():
+    assert list({0, 8}) != list({8, 0})  # nor would words be in one order in another process
+    assert reached([holding({0, 8})]) == reached([holding({8, 0})])
+    assert reached([holding({"a": 1, "b": 2})]) == reached([holding({"b": 2, "a": 1})])
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,21 @@ and the texts, units and bounds of declared fields.
 """
 
 import ast
+import dataclasses
 import functools
+import hashlib
 import importlib.util
 import inspect
+import re
 import symtable
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import jax
+import numpy as np
 
 from ci_theory._errors import BadInput
 
@@ -70,7 +76,7 @@ def reached(parts: Iterable[Any]) -> dict[Definition, str]:
     """
     held = [one for part in parts for one in _held(part)]
     todo = [one for one in held if isinstance(one, Definition)]
-    values = sorted(one for one in held if isinstance(one, str))
+    values = [one for one in held if isinstance(one, str)]
     texts = {Definition("", None): repr(values)} if values else {}
     for place in todo:
         if _module(place.module) is None:
@@ -109,28 +115,56 @@ def _file(module: Any) -> Path | None:
     return Path(file) if isinstance(file, str) else None
 
 
-def _held(part: Any) -> Iterator[Definition | str]:
-    """Yield where a part is defined, and what a partial function or a closure holds besides."""
+def _held(part: Any, above: tuple[int, ...] = ()) -> Iterator[Definition | str]:
+    """Yield where a part is defined, and what it holds besides: the same in every process.
+
+    Held are the values of partial functions, closures and objects, of which ``above`` are those
+    that hold this one. Arrays are told whole: what is printed of them is rounded and cut.
+    """
+    if id(part) in above:  # a function that calls itself
+        return
+    inside = functools.partial(_held, above=(*above, id(part)))
     if isinstance(part, functools.partial):
-        for one in (part.func, *part.args, *sorted(part.keywords.items())):
-            yield from _held(one)
+        for one in (part.func, part.args, part.keywords):
+            yield from inside(one)
     elif inspect.ismethod(part):
-        yield from _held(part.__self__)
-        yield from _held(part.__func__)
+        yield from inside(part.__self__)
+        yield from inside(part.__func__)
     elif inspect.isfunction(part) or inspect.isclass(part) or hasattr(part, "__wrapped__"):
-        inside = inspect.unwrap(part)
-        top = inside.__qualname__.partition(".")[0]
-        yield Definition(inside.__module__, top if top.isidentifier() else None)
-        for cell in getattr(inside, "__closure__", None) or ():
-            yield from _held(cell.cell_contents)
-    elif isinstance(part, (tuple, list)):
-        for one in part:
-            yield from _held(one)
-    elif callable(part):
-        yield from _held(type(part))
-        yield from _held(sorted(getattr(part, "__dict__", {}).items()))
+        function = inspect.unwrap(part)
+        top = function.__qualname__.partition(".")[0]
+        yield Definition(function.__module__, top if top.isidentifier() else None)
+        for cell in getattr(function, "__closure__", None) or ():
+            yield from inside(cell.cell_contents)
+    elif isinstance(part, tuple | list | Mapping | Set):
+        told = part.items() if isinstance(part, Mapping) else part
+        yield f"{len(told)} in a {type(part).__name__}"
+        for one in told if isinstance(part, tuple | list) else sorted(told, key=_bare_repr):
+            yield from inside(one)
+    elif isinstance(part, np.ndarray | jax.Array):
+        yield from _array(part)
+    elif hasattr(part, "__dict__") and (
+        callable(part) or dataclasses.is_dataclass(part) or type(part).__repr__ is object.__repr__
+    ):
+        yield from inside(type(part))
+        yield from inside(vars(part))
     else:
-        yield repr(part)
+        yield _bare_repr(part)
+
+
+def _array(part: Any) -> Iterator[Definition | str]:
+    keys = jax.dtypes.issubdtype(part.dtype, jax.dtypes.prng_key)
+    array = np.asarray(jax.random.key_data(part) if keys else part)
+    yield f"{part.dtype} {part.shape}"
+    if array.dtype.hasobject:
+        yield from _held(array.tolist())
+    else:
+        yield hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def _bare_repr(part: Any) -> str:
+    """Return what is printed of a value, without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(part))
 
 
 def _statements(place: Definition) -> list[ast.stmt]:
