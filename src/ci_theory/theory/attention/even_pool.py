@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from scipy.special import gammaln, roots_jacobi
+from scipy.special import beta, gammaln
 
 from ci_theory._types import Array, Scalar, needs_float64
 
@@ -30,6 +30,7 @@ __all__ = ["EvenPool", "PoolNodes", "even_pool", "pool_nodes"]
 SHOWN, FAR, ANGLES, TIMES = 24, 96, 24, 320  # points: |z|, distance, direction, ln t
 BEFORE = 10.0  # in ln t S: what is left out below is less than e^-10 of the gain
 VAST = 300.0
+NEAR, WIDE = 7.0, 90.0  # what is left out of distances and directions is less than e^-20
 
 
 class EvenPool(NamedTuple):
@@ -56,20 +57,20 @@ class PoolNodes(NamedTuple):
         radius: |z| over its scale, and their chances.
         chance: of each radius.
         density: logarithm of the factor of r^(d-1) exp(-r^2/2) in the density of a length.
-        cosine: of the angle between z and the way to a task.
-        share: of each cosine.
+        turn: angle between z and the way to a task, over the largest that counts.
+        share: of each angle, but for that largest one and the sine's power.
     """
 
     d: Any
     radius: Any
     chance: Any
     density: Any
-    cosine: Any
+    turn: Any
     share: Any
 
 
 def pool_nodes(d: int) -> PoolNodes:
-    """Return points for ``even_pool``, by Legendre and Jacobi.
+    """Return points for ``even_pool``, by Legendre's rule.
 
     >>> made = pool_nodes(4)
     >>> print(f"{sum(made.chance):.9f} {sum(made.chance * made.radius**2):.9f}")
@@ -80,8 +81,9 @@ def pool_nodes(d: int) -> PoolNodes:
     radius = low + (high - low) * (1 + points) / 2
     density = -(d / 2 - 1) * np.log(2) - gammaln(d / 2)
     chance = (high - low) / 2 * parts * np.exp((d - 1) * np.log(radius) - radius**2 / 2 + density)
-    cosine, share = roots_jacobi(ANGLES, (d - 3) / 2, (d - 3) / 2)
-    return PoolNodes(float(d), radius, chance, density, cosine, share / np.sum(share))
+    turns, share = np.polynomial.legendre.leggauss(ANGLES)
+    share = share / 2 / beta((d - 1) / 2, 0.5)  # of sin^(d-2)
+    return PoolNodes(float(d), radius, chance, density, (1 + turns) / 2, share)
 
 
 @needs_float64
@@ -124,19 +126,24 @@ def even_pool(nodes: PoolNodes, once: Any, copied: Any, copies: Any, spread: Any
     shrunk = spread / (1 + spread)  # of ridge, a dimension
 
     d = jnp.asarray(nodes.d, float)
-    cosine, share = jnp.asarray(nodes.cosine), jnp.asarray(nodes.share)
+    turns, share = jnp.asarray(nodes.turn)[None, :], jnp.asarray(nodes.share)[None, :]
     steps, widths = np.polynomial.legendre.leggauss(FAR)
 
     def given(radius: Array) -> Array:
         """Integrate over t for one |z|: what gain, loss and S/S come to."""
         z = radius * jnp.sqrt(1 + spread)
+        least = jnp.maximum(z * spread / (2 + spread) - NEAR, 0.0)
         most = jnp.sqrt(z**2 + d) + 5
-        x = most * (1 + steps) / 2  # distance of a task
+        x = least + (most - least) * (1 + steps) / 2  # distance of a task
         density = (d - 1) * jnp.log(x) - (x - z) ** 2 / 2 + nodes.density
-        density = most * widths / 2 * jnp.exp(density)
-        turn = jnp.exp(z * x[:, None] * (cosine - 1)[None, :]) * share[None, :]
+        density = (most - least) * widths / 2 * jnp.exp(density)
+        pull = z * x[:, None]
+        widest = jnp.minimum(jnp.sqrt(WIDE / pull), jnp.pi)
+        angle = widest * turns
+        turn = jnp.exp(-2 * pull * jnp.sin(angle / 2) ** 2) * jnp.sin(angle) ** (d - 2)
+        turn = turn * widest * share
         here = density * jnp.sum(turn, axis=1)
-        toward = density * (turn @ cosine) * x
+        toward = density * jnp.sum(turn * jnp.cos(angle), axis=1) * x
         along = shrunk * z * here - toward
         square = (shrunk * z) ** 2 * here - 2 * shrunk * z * toward + x**2 * here
         base = d / 2 * jnp.log1p(1 / spread) + z**2 / (2 * (1 + spread))
