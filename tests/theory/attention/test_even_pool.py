@@ -126,7 +126,9 @@ def test_more_points_say_the_same(d, spread):
         assert float(made.off) < 1e-6
 
 
-@pytest.mark.parametrize(("d", "spread"), [(2, 0.2), (5, 0.7), (8, 3.0), (3, 100.0)])
+@pytest.mark.parametrize(
+    ("d", "spread"), [(2, 0.2), (5, 0.7), (8, 3.0), (8, 30.0), (3, 100.0), (8, 100.0)]
+)
 def test_a_single_task_is_known(d, spread):
     made = EVEN(pool_nodes(d), 1.0, 0.0, 1.0, spread)
     ridge = spread / (1 + spread)
@@ -151,6 +153,16 @@ def test_of_very_many_tasks_gain_and_loss_are_alike():
     copies = EVEN(nodes, 1500.0, 500.0, 3.0, spread)
     effective = (1500 + 500 * 9) / 3000**2
     assert float(copies.loss) == pytest.approx(limit * effective, rel=0.03)
+
+
+@pytest.mark.parametrize(("d", "spread"), [(8, 10.0), (4, 40.0), (2, 100.0)])
+def test_contexts_that_tell_little_of_many_tasks(d, spread):
+    """Far from all tasks, and so in nearly one direction from each: the points must find it."""
+    limit = (1 + 1 / spread) ** (d - 1) / 3000
+    made = EVEN(pool_nodes(d), 3000.0, 0.0, 1.0, spread)
+    assert float(made.gain) == pytest.approx(limit, rel=3e-3)
+    assert float(made.loss) == pytest.approx(limit, rel=3e-3)
+    assert float(made.off) < 1e-4
 
 
 def test_more_tasks_are_worth_less_and_cost_less():
