@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ci_theory.figures.conclusion import Conclusion, table
 from ci_theory.figures.jackknife import jackknifed, quotient
 from ci_theory.figures.paper import Results
 from ci_theory.locate.profile import Interval
 
 ROOT = Path(__file__).parents[2]
 TABLE = runpy.run_path(str(ROOT / "paper_figs" / "_networks.py"))
-Conclusion = TABLE["Conclusion"]
 
 
 def word(kind, predicted, found, room=np.inf):
@@ -73,7 +73,7 @@ def test_the_page_shows_what_the_kept_runs_say(monkeypatch):
     text = (ROOT / "docs" / "networks.md").read_text()
     shown = text.partition(TABLE["BEGIN"])[2].partition(TABLE["END"])[0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        made = TABLE["table"](TABLE["conclusions"](Results()))
+        made = table(TABLE["conclusions"](Results()))
     number = r"-?[\d.e+-]+ \[-?[\d.e+-]+, -?[\w.+-]+\]"
     assert re.findall(number, shown) == re.findall(number, made)
     assert len(re.findall(number, shown)) > 45

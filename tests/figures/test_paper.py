@@ -141,12 +141,13 @@ def test_a_kept_result_out_of_order_or_cut_short_is_refused(tmp_path):
 
 def test_a_figure_reads_what_is_kept_and_asked_afresh_the_store(tmp_path, monkeypatch):
     runs = object()  # compared by identity: a Dataset equals a word cell by cell
-    store = types.SimpleNamespace(dataset=lambda: runs)
-    monkeypatch.setattr(paper, "run", lambda *given: store)
+    store, folders = types.SimpleNamespace(dataset=lambda: runs), []
+    monkeypatch.setattr(paper, "run", lambda sweep, folder: folders.append(folder) or store)
     assert "replicate" not in paper.dataset("fig_ridge_peak_n", Results(tmp_path)).dims
     assert paper.dataset("fig_ridge_peak_n", Results(tmp_path, fresh=True)) is runs
     own = str(ROOT / "experiments" / "fig_ridge_peak_n.toml")  # nothing is kept of one's own file
     assert paper.dataset(own, Results(tmp_path)) is runs
+    assert folders == 2 * [tmp_path / "fig_ridge_peak_n"]  # beside the others, not beside the file
 
 
 @pytest.mark.parametrize("name", sorted({*KEPT, *LOOKED_AT}))

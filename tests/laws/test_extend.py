@@ -49,7 +49,7 @@ def simulate(key, params, capacity):
 
 
 PHENOMENON = Phenomenon(
-    name="told", title="t", claims=(), question="q", model="m",
+    name="spoken", title="t", claims=(), question="q", model="m",
     params=Params, measures=Measures, simulate=simulate, predictions=(),
 )
 """
@@ -69,17 +69,17 @@ PRIVATE = (
 @pytest.fixture
 def hashed(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "told").mkdir()
+    (tmp_path / "spoken").mkdir()
 
     def of(text):
-        for name in ("told.alone", "told"):
+        for name in ("spoken.alone", "spoken"):
             sys.modules.pop(name, None)
-        (tmp_path / "told" / "alone.py").write_text(text)
+        (tmp_path / "spoken" / "alone.py").write_text(text)
         importlib.invalidate_caches()
-        return formula_hash(load("told.alone"))
+        return formula_hash(load("spoken.alone"))
 
     yield of
-    for name in ("told.alone", "told"):
+    for name in ("spoken.alone", "spoken"):
         sys.modules.pop(name, None)
 
 

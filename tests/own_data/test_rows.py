@@ -35,6 +35,7 @@ def changed(row, column, value):
         (X[:30], Y[:30], "30 distinct rows, at least 40"),
         (np.tile(X[:20], (3, 1)), Y, r"20 distinct rows \(60 with duplicates\)"),
         (changed(slice(None), 1, 2.0), Y, r"constant: 'features\[:, 1\]'"),
+        (np.c_[X, 1e6 + 1e-6 * X[:, 0] ** 2], Y, r"constant: 'features\[:, 4\]'"),
         (np.c_[X, X[:, 0]], Y, r"'features\[:, 4\]' is a constant plus .* 'features\[:, 0\]'"),
         (np.c_[X, 1 - X[:, 1] + 2 * X[:, 3]], Y, r"of 'features\[:, 1\]', 'features\[:, 3\]':"),
         (X, np.array(["a", "b", "c"])[np.arange(60) % 3], r"3 classes \(a, b, c\).*--positive a"),
@@ -53,6 +54,10 @@ def test_what_cannot_be_meant_is_one_line(features, labels, words):
     with pytest.raises(BadInput, match=words) as told:
         checked(features, labels)
     assert "\n" not in str(told.value)
+
+
+def test_a_column_that_varies_by_more_than_rounding_is_no_constant():
+    assert checked(np.c_[X, 1e6 + 1e-2 * X[:, 0] ** 2], Y).features.shape == (60, 5)
 
 
 def test_columns_as_far_apart_as_they_may_be_are_all_learnt_from():

@@ -1,5 +1,6 @@
 """icl_task_pool: agreement, decoys, the place of the crossing, and the answers of a run."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -12,7 +13,7 @@ from ci_theory._keys import key_for, stream
 from ci_theory._record import build
 from ci_theory.biases import repetition
 from ci_theory.phenomena import load, predict
-from ci_theory.phenomena.icl_task_pool import ALL, PROMPTS, Params
+from ci_theory.phenomena.icl_task_pool import ALL, CLOSE, PROMPTS, Params
 from ci_theory.tasks import zipf
 
 PHENOMENON = load("icl_task_pool")
@@ -99,3 +100,12 @@ def test_the_crossing_is_where_both_err_alike():
     shares = [share(pool=k) for k in (8, 24, 100)]
     assert shares[0] < shares[1] < shares[2] < 0.5
     assert share(frames=2) < at
+
+
+def test_an_integral_that_has_not_settled_is_not_judged():
+    params = build(Params, PHENOMENON.point(POINT))
+    made = PHENOMENON.forecast(params, PHENOMENON.world(params))
+    for off, settled in ((0.9 * CLOSE, True), (1.1 * CLOSE, False)):
+        moved = dataclasses.replace(made, made=made.made._replace(off=jnp.asarray(off)))
+        found = PHENOMENON.bounds(params, moved)
+        assert [bool(found[name].valid) for name in ALL] == 3 * [settled]

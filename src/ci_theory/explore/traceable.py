@@ -26,6 +26,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 
 
@@ -221,7 +222,13 @@ def _lazy(value: ast.expr) -> ast.Lambda:
 
 
 def _traced(value: Any) -> bool:
-    return isinstance(value, jax.core.Tracer)
+    """Say whether a value is an array that has no values yet."""
+    if isinstance(value, jax.Array):
+        try:
+            np.asarray(value)
+        except jax.errors.TracerArrayConversionError:
+            return True
+    return False
 
 
 def _choose(test: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy.special import j0
 
 from ci_theory import BadInput
 from ci_theory.systems import quadratic
@@ -113,6 +114,23 @@ def test_one_neuron_has_the_characteristic_function_of_the_bessel_form():
     half = [t * (1 + mp.cos(s)) * (mp.cos(s - theta) - mp.cos(s)) for s in u]
     bessel = mp.fsum(mp.expj(h) * mp.besselj(0, h) for h in half) / n
     assert abs(plain - bessel) < mp.mpf(10) ** -13
+
+
+@pytest.mark.parametrize(("p", "width"), [(3, 24), (7, 24), (11, 60)])
+def test_pair_error_is_as_exact_as_it_says(p, width):
+    """The inversion as a sum: exact for a law on less than half a period of its lattice."""
+    s = 2 * np.pi * (np.arange(400) + 0.5) / 400
+    theta = 2 * np.pi * np.arange(1, (p - 1) // 2 + 1) / p
+    half = ((1 + np.cos(s)) * (np.cos(s - theta[:, None]) - np.cos(s))).ravel()
+    told, k, step = 0.5, 0, np.pi / (16 * width)  # a neuron adds 8 at most
+    while True:
+        phase = (k + 0.5) * step * half
+        power = np.mean(np.exp(1j * phase) * j0(phase)) ** width
+        if abs(power) < 1e-25:
+            break
+        told, k = told + power.imag / (np.pi * (k + 0.5)), k + 1
+    found = pair_error(p, width)
+    assert abs(found.value - told) < 1e-13 + found.error < 1e-12
 
 
 def test_pair_error_and_bound_against_networks():

@@ -1,6 +1,9 @@
 """The fixed point of weighted rows: its equation at thirty digits, and what has no answer."""
 
+from dataclasses import replace
+
 import jax
+import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
@@ -99,3 +102,34 @@ def test_rows_without_weight_are_not_there():
     assert (float(at.leverage[2]), float(at.forgotten[2])) == (0.0, 1.0)
     bare = solve(law(), absent, 0.0)  # 13 rows that are all known by heart
     assert float(bare.effective_rows) == pytest.approx(13, rel=1e-12)
+
+
+@pytest.mark.parametrize(("counts", "tail"), [((9.0, 4.0, 2.0), 0.05), ((90.0, 5.0, 7.0), 0.0)])
+def test_derivatives_are_those_of_the_root(counts, tail):
+    """Fewer rows than modes, and more: against quotients of fourth order."""
+    point = {
+        "ridge": jnp.array([0.4]),
+        "counts": jnp.array(counts),
+        "weights": jnp.array([1.0, 3.0, 20.0]),
+        "lam": jnp.array(LAM),
+        "tail": jnp.array([tail]),
+    }
+    still = {"tail": point.pop("tail")} if tail == 0 else {}
+
+    def numbers(at):
+        at = {**still, **at}
+        groups = Groups(counts=at["counts"], weights=at["weights"], noise=jnp.ones(3))
+        spectrum = replace(law(), eigenvalues=at["lam"], tail_trace=at["tail"][0])
+        made = solve(spectrum, groups, at["ridge"][0])
+        return jnp.hstack([v for k, v in made._asdict().items() if k not in ("status", "residual")])
+
+    slopes = jax.jacfwd(numbers)(point)
+    for name, values in point.items():
+        for i, value in enumerate(values):
+            moved = [
+                numbers({**point, name: values.at[i].set(value * (1 + k * 1e-3))})
+                for k in (-2, -1, 1, 2)
+            ]
+            low2, low, high, high2 = moved
+            wanted = (low2 - 8 * low + 8 * high - high2) / (12e-3 * value)
+            np.testing.assert_allclose(slopes[name][:, i], wanted, rtol=1e-7, atol=1e-9)

@@ -13,6 +13,11 @@ distances :math:`|z - w_j|` alone. With :math:`S = \sum c_j r_j`,
     = \tfrac1d\,\mathrm E \int_0^\infty \tfrac1C\,|V|^2 e^{-tS}\,dt,
 
 and the mean over the pool under the integrals is a product of means over one task each.
+
+In these a task and t meet only as :math:`t\,r_j = e^{L - v}`, :math:`v = |z - w_j|^2/2\sigma^2`:
+one table of its functions on two lattices, of v and of L, serves every z. Their steps are about 1,
+and wider where v is large: chances there vary over many steps. Directions are averaged beforehand;
+what they come to is a power of :math:`|z||z - w_j|` times a short series.
 """
 
 from typing import Any, NamedTuple
@@ -20,16 +25,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from scipy.special import gammaln, roots_jacobi
+from scipy.special import gammaln, ive
 
-from ci_theory._types import Array, Scalar, needs_float64
+from ci_theory._types import Array, Scalar, Value, needs_float64
 
 __all__ = ["EvenPool", "PoolNodes", "even_pool", "pool_nodes"]
 
-SHOWN, FAR, ANGLES, TIMES = 24, 96, 24, 320  # points: |z|, distance, direction, ln t
-BEFORE = 10.0  # in ln t S: what is left out below is less than e^-10 of the gain
-VAST = 300.0
+SHOWN, FAR, TIMES = 32, 320, 240  # points: |z|, v, L
+TERMS, BEND = 20, 8.0  # of the series of directions, and where on its axis the middle is
+EDGE = 0.5  # longest step of a distance
+WIDER, LATER = 250.0, 50.0  # in v and in L: from about where on steps are wider
+BEFORE = 16.0  # in ln t S: what is left out below is less than e^-16 of the gain
+LEAST, VAST = 1e-14, 600.0
 
 
 class EvenPool(NamedTuple):
@@ -53,35 +60,104 @@ class PoolNodes(NamedTuple):
 
     Attributes:
         d: the dimension.
-        radius: |z| over its scale, and their chances.
+        radius: |z| over its scale.
         chance: of each radius.
         density: logarithm of the factor of r^(d-1) exp(-r^2/2) in the density of a length.
-        cosine: of the angle between z and the way to a task.
-        share: of each cosine.
+        turned: Chebyshev series of the means over directions of e^(k (cos - 1)) and of cos times
+            that, over (1 + k)^(-(d-1)/2), in (k - BEND)/(k + BEND); shape (terms, 2).
+        far: places in v, as parts of their range.
+        times: places in L, likewise.
     """
 
     d: Any
     radius: Any
     chance: Any
     density: Any
-    cosine: Any
-    share: Any
+    turned: Any
+    far: Any
+    times: Any
 
 
 def pool_nodes(d: int) -> PoolNodes:
-    """Return points for ``even_pool``, by Legendre and Jacobi.
+    """Return points for ``even_pool``, by Legendre, Chebyshev and the trapezoidal rule.
 
     >>> made = pool_nodes(4)
-    >>> print(f"{sum(made.chance):.9f} {sum(made.chance * made.radius**2):.9f}")
-    1.000000000 4.000000000
+    >>> print(f"{sum(made.chance):.7f} {sum(made.chance * made.radius**2):.6f}")
+    1.0000000 4.000000
     """
     points, parts = np.polynomial.legendre.leggauss(SHOWN)
-    low, high = max(0.0, d**0.5 - 6), d**0.5 + 7
-    radius = low + (high - low) * (1 + points) / 2
+    high = d**0.5 + 6.4
+    radius = high * (1 + points) / 2
     density = -(d / 2 - 1) * np.log(2) - gammaln(d / 2)
-    chance = (high - low) / 2 * parts * np.exp((d - 1) * np.log(radius) - radius**2 / 2 + density)
-    cosine, share = roots_jacobi(ANGLES, (d - 3) / 2, (d - 3) / 2)
-    return PoolNodes(float(d), radius, chance, density, cosine, share / np.sum(share))
+    chance = high / 2 * parts * np.exp((d - 1) * np.log(radius) - radius**2 / 2 + density)
+
+    def turned(order: int) -> np.ndarray:
+        def mean(place: np.ndarray) -> Any:
+            k = BEND * (1 + place) / (1 - place)
+            power = gammaln(d / 2) + (d / 2 - 1) * np.log(2 / k) + (d - 1) / 2 * np.log1p(k)
+            return np.exp(power) * ive(d / 2 - 1 + order, k)
+
+        return np.polynomial.chebyshev.chebinterpolate(mean, TERMS)
+
+    series = np.stack([turned(0), turned(1)], axis=1)
+    lattices = (np.linspace(0, 1, 1 + count) for count in (FAR, TIMES))
+    return PoolNodes(float(d), radius, chance, density, series, *lattices)
+
+
+def _softly(y: Array) -> tuple[Array, Array]:
+    """Return ln(1 + e^y) and its derivative."""
+    return jnp.logaddexp(y, 0.0), jax.nn.sigmoid(y)
+
+
+def _distances(nodes: PoolNodes, spread: Array, most: Array) -> tuple[Array, Array, Array]:
+    """Place distances up to the largest: v, the distance, and the length that it stands for.
+
+    Steps are of its logarithm far below EDGE, then of itself, and of v where these are shorter.
+    """
+    d = jnp.asarray(nodes.d, float)
+    far = jnp.asarray(nodes.far)
+    bend = EDGE**2 / (2 * spread)
+    largest = most**2 / (2 * spread)
+    plain = (jnp.sqrt(1 + 4 * largest / WIDER) - 1) * WIDER / 2
+    end = (plain + jnp.sqrt(plain**2 + 4 * plain / bend)) / 2
+    begin = -34 / d
+    soft, slope = _softly(begin + (end - begin) * far)
+    v = bend * soft**2 / (1 + bend * soft)
+    slope = slope * bend * soft * (2 + bend * soft) / (1 + bend * soft) ** 2
+    slope, v = slope * (1 + 2 * v / WIDER), v + v**2 / WIDER
+    x = jnp.sqrt(2 * spread * v)
+    return v, x, (end - begin) * (far[1] - far[0]) * slope * spread / x
+
+
+def _times(nodes: PoolNodes, first: Array, last: Array) -> tuple[Array, Array]:
+    """Place L from the first to about the last, in steps that widen from 4 on; return these too."""
+    parts = jnp.asarray(nodes.times)
+    above = jnp.maximum(last - 4, 1.0)
+    end = 4 + (jnp.sqrt(1 + 4 * above / LATER) - 1) * LATER / 2
+    y = first + (end - first) * parts
+    soft, slope = _softly(y - 4)
+    step = (end - first) * (parts[1] - parts[0])
+    return y + soft**2 / LATER, step * (1 + 2 * soft * slope / LATER)
+
+
+def _tasks(nodes: PoolNodes, x: Array, z: Array, shrunk: Value) -> tuple[Array, Array, Array]:
+    """Return densities of a task at distances x (v, 1) from z (1, z), shape (v, z).
+
+    The second and third have the part of w - m along z and |w - m|^2 as factors.
+    """
+    d = jnp.asarray(nodes.d, float)
+    k = x * z
+    place = ((k - BEND) / (k + BEND))[None]
+    turned = jnp.asarray(nodes.turned)[:, :, None, None]
+    one = two = jnp.zeros((2, *k.shape))
+    for i in range(TERMS, 0, -1):
+        one, two = turned[i] + 2 * place * one - two, one
+    turns = turned[0] + place * one - two
+    power = (d - 1) * (jnp.log(x) - jnp.log1p(k) / 2) - (x - z) ** 2 / 2
+    here, toward = jnp.exp(power + nodes.density)[None] * turns
+    along = shrunk * z * here - x * toward
+    square = ((shrunk * z) ** 2 + x**2) * here - 2 * shrunk * z * x * toward
+    return here, along, square
 
 
 @needs_float64
@@ -103,10 +179,10 @@ def even_pool(nodes: PoolNodes, once: Any, copied: Any, copies: Any, spread: Any
         once: tasks that come once.
         copied: distinct tasks that come more often.
         copies: how often these come.
-        spread: sigma^2, variance of what a context tells, >= 0.2.
+        spread: sigma^2, variance of what a context tells, 0.2 to 100.
 
-    Regime: exact but for points of integration, 1e-4 of gain and loss in these ranges; ``off``
-    says where the integral over t fails.
+    Regime: exact but for points of integration: they leave 1e-6 of gain and loss up to a thousand
+    tasks, 2e-5 up to 10^9; ``off`` says where the integral over t fails.
 
     Limits: one task gain = ridge; many tasks both :math:`(1 + \sigma^{-2})^{d-1}/k`.
 
@@ -124,45 +200,27 @@ def even_pool(nodes: PoolNodes, once: Any, copied: Any, copies: Any, spread: Any
     shrunk = spread / (1 + spread)  # of ridge, a dimension
 
     d = jnp.asarray(nodes.d, float)
-    cosine, share = jnp.asarray(nodes.cosine), jnp.asarray(nodes.share)
-    steps, widths = np.polynomial.legendre.leggauss(FAR)
+    z = jnp.asarray(nodes.radius)[None, :] * jnp.sqrt(1 + spread)  # (1, z), as in all below
+    v, x, length = _distances(nodes, spread, jnp.max(z) + 1)
+    here, along, square = (length[:, None] * f for f in _tasks(nodes, x[:, None], z, shrunk))
+    base = d / 2 * jnp.log1p(1 / spread) + z**2 / (2 * (1 + spread))  # ln r of a task at z itself
+    late, step = _times(nodes, -jnp.log(whole) - BEFORE, v[-1] + 2)  # L = ln t + base
+    near, far = jnp.exp(jnp.minimum(late, VAST)), jnp.exp(-jnp.minimum(v, VAST))
+    table = near[:, None] * far[None, :]  # t r
 
-    def given(radius: Array) -> Array:
-        """Integrate over t for one |z|: what gain, loss and S/S come to."""
-        z = radius * jnp.sqrt(1 + spread)
-        most = jnp.sqrt(z**2 + d) + 5
-        x = most * (1 + steps) / 2  # distance of a task
-        density = (d - 1) * jnp.log(x) - (x - z) ** 2 / 2 + nodes.density
-        density = most * widths / 2 * jnp.exp(density)
-        turn = jnp.exp(z * x[:, None] * (cosine - 1)[None, :]) * share[None, :]
-        here = density * jnp.sum(turn, axis=1)
-        toward = density * (turn @ cosine) * x
-        along = shrunk * z * here - toward
-        square = (shrunk * z) ** 2 * here - 2 * shrunk * z * toward + x**2 * here
-        base = d / 2 * jnp.log1p(1 / spread) + z**2 / (2 * (1 + spread))
-        first = -jnp.log(whole) - base - BEFORE  # base: ln r of a task at z itself
-        step = (most**2 / (2 * spread) - base + 2 - first) / TIMES
-        times = first + step * jnp.arange(TIMES)
-        power = (base - x**2 / (2 * spread))[None, :] + times[:, None]  # ln t r
+    def over(height: Array) -> tuple[Array, ...]:
+        seen = height * table
+        missed = -jnp.expm1(-seen)
+        used = seen * (1 - missed)
+        log = jnp.log1p(-jnp.minimum(missed @ here, 1 - LEAST))
+        return log, used @ here, used @ along, (seen * used) @ square
 
-        def over(height: Array) -> tuple[Array, ...]:
-            seen = jnp.exp(jnp.minimum(power + jnp.log(height), VAST))
-            kept = jnp.exp(-seen)
-            lost = -jnp.expm1(-seen) @ here
-            few = jnp.log(jnp.maximum(kept @ here, 1e-290))
-            log = jnp.where(lost < 0.5, jnp.log1p(-jnp.minimum(lost, 0.9)), few)
-            used = seen * kept
-            return log, used @ here, used @ along, (seen * used) @ square
-
-        logs, mass, a, b = jax.vmap(over)(heights)  # (2, TIMES)
-        n = numbers[:, None]
-        left = jnp.exp(jnp.sum(n * logs, axis=0))
-        inverse = jnp.exp(-logs)
-        both = jnp.sum(n * a * inverse, axis=0) ** 2 - jnp.sum(n * (a * inverse) ** 2, axis=0)
-        loss = left * (jnp.sum(n * b * inverse, axis=0) + both)
-        unit = left * jnp.sum(n * mass * inverse, axis=0)
-        gain = loss * jnp.exp(-times) / whole
-        return step * jnp.stack([jnp.sum(gain), jnp.sum(loss), jnp.sum(unit)])
-
-    made = jnp.asarray(nodes.chance) @ lax.map(given, jnp.asarray(nodes.radius))
+    logs, mass, a, b = jax.vmap(over)(heights)  # (2, L, z)
+    n, inverse = numbers[:, None, None], jnp.exp(-logs)
+    left = jnp.exp(jnp.sum(n * logs, axis=0))
+    both = jnp.sum(n * a * inverse, axis=0) ** 2 - jnp.sum(n * (a * inverse) ** 2, axis=0)
+    loss = left * (jnp.sum(n * b * inverse, axis=0) + both)
+    unit = left * jnp.sum(n * mass * inverse, axis=0)
+    gain = loss * jnp.exp(base - late[:, None]) / whole
+    made = jnp.stack([step @ f for f in (gain, loss, unit)]) @ jnp.asarray(nodes.chance)
     return EvenPool(made[0] / d, made[1] / d, shrunk, jnp.abs(made[2] - 1))
