@@ -55,8 +55,8 @@ def compare(kept: xarray.Dataset, fresh: xarray.Dataset) -> Agreement:
 
     Half of the level is for the means: Welch's t test of every cell and measure, each at its
     share. Half is for the breaks: their intervals, at a share of the level each, must meet. The
-    fresh runs may be the same runs again, or others. A verdict that became DISAGREES counts as a
-    difference; one that moved otherwise is a note.
+    fresh runs may be the same runs again, or others. A verdict that became or was DISAGREES counts
+    as a difference; one that moved otherwise is a note.
 
     Args:
         kept: condensed, or the single runs that are kept.
