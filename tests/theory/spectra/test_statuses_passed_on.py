@@ -102,8 +102,8 @@ TOLD = {
         combination.independent_isotropic(START), jnp.ones(1), STAGE, 6.0
     ).stage,
     "transfer": lambda: parameter_transfer.parameter_transfer(
-        parameter_transfer.Stage(4.0, 9.0, 1.0, 0.1),
-        parameter_transfer.Stage(3.0, 8.0, 1.0, 0.1),
+        parameter_transfer.CoordinateStage(4.0, 9.0, 1.0, 0.1),
+        parameter_transfer.CoordinateStage(3.0, 8.0, 1.0, 0.1),
         10.0, 2.0, 1.0, 0.1,
     ),
     "pretrained": lambda: retaught.pretrained(6.0, ROWS, 1.0, 0.0, 2.0, 1.0),
