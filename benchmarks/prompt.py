@@ -69,7 +69,8 @@ def main() -> int:
             f"{', '.join(late)}",
             flush=True,
         )
-    print(f"{missed} of {2 * len(commands) - len(short)} goals missed: {COLD} cold, {WARM} warm, {SHORT}")
+    goals = 2 * len(commands) - len(short)
+    print(f"{missed} of {goals} goals missed: {COLD} cold, {WARM} warm, {SHORT}")
     return int(missed > 0)
 
 
