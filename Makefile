@@ -28,15 +28,17 @@ demo: $(STAMP)
 QUICKLY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 	XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
-# Of the tests that take long, those run of which anything has changed since they passed, and an
-# eighth of the rest, another with each commit; `make test-all` runs every one (tests/held.py).
+# Of the tests that take long, those run of which anything has changed since they passed, and one in
+# HELD of the rest, others with each commit; `make test-all` runs every one (tests/held.py).
+HELD := 24
 test: $(STAMP)
-	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --held 8
+	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --held $(HELD)
 
 test-all: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # All, with those of `make test-optimised`; what took long and passed is recorded in tests/held.json.
+# `make test-browser RECORD=--hold` records the pages.
 test-hold: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --hold
 	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES) --hold
@@ -52,7 +54,7 @@ SHAPES := $(addprefix tests/laws/test_,shapes.py theory_shapes.py systems.py bia
 	tests/own_data/test_learning_curve.py
 
 test-optimised: $(STAMP)
-	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES) --held 8
+	CI_THEORY_SHAPES=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ACCURACY) $(SHAPES) --held $(HELD)
 
 # The oldest libraries that pyproject.toml allows and the newest that there are, each with the oldest
 # or newest Python on the path: what touches every layer. Before a release, not with every change.
@@ -71,10 +73,13 @@ test-versions:
 # The pages of `ci-theory explore` in a real browser: Debian's Chromium, or another by its path.
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
+RECORD := --held $(HELD)
+
 test-browser: $(STAMP)
 	@test -n "$(CHROMIUM)" || { echo "make test-browser needs Chromium: apt-get install chromium" >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group browser
-	$(QUICKLY) CI_THEORY_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
+	$(QUICKLY) CI_THEORY_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest \
+		--numprocesses auto --dist worksteal tests/browser $(RECORD)
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -1,7 +1,9 @@
 """Tests that need not run again: nothing that they reach has changed since they passed.
 
-    pytest --held 8    leave out what is recorded, but for an eighth of it, another with each commit
-    pytest --hold      run everything, and record what took long and passed
+    pytest --held 24    leave out what is recorded, but for one in 24, others with each commit
+    pytest --hold       run everything, and record what took long and passed
+
+With both, what changed is run and recorded, and other records stay: after a change of few files.
 
 Most of the tests' time goes into few files: simulations against closed forms, values at forty
 digits, the laws of each phenomenon. What such a file says follows from texts: its own, those of all
@@ -13,6 +15,8 @@ programs and checked shapes has records of its own (``SHAPES``).
 
 What follows from more than texts is never held: tests that start processes or look modules and
 files up by what they find (``OUTSIDE``), and everything in the rooms that are not in ``ROOMS``.
+What a browser shows follows from the texts of the server too, from its scripts and styles, and from
+the declared sweeps.
 """
 
 import ast
@@ -33,9 +37,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tests" / "held.json"
 ROOMS = (
-    *("tests/laws/", "tests/stats/", "tests/theory/", "src/ci_theory/theory/"),
-    *("tests/own_data/", "tests/explore/test_explore_theory"),
+    *("tests/laws/", "tests/stats/", "tests/theory/", "tests/own_data/"),
+    *("tests/explore/test_explore_theory", "tests/browser/"),
+    *(f"src/ci_theory/{room}/" for room in ("theory", "systems", "training", "measure", "tasks")),
+    *(f"src/ci_theory/{room}/" for room in ("biases", "inherit", "check", "locate", "own_data")),
 )
+SERVED = ("explore", "cli", "sweeps")  # what the pages in a browser are made and answered by
 ROOTS = ("src", "", "tests", "tests/theory", "tests/explore", "docs")  # as pyproject.toml says
 LONG = 1.0  # seconds: what takes less is not worth a line in the record
 OUTSIDE = {"subprocess", "import_module", "run_path", "parents", "iterdir", "glob", "rglob"}
@@ -102,6 +109,8 @@ def reached(group: str) -> frozenset[Path] | None:
     """Return the files that decide what a group says; None if others may do so too."""
     start, named = ROOT / group.partition("[")[0], _named(group)
     todo = [start, ROOT / "conftest.py", *(PHENOMENA / f"{name}.py" for name in named)]
+    if group.startswith("tests/browser/"):
+        todo += [start.with_name("conftest.py"), *_served(named)]
     found: set[Path] = set()
     while todo:
         file = todo.pop()
@@ -138,6 +147,16 @@ def _named(group: str) -> list[str]:
     """
     inside = group.partition("[")[2].rstrip("]")
     return inside.split(",") if inside else []
+
+
+def _served(named: list[str]) -> Iterator[Path]:
+    """Yield what a page is made of: the rooms of the server, sweeps of its phenomenon or all."""
+    for room in SERVED:
+        files = (ROOT / "src" / "ci_theory" / room).rglob("*.*")
+        yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
+    for file in EXPERIMENTS.glob("*.toml"):
+        declared = list(_by_name(file.name))
+        yield from declared if not named or any(x.stem in named for x in declared) else ()
 
 
 def _by_name(word: str) -> Iterator[Path]:
@@ -353,7 +372,7 @@ class Recorder:
         digest(group)  # of the texts as they are now: who edits during a long run records nothing
         self.seconds[group] += report.duration
         self.tests[group].add(report.nodeid)
-        if not report.passed:
+        if report.failed:
             self.failed.add(group)
 
     def pytest_sessionfinish(self, session, exitstatus):

@@ -128,6 +128,43 @@ def test_what_fails_loses_its_record_and_what_is_partly_run_gets_none(repository
     assert (repository / "tests" / "held.json").read_text() == kept
 
 
+def test_a_page_in_a_browser_follows_from_what_serves_it(repository):
+    """From scripts and styles too, from the sweeps of its phenomenon, not from those of another."""
+    asked = '@pytest.mark.parametrize("name", ["bump"])\ndef test_page(name):\n    pass\n'
+    made = {
+        "tests/browser/test_page.py": f"import pytest\n\n{asked}",
+        "tests/browser/conftest.py": "import subprocess\n",
+        "src/ci_theory/explore/page/page.js": "let a = 1;",
+        "src/ci_theory/cli/explore.py": "A = 1\n",
+        "experiments/of_bump.toml": 'phenomenon = "bump"\n',
+        "experiments/of_dent.toml": 'phenomenon = "dent"\n',
+    }
+    for name, text in made.items():
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text(text)
+    run(repository, "--hold")
+    assert run(repository, "--held", "1000000007")[0] == (1, 3, 0)
+    for name in made:
+        text = (repository / name).read_text()
+        (repository / name).write_text(text + "\nB = 2\n")
+        counts = (1, 3, 0) if name == "experiments/of_dent.toml" else (2, 2, 0)
+        assert run(repository, "--held", "1000000007")[0] == counts, name
+        (repository / name).write_text(text)
+
+
+def test_what_changed_can_be_recorded_beside_what_did_not(repository):
+    run(repository, "--hold")
+    write(repository, "src/ci_theory/phenomena/dent.py", "= 1", "= 2")
+    assert run(repository, "--hold", "--held", "1000000007")[0] == (2, 1, 0)
+    assert run(repository, "--held", "1000000007")[0] == (1, 2, 0)
+
+
+def test_what_is_skipped_has_not_failed(repository):
+    write(repository, "tests/theory/test_toy.py", "assert name", 'pytest.skip("not here")')
+    run(repository, "--hold")
+    assert run(repository, "--held", "1000000007")[0] == (1, 2, 0)
+
+
 def test_tests_that_start_processes_or_look_files_up_are_never_held(repository):
     write(repository, "tests/theory/test_toy.py", "import pytest", "import pytest, subprocess")
     run(repository, "--hold")

@@ -100,6 +100,11 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not heavy & _loaded_by("import ci_theory")
 
 
+@pytest.mark.parametrize("system", ["transformer", "two_layer", "sequence_decoder"])
+def test_flax_is_loaded_only_to_train(system):
+    assert "flax" not in _loaded_by(f"import ci_theory.systems.{system}")
+
+
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{f.name}" for f in ROOT.glob("docs/*.md"))])
 def test_links_lead_to_files(page):
     text = (ROOT / page).read_text()

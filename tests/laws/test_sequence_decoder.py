@@ -1,8 +1,6 @@
 """The common decoder against numpy loops, against the transformer it contains, and what it sees."""
 
 import functools
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -158,9 +156,3 @@ def test_whatever_bends_or_is_added_is_not_bilinear():
     }
     for name, value in more.items():
         assert not Shape(**{**plain, name: value}).bilinear, name
-
-
-def test_flax_is_loaded_only_to_train():
-    code = "import sys, ci_theory.systems.sequence_decoder; print('flax' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

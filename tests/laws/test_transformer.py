@@ -1,8 +1,6 @@
 """The transformer against an oracle in numpy loops; what tokens see; rows shared = all rows."""
 
 import functools
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -214,9 +212,3 @@ def test_weights_are_counted(layers, norm):
 def test_bad_shapes_are_refused(sizes, words):
     with pytest.raises(BadInput, match=words):
         Shape(**{"p": P, "d": 12, "heads": 3, **sizes})
-
-
-def test_flax_is_loaded_only_to_train():
-    code = "import sys, ci_theory.systems.transformer; print('flax' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

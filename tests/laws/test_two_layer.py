@@ -1,8 +1,5 @@
 """Three learners: each part of the next, all start from nothing, and training comes to rest."""
 
-import subprocess
-import sys
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,12 +90,6 @@ def test_a_chain_runs_on_features_of_another_number_than_inputs():
     assert made.shape == (2, 6)
     clean = run(jax.random.key(0), [up, taught._replace(labels=())], jnp.zeros((0, 6)))
     np.testing.assert_allclose(made[1] - clean[1], 2 * made[0], atol=1e-9)
-
-
-def test_flax_is_loaded_only_for_a_network():
-    code = "import sys, ci_theory.systems.two_layer; print('flax' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 def test_neurons_start_at_the_scale_of_their_inputs():

@@ -1,7 +1,6 @@
 """Predictions that a statement is said to state have its value, at a point of a sweep."""
 
 import math
-from importlib import import_module
 
 import jax
 import numpy as np
@@ -9,7 +8,13 @@ import pytest
 import sympy as sp
 
 from ci_theory import phenomena
-from ci_theory.phenomena import predict
+from ci_theory.phenomena import (
+    alignment_erasure,
+    icl_linear_attention,
+    markov_icl,
+    predict,
+    repetition_scaling,
+)
 from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.spectrum import df1, df2, power_law
@@ -69,17 +74,16 @@ class TestPredictions:
 
     def test_repetition_scaling(self):
         """Place, height and growth of the harm's peak along counts that fill the share exactly."""
-        module = import_module("ci_theory.phenomena.repetition_scaling")
         spectrum = compress(power_law(20_000, 2.0, 0.5, tail=False), pad_to=256)
 
         @jax.jit
         @jax.vmap
         def harm(n, repeats):
             # noise that hides the target, whose part has no peak
-            params = module.Params(
+            params = repetition_scaling.Params(
                 n=n, repeats=repeats, level=2.0, repeated_fraction=0.5, noise=1e6
             )
-            return module.forecast(params, spectrum).excess_risk / 1e6
+            return repetition_scaling.forecast(params, spectrum).excess_risk / 1e6
 
         places = {}
         for filled in (1_081_080, 17_297_280):  # rows of the share, with many divisors
@@ -151,9 +155,8 @@ class TestPredictions:
 
     def test_alignment_erasure(self):
         at = {"n": 12, "d": 100, "noise": 1.0}
-        module = import_module("ci_theory.phenomena.alignment_erasure")
-        params = module.Params(**at)
-        made = module.forecast(params, None)
+        params = alignment_erasure.Params(**at)
+        made = alignment_erasure.forecast(params, None)
         success = find("erasure.attack_success").evaluate(
             strength=float(params.component()),
             response=float(made.mean[0]),
@@ -193,8 +196,9 @@ class TestPredictions:
 
     def test_icl_linear_attention(self):
         """The traces of tasks are read off the resolvent and its slope, as the statement has it."""
-        module = import_module("ci_theory.phenomena.icl_linear_attention")
-        made = module.forecast(module.Params(d=200, n=80_000, tasks=300, ridge=0.2), None)
+        made = icl_linear_attention.forecast(
+            icl_linear_attention.Params(d=200, n=80_000, tasks=300, ridge=0.2), None
+        )
         at = {"kappa": float(made.made.nu), "diversity": 1.5}
         resolvent = find("attention.task_inverse").evaluate(**at)
         assert float(made.made.traces.inverse) == pytest.approx(resolvent, rel=1e-12)
@@ -213,10 +217,9 @@ class TestPredictions:
     @pytest.mark.parametrize("noise", [0.0, 0.2])
     def test_markov_icl(self, noise):
         """Two pools give the leading order, whatever the next is: g = a/k + b/k^2 - C."""
-        module = import_module("ci_theory.phenomena.markov_icl")
         at = {"noise": noise, "length": 5, "states": 3}
-        params = module.Params(pool=4000, **at)
-        made = module.forecast(params, module.PHENOMENON.world(params)).made
+        params = markov_icl.Params(pool=4000, **at)
+        made = markov_icl.forecast(params, markov_icl.PHENOMENON.world(params)).made
         cost, own, square = (float(v) for v in made[:3])
         for name, statement, asked in (
             ("ordered_gain", "chains.pool_gain", {"own": own, "square": square}),
