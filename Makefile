@@ -78,8 +78,7 @@ RECORD := --held $(HELD)
 test-browser: $(STAMP)
 	@test -n "$(CHROMIUM)" || { echo "make test-browser needs Chromium: apt-get install chromium" >&2; exit 2; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group browser
-	$(QUICKLY) CI_THEORY_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest \
-		--numprocesses auto --dist worksteal tests/browser $(RECORD)
+	$(QUICKLY) CI_THEORY_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser $(RECORD)
 
 check-code: $(STAMP)
 	$(BIN)/ruff format --check .
