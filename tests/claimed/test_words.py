@@ -162,6 +162,7 @@ def test_a_middle_is_higher_than_both_ends_by_more_than_a_little():
     middle = Middle("test_error", "n")
     found = told(kept([[1, 2, 1.5], [3, 2, 1]]), middle)
     assert (found.word, found.why) == (Word.ONLY_WHEN, "noise = 0.1")
+    assert all(one.ratio for one in middle.slices(kept([[1, 2, 1.5], [3, 2, 1]])))
     little = told(kept([[1, 1.005, 1], [1, 1.005, 1]], error=1e-5), middle)
     assert little.word is Word.CONTRADICTED
     assert told(kept([[1, 1.05, 1], [1, 1.05, 1]]), middle).word is Word.NOT_YET

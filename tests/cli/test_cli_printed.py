@@ -195,7 +195,7 @@ def kept(name, **more):
         ],
         "breaks": [
             {"name": "top", "verdict": "AGREES", "told": 2, "slices": 3, "disagree": 0, "middle": {
-                "at": {"p": 3, "noise": 0.12345}, "measured": [2.0, 1.5, 2.5],
+                "at": {"p": 3, "noise": 0.12345}, "measured": [2.00049, 1.5, 2.5],
                 "predicted": [2.125, 2.0, 2.25]}},
             {"name": "end", "verdict": "UNDERPOWERED", "told": 0, "slices": 3, "disagree": 1,
              "middle": None},

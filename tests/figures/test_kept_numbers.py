@@ -16,6 +16,7 @@ from ci_theory.figures import (
 )
 from ci_theory.figures.condensed import PARTS
 from ci_theory.figures.jackknife import jackknifed, less
+from ci_theory.locate import Peak
 from ci_theory.locate.profile import Interval
 
 NAN = np.nan
@@ -260,3 +261,30 @@ def test_the_difference_of_two_numbers_adds_their_squared_widths():
     each = runs @ np.array([1.0, -2.0])
     low, high = scipy.stats.t.interval(0.95, 8, each.mean(), scipy.stats.sem(each))
     assert made == pytest.approx((each.mean(), low, high))
+
+
+def test_all_breaks_that_are_compared_may_be_off_at_one_level_together(monkeypatch):
+    """Two sweeps, every slice of each, on either side: the chances add up to half of the level."""
+    doubts = []
+    locate = Peak.locate
+
+    def seen(self, x, y):
+        doubts.append(1 - self.confidence)
+        return locate(self, x, y)
+
+    monkeypatch.setattr(Peak, "locate", seen)
+    x, rng = np.geomspace(30, 300, 9), np.random.default_rng(0)
+    rises = np.exp(-(np.log(x / 100) ** 2))[:, None] * [1.0, 2.0, 3.0]
+    y = rises[..., None] * (1 + 0.01 * rng.standard_normal((9, 3, 8)))
+    data = xarray.Dataset(
+        {"test_error": (("n", "noise", "replicate"), y)},
+        {"n": x, "noise": [0.1, 0.5, 1.0]},
+        {"phenomenon": "ridge_peak", "name": "toy"},
+    )
+    found = condensed._breaks(data)
+    slices = {str(at) for name, at, *_ in found}
+    kinds = {name for name, *_ in found}
+    assert len(slices) == 3
+    strict = [d for d in doubts if d < 0.04]
+    assert len(strict) == 3 * len(kinds)
+    assert 2 * sum(strict) == pytest.approx(condensed.LEVEL / 2)

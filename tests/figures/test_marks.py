@@ -47,6 +47,7 @@ def bars(container):
 def test_places_reach_from_the_lower_to_the_upper_end_and_open_ones_have_an_arrow(axes):
     marks.places(axes, [1, 2, 3, 4, 5, 6], FOUND, "C0", "o", "found")
     (container,) = axes.containers
+    assert container.get_label() == "found"
     assert container.lines[0].get_xdata().tolist() == [1, 2, 3]
     assert container.lines[0].get_ydata().tolist() == [10, 20, 30]
     assert bars(container).tolist() == [[9, 14], [20, 23], [22, 30]]

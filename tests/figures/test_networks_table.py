@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ci_theory.figures.conclusion import Conclusion, table
+from ci_theory.figures.conclusion import LEARNERS, Conclusion, table
 from ci_theory.figures.jackknife import jackknifed, quotient
 from ci_theory.figures.paper import Results
 from ci_theory.locate.profile import Interval
@@ -41,6 +41,16 @@ def word(kind, predicted, found, room=np.inf):
 )
 def test_a_conclusion_is_called_what_it_is(kind, predicted, found, said):
     assert word(kind, predicted, found, room=0.5) == said
+
+
+def test_the_sign_that_the_chain_tells_is_shown_however_small():
+    rows = [
+        Conclusion(
+            "d", "t", "sign", told, {s: Interval(told, told, told) for s in LEARNERS}, np.inf
+        )
+        for told in (0.3, -0.3)
+    ]
+    assert [line.split(" | ")[2] for line in table(rows).splitlines()[2:4]] == ["+", "-"]
 
 
 def test_leaving_one_out_is_the_t_interval_of_a_mean_and_holds_a_ratio():

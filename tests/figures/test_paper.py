@@ -77,6 +77,11 @@ def test_a_script_of_ones_own_is_given_by_its_path(tmp_path, monkeypatch):
     assert all(f.stat().st_size > 200 for f in files)
     with pytest.raises(BadInput, match="cannot be run: SystemExit"):
         figures.make("ridge_peak.py")
+    (tmp_path / "refusing.py").write_text(
+        "from ci_theory import BadInput\n\nraise BadInput('no such rows')\n"
+    )
+    with pytest.raises(BadInput, match=r"^no such rows$"):  # in its own words
+        figures.make("refusing.py")
 
 
 def test_a_script_finds_the_packages_experiments_by_name(tmp_path, monkeypatch):

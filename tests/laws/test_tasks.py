@@ -16,6 +16,7 @@ DRAWS = 20_000
 def test_named_spectra_of_gaussian_inputs():
     assert gaussian.variances("isotropic", 3).tolist() == [1, 1, 1]
     assert gaussian.variances("two_block", 5).tolist() == [1, 1, 1, 0.1, 0.1]
+    assert gaussian.variances("two_block", 4).tolist() == [1, 1, 0.1, 0.1]
     np.testing.assert_allclose(gaussian.variances("power_law", 3, alpha=2.0), [1, 1 / 4, 1 / 9])
     np.testing.assert_allclose(gaussian.target(9), np.full(9, 1 / 3))
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from ci_theory import Status
 from ci_theory.locate import Onset
@@ -80,6 +81,22 @@ def test_the_interval_holds_the_place_nineteen_times_in_twenty():
     assert 0.91 <= np.mean(held) <= 0.985
     wide = Onset(level=1.0, low=0.01, high=0.4, confidence=0.999).locate(X, y)
     assert wide.high - wide.low > found.high - found.low
+
+
+def test_the_interval_is_student_s_of_places_without_one_run_each():
+    rng = np.random.default_rng(4)
+    y = (X / 1.3) ** 2 * np.exp(0.1 * rng.standard_normal((5, len(X))))
+    found = ONSET.locate(X, y)
+    mean = y.mean(axis=0)
+    seen = (mean > 0.01) & (mean < 0.4)
+    places = [
+        np.log(ONSET.locate(X[seen], np.delete(y, k, axis=0).mean(axis=0)[seen]).value)
+        for k in range(5)
+    ]
+    error = np.sqrt(4 / 5 * np.sum((places - np.mean(places)) ** 2))
+    half = scipy.stats.t.ppf(0.975, 4) * error
+    ends = np.log([found.low, found.high]) - np.log(found.value)
+    np.testing.assert_allclose(ends, [-half, half], rtol=1e-8)
 
 
 def test_too_few_runs_give_nothing():
