@@ -21,7 +21,7 @@ from ci_theory.theory.dynamics.induction_head import (
     found_share,
     induction_loss,
 )
-from ci_theory.theory.dynamics.induction_next_order import head_steps
+from ci_theory.theory.dynamics.induction_next_order import derivatives, head_steps
 from ci_theory.theory.dynamics.induction_onset import induction_head, induction_onset
 
 LEVEL = 0.5  # of ln N, the loss of a guess among the labels shown
@@ -141,8 +141,7 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute the next order in the step size; no part of it is set off against another."""
     of = _questions(params)
     steps = head_steps(of, params.steps * params.rate, params.rate, params.batch)
-    slopes = jax.jacobian(_seen)(steps.logits, of)
-    bends = jax.jacfwd(jax.jacobian(_seen))(steps.logits, of)
+    slopes, bends = derivatives(lambda logits: _seen(logits, of), steps.logits, 2)
     moved = jnp.sum(jnp.abs(slopes * steps.moved[None, :]), axis=1)
     rounded = jnp.sum(jnp.abs(bends * steps.spread[None]), axis=(1, 2)) / 2
     spread = jnp.einsum("mi,ij,mj->m", slopes, steps.spread, slopes)

@@ -153,6 +153,29 @@ def _moved(state: tuple, step: tuple) -> tuple:
     return tuple(v * jnp.exp(d / size) for v, d in zip(state, step, strict=True))
 
 
+@jax.custom_jvp
+def _solved(spectrum: Spectrum, groups: Groups, p: Array, delta: Array) -> tuple[tuple, Array]:
+    """Return kappa, rho and beta, and the relative size of the last step."""
+    size, angle = jnp.abs(delta), jnp.angle(delta)
+    state = tuple(v.astype(complex) for v in _real_root(spectrum, groups, p, size))
+
+    def along(i: Array, at: tuple) -> tuple:
+        state, _ = at
+        part = jnp.minimum((i // AT_EACH + 1) / ARC_STEPS, 1.0)
+        step = _newton(state, spectrum, groups, p, size * jnp.exp(1j * angle * part))
+        return _moved(state, step), jnp.max(jnp.abs(jnp.stack(step)))
+
+    return lax.fori_loop(0, ARC_STEPS * AT_EACH + LAST, along, (state, jnp.full((), jnp.inf)))
+
+
+@_solved.defjvp
+def _implicit(primals: tuple, tangents: tuple) -> tuple:
+    """Let one more step, of size 0, carry the derivatives of the implicit function."""
+    state, residual = _solved(*primals)
+    moved = jax.jvp(lambda *at: _moved(state, _newton(state, *at)), primals, tangents)[1]
+    return (state, residual), (moved, jnp.zeros_like(residual))
+
+
 @needs_float64
 @jax.jit
 def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> ComplexLevels:
@@ -187,25 +210,9 @@ def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> Co
         noise=jnp.asarray(groups.noise, float),
     )
     p, delta = jnp.asarray(p, float), jnp.asarray(delta, complex)
-    fixed_spectrum, fixed_groups, fixed_p, end = lax.stop_gradient((spectrum, groups, p, delta))
-    size, angle = jnp.abs(end), jnp.angle(end)
-
+    size, angle = (lax.stop_gradient(part(delta)) for part in (jnp.abs, jnp.angle))
     inside = jnp.all(groups.counts >= 0) & (jnp.sum(groups.counts) > 0) & (p > 0) & (size > 0)
-    state = _real_root(fixed_spectrum, fixed_groups, fixed_p, size)
-    state = tuple(v.astype(complex) for v in state)
-
-    def along(i: Array, at: tuple) -> tuple:
-        state, _ = at
-        part = jnp.minimum((i // AT_EACH + 1) / ARC_STEPS, 1.0)
-        target = size * jnp.exp(1j * angle * part)
-        step = _newton(state, fixed_spectrum, fixed_groups, fixed_p, target)
-        return _moved(state, step), jnp.max(jnp.abs(jnp.stack(step)))
-
-    steps = ARC_STEPS * AT_EACH + LAST
-    state, residual = lax.fori_loop(0, steps, along, (state, jnp.full((), jnp.inf)))
-    state, residual = lax.stop_gradient((state, residual))
-    # One more step, of size 0, carries the derivatives of the implicit function.
-    kappa, ratio, left = _moved(state, _newton(state, spectrum, groups, p, delta))
+    (kappa, ratio, left), residual = _solved(spectrum, groups, p, delta)
     turn = jnp.angle(lax.stop_gradient(kappa)) * jnp.where(angle < 0, -1.0, 1.0)
     sector = (turn > -1e-9) & (turn < jnp.abs(angle) + 1e-9)
     good = (residual <= GOOD) & sector

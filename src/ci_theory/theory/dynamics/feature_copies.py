@@ -49,7 +49,7 @@ class _Response(NamedTuple):
         modes: of the inverse of G, on the fields of a mode, (2, m).
         rows: minus that of the inverse of T, (g,); ``features``: likewise, p times.
         own: the source's own part of ``rows``, (g,).
-        pushed: minus that of G: from the first copy to the second, and back, (2, 2, m) each.
+        pushed: minus that of G: from the first copy to the second, and back, (2, 2, 2, m).
         x: of the sums over modes, with each copy's G, (2, 2, 2).
         y: of the sums over rows and features, with each copy's T, (2, 2).
     """
@@ -58,9 +58,9 @@ class _Response(NamedTuple):
     rows: Array
     features: Array
     own: Array
-    pushed: tuple[Array, Array]
-    x: tuple[Array, Array]
-    y: tuple[Array, Array]
+    pushed: Array
+    x: Array
+    y: Array
 
 
 def copied(spectrum: Spectrum, groups: Groups, ridge: Array, tau: Array, left: Array) -> Copy:
@@ -98,7 +98,7 @@ def shifts(
     )  # fmt: skip
     there = (many != 0) & (lam > 0)
     target = jnp.where(there, spectrum.power / jnp.where(there, lam * many, 1.0), 0.0)
-    both = (first, second)
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, second)
     level = jnp.stack([lam, jnp.ones_like(lam)])
     weight = many[None, None] * level[:, None] * level[None]
     across = first.rows * second.rows, first.features * second.features
@@ -111,10 +111,10 @@ def shifts(
         """Sum over rows, and over features whose T are K/p in a product of this order, (2,)."""
         return jnp.stack([jnp.sum(n * on_rows), on_features * per_feature ** (order - 1)])
 
-    a = [counted(one.rows**2, one.features**2, 2) for one in both]
-    b = [modes(one.modes, one.modes) for one in both]
+    a = jax.vmap(lambda one: counted(one.rows**2, one.features**2, 2))(both)
+    b = jax.vmap(modes)(both.modes, both.modes)
     a_mixed, b_mixed = counted(*across, 2), modes(first.modes, second.modes)
-    solve = [_inverse(jnp.eye(2) - x[:, None] * y) for x, y in zip(a, b, strict=True)]
+    solve = jax.vmap(lambda x, y: _inverse(jnp.eye(2) - x[:, None] * y))(a, b)
     solve_mixed = _inverse(jnp.eye(2) - a_mixed[:, None] * b_mixed)
 
     def response(source: Array, own: Array) -> _Response:
@@ -125,14 +125,13 @@ def shifts(
         in_modes = level * moved[:, None] + source
         tau = b_mixed @ moved + held  # minus the change of tau
         rows, features = own + tau[0], tau[1]
-        over = _through(first.modes, in_modes, second.modes)
-        back = _through(second.modes, in_modes, first.modes)
-        x = -modes(over, first.modes), -modes(back, second.modes)
-        y = [
-            counted(across[0] * rows * one.rows, across[1] * features * one.features, 3)
-            for one in both
-        ]
-        return _Response(in_modes, rows, features, own, (over, back), x, (y[0], y[1]))
+        pushed = jax.vmap(lambda g, h: _through(g, in_modes, h))(both.modes, both.modes[::-1])
+
+        def on_copy(one: Copy) -> Array:
+            return counted(across[0] * rows * one.rows, across[1] * features * one.features, 3)
+
+        x, y = -jax.vmap(modes)(pushed, both.modes), jax.vmap(on_copy)(both)
+        return _Response(in_modes, rows, features, own, pushed, x, y)
 
     def mixed(e: _Response, f: _Response) -> Array:
         """Return -1/2 of the mixed derivative of F_1."""
@@ -142,31 +141,35 @@ def shifts(
         beside = 4 * squared[:, None] * b_mixed
         turned = modes(e.pushed[0], f.pushed[0])
         beside = beside + 2 * a_mixed[:, None] * (turned + turned.T)
-        for i in (0, 1):
-            beside = beside + 2 * (e.y[i][:, None] * f.x[i] + f.y[i][:, None] * e.x[i])
-        total = _trace(solve_mixed, beside)
-        for i in (0, 1):
-            one = both[i]
-            # second-order changes on the diagonal: of G, and of T
-            pushed = _through(e.pushed[i], f.modes, one.modes)
-            pushed = pushed + _through(f.pushed[i], e.modes, one.modes)
+        beside = beside + 2 * jnp.sum(e.y[:, :, None] * f.x + f.y[:, :, None] * e.x, axis=0)
+        turned_rows = across[0] * e.rows * f.rows
+        turned_features = across[1] * e.features * f.features
+
+        def on_copy(one: Copy, a: Array, b: Array, solve: Array, e_of: tuple, f_of: tuple) -> Array:
+            """Add second-order changes on a copy's own diagonal: of G, and of T."""
+            (e_pushed, e_x, e_y), (f_pushed, f_x, f_y) = e_of, f_of
+            pushed = _through(e_pushed, f.modes, one.modes)
+            pushed = pushed + _through(f_pushed, e.modes, one.modes)
             moved = _on_fields(many, level, pushed)
-            rows = 2 * one.rows * (across[0] * e.rows * f.rows - one.rows * c * e.own * f.own)
-            features = 2 * one.features * across[1] * e.features * f.features
-            by = solve[i] @ (counted(rows, features, 3) - a[i] * moved)
-            tau = moved - b[i] @ by
+            rows = 2 * one.rows * (turned_rows - one.rows * c * e.own * f.own)
+            features = 2 * one.features * turned_features
+            by = solve @ (counted(rows, features, 3) - a * moved)
+            tau = moved - b @ by
             in_modes = pushed - _through(one.modes, level * by[:, None], one.modes)
             in_rows = one.rows * (rows - one.rows**2 * tau[0])
             in_features = one.features * (features * per_feature - one.features**2 * tau[1])
-            change = 2 * counted(in_rows, in_features, 3)[:, None] * b[i]
+            change = 2 * counted(in_rows, in_features, 3)[:, None] * b
             sums = modes(in_modes, one.modes)
-            change = change + a[i][:, None] * (sums + sums.T)
-            change = change + 2 * (e.y[i][:, None] * f.x[i].T + f.y[i][:, None] * e.x[i].T)
-            outward = [s.y[i][:, None] * b_mixed + a[i][:, None] * s.x[i] for s in (e, f)]
-            inward = [s.y[i][:, None] * b[i] + a_mixed[:, None] * s.x[i].T for s in (e, f)]
-            cross = outward[0] @ solve_mixed @ inward[1] + outward[1] @ solve_mixed @ inward[0]
-            total = total + _trace(solve[i], change + 2 * cross)
-        return 0.25 * total
+            change = change + a[:, None] * (sums + sums.T)
+            change = change + 2 * (e_y[:, None] * f_x.T + f_y[:, None] * e_x.T)
+            out_e, out_f = (y[:, None] * b_mixed + a[:, None] * x for _, x, y in (e_of, f_of))
+            in_e, in_f = (y[:, None] * b + a_mixed[:, None] * x.T for _, x, y in (e_of, f_of))
+            cross = out_e @ solve_mixed @ in_f + out_f @ solve_mixed @ in_e
+            return _trace(solve, change + 2 * cross)
+
+        of = ((s.pushed, s.x, s.y) for s in (e, f))
+        own = jax.vmap(on_copy)(both, a, b, solve, *of)
+        return 0.25 * (_trace(solve_mixed, beside) + jnp.sum(own))
 
     # Sources of the covariance, the target, the label noise and the residuals, in pairs.
     still, none = jnp.zeros_like(c), jnp.zeros_like(lam)
@@ -177,8 +180,8 @@ def shifts(
         for order in ([0, 0, 1, 2], [1, 2, 3, 3])
     )
     errors = jnp.array([-1, 1, -1, 1]) * jax.vmap(mixed)(one, other)
-    own = [slope(one, spectrum, groups, per_feature, none[None], groups.noise) for one in both]
-    return errors.at[3].add(-own[0] - own[1])
+    own = jax.vmap(lambda at: slope(at, spectrum, groups, per_feature, none[None], groups.noise))
+    return errors.at[3].add(-jnp.sum(own(both)))
 
 
 def slope(

@@ -70,8 +70,8 @@ class _Response(NamedTuple):
         modes: of the inverse of G, (m,).
         rows: minus that of the inverse of T, (g,).
         own: the source's own part of ``rows``, (g,).
-        x: sums over modes of m lambda^2 G times the change beside the diagonal, and with the
-            second copy's G, (2,).
+        x: sums over modes of m lambda^2 G times the change beside the diagonal, with the G of
+            either copy, (2,).
         y: sums over groups of n T times the change beside the diagonal, likewise, (2,).
     """
 
@@ -98,12 +98,11 @@ def _shifts(first: _Copy, second: _Copy, spectrum: Spectrum, groups: Groups) -> 
     )  # fmt: skip
     there = (many != 0) & (lam > 0)
     target = jnp.where(there, spectrum.power / jnp.where(there, lam * many, 1.0), 0.0)
-    both = (first, second)
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, second)
     g, t = first.modes * second.modes, first.rows * second.rows  # beside the diagonal
-    a = [jnp.sum(n * one.rows**2) for one in both]
-    b = [jnp.sum(many * (lam * one.modes) ** 2) for one in both]
+    a = jax.vmap(lambda rows: jnp.sum(n * rows**2))(both.rows)
+    b = jax.vmap(lambda modes: jnp.sum(many * (lam * modes) ** 2))(both.modes)
     a_mixed, b_mixed = jnp.sum(n * t), jnp.sum(many * lam**2 * g)
-    open_ = [1 - x * y for x, y in zip(a, b, strict=True)]
     open_mixed = 1 - a_mixed * b_mixed
 
     def response(source: Array, own: Array) -> _Response:
@@ -112,9 +111,7 @@ def _shifts(first: _Copy, second: _Copy, spectrum: Spectrum, groups: Groups) -> 
         rho = (jnp.sum(n * t * own) + a_mixed * held) / open_mixed
         modes = rho * lam + source
         rows = own + b_mixed * rho + held
-        weight = -many * lam**2 * g * modes
-        x = jnp.stack([jnp.sum(weight * one.modes) for one in both])
-        y = jnp.stack([jnp.sum(n * t * rows * one.rows) for one in both])
+        x, y = both.modes @ (-many * lam**2 * g * modes), both.rows @ (n * t * rows)
         return _Response(modes, rows, own, x, y)
 
     def mixed(e: _Response, f: _Response) -> Array:
@@ -122,39 +119,39 @@ def _shifts(first: _Copy, second: _Copy, spectrum: Spectrum, groups: Groups) -> 
         pushed, turned = many * lam * g * e.modes * f.modes, t * e.rows * f.rows
         total = 4 * b_mixed * jnp.sum(n * t * turned)
         total = total + 4 * a_mixed * jnp.sum(lam * g * pushed)
-        total = total + 2 * (e.y @ f.x + f.y @ e.x)
-        total = total / open_mixed
-        for i in (0, 1):
-            one = both[i]
+        total = (total + 2 * (e.y @ f.x + f.y @ e.x)) / open_mixed
+
+        def on_copy(one: _Copy, a: Array, b: Array, e_of: tuple, f_of: tuple) -> Array:
+            """Add second-order changes on a copy's own diagonal: of G, and of T."""
+            (e_x, e_y), (f_x, f_y) = e_of, f_of
             moved = 2 * jnp.sum(pushed * one.modes)
             rows = 2 * (turned * one.rows - one.rows**2 * c * e.own * f.own)
-            rho = (jnp.sum(n * rows) - a[i] * moved) / open_[i]
-            tau = moved - b[i] * rho
-            # second-order changes on the diagonal: of G, and of T
+            rho = (jnp.sum(n * rows) - a * moved) / (1 - a * b)
+            tau = moved - b * rho
             in_modes = one.modes * (2 * g * e.modes * f.modes - one.modes * lam * rho)
             in_rows = rows - one.rows**2 * tau
-            change = 2 * b[i] * jnp.sum(n * one.rows * in_rows)
-            change = change + 2 * a[i] * jnp.sum(many * lam**2 * one.modes * in_modes)
-            change = change + 2 * (e.y[i] * f.x[i] + f.y[i] * e.x[i])
-            outward = [s.y[i] * b_mixed + a[i] * s.x[i] for s in (e, f)]
-            inward = [s.y[i] * b[i] + a_mixed * s.x[i] for s in (e, f)]
-            cross = 2 * (outward[0] * inward[1] + outward[1] * inward[0]) / open_mixed
-            total = total + (change + cross) / open_[i]
-        return 0.25 * total
+            change = 2 * b * jnp.sum(n * one.rows * in_rows)
+            change = change + 2 * a * jnp.sum(many * lam**2 * one.modes * in_modes)
+            change = change + 2 * (e_y * f_x + f_y * e_x)
+            out_e, out_f = (y * b_mixed + a * x for x, y in (e_of, f_of))
+            in_e, in_f = (y * b + a_mixed * x for x, y in (e_of, f_of))
+            return (change + 2 * (out_e * in_f + out_f * in_e) / open_mixed) / (1 - a * b)
 
+        own = jax.vmap(on_copy)(both, a, b, (e.x, e.y), (f.x, f.y))
+        return 0.25 * (total + jnp.sum(own))
+
+    # Sources of the covariance, the target, the label noise and the residuals, in pairs.
     none, still = jnp.zeros_like(lam), jnp.zeros_like(c)
-    covariance, toward = response(lam, still), response(target, still)
-    noise, residual = response(none, groups.noise), response(none, 1 / c)
-    squared = first.ridge * second.ridge
-    return jnp.stack(
-        [
-            squared * mixed(covariance, toward),
-            mixed(covariance, noise),
-            squared * mixed(toward, residual),
-            mixed(noise, residual)
-            - sum(_slope(one, spectrum, groups, none, groups.noise) for one in both),
-        ]
+    on_modes, on_rows = (lam, target, none, none), (still, still, groups.noise, 1 / c)
+    made = jax.vmap(response)(jnp.stack(on_modes), jnp.stack(on_rows))
+    one, other = (
+        jax.tree.map(lambda leaf, order=order: leaf[np.array(order)], made)
+        for order in ([0, 0, 1, 2], [1, 2, 3, 3])
     )
+    own = jax.vmap(_slope, (0, None, None, None, None))(both, spectrum, groups, none, groups.noise)
+    squared = first.ridge * second.ridge
+    factors = jnp.stack([squared, jnp.ones_like(squared), squared, jnp.ones_like(squared)])
+    return (factors * jax.vmap(mixed)(one, other)).at[3].add(-jnp.sum(own))
 
 
 def _slope(one: _Copy, spectrum: Spectrum, groups: Groups, source: Array, own: Array) -> Array:
@@ -262,11 +259,9 @@ def start_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> St
     at = _upper_half(spectrum, groups, 2 * jnp.asarray(time, float), 0.0)
     nodes, lam = at.nodes, at.spectrum.eigenvalues
     still = jnp.zeros_like(at.groups.weights)
-    by_covariance, by_ridge = (
-        jax.vmap(_slope, (0, None, None, None, None))(
-            at.copies, at.spectrum, at.groups, source, still
-        )
-        for source in (lam, jnp.ones_like(lam))
+    by = jax.vmap(_slope, (0, None, None, None, None))
+    by_covariance, by_ridge = jax.vmap(by, (None, None, None, 0, None))(
+        at.copies, at.spectrum, at.groups, jnp.stack([lam, jnp.ones_like(lam)]), still
     )
     weights = nodes.weights / at.when
     test = 2 * jnp.sum(weights * at.total * by_covariance).real

@@ -11,8 +11,6 @@ and from the determinant by which the rank-one part changes it. It shows as a si
 its own while x exceeds the threshold tau sqrt(d c). At tau = 0 all forms stay finite.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -100,44 +98,35 @@ class SpectralShape(NamedTuple):
     total: Scalar
 
 
-def _bulk(spiked: Spiked, k: Scalar) -> Scalar:
-    """Return g, without cancellation on either side."""
+def _bulk(spiked: Spiked, k: Scalar) -> tuple[Scalar, Scalar]:
+    """Return g, without cancellation on either side, and the root of the equation's discriminant.
+
+    Derivatives are simple in it: g' = -g (1 + d tau g) / root.
+    """
     a, b = k * spiked.rows * spiked.noise, k + (spiked.columns - spiked.rows) * spiked.noise
     root = jnp.sqrt(b * b + 4 * a)
     rising = b > 0
     low = (root - b) / jnp.where(rising, 1.0, 2 * a)
-    return jnp.where(rising, 2 / jnp.where(rising, b + root, 1.0), low)
-
-
-def _determinant(spiked: Spiked, k: Scalar) -> Scalar:
-    """Return D = (noise's own determinant's share of) det(K + k): 1 + k x g g_c."""
-    g = _bulk(spiked, k)
-    return 1 + spiked.strength * g / (1 + spiked.rows * spiked.noise * g)
-
-
-def _beyond_bulk(spiked: Spiked, k: Scalar) -> Scalar:
-    """Return what log det(K + k) has beyond its leading order.
-
-    The rank-one part adds log D; the noise adds half the log of its curvature, as real Gaussian
-    matrices do (docs/finite_size.md).
-    """
-    g = _bulk(spiked, k)
-    pull = spiked.noise * g / (1 + spiked.rows * spiked.noise * g)
-    curvature = spiked.rows * spiked.columns * pull**2
-    return jnp.log(_determinant(spiked, k)) + 0.5 * jnp.log1p(-curvature)
-
-
-def _with_slope(function: Callable[[Spiked, Scalar], Scalar], spiked: Spiked, k: Scalar) -> Any:
-    """Return a value and its derivative in k: forwards, in a third of the equations of a grad."""
-    return jax.jvp(partial(function, spiked), (k,), (jnp.ones_like(k),))
+    return jnp.where(rising, 2 / jnp.where(rising, b + root, 1.0), low), root
 
 
 def _trace(spiked: Spiked, k: Scalar) -> Scalar:
-    return spiked.rows * _bulk(spiked, k) + _with_slope(_beyond_bulk, spiked, k)[1]
+    """Return T: d g and the derivative of what log det(K + k) has beyond its leading order.
+
+    The rank-one part adds log D; the noise adds half the log of its curvature 1 - q, as real
+    Gaussian matrices do (docs/finite_size.md). With m = g/(1 + d tau g), of slope -m/root, they are
+    D = 1 + x m and q = d c (tau m)^2.
+    """
+    g, root = _bulk(spiked, k)
+    pull = g / (1 + spiked.rows * spiked.noise * g)
+    taken = spiked.rows * spiked.columns * (spiked.noise * pull) ** 2
+    spike = spiked.strength * pull
+    return spiked.rows * g + (taken / (1 - taken) - spike / (1 + spike)) / root
 
 
 def _along(spiked: Spiked, k: Scalar) -> Scalar:
-    return _bulk(spiked, k) / _determinant(spiked, k)
+    g, _ = _bulk(spiked, k)
+    return g / (1 + spiked.strength * g / (1 + spiked.rows * spiked.noise * g))
 
 
 @needs_float64
@@ -166,9 +155,13 @@ def resolvent(spiked: Spiked, k: Number) -> Resolvent:
     """
     spiked = jax.tree.map(lambda value: jnp.asarray(value, float), spiked)
     k = jnp.asarray(k, float)
-    trace, trace_slope = _with_slope(_trace, spiked, k)
-    along, along_slope = _with_slope(_along, spiked, k)
-    bulk = _bulk(spiked, k)
+
+    def both(k: Scalar) -> tuple[Scalar, Scalar]:
+        return _trace(spiked, k), _along(spiked, k)
+
+    # forwards: a third of the equations of a grad
+    (trace, along), (trace_slope, along_slope) = jax.jvp(both, (k,), (jnp.ones_like(k),))
+    bulk, _ = _bulk(spiked, k)
     response = spiked.rows * spiked.noise * bulk
     return Resolvent(trace, along, trace_slope, along_slope, bulk, response)
 
