@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 
 def quantile(probability: float, freedom: float) -> float:
     """Return the quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # a seventh of a second, which no prediction needs
+
     return float(stdtrit(freedom, probability))
 
 

@@ -15,7 +15,6 @@ from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
-from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import contexts
 from ci_theory.theory.attention.population import (
     World,
@@ -194,26 +193,23 @@ def _adapted(params: Params, made: Forecast) -> dict[str, Any]:
     return {"error": made.best, "gain": made.blind - made.best, "regret": 0 * made.best}
 
 
-@quickly
-def _read_off(params: Params, ranks: Array) -> tuple[Scalar, Array, Scalar]:
-    """Return the scale and the noise at which breaks are, and the cubic whose root is the turn."""
+def _both(params: Params, scale: Any, turn: Any) -> tuple[Array, World]:
+    """Weights and the law of a test."""
+    ranks = _ranks(params)
     weights = best_attention(_trained(params, ranks, params.noise))
-    scale = largest_scale(weights, _test(params, ranks, 1.0, params.turn))
-    cubic = turned_gain(weights, _test(params, ranks, params.scale, 0.0))
-    test = _test(params, ranks, params.scale, params.turn)
-    noise = best_noise(_trained(params, ranks, 0.0), test)
-    scale, noise = (jnp.where(place > 0, place, jnp.nan) for place in (scale, noise))
-    return scale, cubic, noise
+    return weights, _test(params, ranks, scale, turn)
 
 
 def _scale(params: Params) -> float:
     """Scale of the test's inputs from which on 0 is the better answer; NaN if it always is."""
-    return float(_read_off(params, _ranks(params))[0])
+    place = largest_scale(*_both(params, 1.0, params.turn))
+    return float(jnp.where(place > 0, place, jnp.nan))
 
 
 def _turned(params: Params) -> float:
     """Turn from which on 0 is the better answer; NaN if it is from the first, or never."""
-    coefficients = np.asarray(_read_off(params, _ranks(params))[1])[::-1]
+    made = turned_gain(*_both(params, params.scale, 0.0))
+    coefficients = np.asarray(made)[::-1]
     roots = np.roots(coefficients)
     inside = roots.real[(np.abs(roots.imag) < 1e-9) & (np.abs(roots.real) < 1)]
     if np.polyval(coefficients, 1.0) <= 0 or not inside.size:
@@ -225,7 +221,10 @@ def _noise(params: Params) -> float:
     """Noise that makes the weights the test's own; NaN but for isotropic inputs and tasks."""
     if params.decay != 0 or params.tilt != 0:
         return float("nan")
-    return float(_read_off(params, _ranks(params))[2])
+    ranks = _ranks(params)
+    test = _test(params, ranks, params.scale, params.turn)
+    place = best_noise(_trained(params, ranks, 0.0), test)
+    return float(jnp.where(place > 0, place, jnp.nan))
 
 
 PHENOMENON = Phenomenon(

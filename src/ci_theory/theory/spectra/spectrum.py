@@ -19,7 +19,6 @@ from typing import Any, no_type_check
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Num
-from scipy.special import zeta
 
 from ci_theory._errors import BadInput
 from ci_theory._record import record
@@ -277,6 +276,8 @@ def power_law(
         raise BadInput(f"source = {source}: must be > 0")
     if not p >= 1:
         raise BadInput(f"p = {p}: must be >= 1")
+    from scipy.special import zeta  # a seventh of a second, which other spectra do not need
+
     k = np.arange(1, p + 1, dtype=float)
     decay = 1 + 2 * alpha * source
     scale = 1.0
