@@ -1,5 +1,7 @@
 """Complex ridges and contours: the defining equations in high precision, and known transforms."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import mpmath as mp
@@ -68,6 +70,63 @@ def test_derivatives_are_those_of_differences(p):
         found = (np.asarray(MOVED(at + 1e-5 * by)) - np.asarray(MOVED(at - 1e-5 * by))) / 2e-5
         rounding = 1e-10 * np.abs(MOVED(at))
         assert np.all(np.abs(told - found) < 1e-6 * np.abs(found) + rounding)
+
+
+def root(at, near):
+    """Solve the defining equations with fifty digits, from a root nearby."""
+    variance, count, weight, p, size = at
+    modes, rows = ((20, 1), (40, variance)), ((50, 1), (count, weight))
+
+    def degrees(kappa):
+        return sum(many * size / (size + kappa) for many, size in modes)
+
+    def equations(kappa, ratio):
+        df1 = degrees(kappa)
+        balance = sum(n * c / (c + ratio) for n, c in rows) - df1
+        return balance, ratio * df1 * kappa * (1 - df1 / p) / size - mp.mpc("0.6", "0.8")
+
+    kappa, ratio = mp.findroot(equations, near)
+    return kappa, ratio, 1 - degrees(kappa) / p
+
+
+def parts(by, at):
+    found = moved(at * (1 + by))
+    return jnp.concatenate([found.real, found.imag])
+
+
+@pytest.mark.parametrize("twice", [jax.jacfwd, jax.jacrev], ids=["forwards", "backwards"])
+def test_second_derivatives_are_those_of_the_equations(twice):
+    """In relative changes: the slope of the slope of the root, with few features and many."""
+    bend = jax.jit(jax.jacfwd(twice(parts)))
+    for p in (25.0, 1e6):
+        at = np.array([0.02, 8.0, 20.0, p, 3.0])
+        _looked_at(at, np.asarray(bend(np.zeros(5), at)))
+
+
+def _looked_at(at, told):
+    """Hold second derivatives against differences of differences, with fifty digits."""
+    with mp.workdps(50):
+        numbers, step = [mp.mpf(float(v)) for v in at], mp.mpf(10) ** -12
+        near = root(numbers, [mp.mpmathify(complex(v)) for v in MOVED(at)[:2]])
+
+        def shifted(*changes):
+            given = list(numbers)
+            for i, sign in changes:
+                given[i] += sign * step * numbers[i]
+            return root(given, near[:2])
+
+        pairs = list(itertools.combinations_with_replacement(range(5), 2))
+        signs = list(itertools.product((1, -1), repeat=2))
+        for i, j in pairs:
+            ends = [shifted((i, one), (j, other)) for one, other in signs]
+            bends = [
+                sum(one * other * end[k] for (one, other), end in zip(signs, ends, strict=True))
+                / (4 * step**2)
+                for k in range(3)
+            ]
+            right = np.array([*(float(b.real) for b in bends), *(float(b.imag) for b in bends)])
+            scale = np.tile(np.abs(np.array(near, complex)), 2)
+            assert np.all(np.abs(told[:, i, j] - right) < 1e-11 * scale), (i, j)
 
 
 def test_a_root_that_has_not_arrived_or_has_left_its_sector_is_none(monkeypatch):

@@ -192,8 +192,8 @@ def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> Co
         must lie (kappa is a Herglotz function of delta), is NOT_CONVERGED.
 
     Regime: exact solution of the equations, relative error near 1e-15 times the condition of
-    the root; the equations are the limit n, p -> infinity. First derivatives are those of the
-    implicit function; higher ones are not.
+    the root; the equations are the limit n, p -> infinity. Derivatives, first and higher, are
+    those of the implicit function.
 
     Source: the fixed points of docs/repetition.md and Simon et al., arXiv:2311.14646, continued.
 
