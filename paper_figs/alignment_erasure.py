@@ -20,7 +20,9 @@ def draw(results: Results) -> Figure:
     together, apart, defences = (dataset(name, results) for name in EXPERIMENTS)
     made, axes = style.figure(2, 2, height=6.4)
     (a, b), (c, d) = axes
-    panel = curves.contents(together, "response", "n", "d", {"shared": 1.0, "push": 1.0})
+    panel = curves.contents(
+        together, "response", "n", "d", {"shared": 1.0, "push": 1.0}, decoys=True
+    )
     hidden = curves.paint(a, panel, decoys=(DECOY,))
     a.set_yscale("linear")
     a.axhline(0.5, color="black", lw=0.6)

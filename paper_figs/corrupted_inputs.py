@@ -20,13 +20,13 @@ def draw(results: Results) -> Figure:
     rows = whole.sel(input_noise=LEVELS)
     for column, measure in enumerate(("test_error", "noisy_test_error")):
         held = {**law, "noise": 0.25, "ridge": 3.6}
-        panel = curves.contents(rows, measure, "n", "input_noise", held)
+        panel = curves.contents(rows, measure, "n", "input_noise", held, decoys=True)
         wrong = (DECOY,) if measure == "test_error" else ()
         hidden &= curves.paint(axes[1, column], panel, strip=axes[0, column], decoys=wrong)
         axes[1, column].set_xlabel("training rows n [rows]")
         style.legend_under(axes[1, column], handles=panel.keys)
     held = {**law, "n": 630, "ridge": 0.0, "noise": 2.0}
-    levels = curves.contents(whole, "test_error", "input_noise", None, held)
+    levels = curves.contents(whole, "test_error", "input_noise", None, held, decoys=True)
     hidden &= curves.paint(axes[1, 2], levels, strip=axes[0, 2], decoys=(DECOY,))
     axes[1, 2].set_yscale("linear")
     axes[1, 2].set_ylim(2.3, 3.0)

@@ -15,10 +15,12 @@ def draw(results: Results) -> Figure:
     made, axes = style.figure(1, 3, height=3.2)
     a, b, c = axes[0]
     few = np.array([60, 85, 120, 170, 240, 330])  # a point of theory takes a second
-    fine = curves.contents(rows, "test_error", "n", "noise", {"ridge": 1.0}, grid=few)
-    rough = curves.contents(rows, "test_error", "n", "noise", {"ridge": 0.01}, grid=few)
+    fine = curves.contents(rows, "test_error", "n", "noise", {"ridge": 1.0}, grid=few, decoys=True)
+    rough = curves.contents(
+        rows, "test_error", "n", "noise", {"ridge": 0.01}, grid=few, decoys=True
+    )
     twice = np.array([3, 6, 12, 24, 48])
-    repeated = curves.contents(copies, "test_error", "repeats", "noise", grid=twice)
+    repeated = curves.contents(copies, "test_error", "repeats", "noise", grid=twice, decoys=True)
     decoys = ("infinite population",), ("infinite population",), ("copies are new images",)
     hidden = True
     for panel, found, wrong in zip((a, b, c), (fine, rough, repeated), decoys, strict=True):

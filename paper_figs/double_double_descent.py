@@ -17,7 +17,7 @@ def draw(results: Results) -> Figure:
     )
     hidden, held = True, {"difference": 0.1}
     for column, measure in enumerate(("upstream_error", "test_error")):
-        panel = curves.contents(data, measure, "up.p", "up.noise", held)
+        panel = curves.contents(data, measure, "up.p", "up.noise", held, decoys=True)
         hidden &= curves.paint(axes[1, column], panel, strip=axes[0, column], decoys=(DECOY,))
         axes[1, column].set_ylabel("test error [label²]")
         style.legend_under(axes[1, column], handles=panel.keys)

@@ -21,7 +21,7 @@ def draw(results: Results) -> Figure:
     for i, (measure, label) in enumerate(
         {"gain": "saved on its tasks", "loss": "lost on new ones"}.items()
     ):
-        one = curves.contents(data, measure, "pool", None, copied)
+        one = curves.contents(data, measure, "pool", None, copied, decoys=True)
         curves.add(a, one, i, label)
         marks.theory(a, one.line, 0, style.PALETTE[i], decoys=DECOYS)
     style.scale(a, "x", one.x.min(), one.x.max(), "log")

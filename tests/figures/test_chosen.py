@@ -88,16 +88,28 @@ def test_an_overview_that_nobody_chose(swept):
         overview.choose(swept(n=1))
 
 
-def test_the_heading_of_an_overview_says_what_is_left_out(swept):
-    data = swept(n=12, p=3, q=5)
-    shown = overview.choose(data)
-    assert overview._heading(data, shown, None, 80) == "Toy"
-    data = swept(n=12, p=8)
-    shown = overview.choose(data)
-    assert overview._heading(data, shown, None, 80) == "Toy\nnot shown: 2 of 8 values of p"
-    assert overview._heading(data, shown._replace(left_out=[]), "Mine", 80) == "Mine"
-    narrow = overview._heading(data, shown, "one two three", 8).split("\n")
-    assert narrow[:2] == ["one two", "three"]
+def test_the_heading_of_an_overview_says_what_is_left_out(swept, monkeypatch):
+    heads = []
+    monkeypatch.setattr(style, "head", lambda _, *words: heads.append(words))
+    monkeypatch.setattr(
+        overview, "_panel", lambda *_: curves.Panel(np.arange(3.0), None, [], [], "", "")
+    )
+    for sizes, title in (
+        ({"n": 12, "p": 3, "q": 5}, None),
+        ({"n": 12, "p": 8}, None),
+        ({"n": 12}, "A"),
+    ):
+        with style.applied():
+            overview.draw(swept(**sizes), title=title)
+    assert heads == [("Toy", "", {}), ("Toy", "not shown: 2 of 8 values of p", {}), ("A", "", {})]
+
+
+def test_a_heading_goes_on_in_the_next_line_where_the_figure_ends():
+    made = Figure(figsize=(1.0, 1.0))  # fifteen letters
+    style.head(made, "one two three\nfour", "five six seven eight", {"n": 3, "p": 0.5})
+    assert made.get_suptitle().split("\n") == [
+        *("one two three", "four", "five six seven", "eight", "at n = 3, p =", "0.5")
+    ]
 
 
 # --- where theory puts a break --------------------------------------------------------------------

@@ -115,6 +115,19 @@ def test_what_differs_is_told_line_by_line(monkeypatch):
     ]  # fmt: skip
 
 
+def test_an_axis_that_is_held_elsewhere_or_was_none_is_a_difference(monkeypatch):
+    old, new = (
+        small([1.0], fixed=json.dumps(held))
+        for held in ({"p": 3, "q": 1}, {"p": 4, "q": 1, "r": 2})
+    )
+    assert compared(old, old, monkeypatch).agrees
+    assert compared(old, new, monkeypatch).against == (
+        "p = 3 when it was kept, now 4",
+        "r = not an axis when it was kept, now 2",
+    )
+    assert not compared(new, old, monkeypatch).agrees
+
+
 @pytest.mark.parametrize("count", [1, 3, 4, 5])
 def test_three_means_that_differ_are_named_and_the_others_counted(count, monkeypatch):
     ones = np.ones(6)

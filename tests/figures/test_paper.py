@@ -1,6 +1,7 @@
 """The published figures: a script each, short, listed by their folder."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -166,6 +167,8 @@ def test_every_figure_and_claim_has_its_results_in_small_files_with_their_proven
     assert all(list(data[axis].to_numpy()) == list(sweep.axes[axis]) for axis in sweep.axes
                if axis in data.dims)  # fmt: skip
     assert series.replicates(data) == sweep.replicates
+    # also axes that came later are told, so that their predictions can be worked out
+    assert json.loads(data.attrs["fixed"]) == dict(sweep.validated().completed().fixed)
     assert data.attrs["formula"]
     assert "jax" in data.attrs["session"]
 

@@ -1,5 +1,6 @@
 """Whether the fresh results of a sweep and the kept ones agree within their errors."""
 
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ def compare(kept: xarray.Dataset, fresh: xarray.Dataset) -> Agreement:
     Half of the level is for the means: Welch's t test of every cell and measure, each at its
     share. Half is for the breaks: their intervals, at a share of the level each, must meet. The
     fresh runs may be the same runs again, or others. A verdict that became or was DISAGREES counts
-    as a difference; one that moved otherwise is a note.
+    as a difference, and so does an axis held elsewhere; a verdict that moved otherwise is a note.
 
     Args:
         kept: condensed, or the single runs that are kept.
@@ -75,6 +76,11 @@ def compare(kept: xarray.Dataset, fresh: xarray.Dataset) -> Agreement:
         then, now = (str(one.attrs.get(key)) for one in (kept, fresh))
         if then != now:
             notes.append(f"{key}: {then} when it was kept, now {now}")
+    before, after = (json.loads(one.attrs.get("fixed", "{}")) for one in (kept, fresh))
+    for axis in sorted({*before, *after}):
+        then, now = (str(one.get(axis, "not an axis")) for one in (before, after))
+        if then != now:
+            against.append(f"{axis} = {then} when it was kept, now {now}")
     scores, cells = _scores(old, new)
     limit = -ndtri(LEVEL / 2 / max(1, len(scores)) / 2)
     far = np.flatnonzero(np.abs(scores) > limit)

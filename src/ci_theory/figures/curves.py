@@ -130,7 +130,8 @@ def draw(
     panels = []
     for value in _values(data, shown.panel):
         at = shown.held if shown.panel is None else {**shown.held, shown.panel: value}
-        panels.append(contents(data, shown.measure, shown.x, shown.colour, at, prediction))
+        which = (shown.measure, shown.x, shown.colour, at, prediction)
+        panels.append(contents(data, *which, decoys=bool(decoys)))
     breaks = any(panel.breaks for panel in panels)
     rows = len(panels[0].curves)
 
@@ -219,6 +220,8 @@ def contents(
     held: Mapping[str, Any] | None = None,
     prediction: str | None = None,
     grid: np.ndarray | None = None,
+    *,
+    decoys: bool = False,
 ) -> Panel:
     """Work out what a panel shows: means, closed form, located and predicted breaks.
 
@@ -230,6 +233,7 @@ def contents(
         held: values of all other axes.
         prediction: name of the closed form; by default, for each curve, the one that speaks for it.
         grid: places at which to evaluate it; by default dense ones.
+        decoys: whether to evaluate its wrong forms too.
     """
     phenomenon = series.phenomenon_of(data)
     data = data.sel(held or {})
@@ -238,7 +242,7 @@ def contents(
     at = [{colour: v} if colour else {} for v in values]
     forms = series.predictions(phenomenon, measure, prediction)
     own = series.dense(phenomenon.axes[x], places) if grid is None else np.union1d(grid, places)
-    line = series.first_line(phenomenon, forms, x, own, fixed, at, places)
+    line = series.first_line(phenomenon, forms, x, own, fixed, at, places, decoys=decoys)
     if line is not None and grid is None and phenomenon.axes[x].type is int:
         line = series.without_rounding(line, np.sort(places))
     breaks = [b for b in phenomenon.breaks if (b.axis, b.measure) == (x, measure)]

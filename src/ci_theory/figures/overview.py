@@ -4,7 +4,6 @@ Measures go below each other, along one axis of the sweep; colours and columns t
 two more apart. What there is no room for is thinned out or held at its middle value, and said.
 """
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -130,8 +129,8 @@ def draw(data: xarray.Dataset, *, title: str | None = None) -> Figure:
     for column, value in enumerate(columns):
         if shown.column is not None:
             axes[0, column].set_title(f"{shown.column} = {style.value_text(value)}")
-    letters = int(15 * made.get_figwidth())
-    made.suptitle(style.words(_heading(data, shown, title, letters)), x=0.01, ha="left")
+    left_out = f"not shown: {', '.join(shown.left_out)}" if shown.left_out else ""
+    style.head(made, title or series.phenomenon_of(data).title, left_out, {})
     flat = [panel for row in rows for panel in row]
     handles = marks.keys(
         replicates=data.sizes["replicate"],
@@ -142,13 +141,6 @@ def draw(data: xarray.Dataset, *, title: str | None = None) -> Figure:
     )
     style.legend_below(made, handles + flat[0].keys, columns=2 + (len(columns) > 1))
     return made
-
-
-def _heading(data: xarray.Dataset, shown: Overview, title: str | None, letters: int) -> str:
-    lines = [title or series.phenomenon_of(data).title]
-    if shown.left_out:
-        lines.append(f"not shown: {', '.join(shown.left_out)}")
-    return "\n".join(part for line in lines for part in textwrap.wrap(line, letters))
 
 
 def _count(shown: Overview) -> int:

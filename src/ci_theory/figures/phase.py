@@ -80,18 +80,14 @@ def draw(
             text = f", {panel} = {style.value_text(at[panel])}" if panel else ""
             for axes_, heading in zip(row, ("simulation", "theory"), strict=False):
                 axes_.set_title(heading + text)
-            row[0].set_ylabel(style.label(y, data[y].attrs))
+            row[0].set_ylabel(style.label(y, data[y].attrs, width=34))
             bar = made.colorbar(ScalarMappable(norm, MAP), ax=list(row), pad=0.01)
             bar.set_label(style.label(measure, data[measure].attrs, width=34))
         for axes_ in panels[-1]:
             axes_.set_xlabel(style.label(x, data[x].attrs))
         if handles:
             style.legend_below(made, handles)
-        made.suptitle(
-            style.words(f"{title or series.phenomenon_of(data).title}\n{note}".strip()),
-            x=0.01,
-            ha="left",
-        )
+        style.head(made, title or series.phenomenon_of(data).title, note, {})
     return made
 
 

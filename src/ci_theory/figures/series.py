@@ -4,6 +4,7 @@ The results of a sweep come as its runs (from a store) or condensed (``figures/c
 means, errors, located breaks); what reads either is ``seen``, ``located`` and ``verdict``.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from ci_theory.figures.condensed import Means, means
 from ci_theory.figures.style import grid_scale
 from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import Break, Phenomenon, Prediction, load, predict
+from ci_theory.phenomena._predict import Predictions
 from ci_theory.phenomena._speaking import speaking, spoken
 
 if TYPE_CHECKING:
@@ -166,6 +168,8 @@ def line(
     places: np.ndarray,
     fixed: Mapping[str, Any],
     curves: Sequence[Mapping[str, Any]] = ({},),
+    *,
+    decoys: bool = False,
 ) -> Line:
     """Evaluate a prediction along an axis, once per curve.
 
@@ -176,12 +180,13 @@ def line(
         places: its values (t,).
         fixed: the other parameters.
         curves: per curve, the parameters in which it differs from ``fixed``.
+        decoys: whether its mistakes are wanted too, each of which costs as much.
     """
     k, t = len(curves), len(places)
-    columns: dict[str, Any] = {**fixed, axis: list(np.tile(places, k))}
+    columns: dict[str, Any] = {**fixed, axis: tuple(np.tile(places, k).tolist())}
     for name in curves[0]:
-        columns[name] = [curve[name] for curve in curves for _ in range(t)]
-    found = predict(phenomenon, columns)[form.name]
+        columns[name] = tuple(curve[name] for curve in curves for _ in range(t))
+    found = _predicted(phenomenon, tuple(sorted(columns.items())), decoys)[form.name]
     estimate = found.estimate
     return Line(
         x=np.asarray(places, float),
@@ -190,6 +195,14 @@ def line(
         valid=np.asarray(estimate.valid).reshape(k, t),  # where the solver failed, it is not
         decoys={name: np.asarray(wrong).reshape(k, t) for name, wrong in found.decoys.items()},
     )
+
+
+@functools.lru_cache(maxsize=4)
+def _predicted(
+    phenomenon: Phenomenon, columns: tuple[tuple[str, Any], ...], decoys: bool
+) -> Predictions:
+    """Evaluate a phenomenon once for all of its measures, each of which asks for its own."""
+    return predict(phenomenon, dict(columns), decoys=decoys)
 
 
 def closed_form(
@@ -219,6 +232,8 @@ def first_line(
     fixed: Mapping[str, Any],
     curves: Sequence[Mapping[str, Any]] = ({},),
     seen: np.ndarray | None = None,
+    *,
+    decoys: bool = False,
 ) -> Line | None:
     """Evaluate for every curve the prediction that speaks for it (``phenomena._speaking``).
 
@@ -232,8 +247,9 @@ def first_line(
         fixed: the other parameters.
         curves: per curve, the parameters in which it differs from ``fixed``.
         seen: those of the places that were simulated, at which it is decided which form speaks.
+        decoys: whether these are wanted.
     """
-    made = [line(phenomenon, form, axis, places, fixed, curves) for form in forms]
+    made = [line(phenomenon, form, axis, places, fixed, curves, decoys=decoys) for form in forms]
     if not made:
         return None
     at = slice(None) if seen is None else np.searchsorted(places, np.sort(seen))

@@ -221,10 +221,15 @@ BREAK_LINE: dict[str, Any] = {"lw": 0.6, "ls": (0, (1, 2))}
 
 
 def head(figure: Figure, title: str, note: str, held: Mapping[str, Any]) -> None:
-    """Write above a figure what it shows, a note if there is one, and the values of other axes."""
+    """Write above a figure what it shows, a note if there is one, and the values of other axes.
+
+    Lines wider than the figure go on in the next.
+    """
     at = ", ".join(f"{name} = {value_text(value)}" for name, value in held.items())
-    lines = [title, note, f"at {at}" if at else ""]
-    figure.suptitle(words("\n".join(line for line in lines if line)), x=0.01, ha="left")
+    lines = [*title.split("\n"), *note.split("\n"), f"at {at}" if at else ""]
+    letters = int(15 * figure.get_figwidth())
+    parts = [part for line in lines for part in textwrap.wrap(line, letters)]
+    figure.suptitle(words("\n".join(parts)), x=0.01, ha="left")
 
 
 def legend_below(made: Figure, handles: Sequence[Any], *, columns: int = 4, **more: Any) -> Legend:
