@@ -211,7 +211,7 @@ def test_where_xla_would_be_heard_no_program_is_kept(home, monkeypatch):
 
 def test_the_closed_form_of_a_break_is_traced_once(home, monkeypatch):
     """By a plain function of ours; what another one closes over would not be in its name."""
-    given = 80.0, 20.0, 1e-3, 0.95, 1.0, 0.0, 0.0, 1.0, 1.0
+    given = 80.0, 20.0, 2.6e-4, 0.0, 0.0, 1.0, 1.0
 
     def anew():  # a function that JAX has not met, as in another process
         same = linear_grokking._times.__wrapped__
@@ -220,11 +220,11 @@ def test_the_closed_form_of_a_break_is_traced_once(home, monkeypatch):
         return _programs.quickly(forgotten)
 
     first = anew()(*given)
-    plain = linear_grokking.grok_times(*given)
+    plain = linear_grokking.fall_times(*given)
     for name, value in first.items():
         np.testing.assert_allclose(value, getattr(plain, name), rtol=1e-9)
     another = anew()
-    monkeypatch.setattr(linear_grokking, "grok_times", lambda *_: pytest.fail("traced again"))
+    monkeypatch.setattr(linear_grokking, "fall_times", lambda *_: pytest.fail("traced again"))
     again = another(*given)
     assert {k: float(v) for k, v in again.items()} == {k: float(v) for k, v in first.items()}
     with pytest.raises(pytest.fail.Exception, match="traced again"):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory._record import again, inner, record, sized, static, traced
+from ci_theory._record import again, axes_of, build, inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
@@ -15,6 +15,7 @@ from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import contexts
 from ci_theory.theory.attention.population import (
     World,
@@ -193,23 +194,33 @@ def _adapted(params: Params, made: Forecast) -> dict[str, Any]:
     return {"error": made.best, "gain": made.blind - made.best, "regret": 0 * made.best}
 
 
-def _both(params: Params, scale: Any, turn: Any) -> tuple[Array, World]:
-    """Weights and the law of a test."""
-    ranks = _ranks(params)
+@quickly
+def _read_off(params: Params, ranks: Array) -> tuple[Scalar, Array, Scalar]:
+    """Return the scale and the noise at which breaks are, and the cubic whose root is the turn."""
     weights = best_attention(_trained(params, ranks, params.noise))
-    return weights, _test(params, ranks, scale, turn)
+    scale = largest_scale(weights, _test(params, ranks, 1.0, params.turn))
+    cubic = turned_gain(weights, _test(params, ranks, params.scale, 0.0))
+    test = _test(params, ranks, params.scale, params.turn)
+    noise = best_noise(_trained(params, ranks, 0.0), test)
+    scale, noise = (jnp.where(place > 0, place, jnp.nan) for place in (scale, noise))
+    return scale, cubic, noise
+
+
+def _places(params: Params, own: str) -> tuple[Scalar, Array, Scalar]:
+    """Read off all places at once, the value on one's own axis left at its default."""
+    others = {name: getattr(params, name) for name in axes_of(Params) if name != own}
+    found: tuple[Scalar, Array, Scalar] = _read_off(build(Params, others), _ranks(params))
+    return found
 
 
 def _scale(params: Params) -> float:
     """Scale of the test's inputs from which on 0 is the better answer; NaN if it always is."""
-    place = largest_scale(*_both(params, 1.0, params.turn))
-    return float(jnp.where(place > 0, place, jnp.nan))
+    return float(_places(params, "scale")[0])
 
 
 def _turned(params: Params) -> float:
     """Turn from which on 0 is the better answer; NaN if it is from the first, or never."""
-    made = turned_gain(*_both(params, params.scale, 0.0))
-    coefficients = np.asarray(made)[::-1]
+    coefficients = np.asarray(_places(params, "turn")[1])[::-1]
     roots = np.roots(coefficients)
     inside = roots.real[(np.abs(roots.imag) < 1e-9) & (np.abs(roots.real) < 1)]
     if np.polyval(coefficients, 1.0) <= 0 or not inside.size:
@@ -221,10 +232,7 @@ def _noise(params: Params) -> float:
     """Noise that makes the weights the test's own; NaN but for isotropic inputs and tasks."""
     if params.decay != 0 or params.tilt != 0:
         return float("nan")
-    ranks = _ranks(params)
-    test = _test(params, ranks, params.scale, params.turn)
-    place = best_noise(_trained(params, ranks, 0.0), test)
-    return float(jnp.where(place > 0, place, jnp.nan))
+    return float(_places(params, "noise")[2])
 
 
 PHENOMENON = Phenomenon(

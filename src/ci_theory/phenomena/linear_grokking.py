@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any
 
 import jax
@@ -30,7 +31,7 @@ from ci_theory.theory.dynamics.flow import weighted_flow_risk
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
 from ci_theory.theory.dynamics.flow_next_order import flow_shift, start_shift, what_is_left
 from ci_theory.theory.dynamics.flow_start import start_left
-from ci_theory.theory.dynamics.grokking import asymptotic_delay, grok_times
+from ci_theory.theory.dynamics.grokking import asymptotic_delay, fall_times
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
 from ci_theory.training import closed_form, gradient_flow
@@ -231,8 +232,12 @@ def _earlier(params: Params) -> dict[str, Scalar]:
 
 @quickly
 def _times(*numbers: Any) -> dict[str, Array]:
-    found = grok_times(*numbers)
+    found = fall_times(*numbers)
     return {"test": found.test, "train": found.train}
+
+
+_LEVEL = NormalDist().inv_cdf((1 + SHARE) / 2) ** -2
+"""Loss at which the accuracy is ``SHARE``, over the tolerance: 1/(2 erfinv(0.95)^2)."""
 
 
 def _time(params: Params, field: str) -> float:
@@ -240,9 +245,8 @@ def _time(params: Params, field: str) -> float:
     if params.p or (params.repeated_fraction > 0 and params.repeats > 1):
         return float("nan")
     found = _times(
-        *(float(v) for v in (params.n, params.d, params.tolerance)),
-        SHARE, 1.0, float(params.decay), float(params.noise),
-        float(params.signal), float(params.start),
+        float(params.n), float(params.d), _LEVEL * float(params.tolerance),
+        float(params.decay), float(params.noise), float(params.signal), float(params.start),
     )  # fmt: skip
     value = float(found[field])
     return value if math.isfinite(value) else float("nan")

@@ -23,6 +23,7 @@ from ci_theory.phenomena._mistakes import (
     targets_alike,
 )
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.systems.two_layer import SYSTEMS, model
 from ci_theory.theory.editing.erasure import Lessons
 from ci_theory.theory.inheritance.operator import IsotropicWeights, at_angle
@@ -212,12 +213,11 @@ def _target(params: Params) -> Array:
     return jnp.append(jnp.zeros(1), at_angle(params.alignment))
 
 
-def _pretrained(params: Params) -> Pretrained:
+def _pretrained(d: Any, up: Upstream) -> Pretrained:
     """Fit the upstream rows, some of them repeated, or some of them poisoned."""
-    up = params.up
     groups = repeated_rows(*up.split(), up.noise, True)
     share = up.poisoned() / jnp.asarray(up.n, float)
-    return pretrained(params.d, groups, up.ridge, share, up.strength, up.label)
+    return pretrained(d, groups, up.ridge, share, up.strength, up.label)
 
 
 def _tuned(params: Params, weights: IsotropicWeights) -> Retaught:
@@ -243,7 +243,7 @@ def forecast(params: Params, world: None) -> Forecast:
         """Pre-train with the defects, or without them."""
         names = ("noise", "repeated_fraction", "poison")
         defects = {name: there * getattr(params.up, name) for name in names}
-        return _pretrained(replace(params, up=replace(params.up, **defects)))
+        return _pretrained(params.d, replace(params.up, **defects))
 
     bases = jax.vmap(base)(jnp.array([1.0, 0.0]))
     weights = jax.tree.map(lambda both: jnp.append(both, 0.0 * both[:1], axis=0), bases.weights)
@@ -314,9 +314,22 @@ def _unsaturated(params: Params, made: Forecast) -> Scalar:
     return up.poisoned() / up.n * up.strength**2 / (1 + kappa)
 
 
+@quickly
+def _share_of_half(d: Any, n: Any, ridge: Any, strength: Any, label: Any) -> Scalar:
+    return half_saturated(solve_kappa(isotropic(d), n, ridge).value, strength, label)
+
+
 def _half_saturated(params: Params) -> float:
-    kappa = solve_kappa(isotropic(params.d), params.up.n, params.up.ridge).value
-    return float(half_saturated(kappa, params.up.strength, params.up.label))
+    up = params.up
+    numbers = params.d, up.n, up.ridge, up.strength, up.label
+    return float(_share_of_half(*(float(number) for number in numbers)))
+
+
+@quickly
+def _neutral(d: Any, up: Upstream) -> Scalar:
+    weights = _pretrained(d, up).weights
+    cosine = negative_transfer_cosine(weights.mean[1], weights.spread, 1.0)
+    return jnp.where(cosine < 1, cosine, jnp.nan)
 
 
 def _boundary(params: Params) -> float:
@@ -325,9 +338,7 @@ def _boundary(params: Params) -> float:
         return float("nan")
     if params.down.ridge == 0 and params.down.n >= params.d:
         return float("nan")  # least squares forgets what it inherited
-    weights = _pretrained(params).weights
-    cosine = negative_transfer_cosine(weights.mean[1], weights.spread, 1.0)
-    return float(jnp.where(cosine < 1, cosine, jnp.nan))
+    return float(_neutral(float(params.d), jax.tree.map(float, params.up)))
 
 
 _ERRORS = ("excess", "harm", "gain")

@@ -14,6 +14,7 @@ from ci_theory.theory.dynamics.grokking import (
     accuracy,
     asymptotic_delay,
     decay_time,
+    fall_times,
     grok_times,
     large_start_time,
     largest_ratio,
@@ -283,6 +284,29 @@ def test_large_starts_are_apart_by_their_logarithm():
     apart = float(large_start_time(8.0, decay) - large_start_time(4.0, decay))
     assert reached[1] - reached[0] == pytest.approx(apart, rel=5e-3)
     assert reached[0] > 1.5 * float(large_start_time(4.0, decay))  # the constant is not predicted
+
+
+def test_no_level_is_out_of_scope_and_a_loss_is_below_a_high_one_from_the_first():
+    found = jax.vmap(lambda level: fall_times(300, 150, level, start=1.0))(
+        jnp.array([-1.0, 0.0, jnp.nan, 2.1, 0.5])
+    )
+    assert found.status.tolist() == [Status.OUT_OF_SCOPE] * 3 + [Status.OK] * 2
+    assert np.all(np.isnan(found.test[:3]))
+    assert found.test[3] == found.train[3] == 0
+    exact = mp.findroot(lambda t: 2 * survived(t) - 0.5, float(found.test[4]))
+    assert float(found.test[4]) == pytest.approx(float(exact), rel=1e-10)
+
+
+def survived(time):
+    """Return the mean of exp(-2 s t) over the law of half as many inputs as rows."""
+    low, high = (1 - mp.sqrt(0.5)) ** 2, (1 + mp.sqrt(0.5)) ** 2
+
+    def density(angle):  # s = middle + half cos(angle)
+        half = (high - low) / 2
+        s = (high + low) / 2 + half * mp.cos(angle)
+        return mp.exp(-2 * s * time) * (half * mp.sin(angle)) ** 2 / (mp.pi * s)
+
+    return mp.quad(density, [0, mp.pi])
 
 
 @pytest.mark.parametrize("which", [0, 1])

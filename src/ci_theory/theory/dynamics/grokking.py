@@ -25,6 +25,7 @@ __all__ = [
     "accuracy",
     "asymptotic_delay",
     "decay_time",
+    "fall_times",
     "grok_times",
     "large_start_time",
     "largest_ratio",
@@ -201,20 +202,57 @@ def grok_times(
     618.948 0
     """
     root = loss_at_accuracy(share, tolerance, outputs)
-    model = tuple(jnp.asarray(v, float) for v in (n, d, decay, noise, signal, start))
-    inside = (root.status == Status.OK) & (model[0] > 0) & (model[1] > 0)
+    found = _times_at(root.value, (n, d, decay, noise, signal, start))
+    inside = root.status == Status.OK
+    train, test, delay = (jnp.where(inside, v, jnp.nan) for v in found[:3])
+    status = jnp.where(inside, found.status, Status.OUT_OF_SCOPE)
+    return GrokTimes(train, test, delay, root.value, status)
+
+
+@needs_float64
+@jax.jit
+def fall_times(
+    n: Any,
+    d: Any,
+    level: Any,
+    decay: Any = 0.0,
+    noise: Any = 0.0,
+    signal: Any = 1.0,
+    start: Any = 0.0,
+) -> GrokTimes:
+    """When training and test loss first fall to a level: ``grok_times`` where it is known.
+
+    Args:
+        n: training rows.
+        d: inputs.
+        level: mean squared error per output [label^2], > 0.
+        decay: as in ``grok_times``, like the rest.
+        noise: variance of the training labels' noise [label^2].
+        signal: ``|w*|^2`` [label^2].
+        start: mean of ``|w(0)|^2`` [label^2].
+
+    >>> level = loss_at_accuracy(0.95, 1e-3).value
+    >>> print(f"{float(fall_times(300, 600, level, 0.01, 0.0, 1e-4, 100.0).test):.3f}")
+    618.948
+    """
+    return _times_at(jnp.asarray(level, float), (n, d, decay, noise, signal, start))
+
+
+def _times_at(level: Array, of: tuple) -> GrokTimes:
+    model = tuple(jnp.asarray(v, float) for v in of)
+    inside = (level > 0) & (model[0] > 0) & (model[1] > 0)
     for amount in model[2:]:
         inside = inside & (amount >= 0)
     easy = (2.0, 1.0, 0.0, 0.0, 1.0, 0.0)
     safe = tuple(jnp.where(inside, v, e) for v, e in zip(model, easy, strict=True))
-    level = jnp.where(inside, root.value, 0.5)
+    safe_level = jnp.where(inside, level, 0.5)
     of_train = jnp.array([True, False])
-    found, statuses = jax.vmap(_first_fall, (None, None, 0))(safe, level, of_train)
+    found, statuses = jax.vmap(_first_fall, (None, None, 0))(safe, safe_level, of_train)
     status = jnp.where(inside, jnp.max(statuses), Status.OUT_OF_SCOPE)
     train, test = jnp.where(inside, found, jnp.nan)
     both = jnp.isfinite(train)
     delay = jnp.where(both, test - jnp.where(both, train, 0.0), jnp.nan)
-    return GrokTimes(train, test, delay, root.value, status)
+    return GrokTimes(train, test, delay, level, status)
 
 
 @needs_float64
