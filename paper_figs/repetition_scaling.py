@@ -49,19 +49,13 @@ def draw(results: Results) -> Figure:
     )  # fmt: skip
     b.plot(SIZES, exact[0] * SIZES / SIZES[0], color="0.6", ls=":", label="slope 1")
     budgets = data["n"].to_numpy().astype(float)
-    for curve, n in zip(panel.curves, budgets, strict=True):
-        found = curve.measured
-        bar = [[found.value - found.low], [found.high - found.value]]
-        b.errorbar(n, found.value, bar, fmt=curve.marker, color=curve.colour, ms=4, zorder=3)
-    value, low, high, told = np.array(
-        [[c.measured.value, c.measured.low, c.measured.high, c.predicted] for c in panel.curves]
-    ).T
-    found = slope_through(budgets, value, low, high)
-    theory = slope_through(budgets, told, told * low / value, told * high / value)
-    b.plot([], [], " ", label=(
-        f"located: slope {found.value:.2f} [{found.low:.2f}, {found.high:.2f}],\n"
-        f"the same fit of the exact curves {theory.value:.2f}"
-    ))  # fmt: skip
+    y, low, high, told = np.array([[*c.measured[:3], c.predicted] for c in panel.curves]).T
+    for curve, n, at, down, up in zip(panel.curves, budgets, y, y - low, high - y, strict=True):
+        b.errorbar(n, at, [[down], [up]], fmt=curve.marker, color=curve.colour, ms=4, zorder=3)
+    ours = slope_through(budgets, y, low, high)
+    theirs = slope_through(budgets, told, told * low / y, told * high / y)
+    words = f"located: slope {ours.value:.2f} [{ours.low:.2f}, {ours.high:.2f}],\n"
+    b.plot([], [], " ", label=f"{words}the same fit of the exact curves {theirs.value:.2f}")
     style.scale(b, "x", SIZES[0], SIZES[-1], "log")
     b.set_yscale("log")
     style.legend_under(b)
