@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
 from ci_theory.figures.paper import Results, dataset, main
+from ci_theory.locate.law import slope_through
 from ci_theory.theory.ridge.best_ridge import best_ridge
 from ci_theory.theory.rows.repeat_scaling import size_exponent, worst_repeats_on
 from ci_theory.theory.spectra.power_law import endless
@@ -29,7 +30,7 @@ def draw(results: Results) -> Figure:
     """The excess risk against the count at four budgets; the worst count against the budget."""
     data = dataset(*EXPERIMENTS, results)
     made, axes = style.figure(
-        2, 2, height=3.7, height_ratios=[curves.strip_height(4), 2.4], sharex="col"
+        2, 2, height=4.1, height_ratios=[curves.strip_height(4), 2.4], sharex="col"
     )
     a, b = axes[1]
     (fraction,) = data["repeated_fraction"].to_numpy().tolist()
@@ -47,10 +48,14 @@ def draw(results: Results) -> Figure:
         label=f"slope {slope:.2f}",
     )  # fmt: skip
     b.plot(SIZES, exact[0] * SIZES / SIZES[0], color="0.6", ls=":", label="slope 1")
-    for curve, n in zip(panel.curves, data["n"].to_numpy().tolist(), strict=True):
-        found = curve.measured
-        bar = [[found.value - found.low], [found.high - found.value]]
-        b.errorbar(n, found.value, bar, fmt=curve.marker, color=curve.colour, ms=4, zorder=3)
+    budgets = data["n"].to_numpy().astype(float)
+    y, low, high, told = np.array([[*c.measured[:3], c.predicted] for c in panel.curves]).T
+    for curve, n, at, down, up in zip(panel.curves, budgets, y, y - low, high - y, strict=True):
+        b.errorbar(n, at, [[down], [up]], fmt=curve.marker, color=curve.colour, ms=4, zorder=3)
+    ours = slope_through(budgets, y, low, high)
+    theirs = slope_through(budgets, told, told * low / y, told * high / y)
+    words = f"located: slope {ours.value:.2f} [{ours.low:.2f}, {ours.high:.2f}],\n"
+    b.plot([], [], " ", label=f"{words}the same fit of the exact curves {theirs.value:.2f}")
     style.scale(b, "x", SIZES[0], SIZES[-1], "log")
     b.set_yscale("log")
     style.legend_under(b)

@@ -32,6 +32,24 @@ def test_what_wraps_most_gets_the_next_character():
     assert output._longest_word("  ") == 0
 
 
+def test_numbers_that_do_not_fit_stand_in_parts_with_the_places_of_each(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    heads = ["n", "r", *(f"measure_{k}" for k in range(7))]
+    rows = [[f"{n}00", f"{n}", *(f"-{n}.{k}12345e-05" for k in range(7))] for n in (1, 2)]
+    output.print_table(heads, rows, right=heads, keys=2)
+    out = capsys.readouterr().out
+    told = [line.split() for line in out.splitlines() if line.strip(" ─")]
+    assert max(map(len, out.splitlines())) <= 60
+    assert [line[:2] for line in told[::3]] == [["n", "r"]] * 3
+    for place, row in enumerate(rows, start=1):  # every number once and whole, beside its place
+        assert [line[:2] for line in told[place::3]] == [row[:2]] * 3
+        assert [cell for line in told[place::3] for cell in line[2:]] == row[2:]
+    assert [cell for line in told[::3] for cell in line[2:]] == heads[2:]
+    monkeypatch.setenv("COLUMNS", "150")
+    output.print_table(heads, rows, right=heads, keys=2)
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.strip(" ─")]) == 3
+
+
 def test_a_document_has_an_entry_a_line_and_an_array_on_one(capsys):
     output.print_json(
         {"a": np.arange(3), "b": [{"c": {}}, {"d": [1, [2.5]]}], "e": [], "f": {"g": {}}}

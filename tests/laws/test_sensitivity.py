@@ -101,6 +101,12 @@ def test_a_bisection_is_seen_to_have_no_derivative():
     assert own.elasticity == pytest.approx(0.5, rel=1e-6)
 
 
+def test_rounding_of_a_quotient_is_no_slope():
+    """What moves in the thirteenth digit has a derivative of its own, and no quotient has it."""
+    own = of_toy(lambda p: 1 + 1e-13 * jnp.sin(1e9 * p.time))["time"]
+    assert (own.how, own.slope, own.elasticity) == ("differences", 0, 0)
+
+
 def test_a_kink_has_none():
     own = of_toy(lambda p: 1 + jnp.abs(p.noise - 2) ** 0.5, noise=2.0)["noise"]
     assert (own.how, math.isnan(own.slope)) == ("none", True)

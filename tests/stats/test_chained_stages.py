@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ci_theory import BadInput
 from ci_theory.biases import repetition
 from ci_theory.inherit import adapters, rows
 from ci_theory.inherit.chain import Stage, harm, run
@@ -211,6 +212,32 @@ def test_without_a_defect_there_is_no_harm():
     key = jax.random.key(2)
     off = stages([rows.noisy_labels(0.0), rows.noisy_inputs(0.0), rows.contaminated(0.0, B)])
     assert [float(v) for v in harm(key, off, stages(), NOTHING, task(50, B))] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "words"),
+    [
+        ([], stages(), "defective: no stage"),
+        (stages(), [], "clean: no stage"),
+        (stages(anchor=(1.0, 1.0)), stages(), "defective: stage 1: anchor: 2 coefficients, and 1 "),
+        (stages(), [stages()[1]], "clean: stage 0: anchor: 1 coefficients, and 0 models"),
+        (
+            stages(),
+            [*stages(), stages()[1]._replace(labels=(0.0, 0.0, 1.0))],
+            "clean: stage 2: labels: 3 coefficients, and 2 ",
+        ),
+    ],
+)
+def test_models_that_are_not_there_yet_are_refused(wrong, right, words):
+    with pytest.raises(BadInput, match=words):
+        harm(jax.random.key(0), wrong, right, NOTHING, task(5, B))
+
+
+def test_models_of_the_start_count():
+    """What is there before the chain may be named by its first stage."""
+    start, alone = jnp.stack([A, B]), [stages()[1]._replace(anchor=(0.0, 1.0))]
+    found = harm(jax.random.key(0), alone, alone, start, task(5, B))
+    assert float(found.total) == 0
 
 
 @pytest.mark.parametrize(

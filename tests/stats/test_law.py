@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ci_theory import BadInput
-from ci_theory.locate.law import fitted
+from ci_theory.locate.law import fitted, slope_through
 
 X = np.geomspace(0.1, 6.4, 7)
 
@@ -63,3 +63,34 @@ def test_the_bend_tells_a_curve_from_a_law():
 def test_bad_curves_are_told(x, y, words):
     with pytest.raises(BadInput, match=words):
         fitted(x, y)
+
+
+def test_a_slope_through_intervals_covers_and_is_as_narrow_as_it_may_be():
+    """Values of unlike scatter: 95 % intervals of the values make one of the slope."""
+    rng = np.random.default_rng(4)
+    half = np.array([0.02, 0.3, 0.1, 0.05, 0.2, 0.08, 0.15])
+    errors = rng.normal(size=(2000, len(X))) * half / stats.norm.ppf(0.975)
+    found = [slope_through(X, y, y * np.exp(-half), y * np.exp(half)) for y in np.exp(errors) * X]
+    held = np.mean([one.low <= 1 <= one.high for one in found])
+    assert 0.935 < held < 0.965
+    # the covariance of generalised least squares
+    design = np.stack([np.ones(len(X)), np.log(X)], axis=1)
+    least = np.linalg.inv(design.T @ (design / half[:, None] ** 2))[1, 1] ** 0.5
+    assert found[0].high - found[0].value == pytest.approx(least, rel=1e-9)
+    wanted = np.polynomial.polynomial.polyfit(np.log(X), np.log(X) + errors[0], 1, w=1 / half)
+    assert found[0].value == pytest.approx(wanted[1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("x", "low", "high"),
+    [
+        ([1.0, 1.0], [0.5, 0.5], [2.0, 2.0]),
+        ([1.0, 2.0], [0.5, -np.inf], [2.0, 2.0]),
+        ([1.0, 2.0], [0.5, 0.5], [2.0, np.inf]),
+        ([1.0, 2.0], [0.5, 2.0], [2.0, 2.0]),
+        ([0.0, 2.0], [0.5, 0.5], [2.0, 2.0]),
+    ],
+)
+def test_places_without_a_width_have_no_slope(x, low, high):
+    with pytest.raises(BadInput, match="law: "):
+        slope_through(*map(np.array, (x, [1.0, 1.0], low, high)))

@@ -73,19 +73,31 @@ def print_table(
     *,
     right: Sequence[str] = (),
     indent: int = 2,
+    keys: int = 0,
 ) -> None:
     """Print a table that fits the terminal; ``right`` names the columns of numbers.
 
-    Where it would not fit, long headers are broken after their last underscore.
+    Where it would not fit, long headers are broken after their last underscore. Where numbers would
+    be broken even so, a table with ``keys`` is printed in parts, each with that many first columns.
     """
+    rows, room = list(rows), _width() - indent
+    for place, part in enumerate(_parts(room, [_broken(h) for h in headers], rows, keys)):
+        if place:
+            say()
+        cells = [[row[n] for n in part] for row in rows]
+        _print_part([headers[n] for n in part], cells, right, indent)
+
+
+def _print_part(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str], indent: int
+) -> None:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    rows = list(rows)
     room = _width() - indent
     wide = sum(_widths(headers, rows, _longest_line)) > room
-    shown = ["_\n".join(h.rsplit("_", 1)) if wide and len(h) > 12 else h for h in headers]
+    shown = [_broken(h) if wide else h for h in headers]
     for header, text, width in zip(headers, shown, _shared(room, shown, rows), strict=True):
         side: Any = "right" if header in right else "left"
         first = header == headers[0]
@@ -93,6 +105,24 @@ def print_table(
     for row in rows:
         table.add_row(*map(_text, row))
     _print(table, indent)
+
+
+def _broken(header: str) -> str:
+    return "_\n".join(header.rsplit("_", 1)) if len(header) > 12 else header
+
+
+def _parts(
+    room: int, headers: Sequence[str], rows: Sequence[Sequence[str]], keys: int
+) -> list[list[int]]:
+    """Divide columns among tables in which no word is broken, if that can be."""
+    widths = _widths(headers, rows, _longest_word)
+    first, parts = list(range(keys)), [list(range(keys))]
+    for n in range(keys, len(headers)):
+        full = sum(widths[m] for m in [*parts[-1], n]) > room
+        if keys and full and len(parts[-1]) > keys:
+            parts.append(first.copy())
+        parts[-1].append(n)
+    return parts
 
 
 def print_lines(pairs: Iterable[tuple[str, str]], *, indent: int = 2, width: int = 12) -> None:

@@ -67,6 +67,7 @@ def print_prediction(made: Mapping[str, Any], phenomenon: Phenomenon) -> None:
             for i, row in enumerate(rows)
         ],
         right=headers,
+        keys=len(ranged),
     )
     for name, value in same.items():
         say(f"  {name}: {number(value)}")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from ci_theory._errors import BadInput
 from ci_theory._keys import stream
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.inherit.adapters import Adapter
@@ -58,6 +59,10 @@ def run(key: Key, stages: Sequence[Stage], start: Models) -> Float[Array, "K p"]
 
     Returns:
         all models, those of the start first, (k + stages, p).
+
+    Raises:
+        TypeError: of JAX, for coefficients of more models than there are so far; ``harm`` says
+            which.
 
     >>> import jax
     >>> from ci_theory.inherit import adapters, rows
@@ -121,7 +126,12 @@ def harm(
         clean: the same chain without it.
         start: models that are there before, (k, p).
         test: ``test(key) -> rows`` of fresh inputs with clean labels, from any law.
+
+    Raises:
+        BadInput: a chain without a stage, or a coefficient of a model that is not there yet.
     """
+    for name, stages in (("defective", defective), ("clean", clean)):
+        _hold_together(name, stages, len(start))
     rows = test(stream(key, "test"))
 
     def errors(stages: Sequence[Stage]) -> tuple[Scalar, Scalar]:
@@ -136,3 +146,16 @@ def harm(
     wrong, right = errors(defective), errors(clean)
     total, bias = wrong[0] - right[0], wrong[1] - right[1]
     return Harm(total, bias, total - bias)
+
+
+def _hold_together(name: str, stages: Sequence[Stage], before: int) -> None:
+    """Refuse a chain that names a model that it does not have."""
+    if not stages:
+        raise BadInput(f"harm: {name}: no stage: expected one at least")
+    for place, stage in enumerate(stages):
+        known = before + place
+        for what in ("anchor", "labels"):
+            given = len(getattr(stage, what))
+            if given > known:
+                where = f"harm: {name}: stage {place}: {what}"
+                raise BadInput(f"{where}: {given} coefficients, and {known} models so far")

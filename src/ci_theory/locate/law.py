@@ -15,7 +15,7 @@ from ci_theory.locate.student import quantile
 
 
 class Fitted(NamedTuple):
-    """A fitted number with its interval over replicates."""
+    """A fitted number with its interval."""
 
     value: float
     low: float
@@ -66,6 +66,39 @@ def fitted(x: np.ndarray, y: np.ndarray, confidence: float = 0.95) -> Law:
         _over_replicates(2 * bent[2], confidence),
         float(line[0].mean()),
     )
+
+
+def slope_through(x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray) -> Fitted:
+    """Fit one slope to values that have an interval each, such as located breaks.
+
+    Least squares in logarithms, every value weighted by its interval; the half-widths add up in
+    squares, so that the level of the slope's interval is theirs.
+
+    Args:
+        x: places (t,), at least 2 distinct ones > 0.
+        y: values (t,) > 0, independent of each other.
+        low: lower ends of their intervals, (t,), > 0.
+        high: upper ends, (t,), finite and above the lower ones.
+
+    Raises:
+        BadInput: too few places, or an interval that is open, empty or not positive.
+
+    >>> x, y = np.array([1.0, 2.0, 4.0]), np.array([3.0, 6.0, 12.0])
+    >>> found = slope_through(x, y, y / 1.1, y * 1.1)
+    >>> print(f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]")
+    1.00 [0.90, 1.10]
+    """
+    x, y, low, high = (np.asarray(v, float) for v in (x, y, low, high))
+    if len(np.unique(x)) < 2:
+        raise BadInput(f"law: {len(np.unique(x))} places; expected at least 2")
+    if not (np.all(x > 0) and np.all(y > 0) and np.all((low > 0) & (low < high) & (high < np.inf))):
+        raise BadInput("law: expected positive values, each with a finite interval")
+    u, half = np.log(x), np.log(high / low) / 2
+    weights = half**-2.0
+    apart = weights * (u - np.average(u, weights=weights))
+    pulls = apart / np.sum(apart * u)
+    value, reach = float(pulls @ np.log(y)), float(np.sqrt(np.sum((pulls * half) ** 2)))
+    return Fitted(value, value - reach, value + reach)
 
 
 def _over_replicates(values: np.ndarray, confidence: float) -> Fitted:

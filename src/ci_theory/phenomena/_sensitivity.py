@@ -247,5 +247,6 @@ def _settled(
     if same(exact, one, AGREE) and same(exact, other, AGREE):
         return exact, "derivative"
     if same(one, other, near):
-        return 0.5 * (one + other), "differences"
+        slope = 0.5 * (one + other)
+        return (slope if abs(slope) > rounding else 0.0), "differences"
     return np.nan, "none"

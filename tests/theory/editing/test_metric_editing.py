@@ -61,6 +61,26 @@ def test_the_plain_metric_is_the_plain_edit():
     assert int(metric_edit(ones, ones, 50, 0.0).status) == Status.NOT_FINITE
 
 
+def test_in_the_metric_of_the_keys_every_spectrum_is_isotropic():
+    """What the phenomenon simulates in isotropic inputs is the metric editor on any keys."""
+    edit, plain = metric_edit(KEYS, KEYS, 5, 4.0), editing.edit_of(P, 5, 4.0)
+    task = editing.Task(base_error=0.1, distance=0.7, noise=0.3, replay=0.0)
+    made = edits_in_metric(edit, 9, KEYS, 0.1 / P / KEYS, 0.7 / P / KEYS, KEYS, 0.3)
+    wanted = editing.edited(plain, 9, task)
+    assert float(made.base_risk) == pytest.approx(float(wanted.base_risk), rel=1e-10)
+    assert float(made.edit_risk) == pytest.approx(float(wanted.edit_risk), rel=1e-10)
+    # draw by draw: argmin |y - X w|^2 + 4 (w - w0)'C(w - w0), its error at C^1/2 w
+    rng = np.random.default_rng(3)
+    white, noise = rng.normal(size=(2, 5, P)), rng.normal(size=(2, 5))
+    root, w, plainly = np.sqrt(KEYS), np.zeros(P), np.zeros(P)
+    for x, y in zip(white, noise, strict=True):
+        keys = x * root
+        pull = 4 * np.diag(KEYS)
+        w = np.linalg.solve(keys.T @ keys + pull, keys.T @ y + pull @ w)
+        plainly = np.linalg.solve(x.T @ x + 4 * np.eye(P), x.T @ y + 4 * plainly)
+    np.testing.assert_allclose(root * w, plainly, rtol=1e-10)
+
+
 def test_drawn_edits_in_a_metric_and_without():
     """p = 60 keys of variances 10/i, n = 2 facts, 10 edits; the metric of the keys costs less."""
     p, n, edits, runs, noise = 60, 2, 10, 2000, 1.0
