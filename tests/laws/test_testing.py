@@ -187,6 +187,12 @@ BROKEN = {
         lambda: predicting(lambda p, w: Estimate(p.noise + noise(), 0.0, True, 0)),
         "the predictions are another program the second time",
     ),
+    "pure arrays": (
+        lambda: predicting(
+            lambda p, w: Estimate(jnp.sum(p.noise * np.array([1.0, noise()])), 0.0, True, 0)
+        ),
+        "the predictions are another program the second time",
+    ),
     "defaults": (lambda: estimate(valid=False), r"no prediction is valid \(error OK\)"),
     "ranges": (lambda: estimate(status=jnp.float64(9)), "has the status 9"),
     "ranges place": (

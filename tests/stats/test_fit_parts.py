@@ -12,6 +12,7 @@ from ci_theory.locate import breaks, ladder, profile
 from ci_theory.locate.broken import Form, Plateau
 from ci_theory.locate.chain import Alike, Chain
 from ci_theory.locate.ladder import Rung, Rungs
+from ci_theory.locate.least_squares import Minimum
 from ci_theory.locate.observed import observed, pooled
 from ci_theory.locate.profile import Interval, Resampled
 from ci_theory.locate.scan import scan
@@ -247,6 +248,14 @@ def rungs(*scatters, rest=None):
 )
 def test_a_formula_is_looked_for_while_forms_gain(scatters, exact):
     assert rungs(*scatters).exact(LADDER[: len(scatters)]) == exact
+
+
+@pytest.mark.parametrize("form", LADDER[:4])
+def test_the_scatter_of_a_form_allows_for_its_parameters(form):
+    exact = Minimum(np.zeros((1, form.size)), np.zeros(1), np.array([True]))
+    kept = rungs()._keep(form, exact, 1)
+    assert kept.loss == 24.0  # 24 residuals of 1
+    assert kept.scatter == pytest.approx(np.sqrt(24 / (24 - form.size)), rel=1e-12)
 
 
 def test_the_chance_of_a_gain_is_bounded_by_an_f_test_for_every_point_of_the_grid():
