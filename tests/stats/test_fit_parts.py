@@ -219,6 +219,15 @@ def test_measurements_that_are_alike_count_as_fewer():
     assert [Chain(data, rho).effective for rho in (0.0, 0.5)] == [12.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    ("rho", "effective", "told"),
+    [(0.0, 6.0, True), (0.3, 6.0, False), (0.3, 1e3, True)],
+)
+def test_few_measurements_are_doubted_only_where_they_are_alike(rho, effective, told):
+    chain = SimpleNamespace(rho=rho, effective=effective)
+    assert breaks._interpretable(chain, Form(1, False)) is told
+
+
 # --- how far the ladder is climbed ------------------------------------------------------------
 
 LADDER = [Form(k, f) for k in range(4) for f in (False, True)]

@@ -194,6 +194,9 @@ def test_predict_locates_the_break_in_the_curve_that_speaks():
     place = located(TOY.breaks[0], tuple(PLACES), found)["located"]
     assert (place["prediction"], place["status"]) == ("bump", Status.OK)
     assert place["value"] == pytest.approx(2.0)
+    for count, told in ((4, False), (5, True)):
+        few = {"bump": _predicted(TOY.predictions[1], peak[5:][:count], Status.OK)}
+        assert bool(located(TOY.breaks[0], tuple(PLACES[5:][:count]), few)) is told
     del found["bump"]
     assert located(TOY.breaks[0], tuple(PLACES), found) == {}
 
