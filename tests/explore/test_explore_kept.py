@@ -5,6 +5,8 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from jax import lax
 from py_mini_racer import MiniRacer
 
 from ci_theory import phenomena
@@ -61,6 +63,31 @@ def test_what_depends_on_what_is_not_translated_is_left_out_alone():
     made, here = _kept(function, ("a", "b"), {"fine": "not asked for"})
     assert made.left_out["fine"] == "not asked for"
     assert here.eval("Object.keys(theory).length") == 0
+
+
+def test_a_name_may_hold_quotes_and_backslashes():
+    name = 'a "quoted" back\\slash'
+    _, here = _kept(lambda numbers: {name: 2 * numbers[name]}, (name,))
+    text = json.dumps(name)
+    assert here.eval(f"theory[{text}]({{ {text}: 3 }})") == 6
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda a: jnp.linalg.cholesky(a * jnp.eye(2) + 0j)[0, 0].real, "of complex matrices"),
+        (
+            lambda a: lax.linalg.eigh(a * jnp.eye(3), subset_by_index=(0, 1))[1][0],
+            "some eigenvalues only",
+        ),
+        (lambda a: lax.pad(a * jnp.ones(3), 0.0, [(-1, 0, 0)])[0], "a negative padding"),
+        (lambda a: lax.pad(a * jnp.ones(3), 0.0, [(0, -1, 0)])[0], "a negative padding"),
+        (lambda a: jnp.sqrt(a.astype(jnp.float32)).astype(float), "numbers of type float32"),
+    ],
+)
+def test_what_would_be_another_number_in_javascript_is_left_out(function, says):
+    made, _ = _kept(lambda numbers: {"odd": function(numbers["a"])}, ("a",))
+    assert says in made.left_out["odd"]
 
 
 def test_a_static_value_is_built_in_where_the_world_reads_it():

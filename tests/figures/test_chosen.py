@@ -91,16 +91,13 @@ def test_an_overview_that_nobody_chose(swept):
 def test_the_heading_of_an_overview_says_what_is_left_out(swept, monkeypatch):
     heads = []
     monkeypatch.setattr(style, "head", lambda _, *words: heads.append(words))
-    monkeypatch.setattr(
-        overview, "_panel", lambda *_: curves.Panel(np.arange(3.0), None, [], [], "", "")
-    )
-    for sizes, title in (
-        ({"n": 12, "p": 3, "q": 5}, None),
-        ({"n": 12, "p": 8}, None),
-        ({"n": 12}, "A"),
-    ):
+    panel = curves.Panel(np.arange(3.0), None, [], [], "", "")
+    monkeypatch.setattr(overview, "_panel", lambda *_: panel)
+    monkeypatch.setattr(overview, "_paint", lambda *_: True)
+    wanted = [(swept(n=12, p=3, q=5), None), (swept(n=12, p=8), None), (swept(n=12), "A")]
+    for data, title in wanted:
         with style.applied():
-            overview.draw(swept(**sizes), title=title)
+            overview.draw(data, title=title)
     assert heads == [("Toy", "", {}), ("Toy", "not shown: 2 of 8 values of p", {}), ("A", "", {})]
 
 

@@ -178,6 +178,14 @@ BROKEN = {
         "the locator of break low answers a curve with float, expected a BreakPoint",
     ),
     "shapes": (lambda: run(lambda e, *_: e[:1]), r"has shape \(1,\), expected \(2,\)"),
+    "shapes complex": (
+        lambda: run(lambda e, *_: e + 0j),
+        "measure error is complex128, expected real numbers",
+    ),
+    "shapes bool": (
+        lambda: run(lambda e, *_: e > 0),
+        "measure error is bool, expected real numbers",
+    ),
     "streams": (
         lambda: run(lambda e, key, p, c: e + mean_square(key, p, c)),
         "stream 'rows' is used 2 times, at test_testing.py",
@@ -185,6 +193,12 @@ BROKEN = {
     "pure": (lambda: run(lambda e, *_: e + noise()), "simulate is another program the second"),
     "pure predictions": (
         lambda: predicting(lambda p, w: Estimate(p.noise + noise(), 0.0, True, 0)),
+        "the predictions are another program the second time",
+    ),
+    "pure arrays": (
+        lambda: predicting(
+            lambda p, w: Estimate(jnp.sum(p.noise * np.array([1.0, noise()])), 0.0, True, 0)
+        ),
         "the predictions are another program the second time",
     ),
     "defaults": (lambda: estimate(valid=False), r"no prediction is valid \(error OK\)"),

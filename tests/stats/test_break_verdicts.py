@@ -370,6 +370,14 @@ def test_the_verdict_on_a_kind_of_break(slices, verdict, reason):
     assert kind.count(True) + kind.count(False) + kind.count(None) == len(slices)
 
 
+def test_the_document_counts_the_slices_of_a_kind():
+    good, silent = one(runs(bump()), said(bump())), one(runs(bump()), None)
+    wrong = one(runs(bump()), said(bump(4.0)))
+    (kind,) = together(good, silent, good, silent, good, wrong).to_json()["kinds"]
+    counts = {name: kind[name] for name in ("slices", "agree", "disagree", "say_nothing")}
+    assert counts == {"slices": 6, "agree": 3, "disagree": 1, "say_nothing": 2}
+
+
 def test_kinds_are_judged_by_themselves_and_the_worst_is_the_sweeps():
     other = dataclasses.replace(BAD, kind=dataclasses.replace(BAD.kind, name="other"))
     report = together(GOOD, other, NONE)

@@ -24,6 +24,12 @@ def tops():
     return sweep({"place": PLACES, "top": [1.0, 2.3, 9.0]}, replicates=30)
 
 
+@pytest.mark.parametrize(("places", "looked_for"), [((1.0, 2.0, 3.5), 2), ((1.0, 2.0), 0)])
+def test_an_axis_of_three_places_is_swept_and_one_of_two_is_not(places, looked_for):
+    found = locate_breaks(sweep({"place": list(places)}, replicates=10), TOY)
+    assert len(found.found) == looked_for
+
+
 def test_every_break_of_every_slice_is_located_beside_its_prediction(tops):
     found = locate_breaks(tops, TOY).found
     assert [(one.kind.name, one.at["top"]) for one in found] == [

@@ -101,6 +101,17 @@ def test_a_side_certain_at_its_own_point_but_not_among_all_leaves_the_interval_o
     assert np.log([factors.value, factors.high]) == pytest.approx([found.value, found.high])
 
 
+@pytest.mark.parametrize("mean", [[1.0, -0.02, 1.0], [-1.0, 0.02, -1.0]])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_dip_that_may_not_reach_the_level_is_no_crossing(mean, backwards):
+    """One side is certain, and the other is as certainly on the same side of the level."""
+    z = np.random.default_rng(4).standard_normal((12, 3))
+    y = np.array(mean) + 0.1 * (z - z.mean(axis=0))
+    direction = "down" if backwards else "up"
+    assert Crossing(direction=direction).locate([0.0, 1.0, 2.0], mean).status == Status.OK
+    assert Crossing(direction=direction).locate([0.0, 1.0, 2.0], y).status == Status.NO_BREAK
+
+
 # --- the tests underneath -------------------------------------------------------------------------
 
 

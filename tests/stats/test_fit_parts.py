@@ -12,6 +12,7 @@ from ci_theory.locate import breaks, ladder, profile
 from ci_theory.locate.broken import Form, Plateau
 from ci_theory.locate.chain import Alike, Chain
 from ci_theory.locate.ladder import Rung, Rungs
+from ci_theory.locate.least_squares import Minimum
 from ci_theory.locate.observed import observed, pooled
 from ci_theory.locate.profile import Interval, Resampled
 from ci_theory.locate.scan import scan
@@ -218,6 +219,15 @@ def test_measurements_that_are_alike_count_as_fewer():
     assert [Chain(data, rho).effective for rho in (0.0, 0.5)] == [12.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    ("rho", "effective", "told"),
+    [(0.0, 6.0, True), (0.3, 6.0, False), (0.3, 1e3, True)],
+)
+def test_few_measurements_are_doubted_only_where_they_are_alike(rho, effective, told):
+    chain = SimpleNamespace(rho=rho, effective=effective)
+    assert breaks._interpretable(chain, Form(1, False)) is told
+
+
 # --- how far the ladder is climbed ------------------------------------------------------------
 
 LADDER = [Form(k, f) for k in range(4) for f in (False, True)]
@@ -247,6 +257,14 @@ def rungs(*scatters, rest=None):
 )
 def test_a_formula_is_looked_for_while_forms_gain(scatters, exact):
     assert rungs(*scatters).exact(LADDER[: len(scatters)]) == exact
+
+
+@pytest.mark.parametrize("form", LADDER[:4])
+def test_the_scatter_of_a_form_allows_for_its_parameters(form):
+    exact = Minimum(np.zeros((1, form.size)), np.zeros(1), np.array([True]))
+    kept = rungs()._keep(form, exact, 1)
+    assert kept.loss == 24.0  # 24 residuals of 1
+    assert kept.scatter == pytest.approx(np.sqrt(24 / (24 - form.size)), rel=1e-12)
 
 
 def test_the_chance_of_a_gain_is_bounded_by_an_f_test_for_every_point_of_the_grid():

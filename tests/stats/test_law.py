@@ -55,6 +55,7 @@ def test_the_bend_tells_a_curve_from_a_law():
     ("x", "y", "words"),
     [
         (X, np.ones((2, 7)), "at least 3"),
+        (np.repeat([1.0, 2.0], [3, 4]), np.ones((3, 7)), "at least 3"),  # two distinct places
         (X, np.ones((3, 6)), "shape"),
         (X, np.full((3, 7), np.inf), "positive finite"),
         (X - 0.1, np.ones((3, 7)), "positive finite"),

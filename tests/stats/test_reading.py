@@ -45,6 +45,26 @@ def test_a_selected_value_is_used_and_not_the_default(data, select):
     assert all(b.agrees for b in tops)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda data: data.isel(replicate=0),
+            r"no dimension 'replicate' \(found: noise, place, top",
+        ),
+        (lambda data: data.drop_vars("top"), "the dimension top has no coordinate"),
+        (lambda data: data.rename(top="tip"), "unknown axis 'tip'"),
+        (lambda data: data.isel(top=[0, 0]), "a value of top is there twice"),
+        (lambda data: data.assign_coords(replicate=[1] * 40), "the same run is there twice"),
+        (lambda data: data.drop_attrs(), "no attribute 'phenomenon'"),
+    ],
+)
+def test_what_is_no_sweep_of_the_phenomenon_is_refused(data, change, says):
+    for ask in (check, locate_breaks):
+        with pytest.raises(BadInput, match=says):
+            ask(change(data), None if "attribute" in says else TOY)
+
+
 def test_figures_read_the_parameters_by_the_same_rule(data, monkeypatch):
     monkeypatch.setattr(series, "phenomenon_of", lambda data: TOY)
     given = {"family": "plain", "scale": 1.0, "noise": 4.0, "top": 3.0}
@@ -174,6 +194,9 @@ def test_predict_locates_the_break_in_the_curve_that_speaks():
     place = located(TOY.breaks[0], tuple(PLACES), found)["located"]
     assert (place["prediction"], place["status"]) == ("bump", Status.OK)
     assert place["value"] == pytest.approx(2.0)
+    for count, told in ((4, False), (5, True)):
+        few = {"bump": _predicted(TOY.predictions[1], peak[5:][:count], Status.OK)}
+        assert bool(located(TOY.breaks[0], tuple(PLACES[5:][:count]), few)) is told
     del found["bump"]
     assert located(TOY.breaks[0], tuple(PLACES), found) == {}
 

@@ -112,6 +112,23 @@ def test_a_plan_survives_json(plan):
         assert one.shape == other.shape
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda groups: groups.pop(),
+        lambda groups: groups.append(groups[0]),
+        lambda groups: groups[0].update(cells=groups[0]["cells"] + 1),
+        lambda groups: groups[0].update(statics={**groups[0]["statics"], "p": 4}),
+        lambda groups: groups[0].update(capacity={**groups[0]["capacity"], "n": 401}),
+    ],
+)
+def test_a_plan_of_other_groups_is_refused(plan, change):
+    data = json.loads(json.dumps(plan.to_json()))
+    change(data["groups"])
+    with pytest.raises(BadInput, match="its groups are not those that this version makes"):
+        Plan.from_json(data)
+
+
 def test_the_hash_sees_what_decides_bits_and_nothing_else(plan):
     def hash_of(most_runs=8, **changes):
         fields = {k: getattr(SWEEP, k) for k in SWEEP.__dataclass_fields__}

@@ -1,3 +1,4 @@
+import collections
 import concurrent.futures
 import dataclasses
 import errno
@@ -257,15 +258,28 @@ def test_single_precision_runs_and_says_so(tmp_path):
         run(GRAM, tmp_path / "s", precision="half")
 
 
-def test_a_wrong_shape_from_a_simulation_is_named(tmp_path, monkeypatch):
+def _alike(measures):
+    """Return another record with the same measures."""
+    return collections.namedtuple("Alike", vars(measures))(**vars(measures))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda made: jax.tree.map(lambda x: x[0], made),
+            r"measure mean has shape \(\), not \(2,\)",
+        ),
+        (_alike, "line: simulate returns Alike, not Measures"),
+    ],
+)
+def test_what_a_simulation_returns_wrongly_is_named(change, says):
     line = load("sweep_toys.line")
-    wrong = dataclasses.replace(
-        line, simulate=lambda *given: jax.tree.map(lambda x: x[0], line.simulate(*given))
-    )
+    wrong = dataclasses.replace(line, simulate=lambda *given: change(line.simulate(*given)))
     programs = Programs(
         wrong, jax.devices("cpu"), {"ridge": np.zeros(2), "degree": np.ones(2, int)}
     )
-    with pytest.raises(BadInput, match=r"measure mean has shape \(\), not \(2,\)"):
+    with pytest.raises(BadInput, match=says):
         programs.cost({"p": 3, "shape": "flat"}, {"n": 4, "up.rows": 4})
 
 

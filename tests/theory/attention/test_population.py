@@ -147,6 +147,9 @@ def test_the_gain_of_a_turn_is_a_cubic_in_its_cosine():
             assert gained(turn) == pytest.approx(wanted, rel=1e-11)
         assert gained(0.0) > 0 > gained(1.0)
         assert abs(cubic[3]) > 1e-3
+        wrong = like(test, sign=0.7)
+        known = np.polyval(np.asarray(turned_gain(best, wrong))[::-1], np.cos(np.pi * 0.41))
+        assert gained(0.41, test=wrong) == pytest.approx(known, rel=1e-11)
 
 
 def test_noise_that_is_best_for_a_test_is_where_the_slope_vanishes():

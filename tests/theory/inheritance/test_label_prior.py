@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
+from scipy.special import logit
 
 from ci_theory.theory.inheritance.prior_bias import (
     MOST_LABELS,
@@ -98,6 +99,21 @@ def test_many_labels_have_gaussian_log_odds(prior, flips):
     for one, other in zip(endless, known, strict=True):
         assert float(one) == pytest.approx(float(other), rel=1e-13)
     assert float(shifted_errors(1.0, 0.0, 0.0).rare) == pytest.approx(stats.norm.cdf(-1), rel=1e-14)
+
+
+@pytest.mark.parametrize(("prior", "flips"), LAWS)
+def test_gaussian_errors_are_means_over_log_odds_of_the_labels_told(prior, flips):
+    """The share is that of wrong labels too, and so is how widely its log odds scatter."""
+    mu, n, strength, step = 0.9, 60, 1.3, 1e-5
+    share = prior * (1 - flips) + (1 - prior) * flips
+    slope = (logit(share + step) - logit(share - step)) / (2 * step)
+    z, weights = np.polynomial.hermite_e.hermegauss(60)
+    told = logit(share) + slope * np.sqrt(share * (1 - share) / n) * z
+    moved = (logit(prior) - strength * told) / (2 * mu)
+    made = gaussian_errors(mu**2, prior, n, strength, flips)
+    for found, sign in ((made.common, -1), (made.rare, 1)):
+        mean = weights @ stats.norm.cdf(-mu + sign * moved) / weights.sum()
+        assert float(found) == pytest.approx(mean, rel=1e-7)
 
 
 def gain(n, prior, mu):
