@@ -71,7 +71,7 @@ def draw(results: Results) -> Figure:
     style.legend_below(made, keys)
     title = "What fine-tuning rows share decides how many undo an alignment, not the dimension"
     note = series.verdict(together, "response", "attack_success")
-    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    style.head(made, title, note)
     return made
 
 

@@ -25,7 +25,7 @@ def draw(results: Results) -> Figure:
     axes[1, 0].set_ylabel("apparent test error [label²]")
     title = "Leaked training rows hide the interpolation peak, at p = 60, from the evaluation"
     note = series.verdict(data, "apparent_error")
-    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    style.head(made, title, note)
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys + panel.keys, columns=3)
     return made

@@ -44,7 +44,7 @@ def draw(results: Results) -> Figure:
     title = (
         "Noisy inputs are more than a ridge: they raise the peak; where labels are noisy, some help"
     )
-    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    style.head(made, title, note)
     return made
 
 

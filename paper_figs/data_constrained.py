@@ -65,7 +65,7 @@ def draw(results: Results) -> Figure:
     title = (
         "Reading rows again: worth fresh rows at first, and more of it where there are more rows"
     )
-    made.suptitle(title, x=0.01, ha="left")
+    style.head(made, title)
     return made
 
 

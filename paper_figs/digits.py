@@ -38,10 +38,8 @@ def draw(results: Results) -> Figure:
         replicates=runs, hidden=hidden, decoys=("infinite population (c: copies as new)",)
     )
     style.legend_below(made, keys + fine.keys, columns=2)
-    made.suptitle(
-        "Digits: their kernel predicts noise and repetition, less well near interpolation",
-        x=0.01,
-        ha="left",
+    style.head(
+        made, "Digits: their kernel predicts noise and repetition, less well near interpolation"
     )
     return made
 

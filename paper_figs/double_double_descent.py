@@ -38,7 +38,7 @@ def draw(results: Results) -> Figure:
     style.legend_below(made, keys, columns=3)
     note = series.verdict(data, "transfer_gain", "upstream_error")
     title = "The peak where upstream interpolates is inherited; inheriting pays only far beyond it"
-    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    style.head(made, title, note)
     return made
 
 

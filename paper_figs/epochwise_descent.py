@@ -49,10 +49,9 @@ def draw(results: Results) -> Figure:
         style.legend_under(panel_)
     keys = marks.keys(replicates=series.replicates(noises), hidden=hidden)
     style.legend_below(made, keys)
-    made.suptitle(
+    style.head(
+        made,
         "Label noise makes the epoch-wise peak later and higher, and the second descent shorter",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -44,10 +44,9 @@ def draw(results: Results) -> Figure:
     d.set_title("d   fewer stored alike, fewer wrong")
     keys = marks.keys(replicates=series.replicates(crowd), hidden=hidden)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "What is met often is stored at the price of the rest, the less so the less counts weigh",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -44,10 +44,9 @@ def draw(results: Results) -> Figure:
         replicates=series.replicates(data), hidden=hidden, thin=panel.thin, breaks=True
     )
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "Singular values foretell what noise does to a feature, and the reverse of what copies do",
-        x=0.01,
-        ha="left",
     )
     return made
 

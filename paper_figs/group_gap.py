@@ -50,10 +50,9 @@ def draw(results: Results) -> Figure:
         replicates=series.replicates(data), hidden=hidden, thin=panel.thin, breaks=True
     )
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "A weight closes the gap only if the minority has more than p/2 rows, and it may cost both",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -41,10 +41,8 @@ def draw(results: Results) -> Figure:
     axes[0, 1].set_axis_off()
     keys = marks.keys(replicates=series.replicates(prompts), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
-        "Copies move the peak to more prompts; repeated tasks help on them and cost new ones",
-        x=0.01,
-        ha="left",
+    style.head(
+        made, "Copies move the peak to more prompts; repeated tasks help on them and cost new ones"
     )
     return made
 

@@ -40,10 +40,9 @@ def draw(results: Results) -> Figure:
     axes[0, 2].set_title("c   d = 6, 40 pairs, 30 runs")
     keys = marks.keys(replicates=series.replicates(turned), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "Inputs that turn or grow are read as the old ones; noisy prompts soften what is built in",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -47,10 +47,9 @@ def draw(results: Results) -> Figure:
     axes[0, 0].set_axis_off()
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True, decoys=DECOYS)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "A pool is worth knowing from a size on, and up to a share of new tasks (d = 4, σ² = 0.5)",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -33,10 +33,9 @@ def draw(results: Results) -> Figure:
     axes[0, 2].set_title("c   2048 prompts")
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "Common tasks are known by heart, rare ones read like new ones (64 tasks, exponent 1.2)",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -42,10 +42,8 @@ def draw(results: Results) -> Figure:
         replicates=series.replicates(data), hidden=hidden, thin=panel.thin, breaks=True
     )
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
-        "A minority is lost below a share that more rows hardly change; a threshold helps",
-        x=0.01,
-        ha="left",
+    style.head(
+        made, "A minority is lost below a share that more rows hardly change; a threshold helps"
     )
     return made
 

@@ -36,11 +36,7 @@ def draw(results: Results) -> Figure:
     axes[0, 2].set_title("c   and keep it away")
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
-        "An induction head comes abruptly, where a flow of three logits says",
-        x=0.01,
-        ha="left",
-    )
+    style.head(made, "An induction head comes abruptly, where a flow of three logits says")
     return made
 
 

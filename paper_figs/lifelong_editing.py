@@ -44,11 +44,7 @@ def draw(results: Results) -> Figure:
     style.legend_under(c)
     runs = " / ".join(str(series.replicates(data)) for data in (kinds, replay, anchor))
     style.legend_below(made, marks.keys(replicates=runs, hidden=hidden))
-    made.suptitle(
-        "Edits one by one lose a base gradually, edits all kept lose it at K n = p",
-        x=0.01,
-        ha="left",
-    )
+    style.head(made, "Edits one by one lose a base gradually, edits all kept lose it at K n = p")
     return made
 
 

@@ -1,5 +1,6 @@
 """Markov chains known by heart, or learnt in context by counting."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ci_theory.figures import curves, marks, series, style
@@ -8,6 +9,9 @@ from ci_theory.figures.paper import Results, dataset, main
 EXPERIMENTS = ("markov_icl",)
 LONG = {"length": 12}
 PLAIN = {**LONG, "repeats": 1, "noise": 0.0}
+PLACES = np.round(np.geomspace(16, 300, 25))
+"""Numbers of chains at which theory is evaluated, about a second each: its curves are smooth."""
+
 LOSSES = {
     "unigram_loss": "counts states",
     "counting_loss": "counts steps",
@@ -25,13 +29,15 @@ def draw(results: Results) -> Figure:
     )
     a, b, c = axes[1]
     for i, (measure, label) in enumerate(LOSSES.items()):
-        one = curves.contents(data, measure, "pool", None, PLAIN)
+        one = curves.contents(data, measure, "pool", None, PLAIN, grid=PLACES)
         curves.add(a, one, i, label)
     style.scale(a, "x", one.x.min(), one.x.max(), "log")
     style.legend_under(a)
-    gains = curves.contents(data, "gain", "pool", "repeats", {**LONG, "noise": 0.15})
+    gains = curves.contents(data, "gain", "pool", "repeats", {**LONG, "noise": 0.15}, grid=PLACES)
     hidden = curves.paint(b, gains, strip=axes[0, 1])
-    harms = curves.contents(data, "harm", "pool", "length", {"repeats": 1, "noise": 0.0})
+    harms = curves.contents(
+        data, "harm", "pool", "length", {"repeats": 1, "noise": 0.0}, grid=PLACES
+    )
     hidden = curves.paint(c, harms, strip=axes[0, 2]) or hidden
     for axis, panel in ((b, gains), (c, harms)):
         axis.axhline(0, color="black", lw=0.6)
@@ -47,10 +53,9 @@ def draw(results: Results) -> Figure:
     axes[0, 0].set_axis_off()
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "A pool learnt from wrong steps loses to counting even on its own chains; copies delay it",
-        x=0.01,
-        ha="left",
     )
     return made
 

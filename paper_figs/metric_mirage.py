@@ -53,9 +53,7 @@ def draw(results: Results) -> Figure:
     style.scale(c, "x", 3, 70, "log")
     style.scale(c, "y", n[0], n[-1], "log")
     note = series.verdict(data, "token_error", "exact_match")
-    made.suptitle(
-        f"The learner follows a power law; the jump is the metric's\n{note}", x=0.01, ha="left"
-    )
+    style.head(made, "The learner follows a power law; the jump is the metric's", note)
     names = [*a.get_legend_handles_labels()[0], *panel.keys]
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden)
     style.legend_below(made, [*names, *keys], columns=3)

@@ -69,7 +69,7 @@ def draw(results: Results) -> Figure:
         axis.set_ylim(40, 7000)
     legend.append(marks.Line2D([], [], ls="none", marker="$\\uparrow$", label="later (c, d)"))
     style.legend_below(made, survival.keys(("test_accuracy", "train_accuracy"), 16) + legend)
-    made.suptitle("The rule is found late; what moves the moment is measured", x=0.01, ha="left")
+    style.head(made, "The rule is found late; what moves the moment is measured")
     return made
 
 

@@ -43,11 +43,7 @@ def draw(results: Results) -> Figure:
     words = "fewer than 6 of 8 networks agree"
     handles.append(marks.Line2D([], [], ls="none", marker=".", ms=2, color="black", label=words))
     style.legend_below(made, handles, columns=2)
-    made.suptitle(
-        "What becomes of wrong answers, by the share of the questions that is taught",
-        x=0.01,
-        ha="left",
-    )
+    style.head(made, "What becomes of wrong answers, by the share of the questions that is taught")
     return made
 
 

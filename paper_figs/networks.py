@@ -70,7 +70,7 @@ def draw(results: Results) -> Figure:
             axis.axhline(0, color="black", lw=0.6)
     style.legend_below(made, axes[0, 0].get_legend_handles_labels()[0], columns=4)
     title = "What survives in networks: the signs of harm do, most places and proportions do not"
-    made.suptitle(title, x=0.01, ha="left")
+    style.head(made, title)
     return made
 
 

@@ -44,10 +44,9 @@ def draw(results: Results) -> Figure:
         axis.set_xlabel("share of flips upstream [1]")
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys)
-    made.suptitle(
+    style.head(
+        made,
         "Slight upstream label noise helps in-domain, and hurts where the unnamed target is gone",
-        x=0.01,
-        ha="left",
     )
     return made
 

@@ -48,10 +48,8 @@ def draw(results: Results) -> Figure:
     for axis in axes.flat[1:]:
         axis.set_xlabel("clean rows downstream [rows]")
     style.legend_below(made, marks.keys(replicates=series.replicates(data), hidden=hidden))
-    made.suptitle(
-        "A few strong rows plant a backdoor; clean rows wear it off, however it was planted",
-        x=0.01,
-        ha="left",
+    style.head(
+        made, "A few strong rows plant a backdoor; clean rows wear it off, however it was planted"
     )
     return made
 

@@ -55,7 +55,7 @@ def draw(results: Results) -> Figure:
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden)
     style.legend_below(made, [*keys, dotted])
     title = "Where a scaling law ends depends on the data: noise, copies and width move it"
-    made.suptitle(title, x=0.01, ha="left")
+    style.head(made, title)
     return made
 
 

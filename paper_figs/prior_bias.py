@@ -34,10 +34,9 @@ def draw(results: Results) -> Figure:
     axes[0, 2].set_title("c   a share of 0.2 is wrong")
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
+    style.head(
+        made,
         "An inherited prior: few labels ask for a part of it, wrong ones for more than all of it",
-        x=0.01,
-        ha="left",
     )
     return made
 

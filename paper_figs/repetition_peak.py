@@ -64,9 +64,7 @@ def draw(results: Results) -> Figure:
     b.set_xlabel("copies × parameters / budget, r p / N [1]")
     keys = marks.keys(replicates=series.replicates(shares), hidden=hidden, breaks=True)
     style.legend_below(made, keys)
-    made.suptitle(
-        "Repeating part of the data hurts most at an intermediate count", x=0.01, ha="left"
-    )
+    style.head(made, "Repeating part of the data hurts most at an intermediate count")
     return made
 
 

@@ -68,9 +68,7 @@ def draw(results: Results) -> Figure:
     axes[0, 1].set_axis_off()
     keys = marks.keys(replicates=series.replicates(data), hidden=hidden, breaks=True)
     style.legend_below(made, keys, columns=2)
-    made.suptitle(
-        "The worst repeat count is the number of rows per effective parameter", x=0.01, ha="left"
-    )
+    style.head(made, "The worst repeat count is the number of rows per effective parameter")
     return made
 
 

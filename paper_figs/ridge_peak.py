@@ -24,7 +24,7 @@ def draw(results: Results) -> Figure:
     axes[1, 1].set_xlabel("parameters = input dimension p [parameters]")
     title = "Label noise raises the interpolation peak and leaves it at n = p"
     notes = (series.verdict(data, "test_error") for data in (rows, parameters))
-    made.suptitle("{}\na {}; b {}".format(title, *notes), x=0.01, ha="left")
+    style.head(made, title, "a {}; b {}".format(*notes))
     keys = marks.keys(replicates=series.replicates(rows), hidden=hidden, breaks=True)
     style.legend_below(made, keys + panel.keys, columns=3)
     return made

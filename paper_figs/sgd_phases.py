@@ -61,7 +61,7 @@ def draw(results: Results) -> Figure:
     title = (
         "Seven phases of one-pass SGD; measured exponents of all but IVb tend to the predicted ones"
     )
-    made.suptitle(title, x=0.01, ha="left")
+    style.head(made, title)
     return made
 
 

@@ -67,7 +67,7 @@ def draw(results: Results) -> Figure:
     c.set_title("c   phase Ia: 8 widths (grey), the best width")
     d.set_title("d   best width; dashed: predicted slope")
     title = "Copies and label noise move the break; the best width follows the predicted power"
-    made.suptitle(f"{title}\n{series.verdict(arms, 'over_best')}", x=0.01, ha="left")
+    style.head(made, title, series.verdict(arms, "over_best"))
     handles = marks.keys(replicates="60 (a), 120 (b)", hidden=hidden, breaks=True)
     style.legend_below(made, handles, columns=3)
     return made

@@ -62,9 +62,7 @@ def draw(results: Results) -> Figure:
     runs = "{} (c: {})".format(*(series.replicates(data) for data in (noises, repeats)))
     keys = marks.keys(replicates=runs, hidden=hidden)
     style.legend_below(made, keys)
-    made.suptitle(
-        "Noise and shared-label copies upstream ask for better aligned tasks", x=0.01, ha="left"
-    )
+    style.head(made, "Noise and shared-label copies upstream ask for better aligned tasks")
     return made
 
 

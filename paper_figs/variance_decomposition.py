@@ -62,7 +62,7 @@ def draw(results: Results) -> Figure:
     style.legend_below(made, a.get_legend_handles_labels()[0], columns=4)
     title = "What features cause together with inputs or noise peaks at p = n; ensembles remove it"
     note = series.verdict(ensembles, "test_error", "disagreement")
-    made.suptitle(f"{title}\n{note}", x=0.01, ha="left")
+    style.head(made, title, note)
     return made
 
 

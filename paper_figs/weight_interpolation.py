@@ -50,10 +50,8 @@ def draw(results: Results) -> Figure:
     style.scale(c, "x", fine[0], fine[-1], "log")
     style.legend_under(c)
     style.legend_below(made, marks.keys(replicates=series.replicates(data), hidden=hidden))
-    made.suptitle(
-        "Mixing back repairs too weak a ridge, and serves laws that share less of the shift",
-        x=0.01,
-        ha="left",
+    style.head(
+        made, "Mixing back repairs too weak a ridge, and serves laws that share less of the shift"
     )
     return made
 

@@ -98,7 +98,7 @@ def test_the_heading_of_an_overview_says_what_is_left_out(swept, monkeypatch):
     for data, title in wanted:
         with style.applied():
             overview.draw(data, title=title)
-    assert heads == [("Toy", "", {}), ("Toy", "not shown: 2 of 8 values of p", {}), ("A", "", {})]
+    assert heads == [("Toy", ""), ("Toy", "not shown: 2 of 8 values of p"), ("A", "")]
 
 
 def test_a_heading_goes_on_in_the_next_line_where_the_figure_ends():

@@ -212,6 +212,10 @@ def test_scales_and_words():
     about = {"long_name": "a thing; more", "unit": "m"}
     assert style.label("x", about) == "a thing, x [m]"
     assert style.label("x", {}) == "x [1]"
+    assert (
+        style.label("edits", {"long_name": "edits made", "unit": "edits"}) == "edits made [edits]"
+    )
+    assert style.label("edit", {"long_name": "edits made"}) == "edits made, edit [1]"
     assert load("ridge_peak").axes["n"].doc in style.label("n", {"long_name": "training rows"})
 
 

@@ -56,13 +56,15 @@ def test_line_is_the_prediction_point_by_point(sweep):
     (form,) = series.predictions(phenomenon, "test_error")
     places = np.array([50.0, 100.0, 200.0])
     fixed = {**series.fixed_values(sweep), "ridge": 1.0}
-    line = series.line(phenomenon, form, "n", places, fixed, [{"noise": 0.1}, {"noise": 1.0}])
+    curves = [{"noise": 0.1}, {"noise": 1.0}]
+    line = series.line(phenomenon, form, "n", places, fixed, curves, decoys=True)
     points = {"n": [50, 100, 200] * 2, "noise": [0.1] * 3 + [1.0] * 3}
     direct = predict(phenomenon, {**fixed, **points})["test_error"].estimate
     assert line.value.ravel() == pytest.approx(direct.value, rel=1e-12)
     assert line.valid.ravel().tolist() == direct.valid.tolist()
     assert len(set(direct.value)) == 6
     assert line.decoys["noise halved"].shape == (2, 3)
+    assert series.line(phenomenon, form, "n", places, fixed, curves).decoys == {}
 
 
 def test_the_verdict_of_a_check_fits_in_a_line(sweep):
@@ -101,7 +103,7 @@ def test_the_form_that_is_drawn_is_the_one_that_speaks_where_runs_were_made(monk
     places, seen = np.arange(101.0), np.array([100.0, 90, 80, 70, 60, 10])
     known = {"late": places >= 60, "whole": places >= 0}
 
-    def line(phenomenon, form, axis, places, fixed, curves):
+    def line(phenomenon, form, axis, places, fixed, curves, *, decoys):
         value = np.where(known[form], 1.0 if form == "late" else 2.0, np.nan)[None]
         return series.Line(places, value, 0 * value, known[form][None], {})
 

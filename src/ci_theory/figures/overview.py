@@ -130,7 +130,7 @@ def draw(data: xarray.Dataset, *, title: str | None = None) -> Figure:
         if shown.column is not None:
             axes[0, column].set_title(f"{shown.column} = {style.value_text(value)}")
     left_out = f"not shown: {', '.join(shown.left_out)}" if shown.left_out else ""
-    style.head(made, title or series.phenomenon_of(data).title, left_out, {})
+    style.head(made, title or series.phenomenon_of(data).title, left_out)
     flat = [panel for row in rows for panel in row]
     handles = marks.keys(
         replicates=data.sizes["replicate"],

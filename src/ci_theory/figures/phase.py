@@ -87,7 +87,7 @@ def draw(
             axes_.set_xlabel(style.label(x, data[x].attrs))
         if handles:
             style.legend_below(made, handles)
-        style.head(made, title or series.phenomenon_of(data).title, note, {})
+        style.head(made, title or series.phenomenon_of(data).title, note)
     return made
 
 

@@ -9,6 +9,7 @@ choice of backend), and settings hold only inside ``applied``. They are ours alo
 """
 
 import os
+import re
 import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
@@ -143,10 +144,11 @@ def colours(values: Sequence[Any]) -> list[Any]:
 def label(name: str, attributes: Mapping[str, Any], *, width: int = 46) -> str:
     """Return the label of an axis: meaning, symbol and unit, wrapped to ``width`` characters.
 
-    A quantity without a unit is marked [1].
+    A symbol that is a word of the meaning is not said again; without a unit it is marked [1].
     """
     meaning = str(attributes.get("long_name", "")).split(";")[0].split(", see")[0].strip()
-    called = f"{meaning}, {name}" if meaning and meaning != name else name
+    told = name in re.findall(r"\w+", meaning)
+    called = meaning if told else f"{meaning}, {name}" if meaning else name
     text = words(f"{called} [{attributes.get('unit') or '1'}]")
     return "\n".join(textwrap.wrap(text, width, break_long_words=False))
 
@@ -220,12 +222,12 @@ BREAK = "_predicted break"
 BREAK_LINE: dict[str, Any] = {"lw": 0.6, "ls": (0, (1, 2))}
 
 
-def head(figure: Figure, title: str, note: str, held: Mapping[str, Any]) -> None:
+def head(figure: Figure, title: str, note: str = "", held: Mapping[str, Any] | None = None) -> None:
     """Write above a figure what it shows, a note if there is one, and the values of other axes.
 
     Lines wider than the figure go on in the next.
     """
-    at = ", ".join(f"{name} = {value_text(value)}" for name, value in held.items())
+    at = ", ".join(f"{name} = {value_text(value)}" for name, value in (held or {}).items())
     lines = [*title.split("\n"), *note.split("\n"), f"at {at}" if at else ""]
     letters = int(15 * figure.get_figwidth())
     parts = [part for line in lines for part in textwrap.wrap(line, letters)]

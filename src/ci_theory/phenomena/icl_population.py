@@ -1,5 +1,6 @@
 """Linear attention trained on endless prompts and used on others: what it has built in."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory._record import again, axes_of, build, inner, record, sized, static, traced
+from ci_theory._record import again, inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import repetition
 from ci_theory.locate.crossing import Crossing
@@ -208,8 +209,9 @@ def _read_off(params: Params, ranks: Array) -> tuple[Scalar, Array, Scalar]:
 
 def _places(params: Params, own: str) -> tuple[Scalar, Array, Scalar]:
     """Read off all places at once, the value on one's own axis left at its default."""
-    others = {name: getattr(params, name) for name in axes_of(Params) if name != own}
-    found: tuple[Scalar, Array, Scalar] = _read_off(build(Params, others), _ranks(params))
+    names = (field.name for field in dataclasses.fields(Params))
+    others = {name: getattr(params, name) for name in names if name != own}
+    found: tuple[Scalar, Array, Scalar] = _read_off(Params(**others), _ranks(params))
     return found
 
 
