@@ -298,7 +298,7 @@ def paint(
         Whether the symbols hide most of the intervals, so that the legend must say so.
 
     Raises:
-        BadInput: a decoy that the closed form does not have, or that ``contents`` was not asked for.
+        BadInput: a decoy that the closed form does not have, or that the panel was made without.
     """
     x, line = panel.x, panel.line
     for name in decoys:
