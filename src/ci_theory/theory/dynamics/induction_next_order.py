@@ -97,10 +97,10 @@ def head_steps(of: Questions, time: Any, rate: Any, batch: Any) -> Steps:
 def derivatives(
     function: Callable[[Array], Array], at: Float[Array, " k"], order: int
 ) -> tuple[Array, ...]:
-    """Return the derivatives of a function of few numbers: (*o, k), (*o, k, k), ... up to an order.
+    """Return the derivatives of a function of few numbers, the first up to one of an order.
 
-    All forwards, and the lower ones on the way to the highest: a third less to trace than one by
-    one.
+    Each has an axis of length k more than the one before. All are taken forwards, the lower ones on
+    the way to the highest: a third less to trace than one by one.
 
     >>> first, second = derivatives(lambda x: x**3, jnp.array([2.0]), 2)
     >>> print(first, second)
