@@ -34,6 +34,8 @@ _COMPARED = {
 }
 _END = "break rule;"
 _COMPUTED = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_WRITTEN: dict[type, str] = {float: "explore.repr({})", bool: "({}) ? 'True' : 'False'"}
+"""What Python writes otherwise than JavaScript, by page/scale.js."""
 
 
 class Untranslated(Exception):  # noqa: N818 - an answer: the rule says more than these words
@@ -87,7 +89,7 @@ class _Rule:
         self.record = self.function.args.args[0].arg
         self.cls: Any = phenomenon.params
         self.known = phenomenon.axes
-        self.local: set[str] = set()
+        self.local: dict[str, type] = {}
 
     def lines(self) -> list[str]:
         """Return its statements; what a part says is said of the part.
@@ -105,8 +107,9 @@ class _Rule:
             case ast.Expr(ast.Constant(str())):  # the docstring
                 return []
             case ast.Assign([ast.Name(name)], value):
-                self.local.add(name)
-                return [f"const {name} = {self._value(value)};"]
+                text = self._value(value)
+                self.local[name] = self._type(value)
+                return [f"const {name} = {text};"]
             case ast.If(test, body, []):
                 inside = [line for each in body for line in self._statement(each)]
                 return [f"if ({self._value(test)}) {{", *inside, "}"]
@@ -150,19 +153,32 @@ class _Rule:
                 return f"({a} {_known(_COMPUTED, operation)} {b})"
             case ast.JoinedStr(parts):
                 return f"`{''.join(map(self._piece, parts))}`"
-            case ast.Call(ast.Name("getattr"), [ast.Name(record), ast.Attribute(value=_) as name]):
-                if record == self.record:
-                    return self._field(str(getattr(self._owner(), name.attr)))
-        return self._field(self._path(one))
+        return f"p[{json.dumps(self._field(one))}]"
+
+    def _type(self, one: ast.expr) -> type:
+        """Return of which type Python's value is: that decides how it is written."""
+        match one:
+            case ast.Constant(value):
+                return type(value)
+            case ast.Name(name) if name in self.local:
+                return self.local[name]
+            case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
+                return bool
+            case ast.BinOp(left, operation, right):
+                both = {float} if isinstance(operation, ast.Div) else set()
+                return float if float in both | {self._type(left), self._type(right)} else int
+            case ast.JoinedStr():
+                return str
+        return self.known[self._field(one)].type
 
     def _piece(self, part: ast.expr) -> str:
         match part:
             case ast.Constant(str() as text):
                 return text.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$")
             case ast.FormattedValue(value, -1, None):
-                return f"${{{self._value(value)}}}"
+                return f"${{{_WRITTEN.get(self._type(value), '{}').format(self._value(value))}}}"
             case ast.FormattedValue(value, -1, ast.JoinedStr([ast.Constant("g")])):
-                return f"${{Number({self._value(value)}.toPrecision(6))}}"
+                return f"${{explore.general({self._value(value)})}}"
         raise Untranslated
 
     def _owner(self) -> Any:
@@ -180,11 +196,16 @@ class _Rule:
                 return f"{before}.{name}" if before else name
         raise Untranslated
 
-    def _field(self, path: str) -> str:
+    def _field(self, one: ast.expr) -> str:
+        match one:
+            case ast.Call(ast.Name("getattr"), [ast.Name(record), ast.Attribute(value=_) as name]):
+                path = str(getattr(self._owner(), name.attr)) if record == self.record else ""
+            case _:
+                path = self._path(one)
         dotted = ".".join((*self.prefix, path))
         if dotted not in self.known:
             raise Untranslated
-        return f"p[{json.dumps(dotted)}]"
+        return dotted
 
 
 def _known(table: Mapping[Any, str], operation: ast.AST) -> str:

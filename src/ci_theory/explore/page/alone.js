@@ -99,11 +99,13 @@ explore.rangeOf = function (axis, text) {
   if (count > 400) throw new Error(`${axis.name} has ${count} values: the page draws at most 400`);
   const share = (k) => k / (count - 1);
   const at = {
-    lin: (k) => first + share(k) * (last - first),
+    lin: (k) => (k === count - 1 ? last : first + k * ((last - first) / (count - 1))),
     geom: (k) => first * (last / first) ** share(k),
     log: (k) => 10 ** (first + share(k) * (last - first)),
   }[rule];
-  const made = Array.from({ length: count }, (_, k) => Number(at(k).toPrecision(12)));
+  const made = Array.from({ length: count }, (_, k) => Number(explore.general(at(k), 12)));
+  const size = Math.max(...made.map(Math.abs));
+  if (rule === "lin") made.forEach((v, k) => Math.abs(v) < 1e-12 * size && (made[k] = 0)); // rounding missed it
   const whole = axis.type === "int" ? [...new Set(made.map(explore.roundEven))] : made;
   return whole.map((value) => explore.held(axis, String(value)));
 };

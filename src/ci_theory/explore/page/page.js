@@ -336,7 +336,7 @@ explore.Page = class {
     }
     const n = explore.number;
     const place = this.shown.places[index];
-    const words = [`${this.shown.axis} ${n(place, 6)}`];
+    const words = [`${this.shown.axis} ${n(place)}`];
     for (const line of this.chart.model.lines) {
       const slack = line.slack && line.slack[index] ? ` ± ${n(line.slack[index], 2)}` : "";
       words.push(`${line.name} ${n(line.values[index])}${slack}`);

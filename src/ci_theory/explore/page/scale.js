@@ -2,12 +2,45 @@
 // Scales and ticks of a picture, and numbers as people read them.
 window.explore = window.explore || {};
 
-explore.number = function (value, digits = 4) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "none";
-  if (value === 0) return "0";
+// A number as the command line writes it: whole ones below a million as they are.
+explore.number = function (value, digits = 5) {
+  if (value === null || value === undefined) return "none";
+  return Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : explore.general(value, digits);
+};
+
+// What Python's format(value, ".6g") is; JavaScript rounds a tie up, Python to the even digit.
+explore.general = function (value, digits = 6) {
+  if (!Number.isFinite(value)) return explore.unlimited(value);
+  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e");
-  return String(Number(value.toPrecision(digits)));
+  const exact = size.toExponential(100).replace(".", "");
+  const even = "02468".includes(exact[digits - 1]) && /^50*e/.test(exact.slice(digits));
+  const [rounded, power] = (even ? exact.slice(0, digits) + exact.slice(101) : size.toExponential(digits - 1).replace(".", "")).split("e");
+  const kept = rounded.replace(/0+$/, "") || "0";
+  const at = Number(power) + 1; // digits before the point
+  if (at < -3 || at > digits) return sign + explore.scientific(kept, at - 1);
+  if (at <= 0) return `${sign}0.${"0".repeat(-at)}${kept}`;
+  const whole = kept.padEnd(at, "0");
+  return sign + (whole.length > at ? `${whole.slice(0, at)}.${whole.slice(at)}` : whole);
+};
+
+// What Python's repr of a float is: the fewest digits that are no other number's.
+explore.repr = function (value) {
+  if (!Number.isFinite(value)) return explore.unlimited(value);
+  const size = Math.abs(value);
+  const [digits, power] = size.toExponential().replace(".", "").split("e");
+  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
+  if (power < -4 || power > 15) return sign + explore.scientific(digits, Number(power));
+  return sign + size + (Number.isInteger(size) ? ".0" : "");
+};
+
+explore.scientific = function (digits, power) {
+  const rest = digits.length > 1 ? `.${digits.slice(1)}` : "";
+  return `${digits[0]}${rest}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+};
+
+explore.unlimited = function (value) {
+  return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
 };
 
 explore.Scale = class {

@@ -117,11 +117,11 @@ explore.tellTable = function (table, shown) {
   const body = explore.element(table, "tbody");
   shown.places.forEach((place, i) => {
     const row = explore.element(body, "tr");
-    explore.element(row, "th", { scope: "row", "data-value": place }, explore.number(place, 6));
+    explore.element(row, "th", { scope: "row", "data-value": place }, explore.number(place));
     for (const name of names) {
       const { value, valid, status } = shown.table.observables[name];
       const cell = explore.element(row, "td", { "data-name": name, "data-value": value[i] === null ? "" : value[i], "data-status": status[i], "data-valid": valid[i] });
-      cell.textContent = `${explore.number(value[i], 6)}${valid[i] && status[i] === "OK" ? "" : "*"}`;
+      cell.textContent = `${explore.number(value[i])}${valid[i] && status[i] === "OK" ? "" : "*"}`;
     }
   });
   const foot = explore.element(explore.element(table, "tfoot"), "tr");
