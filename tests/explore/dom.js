@@ -163,6 +163,10 @@ var URL = { createObjectURL: (blob) => blob.text, revokeObjectURL() {} };
 // What is asked of a server, and what it answers: path -> [status, text].
 var asked = [];
 var answers = {};
+var AbortController = class {
+  constructor() { this.signal = { aborted: false, heard: () => {} }; }
+  abort() { this.signal.aborted = true; this.signal.heard(); }
+};
 var fetch = async (path) => {
   asked.push(path);
   if (!(path in answers)) throw new TypeError("refused");

@@ -1,5 +1,6 @@
 """What is drawn is what `ci-theory predict --json` says of the same words."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -55,6 +56,28 @@ def test_few_places_are_some_of_all_with_both_ends():
             wanted = np.array(every, float)[at]
             np.testing.assert_allclose(np.array(mine, float), wanted, rtol=1e-12)
     assert len(curve.few(PEAK, read("n=60,90", PEAK))["places"]) == 2
+
+
+def test_a_closed_form_is_worked_out_once_along_its_own_axis(monkeypatch):
+    asked = []
+    (peak,) = [b for b in PEAK.breaks if b.axis == "n" and b.closed_form is not None]
+
+    def form(params):
+        asked.append(params.ridge)
+        return 100 * params.ridge
+
+    counted = dataclasses.replace(peak, closed_form=form)
+    mine = dataclasses.replace(PEAK, breaks=(counted,))
+    words = {"n": "60,90,120", "ridge": "1,2"}
+    made = curve.document(mine, words)["break_point"][peak.name]
+    assert made["value"] == [[100.0, 200.0]] * 3
+    assert asked == [1.0, 2.0]
+    asked.clear()
+    along = read("ridge=1,2,3", PEAK)
+    assert curve.drawn(mine, along)["breaks"][peak.name]["value"] == [100.0, 200.0, 300.0]
+    asked.clear()
+    assert curve.few(mine, along)["breaks"] == {}  # of another axis: no picture has it
+    assert asked == []
 
 
 def test_slack_and_decoys_are_those_of_the_phenomenon():

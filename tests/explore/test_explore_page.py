@@ -532,7 +532,25 @@ def test_a_slow_server_is_asked_for_few_places_while_a_hand_moves(live):
     )
     assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}", f"of/toy/few?{FIRST}"]
     knob(live, "up.noise", 3)
-    assert live.get("asked.slice(-3)") == [f"of/toy/few?{text}"] * 2 + [f"of/toy/curve?{text}"]
+    assert live.get("asked.slice(-2)") == [f"of/toy/few?{text}", f"of/toy/curve?{text}"]
+
+
+def test_a_slow_curve_is_not_waited_for_once_the_hand_moves_on(live):
+    texts = [f"{FIRST}&up.noise={noise}" for noise in (0, 0.5)]
+    live.do(
+        f"Object.assign(answers, {json.dumps(answered(**{t: served() for t in texts}))});"
+        "const plain = fetch; fetch = (path, { signal } = {}) => path.includes('curve?') &&"
+        "path.endsWith('=0') ? new Promise((_, no) => { asked.push(path);"
+        "signal.heard = () => no('left'); }) : plain(path);"
+        "asked.length = 0; explore.page.server = 301;"
+    )
+    knob(live, "up.noise", 0)
+    assert live.get("asked") == [f"of/toy/few?{texts[0]}", f"of/toy/curve?{texts[0]}"]
+    assert live.get("document.body.dataset.quick") == texts[0]
+    knob(live, "up.noise", 1)
+    assert live.get("asked.slice(2, 4)") == [f"of/toy/few?{texts[1]}", f"of/toy/curve?{texts[1]}"]
+    assert live.get("document.body.dataset.shown") == texts[1]
+    assert live.text("#message") == ""
 
 
 def test_a_theory_that_takes_too_long_is_not_tried_for_ever(live):

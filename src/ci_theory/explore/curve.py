@@ -7,7 +7,7 @@ beside the values: the slack, the decoys that are switched on, and what each bre
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,12 +114,11 @@ def evaluated(phenomenon: Phenomenon, asked: Grid, decoys: bool = False) -> Pred
 
 def told(phenomenon: Phenomenon, asked: Grid, found: Predictions) -> dict[str, Any]:
     """Lay out what is predicted on a grid: see ``document``."""
-    shape, ranges, varied = asked.shape, asked.ranges, asked.varied
-    point = phenomenon.point(asked.first)
+    shape, ranges = asked.shape, asked.ranges
     made: dict[str, Any] = {"phenomenon": phenomenon.name}
     if ranges:
         made["axes"] = list(ranges)
-    made["params"] = {**point, **ranges}
+    made["params"] = {**phenomenon.point(asked.first), **ranges}
     made["observables"] = {
         key: {
             "value": one.estimate.value.reshape(shape),
@@ -128,18 +127,26 @@ def told(phenomenon: Phenomenon, asked: Grid, found: Predictions) -> dict[str, A
         }
         for key, one in found.items()
     }
-    places = {}
-    for b in phenomenon.breaks:
-        place: dict[str, Any] = {"axis": b.axis}
-        if b.closed_form is not None:
-            place["value"] = _closed_form(phenomenon, b, point, varied, shape)
-        if list(ranges) == [b.axis]:
-            place.update(located(b, ranges[b.axis], found))
-        if len(place) > 1:
-            places[b.name] = place
+    places = _places(phenomenon, phenomenon.breaks, asked, found)
     if places:
         made["break_point"] = places
     return plain(made)
+
+
+def _places(
+    phenomenon: Phenomenon, sought: Iterable[Break], asked: Grid, found: Predictions
+) -> dict[str, dict[str, Any]]:
+    """Return where breaks are on a grid: by closed form, and located in the curve of their axis."""
+    point, places = phenomenon.point(asked.first), {}
+    for b in sought:
+        place: dict[str, Any] = {"axis": b.axis}
+        if b.closed_form is not None:
+            place["value"] = _closed_form(phenomenon, b, point, asked.varied, asked.shape)
+        if list(asked.ranges) == [b.axis]:
+            place.update(located(b, asked.ranges[b.axis], found))
+        if len(place) > 1:
+            places[b.name] = place
+    return places
 
 
 def _closed_form(
@@ -149,12 +156,14 @@ def _closed_form(
     varied: Mapping[str, list],
     shape: tuple[int, ...],
 ) -> np.ndarray:
-    """Evaluate the closed form of a break at every point."""
-    assert sought.closed_form is not None
-    rows = zip(*varied.values(), strict=True) if varied else [()]
-    points = ({**point, **dict(zip(varied, row, strict=True))} for row in rows)
-    places = [sought.closed_form(build(phenomenon.params, full)) for full in points]
-    return np.array(places, float).reshape(shape)
+    """Evaluate the closed form of a break at every point: once along its own axis."""
+    form = sought.closed_form
+    assert form is not None
+    others = {name: values for name, values in varied.items() if name != sought.axis}
+    rows = list(zip(*others.values(), strict=True)) if others else [()] * math.prod(shape)
+    points = {row: {**point, **dict(zip(others, row, strict=True))} for row in rows}
+    places = {row: form(build(phenomenon.params, full)) for row, full in points.items()}
+    return np.array([places[row] for row in rows], float).reshape(shape)
 
 
 def located(sought: Break, axis: tuple, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,8 +204,13 @@ def _example(phenomenon: Phenomenon) -> str:
     return f"{name}=1,2,3"
 
 
-def drawn(phenomenon: Phenomenon, shown: Shown) -> dict[str, Any]:
+def drawn(phenomenon: Phenomenon, shown: Shown, tabled: bool = True) -> dict[str, Any]:
     """Evaluate what a page shows.
+
+    Args:
+        phenomenon: the phenomenon.
+        shown: what its address asks for.
+        tabled: whether with the table, for which breaks of other axes are worked out at each place.
 
     Returns:
         {"axis", "places", "table", "problem", "slack", "decoys"}: "table" is what ``document``
@@ -211,11 +225,12 @@ def drawn(phenomenon: Phenomenon, shown: Shown) -> dict[str, Any]:
     values = asked.ranges[name]
     problem, allowed = _allowed(phenomenon, asked, name)
     here = Grid({name: tuple(itertools.compress(values, allowed))}, asked.fixed)
-    found = evaluated(phenomenon, here)
-    table = None if problem else told(phenomenon, asked, found)
+    beside = evaluated(phenomenon, here, decoys=True) if shown.decoys else None
+    found = beside if beside and not tabled else evaluated(phenomenon, here)
+    table = told(phenomenon, asked, found) if tabled and not problem else None
+    mine = [b for b in phenomenon.breaks if b.axis == name]
     wrong: dict[str, dict[str, np.ndarray]] = {}
-    if shown.decoys:
-        beside = evaluated(phenomenon, here, decoys=True)
+    if beside:
         wrong = {
             key: {d: v for d, v in one.decoys.items() if d in shown.decoys}
             for key, one in beside.items()
@@ -237,7 +252,7 @@ def drawn(phenomenon: Phenomenon, shown: Shown) -> dict[str, Any]:
             key: {mistake: spread(value) for mistake, value in ones.items()}
             for key, ones in wrong.items()
         },
-        "breaks": (table or told(phenomenon, here, found)).get("break_point", {}),
+        "breaks": table.get("break_point", {}) if table else _places(phenomenon, mine, here, found),
     }
     return plain(made)
 
@@ -252,7 +267,7 @@ def few(phenomenon: Phenomenon, shown: Shown) -> dict[str, Any]:
     values = asked.ranges[name]
     picked = np.unique(np.linspace(0, len(values) - 1, min(FEW, len(values))).round().astype(int))
     words = {**shown.words, name: ",".join(str(values[i]) for i in picked)}
-    return {**drawn(phenomenon, dataclasses.replace(shown, words=words)), "table": None}
+    return drawn(phenomenon, dataclasses.replace(shown, words=words), tabled=False)
 
 
 def _allowed(phenomenon: Phenomenon, asked: Grid, name: str) -> tuple[str, np.ndarray]:

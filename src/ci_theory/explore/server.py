@@ -103,7 +103,7 @@ class Explorer(ThreadingHTTPServer):
         self.loaded = dict(loaded or {})
         self.explain = explain
         self.simulating = threading.Lock()
-        self.evaluating = threading.Lock()
+        self.evaluating = {what: threading.Lock() for what in ("curve", "few")}
         self.closing = threading.Event()
         try:
             super().__init__((HOST, port), Handler)
@@ -229,8 +229,8 @@ class Handler(BaseHTTPRequestHandler):
         shown = read(query, one)
         if what in ("curve", "few"):
             evaluate = curve.drawn if what == "curve" else curve.few
-            with self.server.evaluating:  # one core is left to the dots
-                return _json(evaluate(one, shown))
+            with self.server.evaluating[what]:  # one core is left to the dots while nothing moves
+                return None if self._gone() else _json(evaluate(one, shown))
         if what == "theory":
             script = scripts.of(one, statics(one, one.point(curve.line(one, shown)[1].first)))
             return Answer(HTTPStatus.OK, TYPES[".js"], script.text.encode())

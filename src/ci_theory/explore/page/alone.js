@@ -25,6 +25,8 @@ explore.Alone = class {
     return null;
   }
 
+  leave() {}
+
   // Calls back with what there is while it works; null once that is not wanted any more.
   async curve(text, partial = () => true) {
     const pairs = [...explore.read(text)].filter(([key]) => !key.startsWith("@"));

@@ -14,6 +14,7 @@ explore.Page = class {
     this.shown = null; // what the source said last, and of which address
     this.dots = null;
     this.asking = false;
+    this.asked = null; // the address for which
     this.again = false;
     this.stopDots = null;
     this.settling = 0;
@@ -186,7 +187,9 @@ explore.Page = class {
 
   async _ask() {
     if (this.asking) {
+      if (this.asked === this.state.text) return; // the hand has let go
       this.again = true;
+      if (this.server > HEAVY) this.source.leave(); // few places of where the hand is now come first
       return;
     }
     this.asking = true;
@@ -195,6 +198,7 @@ explore.Page = class {
       this._wait("working: the first curve of a phenomenon is compiled");
     }, 700);
     const text = this.state.text;
+    this.asked = text;
     try {
       const shown = await this._curve(text);
       if (shown && (text === this.state.text || this.knobs.playing || !this.again)) this._show(shown, text);
@@ -222,7 +226,7 @@ explore.Page = class {
     if (this.source.live && this.server > HEAVY && !this.quickly && !partial(await this.source.few(text))) return null;
     const begun = performance.now();
     const shown = await this.source.curve(text, partial);
-    this.server = performance.now() - begun;
+    if (shown) this.server = performance.now() - begun;
     return shown;
   }
 

@@ -11,10 +11,10 @@ explore.Served = class {
     this.failed = new Map();
   }
 
-  async _get(path) {
+  async _get(path, signal) {
     let answer;
     try {
-      answer = await fetch(`${this.base}/${path}`);
+      answer = await fetch(`${this.base}/${path}`, { signal });
     } catch {
       throw new Error("the server does not answer: is ci-theory explore still running?");
     }
@@ -79,8 +79,21 @@ explore.Served = class {
     return document.head.appendChild(script);
   }
 
+  // Null if that is not waited for any more.
   async curve(text) {
-    return (await this._get(`curve?${text}`)).json();
+    this.waiting = new AbortController();
+    const { signal } = this.waiting;
+    try {
+      return await (await this._get(`curve?${text}`, signal)).json();
+    } catch (problem) {
+      if (signal.aborted) return null;
+      throw problem;
+    }
+  }
+
+  // Wait no longer for the curve that was asked for last.
+  leave() {
+    if (this.waiting) this.waiting.abort();
   }
 
   // The same at few places: what a slow theory can say while a hand moves.
