@@ -107,9 +107,12 @@ def document(phenomenon: Phenomenon, words: Mapping[str, str]) -> dict[str, Any]
     return told(phenomenon, asked, evaluated(phenomenon, asked))
 
 
-def evaluated(phenomenon: Phenomenon, asked: Grid, decoys: bool = False) -> Predictions:
-    """Evaluate the predictions at every point of a grid."""
-    return phenomena.predict(phenomenon, {**asked.fixed, **asked.varied}, decoys=decoys)
+def evaluated(
+    phenomenon: Phenomenon, asked: Grid, decoys: bool = False, again: bool = False
+) -> Predictions:
+    """Evaluate the predictions at every point of a grid; ``again``: and others of its size soon."""
+    points = {**asked.fixed, **asked.varied}
+    return phenomena.predict(phenomenon, points, decoys=decoys, again=again)
 
 
 def told(phenomenon: Phenomenon, asked: Grid, found: Predictions) -> dict[str, Any]:
@@ -225,8 +228,8 @@ def drawn(phenomenon: Phenomenon, shown: Shown, tabled: bool = True) -> dict[str
     values = asked.ranges[name]
     problem, allowed = _allowed(phenomenon, asked, name)
     here = Grid({name: tuple(itertools.compress(values, allowed))}, asked.fixed)
-    beside = evaluated(phenomenon, here, decoys=True) if shown.decoys else None
-    found = beside if beside and not tabled else evaluated(phenomenon, here)
+    beside = evaluated(phenomenon, here, True, not tabled) if shown.decoys else None
+    found = beside if beside and not tabled else evaluated(phenomenon, here, again=not tabled)
     table = told(phenomenon, asked, found) if tabled and not problem else None
     mine = [b for b in phenomenon.breaks if b.axis == name]
     wrong: dict[str, dict[str, np.ndarray]] = {}

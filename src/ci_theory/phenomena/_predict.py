@@ -54,7 +54,11 @@ class Predictions(dict[str, Predicted]):
 
 @needs_float64
 def predict(
-    phenomenon: Phenomenon, points: Mapping[str, Any], *, decoys: bool = True
+    phenomenon: Phenomenon,
+    points: Mapping[str, Any],
+    *,
+    decoys: bool = True,
+    again: bool = False,
 ) -> Predictions:
     """Evaluate every prediction of a phenomenon.
 
@@ -62,6 +66,8 @@ def predict(
         phenomenon: the phenomenon.
         points: dotted name -> scalar, or array (N,); what is missing keeps its default.
         decoys: whether to evaluate the mistakes too; without, less is compiled.
+        again: whether so many points will be evaluated again and again: it takes longer to compile
+            and half as long to run. The last bits of the numbers may differ.
 
     Returns:
         prediction name -> ``Predicted``. A point whose value is not finite has status
@@ -101,7 +107,7 @@ def predict(
         for members in groups.values():
             group = [rows[i] for i in members]
             world = phenomenon.prepared(group[0])
-            for name, (value, wrong) in _batch(phenomenon, group, world, decoys).items():
+            for name, (value, wrong) in _batch(phenomenon, group, world, decoys, again).items():
                 for target, source in zip(results[name].estimate, value, strict=True):
                     target[members] = source
                 for decoy, source in wrong.items():
@@ -127,11 +133,13 @@ def _split(rows: list[dict[str, Any]]) -> tuple[tuple, dict[str, np.ndarray]]:
     return words, {k: v if v.dtype == bool else v.astype(float) for k, v in columns.items()}
 
 
-def _batch(phenomenon: Phenomenon, group: list[dict[str, Any]], world: Any, decoys: bool) -> Any:
+def _batch(
+    phenomenon: Phenomenon, group: list[dict[str, Any]], world: Any, decoys: bool, again: bool
+) -> Any:
     """Evaluate points that share their static values, some at a time: memory stays bounded."""
     words, numbers = _split(group)
     size = len(group)
-    program = program_of(phenomenon, words, decoys, few=size <= _FEW_POINTS)
+    program = program_of(phenomenon, words, decoys, few=size <= _FEW_POINTS and not again)
     most = min(1 << (size - 1).bit_length(), _at_a_time(world))  # few shapes, few compilations
     done = []
     for start in range(0, size, most):
