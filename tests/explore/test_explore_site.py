@@ -67,10 +67,25 @@ def test_no_text_of_anybody_ends_a_script():
     assert json.loads(made) == words
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="file: cannot be written"):
-        site.write(tmp_path / "file", [], lambda _: None)
+        site.write(tmp_path / "file", [("zipf_learning", load("zipf_learning"))], pytest.fail)
+
+
+def test_who_stops_has_the_pages_before_and_their_list(tmp_path, monkeypatch):
+    def page(name, *_):
+        if name == "zipf_learning":
+            raise KeyboardInterrupt
+        return f"the page of {name}"
+
+    monkeypatch.setattr(site, "_page", page)
+    shown = [(name, load(name)) for name in ("ridge_peak", "repeated_data", "zipf_learning")]
+    with pytest.raises(KeyboardInterrupt):
+        site.write(tmp_path, shown, lambda _: None)
+    assert (tmp_path / "repeated_data.html").read_text() == "the page of repeated_data"
+    listed = re.findall(r'"name": "(\w+)"', (tmp_path / "index.html").read_text())
+    assert listed == ["ridge_peak", "repeated_data"]
 
 
 def test_a_script_says_for_which_values_it_was_made(monkeypatch):

@@ -49,20 +49,31 @@ def write(
     Raises:
         BadInput: the folder cannot be written to, or a phenomenon has nothing to draw.
     """
-    pages, listed = {}, []
+    listed: list[dict[str, str]] = []
+    files = [
+        _put(folder, "index.html", _list(listed))
+    ]  # a folder that cannot be written is told at once
     for name, phenomenon in shown:
         say(name)
-        pages[f"{name}.html"] = _page(name, phenomenon, every_curve)
+        files.append(_put(folder, f"{name}.html", _page(name, phenomenon, every_curve)))
         title, question = phenomenon.title, phenomenon.question
         listed.append({"name": name, "title": title, "question": question})
-    pages["index.html"] = _whole("index.html", f"window.catalogue = {_script_json(listed)};\n")
+        _put(folder, "index.html", _list(listed))
+    return [*files[1:], files[0]]
+
+
+def _list(listed: list[dict[str, str]]) -> str:
+    return _whole("index.html", f"window.catalogue = {_script_json(listed)};\n")
+
+
+def _put(folder: Path, name: str, text: str) -> Path:
+    """Write a page: each as it is made, so that who stops has those before."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in pages.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")
     except OSError as problem:
         raise BadInput(f"{folder}: cannot be written: {problem.strerror or problem}") from None
-    return [folder / name for name in pages]
+    return folder / name
 
 
 def _page(name: str, phenomenon: Phenomenon, every_curve: bool) -> str:
