@@ -159,7 +159,7 @@ def forecast(params: Params, world: Array | None) -> Forecast:
     p = jnp.where(params.p > 0, params.p, jnp.inf)
     spectrum, ridge, time = isotropic(params.d, params.signal), params.n * params.decay, params.time
     groups = repeated_rows(*params.split(), params.noise, True)
-    at, at_start, *levels = levels_along(
+    at, at_start, at_shift, at_start_shift, stopped = levels_along(
         spectrum, groups, p,
         flow_ridges(spectrum, groups, time, ridge), start_ridges(groups, time),
         shift_ridges(groups, time, ridge), shift_ridges(groups, 2 * time, 0.0),
@@ -182,7 +182,7 @@ def forecast(params: Params, world: Array | None) -> Forecast:
         test=test,
         train=train,
         features=world,
-        levels=tuple(levels),
+        levels=(at_shift, at_start_shift, stopped),
         status=jnp.maximum(found.status, begun.status),
     )
 
