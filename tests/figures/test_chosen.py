@@ -95,10 +95,14 @@ def test_the_heading_of_an_overview_says_what_is_left_out(swept, monkeypatch):
     monkeypatch.setattr(overview, "_panel", lambda *_: panel)
     monkeypatch.setattr(overview, "_paint", lambda *_: True)
     wanted = [(swept(n=12, p=3, q=5), None), (swept(n=12, p=8), None), (swept(n=12), "A")]
+    wanted += [(data.assign_attrs(dtype="float32"), title) for data, title in wanted[1:]]
     for data, title in wanted:
         with style.applied():
             overview.draw(data, title=title)
-    assert heads == [("Toy", ""), ("Toy", "not shown: 2 of 8 values of p"), ("A", "")]
+    left_out = "not shown: 2 of 8 values of p"
+    assert heads[:3] == [("Toy", ""), ("Toy", left_out), ("A", "")]
+    single = "simulated in float32, which cuts peaks at interpolation: no verdict"
+    assert heads[3:] == [("Toy", f"{single}; {left_out}"), ("A", single)]
 
 
 def test_a_heading_goes_on_in_the_next_line_where_the_figure_ends():

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
+import jax
 import pytest
 from sweep_driver import bits, toy
 
@@ -109,6 +110,30 @@ def test_a_worker_that_lives_longer_than_a_sweep_finds_what_is_new_there(client,
         file.rmdir() if file.is_dir() else file.unlink()
     store = run(toy(4), tmp_path / "s", engine=engine)
     assert bits(store) == bits(run(toy(4), tmp_path / "another"))
+
+
+def test_float32_on_a_cluster_and_in_shares_is_the_same_to_the_last_bit(surroundings, tmp_path):
+    """Workers that have computed in float64 refuse: these are new, and one goes on to float64."""
+    settings = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+    jax.config.update("jax_enable_x64", False)  # conftest restores it
+    single = {"most_runs": 2, "precision": "float32"}
+    alone = run(toy(4), tmp_path / "alone", **single)
+    for share in range(2):
+        parted = run(toy(4), tmp_path / "parted", shard=(share, 2), **single)
+        assert bool(parted.dataset().attrs["missing"]) == (share == 0)
+    with (
+        distributed.LocalCluster(n_workers=1, silence_logs="CRITICAL", **settings) as one,
+        distributed.Client(one) as client,
+    ):
+        engine = DaskEngine(client)
+        sent = run(toy(4), tmp_path / "sent", engine=engine, **single)
+        jax.config.update("jax_enable_x64", True)
+        double = run(toy(4), tmp_path / "double", engine=engine, most_runs=2)
+        jax.config.update("jax_enable_x64", False)
+        with pytest.raises(BadInput, match=r"dtype is float64 there and float32 where"):
+            run(toy(4), tmp_path / "late", engine=engine, **single)
+    assert bits(sent) == bits(parted) == bits(alone) != bits(double)
+    assert alone.dataset().attrs["dtype"] == "float32"
 
 
 def test_ctrl_c_stops_the_cluster_and_the_same_command_continues(client, whole, tmp_path):

@@ -246,6 +246,7 @@ def test_single_precision_runs_and_says_so(tmp_path):
     store = run(GRAM, tmp_path / "s", precision="float32")
     found = store.dataset()
     assert found.attrs["dtype"] == "float32"
+    assert found.attrs["rounding"].startswith("unknown: float32 cuts the peaks")
     values = found["size"].values
     np.testing.assert_array_equal(values, values.astype(np.float32))
     assert found.attrs["missing"] == 0
@@ -256,6 +257,7 @@ def test_single_precision_runs_and_says_so(tmp_path):
         Worker(store)
     with pytest.raises(BadInput, match="expected 'float64' or 'float32'"):
         run(GRAM, tmp_path / "s", precision="half")
+    assert "rounding" not in run(GRAM, tmp_path / "double").dataset().attrs
 
 
 def _alike(measures):

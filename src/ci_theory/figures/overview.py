@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ci_theory._errors import BadInput
+from ci_theory.check.reading import coarse
 from ci_theory.figures import curves, marks, series, style
 from ci_theory.phenomena import predict
 from ci_theory.phenomena._speaking import spoken
@@ -20,6 +21,8 @@ from ci_theory.phenomena._speaking import spoken
 __all__ = ["MOST_COLOURS", "MOST_COLUMNS", "MOST_MEASURES", "Overview", "choose", "draw"]
 
 MOST_MEASURES, MOST_COLUMNS, MOST_COLOURS = 3, 3, 6
+
+CUT = "simulated in float32, which cuts peaks at interpolation: no verdict"
 
 
 class Overview(NamedTuple):
@@ -129,8 +132,9 @@ def draw(data: xarray.Dataset, *, title: str | None = None) -> Figure:
     for column, value in enumerate(columns):
         if shown.column is not None:
             axes[0, column].set_title(f"{shown.column} = {style.value_text(value)}")
-    left_out = f"not shown: {', '.join(shown.left_out)}" if shown.left_out else ""
-    style.head(made, title or series.phenomenon_of(data).title, left_out)
+    notes = [CUT] if coarse(data) else []
+    notes += [f"not shown: {', '.join(shown.left_out)}"] if shown.left_out else []
+    style.head(made, title or series.phenomenon_of(data).title, "; ".join(notes))
     flat = [panel for row in rows for panel in row]
     handles = marks.keys(
         replicates=data.sizes["replicate"],

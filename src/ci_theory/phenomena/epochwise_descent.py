@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,10 +19,11 @@ from ci_theory.phenomena._mistakes import copies_are_fresh, time_doubled
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian, scales
+from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, levels_along
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_flow_shift
-from ci_theory.theory.dynamics.flow import weighted_flow_risk
+from ci_theory.theory.dynamics.flow import flow_ridges, weighted_flow_risk
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
-from ci_theory.theory.dynamics.flow_next_order import flow_shift, what_is_left
+from ci_theory.theory.dynamics.flow_next_order import flow_shift, shift_ridges, what_is_left
 from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, explicit, scale_target, two_block
@@ -169,6 +169,7 @@ class Forecast:
     train: Float[Array, " 2"]
     spectrum: Spectrum  # of the inputs
     features: Scalar | np.ndarray | None  # their number; None where the inputs are trained on
+    levels: tuple[ComplexLevels, ComplexLevels]  # for the next order
     status: Int[Array, ""]
 
 
@@ -176,26 +177,28 @@ def forecast(params: Params, world: World) -> Forecast:
     """Evaluate the deterministic equivalent of the flow, and its closed form."""
     spectrum, ridge, time = _spectrum(params, world), params.n * params.decay, params.time
     p = jnp.inf if world.features is None else world.features
-
-    def flow(noise: Scalar) -> tuple[Scalar, Scalar, Scalar, Array]:
-        groups = repeated_rows(*params.split(), noise, True)
-        found = weighted_flow_risk(spectrum, groups, time, ridge, p)
-        train = groups.counts * groups.weights @ found.train_error / params.n
-        return found.excess_risk, found.noise_variance, train, found.status
-
-    levels = jnp.stack([jnp.zeros(()), jnp.asarray(params.noise, float)])
-    excess, variance, train, status = jax.vmap(flow)(levels)
+    groups = repeated_rows(*params.split(), params.noise, True)
+    at, at_shift, stopped = levels_along(
+        spectrum, groups, p,
+        flow_ridges(spectrum, groups, time, ridge), shift_ridges(groups, time, ridge),
+        ridge + params.n / time,
+    )  # fmt: skip
+    found = weighted_flow_risk(spectrum, groups, time, ridge, p, at)
+    shares = groups.counts * groups.weights / params.n
+    noisy = shares @ found.train_noise
+    train = shares @ found.train_error
     closed = isotropic_flow(params.n, params.d, time, params.noise, params.signal, 0.0, ridge)
     return Forecast(
-        excess_risk=excess[1],
-        train_error=train[1],
+        excess_risk=found.excess_risk,
+        train_error=train,
         isotropic_excess=closed.excess_risk,
         isotropic_train=closed.train_error,
-        excess=jnp.stack([excess[0], variance[1]]),
-        train=jnp.stack([train[0], train[1] - train[0]]),
+        excess=jnp.stack([found.bias + found.signal_variance, found.noise_variance]),
+        train=jnp.stack([train - noisy, noisy]),
         spectrum=spectrum,
         features=world.features,
-        status=status[1],
+        levels=(at_shift, stopped),
+        status=found.status,
     )
 
 
@@ -203,11 +206,12 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Compute the next order of the rows, and of the random features where there are some."""
     spectrum, groups = made.spectrum, repeated_rows(*params.split(), params.noise, True)
     ridge, p = params.n * params.decay, jnp.inf if made.features is None else made.features
+    at, stopped = made.levels
     if made.features is None:
-        shift = flow_shift(spectrum, groups, params.time, ridge)
+        shift = flow_shift(spectrum, groups, params.time, ridge, at)
     else:
-        shift = feature_flow_shift(spectrum, groups, params.time, ridge, p)
-    left = what_is_left(spectrum, groups, ridge + params.n / params.time, p)
+        shift = feature_flow_shift(spectrum, groups, params.time, ridge, p, at)
+    left = what_is_left(spectrum, groups, ridge + params.n / params.time, p, stopped)
 
     def bound(moved: tuple[Scalar, Scalar], parts: Array, value: Scalar) -> Bound:
         found = _slack.computed(moved, tuple(parts), left, value)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf
@@ -23,14 +22,20 @@ from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.phenomena._programs import quickly
 from ci_theory.systems import gaussian_features
 from ci_theory.tasks import gaussian
+from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, levels_along
 from ci_theory.theory.dynamics.feature_flow_next_order import (
     feature_flow_shift,
     feature_start_shift,
 )
-from ci_theory.theory.dynamics.flow import weighted_flow_risk
+from ci_theory.theory.dynamics.flow import flow_ridges, weighted_flow_risk
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
-from ci_theory.theory.dynamics.flow_next_order import flow_shift, start_shift, what_is_left
-from ci_theory.theory.dynamics.flow_start import start_left
+from ci_theory.theory.dynamics.flow_next_order import (
+    flow_shift,
+    shift_ridges,
+    start_shift,
+    what_is_left,
+)
+from ci_theory.theory.dynamics.flow_start import start_left, start_ridges
 from ci_theory.theory.dynamics.grokking import asymptotic_delay, fall_times
 from ci_theory.theory.spectra.groups import repeated_rows
 from ci_theory.theory.spectra.spectrum import isotropic
@@ -140,6 +145,7 @@ class Forecast:
     test: Float[Array, " 3"]
     train: Float[Array, " 3"]
     features: Scalar | None  # their number; None on the inputs
+    levels: tuple[ComplexLevels, ComplexLevels, ComplexLevels]  # for the next order
     status: Int[Array, ""]
 
 
@@ -152,19 +158,20 @@ def forecast(params: Params, world: Array | None) -> Forecast:
     """Evaluate the deterministic equivalent of the flow, and its closed form."""
     p = jnp.where(params.p > 0, params.p, jnp.inf)
     spectrum, ridge, time = isotropic(params.d, params.signal), params.n * params.decay, params.time
-
-    def flow(noise: Scalar) -> tuple[Scalar, Scalar, Array]:
-        groups = repeated_rows(*params.split(), noise, True)
-        found = weighted_flow_risk(spectrum, groups, time, ridge, p)
-        shares = groups.counts * groups.weights / params.n
-        return found.excess_risk, shares @ found.train_error, found.status
-
-    levels = jnp.stack([jnp.zeros(()), jnp.asarray(params.noise, float)])
-    test, train, status = jax.vmap(flow)(levels)
-    begun = start_left(spectrum, repeated_rows(*params.split(), 0.0, True), time, ridge, p)
+    groups = repeated_rows(*params.split(), params.noise, True)
+    at, at_start, at_shift, at_start_shift, stopped = levels_along(
+        spectrum, groups, p,
+        flow_ridges(spectrum, groups, time, ridge), start_ridges(groups, time),
+        shift_ridges(groups, time, ridge), shift_ridges(groups, 2 * time, 0.0),
+        ridge + params.n / time,
+    )  # fmt: skip
+    found = weighted_flow_risk(spectrum, groups, time, ridge, p, at)
+    begun = start_left(spectrum, groups, time, ridge, p, at_start)
+    shares = groups.counts * groups.weights / params.n
+    fitted = shares @ jnp.stack([found.train_error - found.train_noise, found.train_noise], axis=1)
     left = _per_weight(params) * jnp.stack([begun.test, begun.train])
-    test = jnp.stack([test[0], test[1] - test[0], left[0]])
-    train = jnp.stack([train[0], train[1] - train[0], left[1]])
+    test = jnp.stack([found.bias + found.signal_variance, found.noise_variance, left[0]])
+    train = jnp.stack([*fitted, left[1]])
     args = params.noise, params.signal, params.start, ridge
     return Forecast(
         test_loss=jnp.sum(test),
@@ -175,7 +182,8 @@ def forecast(params: Params, world: Array | None) -> Forecast:
         test=test,
         train=train,
         features=world,
-        status=jnp.maximum(status[1], begun.status),
+        levels=(at_shift, at_start_shift, stopped),
+        status=jnp.maximum(found.status, begun.status),
     )
 
 
@@ -189,13 +197,15 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     spectrum = isotropic(params.d, params.signal)
     groups = repeated_rows(*params.split(), params.noise, True)
     ridge, time, share, p = params.n * params.decay, params.time, _per_weight(params), made.features
+    at, at_start, stopped = made.levels
     if p is None:
-        shift = flow_shift(spectrum, groups, time, ridge)
-        begun = start_shift(spectrum, groups, time, ridge)
+        shift = flow_shift(spectrum, groups, time, ridge, at)
+        begun = start_shift(spectrum, groups, time, ridge, at_start)
     else:
-        shift = feature_flow_shift(spectrum, groups, time, ridge, p)
-        begun = feature_start_shift(spectrum, groups, time, ridge, p)
-    left = what_is_left(spectrum, groups, ridge + params.n / time, jnp.inf if p is None else p)
+        shift = feature_flow_shift(spectrum, groups, time, ridge, p, at)
+        begun = feature_start_shift(spectrum, groups, time, ridge, p, at_start)
+    early = ridge + params.n / time
+    left = what_is_left(spectrum, groups, early, jnp.inf if p is None else p, stopped)
     solved = jnp.maximum(shift.status, begun.status) == Status.OK
 
     def bound(moved: tuple[Scalar, ...], parts: Array) -> Bound:

@@ -79,6 +79,8 @@ def assemble(store: "Store", measures: Sequence[str] | None = None) -> xarray.Da
         "missing": int((status == _MISSING).sum()),
         "not_finite": int((status == int(Status.NOT_FINITE)).sum()),
     }
+    if plan.identity.get("dtype", "float64") != "float64":
+        attrs["rounding"] = "unknown: float32 cuts the peaks at interpolation; no verdict"
     return xarray.Dataset(variables, coords, attrs)
 
 

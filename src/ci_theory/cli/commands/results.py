@@ -49,7 +49,7 @@ def run(
         typer.Option(
             "--dtype",
             metavar="float64|float32",
-            help="precision; float32 is cut near interpolation, and gets no verdict",
+            help="precision; float32 cuts the peaks at interpolation, and gets no verdict",
         ),
     ] = "float64",
     dry_run: Annotated[

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Complex
 
@@ -25,7 +26,7 @@ from ci_theory.theory.spectra.fixed_point import GOOD
 from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa
 
-__all__ = ["ComplexLevels", "complex_levels", "leverages"]
+__all__ = ["ComplexLevels", "complex_levels", "levels_along", "leverages"]
 
 ARC_STEPS, AT_EACH, LAST = 14, 2, 5
 """Steps of continuation, and Newton steps at each and at the end; the nodes of ``talbot`` reach
@@ -219,3 +220,35 @@ def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> Co
     status = jnp.where(good, Status.OK, Status.NOT_CONVERGED)
     status = jnp.where(inside, status, Status.OUT_OF_SCOPE)
     return ComplexLevels(kappa, ratio, left, status, residual)
+
+
+def levels_along(
+    spectrum: Spectrum, groups: Groups, p: Any, *ridges: Any
+) -> tuple[ComplexLevels, ...]:
+    """Solve at several sets of ridges as one: to compile takes longer than to solve.
+
+    Args:
+        spectrum: as in ``complex_levels``, like the next two.
+        groups: training rows.
+        p: features.
+        *ridges: total ridges, scalars or (k,), of any lengths.
+
+    Returns:
+        the levels of each set, of its shape.
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> rows = plain_rows(100, 0.0)
+    >>> one, two = levels_along(isotropic(50), rows, jnp.inf, 1.0, jnp.array([2.0, 1j]))
+    >>> print(one.kappa.shape, two.kappa.shape)
+    () (2,)
+    """
+    deltas = jnp.concatenate([jnp.ravel(jnp.asarray(each, complex)) for each in ridges])
+    found = jax.vmap(complex_levels, (None, None, None, 0))(spectrum, groups, p, deltas)
+    ends = np.cumsum([np.size(each) for each in ridges]).tolist()
+
+    def part(each: Any, end: int) -> ComplexLevels:
+        shape, begin = np.shape(each), end - np.size(each)
+        return ComplexLevels(*(leaf[begin:end].reshape(shape) for leaf in found))
+
+    return tuple(part(each, end) for each, end in zip(ridges, ends, strict=True))

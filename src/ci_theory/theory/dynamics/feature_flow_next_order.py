@@ -16,9 +16,9 @@ import numpy as np
 from ci_theory._errors import Status
 from ci_theory._types import Array, needs_float64
 from ci_theory.theory.dynamics import feature_copies
-from ci_theory.theory.dynamics.complex_ridge import complex_levels
+from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, complex_levels, levels_along
 from ci_theory.theory.dynamics.feature_copies import Copy, copied, slope
-from ci_theory.theory.dynamics.flow_next_order import COUNT, FlowShift, StartShift
+from ci_theory.theory.dynamics.flow_next_order import COUNT, FlowShift, StartShift, shift_ridges
 from ci_theory.theory.dynamics.talbot import Contour, contour
 from ci_theory.theory.spectra.groups import Groups, counted, present
 from ci_theory.theory.spectra.spectrum import Spectrum, tail_as_modes, trace
@@ -74,7 +74,12 @@ def feature_ridge_shift(spectrum: Spectrum, groups: Groups, p: Any, ridge: Any) 
 @needs_float64
 @jax.jit
 def feature_start_shift(
-    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any
+    spectrum: Spectrum,
+    groups: Groups,
+    time: Any,
+    ridge: Any,
+    p: Any,
+    at: ComplexLevels | None = None,
 ) -> StartShift:
     r"""By how much the mean of what is left of a random start on features differs from its limit.
 
@@ -90,6 +95,7 @@ def feature_start_shift(
         time: t, > 0.
         ridge: total ridge N mu, >= 0; the decay adds its own factor exp(-2 mu t).
         p: random features, linear and Gaussian, > 0; infinite trains on the inputs themselves.
+        at: the levels at ``shift_ridges`` of 2t, without the ridge, where they have been solved.
 
     Regime: as ``feature_flow_shift``. Limits: p -> infinity is ``start_shift``.
 
@@ -104,27 +110,32 @@ def feature_start_shift(
     1.000000000
     """
     silent = dataclasses.replace(spectrum, tail_power=jnp.zeros(()))
-    at = _upper_half(silent, groups, 2 * jnp.asarray(time, float), 0.0, p)
-    inside = at.inside & (jnp.asarray(ridge) >= 0)
-    spectrum, groups = at.spectrum, at.groups
+    half = _upper_half(silent, groups, 2 * jnp.asarray(time, float), 0.0, p, at)
+    inside = half.inside & (jnp.asarray(ridge) >= 0)
+    spectrum, groups = half.spectrum, half.groups
     lam, none = spectrum.eigenvalues, jnp.zeros_like(spectrum.eigenvalues)
     sources = jnp.stack([jnp.stack([lam, none]), jnp.stack([none, none])])
     owns = jnp.stack([jnp.zeros_like(groups.weights), 1 / groups.weights])
     by = jax.vmap(
         jax.vmap(slope, (None, None, None, None, 0, 0)), (0, None, None, None, None, None)
     )
-    slopes = by(at.copies, spectrum, groups, at.per_feature, sources, owns)  # (nodes, 2)
-    test = 2 * jnp.sum(at.nodes.weights * at.total * slopes[:, 0]).real / at.when
-    train = 2 * jnp.sum(at.nodes.weights * slopes[:, 1]).real / at.when
-    faded = jnp.exp(-jnp.asarray(ridge, float) / jnp.where(inside, at.total, 1.0) * at.when)
+    slopes = by(half.copies, spectrum, groups, half.per_feature, sources, owns)  # (nodes, 2)
+    test = 2 * jnp.sum(half.nodes.weights * half.total * slopes[:, 0]).real / half.when
+    train = 2 * jnp.sum(half.nodes.weights * slopes[:, 1]).real / half.when
+    faded = jnp.exp(-jnp.asarray(ridge, float) / jnp.where(inside, half.total, 1.0) * half.when)
     test, train = (jnp.where(inside, faded * v, jnp.nan) for v in (test, train))
-    return StartShift(test, train, jnp.where(inside, at.status, Status.OUT_OF_SCOPE))
+    return StartShift(test, train, jnp.where(inside, half.status, Status.OUT_OF_SCOPE))
 
 
 @needs_float64
 @jax.jit
 def feature_flow_shift(
-    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any
+    spectrum: Spectrum,
+    groups: Groups,
+    time: Any,
+    ridge: Any,
+    p: Any,
+    at: ComplexLevels | None = None,
 ) -> FlowShift:
     r"""By how much mean errors of gradient flow on features differ from ``weighted_flow_risk``.
 
@@ -140,6 +151,7 @@ def feature_flow_shift(
         time: t, > 0.
         ridge: total ridge delta, >= 0.
         p: random features, linear and Gaussian, > 0; infinite trains on the inputs themselves.
+        at: the levels at ``shift_ridges``, if they were solved with others (``levels_along``).
 
     Returns:
         shifts of the four parts [label^2]; NaN and OUT_OF_SCOPE outside these bounds.
@@ -157,17 +169,17 @@ def feature_flow_shift(
     >>> print(f"{float(shift.noise):.4f} {exact - limit:.4f}")
     0.0200 0.0204
     """
-    at = _upper_half(spectrum, groups, time, ridge, p)
-    upper = at.copies
+    half = _upper_half(spectrum, groups, time, ridge, p, at)
+    upper = half.copies
     whole = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.conj(leaf)]), upper)
     along = jax.vmap(feature_copies.shifts, (None, 0, None, None, None))
     across = jax.vmap(along, (0, None, None, None, None))
-    table = across(upper, whole, at.spectrum, at.groups, at.per_feature)  # (half, whole, 4)
-    half = at.nodes.weights / at.nodes.nodes
-    pairs = half[:, None] * np.concatenate([half, np.conj(half)])[None, :]
+    table = across(upper, whole, half.spectrum, half.groups, half.per_feature)  # (half, whole, 4)
+    weight = half.nodes.weights / half.nodes.nodes
+    pairs = weight[:, None] * np.concatenate([weight, np.conj(weight)])[None, :]
     shifts = 2 * jnp.sum(pairs[:, :, None] * table, axis=(0, 1)).real
-    signal, noise, left, held = jnp.where(at.inside, shifts, jnp.nan)
-    return FlowShift(signal, noise, left / at.total, held / at.total, at.status)
+    signal, noise, left, held = jnp.where(half.inside, shifts, jnp.nan)
+    return FlowShift(signal, noise, left / half.total, held / half.total, half.status)
 
 
 class _Contour(NamedTuple):
@@ -184,7 +196,9 @@ class _Contour(NamedTuple):
     status: Array
 
 
-def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any) -> _Contour:
+def _upper_half(
+    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any, at: ComplexLevels | None
+) -> _Contour:
     """Solve the saddle point on the upper half of the contour at a time."""
     groups = present(groups)
     spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
@@ -195,8 +209,9 @@ def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: An
     when, delta, p = (jnp.where(inside, v, e) for v, e in ((time, 1.0), (ridge, 0.0), (p, 1e6)))
     nodes = contour(COUNT)
     copies = jnp.sum(groups.counts * groups.weights)
-    deltas = delta + copies * nodes.nodes / when
-    at = jax.vmap(complex_levels, (None, None, None, 0))(spectrum, groups, p, deltas)
+    deltas = shift_ridges(groups, when, delta)
+    if at is None:
+        (at,) = levels_along(spectrum, groups, p, deltas)
     made = jax.vmap(copied, (None, None, 0, 0, 0))(spectrum, groups, deltas, 1 / at.ratio, at.left)
     status = jnp.where(inside, jnp.max(at.status), Status.OUT_OF_SCOPE)
     return _Contour(spectrum, groups, 1 / p, nodes, when, copies, made, inside, status)

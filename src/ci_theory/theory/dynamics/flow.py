@@ -18,12 +18,12 @@ import numpy as np
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Float, Int, Scalar, needs_float64
-from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, complex_levels, leverages
+from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, levels_along, leverages
 from ci_theory.theory.dynamics.talbot import Contour, contour
 from ci_theory.theory.spectra.groups import Groups, counted, plain_rows
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, rank, trace
 
-__all__ = ["FlowRisk", "flow_risk", "weighted_flow_risk"]
+__all__ = ["FlowRisk", "flow_ridges", "flow_risk", "weighted_flow_risk"]
 
 COUNT, CHECK = 24, 20
 """Contour nodes, and those of the second contour that tells the error."""
@@ -46,6 +46,7 @@ class FlowRisk(NamedTuple):
         noise_variance: part due to the label noise [label^2].
         train_error: mean squared residual of a row's mean label in each group [label^2], (g,);
             a scalar in ``flow_risk``.
+        train_noise: its part due to the label noise [label^2], likewise.
         status: OK, NOT_CONVERGED (the two contours or the solver disagree), OUT_OF_SCOPE or
             NOT_FINITE (infinite time, no ridge, at the interpolation peak).
         residual: difference of the excess risk on two contours, relative to it: an estimate
@@ -57,6 +58,7 @@ class FlowRisk(NamedTuple):
     signal_variance: Scalar
     noise_variance: Scalar
     train_error: Float[Array, "*g"]
+    train_noise: Float[Array, "*g"]
     status: Int[Array, ""]
     residual: Scalar
 
@@ -67,7 +69,8 @@ def _two_point(
     """Two-point errors between the nodes ``at`` (j,) and ``other`` (k,).
 
     Returns:
-        bias, signal variance and noise variance, (j, k), and mean squared residuals, (g, j, k).
+        bias, signal variance and noise variance, (j, k), and mean squared residuals by target and
+        by noise, (2, g, j, k).
         Nothing is a difference of large numbers: see docs/dynamics.md.
     """
     kappa, kappa_o = at.kappa[:, None], other.kappa[:, None]
@@ -93,27 +96,46 @@ def _two_point(
     gap = (groups.counts[:, None] * share).T @ miss_o + mirrored * beta / missing * squares
     signal = bias * second * squares / gap
     noise = second * fitted / gap
-    excess = bias + signal + noise
-    left = miss[:, :, None] * miss_o[:, None, :] * (excess[None] + groups.noise[:, None, None])
-    return bias, signal, noise, left
+    target = jnp.broadcast_to((bias + signal)[None], (len(h), *noise.shape))
+    left = jnp.stack([target, noise[None] + groups.noise[:, None, None]])
+    return bias, signal, noise, (miss[:, :, None] * miss_o[:, None, :])[None] * left
 
 
 def _inverted(
     spectrum: Spectrum, groups: Groups, p: Array, nodes: Contour, at: ComplexLevels
 ) -> tuple[Array, Array]:
-    """Sum over a contour on which the levels are known: errors (3,) and residuals (g,)."""
+    """Sum over a contour on which the levels are known: errors (3,) and residuals (2, g)."""
     whole = ComplexLevels(*(jnp.concatenate([leaf, jnp.conj(leaf)]) for leaf in at))
     weight = nodes.weights / nodes.nodes
     pairs = jnp.asarray(weight[:, None] * np.concatenate([weight, np.conj(weight)])[None, :])
     bias, signal, noise, left = _two_point(spectrum, groups, p, at, whole)
     errors = 2 * jnp.sum(pairs[None] * jnp.stack([bias, signal, noise]), axis=(1, 2)).real
-    return errors, 2 * jnp.sum(pairs[None] * left, axis=(1, 2)).real
+    return errors, 2 * jnp.sum(pairs[None, None] * left, axis=(2, 3)).real
+
+
+def flow_ridges(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Array:
+    """Return the total ridges, complex, (k,), at which ``weighted_flow_risk`` needs the levels.
+
+    >>> from ci_theory.theory.spectra.spectrum import isotropic
+    >>> print(flow_ridges(isotropic(50), plain_rows(100, 0.0), 2.0, 1.0).shape)
+    (22,)
+    """
+    total = trace(spectrum)
+    scale = jnp.where(total > 0, total, 1.0)
+    when = jnp.clip(time, 1 / (LONGEST * scale), LONGEST / scale)
+    copies = jnp.sum(counted(groups.counts) * groups.weights)
+    return ridge + copies * np.concatenate([contour(COUNT).nodes, contour(CHECK).nodes]) / when
 
 
 @needs_float64
 @jax.jit
 def weighted_flow_risk(
-    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any = jnp.inf
+    spectrum: Spectrum,
+    groups: Groups,
+    time: Any,
+    ridge: Any,
+    p: Any = jnp.inf,
+    at: ComplexLevels | None = None,
 ) -> FlowRisk:
     r"""Errors of gradient flow on rows of unequal weight.
 
@@ -139,6 +161,7 @@ def weighted_flow_risk(
         time: t, >= 0, in units of 1/eigenvalue; may be infinite.
         ridge: total ridge delta, >= 0.
         p: random features, > 0; infinite trains on the inputs themselves.
+        at: the levels at ``flow_ridges``, if they were solved with others (``levels_along``).
 
     Returns:
         the errors; the test error is the excess risk plus the test noise.
@@ -181,21 +204,16 @@ def weighted_flow_risk(
         noise=jnp.where(inside, groups.noise, 0.0),
     )
     safe_p, delta = jnp.where(inside, p, jnp.inf), jnp.where(inside, ridge, 0.0)
-    scale = jnp.where(inside, total, 1.0)
-    when = jnp.clip(jnp.where(inside, time, 1.0), 1 / (LONGEST * scale), LONGEST / scale)
-
-    fine, coarse = contour(COUNT), contour(CHECK)
-    nodes = jnp.concatenate([fine.nodes, coarse.nodes])
-    copies = jnp.sum(easy.counts * easy.weights)
-    solve = jax.vmap(complex_levels, (None, None, None, 0))
-    levels = solve(spectrum, easy, safe_p, delta + copies * nodes / when)
-    parts = [
-        ComplexLevels(*pieces)
-        for pieces in zip(*(jnp.split(leaf, [COUNT // 2]) for leaf in levels), strict=True)
-    ]
-    errors, left = _inverted(spectrum, easy, safe_p, fine, parts[0])
-    again, _ = _inverted(spectrum, easy, safe_p, coarse, parts[1])
-    status = jnp.max(levels.status)
+    if at is None:
+        ridges = flow_ridges(spectrum, easy, jnp.where(inside, time, 1.0), delta)
+        (at,) = levels_along(spectrum, easy, safe_p, ridges)
+    fine, coarse = (
+        ComplexLevels(*part)
+        for part in zip(*(jnp.split(leaf, [COUNT // 2]) for leaf in at), strict=True)
+    )
+    errors, left = _inverted(spectrum, easy, safe_p, contour(COUNT), fine)
+    again, _ = _inverted(spectrum, easy, safe_p, contour(CHECK), coarse)
+    status = jnp.max(at.status)
     excess = jnp.sum(errors)
     residual = jnp.abs(excess - jnp.sum(again)) / jnp.maximum(jnp.abs(excess), 1e-300)
     status = jnp.where(residual <= AGREED, status, jnp.maximum(status, Status.NOT_CONVERGED))
@@ -206,7 +224,7 @@ def weighted_flow_risk(
     good = inside & ~peak
     excess, errors, left = (jnp.where(good, v, jnp.nan) for v in (excess, errors, left))
     bias, signal, noise = errors
-    return FlowRisk(excess, bias, signal, noise, left, status, residual)
+    return FlowRisk(excess, bias, signal, noise, left[0] + left[1], left[1], status, residual)
 
 
 @needs_float64
@@ -239,4 +257,4 @@ def flow_risk(
     3.478214
     """
     found = weighted_flow_risk(spectrum, plain_rows(n, noise), time, ridge, p)
-    return found._replace(train_error=found.train_error[0])
+    return found._replace(train_error=found.train_error[0], train_noise=found.train_noise[0])

@@ -26,12 +26,25 @@ import numpy as np
 
 from ci_theory._errors import Status
 from ci_theory._types import Array, Int, Scalar, needs_float64
-from ci_theory.theory.dynamics.complex_ridge import complex_levels, leverages
+from ci_theory.theory.dynamics.complex_ridge import (
+    ComplexLevels,
+    complex_levels,
+    levels_along,
+    leverages,
+)
 from ci_theory.theory.dynamics.talbot import Contour, contour
 from ci_theory.theory.spectra.groups import Groups, counted, present
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, per_kappa, trace
 
-__all__ = ["FlowShift", "Left", "StartShift", "flow_shift", "start_shift", "what_is_left"]
+__all__ = [
+    "FlowShift",
+    "Left",
+    "StartShift",
+    "flow_shift",
+    "shift_ridges",
+    "start_shift",
+    "what_is_left",
+]
 
 COUNT = 16
 """Contour nodes: they leave a relative error near 1e-9, more than a bound needs."""
@@ -165,9 +178,24 @@ def _slope(one: _Copy, spectrum: Spectrum, groups: Groups, source: Array, own: A
     return -0.5 * (in_a * b + a * in_b) / (1 - a * b)
 
 
+def shift_ridges(groups: Groups, time: Any, ridge: Any) -> Array:
+    """Return the total ridges, complex, (k,), at which ``flow_shift`` needs the levels.
+
+    ``start_shift`` needs them at twice the time, without a ridge.
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> print(shift_ridges(plain_rows(100, 0.0), 2.0, 1.0).shape)
+    (8,)
+    """
+    copies = jnp.sum(counted(groups.counts) * groups.weights)
+    return ridge + copies * contour(COUNT).nodes / time
+
+
 @needs_float64
 @jax.jit
-def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> FlowShift:
+def flow_shift(
+    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, at: ComplexLevels | None = None
+) -> FlowShift:
     r"""By how much the mean errors of gradient flow differ from ``weighted_flow_risk``.
 
     .. math::
@@ -181,6 +209,7 @@ def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Flo
         groups: training rows, Gaussian.
         time: t, > 0.
         ridge: total ridge delta, >= 0.
+        at: the levels at ``shift_ridges``, if they were solved with others (``levels_along``).
 
     Regime: the next term of the expansion in 1/n at fixed time. Where it is not small against
     the error itself (exponentially small remainders, whose rate fluctuates), it is no guide.
@@ -197,8 +226,8 @@ def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Flo
     >>> print(f"{float(shift.noise):.4f} {exact - limit:.4f}")
     0.0200 0.0204
     """
-    at = _upper_half(spectrum, groups, time, ridge)
-    spectrum, groups, nodes, upper = at.spectrum, at.groups, at.nodes, at.copies
+    half = _upper_half(spectrum, groups, time, ridge, at)
+    spectrum, groups, nodes, upper = half.spectrum, half.groups, half.nodes, half.copies
     whole = jax.tree.map(lambda leaf: jnp.concatenate([leaf, jnp.conj(leaf)]), upper)
     across = jax.vmap(jax.vmap(_shifts, (None, 0, None, None)), (0, None, None, None))
     table = across(upper, whole, spectrum, groups)  # (half, whole, 4)
@@ -206,9 +235,10 @@ def flow_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> Flo
     pairs = weight[:, None] * np.concatenate([weight, np.conj(weight)])[None, :]
     signal, noise, left, held = 2 * jnp.sum(pairs[:, :, None] * table, axis=(0, 1)).real
     signal, noise, left, held = (
-        jnp.where(at.inside, v, jnp.nan) for v in (signal, noise, left / at.total, held / at.total)
+        jnp.where(half.inside, v, jnp.nan)
+        for v in (signal, noise, left / half.total, held / half.total)
     )
-    return FlowShift(signal, noise, left, held, at.status)
+    return FlowShift(signal, noise, left, held, half.status)
 
 
 class StartShift(NamedTuple):
@@ -227,7 +257,9 @@ class StartShift(NamedTuple):
 
 @needs_float64
 @jax.jit
-def start_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> StartShift:
+def start_shift(
+    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, at: ComplexLevels | None = None
+) -> StartShift:
     r"""By how much the mean of what is left of a random start differs from ``start_left``.
 
     .. math::
@@ -243,6 +275,7 @@ def start_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> St
         groups: training rows, Gaussian; their noise does not matter.
         time: t, > 0.
         ridge: total ridge N mu, >= 0; the decay adds its own factor exp(-2 mu t).
+        at: the levels at ``shift_ridges`` of 2t, without the ridge, where they have been solved.
 
     Regime: as ``flow_shift``.
 
@@ -256,19 +289,19 @@ def start_shift(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> St
     >>> print(f"{float(shift.train) / 2e-4:.3f} {limit - exact:.3f}")
     -0.500 -0.500
     """
-    at = _upper_half(spectrum, groups, 2 * jnp.asarray(time, float), 0.0)
-    nodes, lam = at.nodes, at.spectrum.eigenvalues
-    still = jnp.zeros_like(at.groups.weights)
+    half = _upper_half(spectrum, groups, 2 * jnp.asarray(time, float), 0.0, at)
+    nodes, lam = half.nodes, half.spectrum.eigenvalues
+    still = jnp.zeros_like(half.groups.weights)
     by = jax.vmap(_slope, (0, None, None, None, None))
     by_covariance, by_ridge = jax.vmap(by, (None, None, None, 0, None))(
-        at.copies, at.spectrum, at.groups, jnp.stack([lam, jnp.ones_like(lam)]), still
+        half.copies, half.spectrum, half.groups, jnp.stack([lam, jnp.ones_like(lam)]), still
     )
-    weights = nodes.weights / at.when
-    test = 2 * jnp.sum(weights * at.total * by_covariance).real
-    train = -2 * jnp.sum(weights * at.total * by_ridge * nodes.nodes / at.when).real
-    faded = jnp.exp(-jnp.asarray(ridge, float) / at.total * at.when)
-    test, train = (jnp.where(at.inside, faded * v, jnp.nan) for v in (test, train))
-    return StartShift(test, train, at.status)
+    weights = nodes.weights / half.when
+    test = 2 * jnp.sum(weights * half.total * by_covariance).real
+    train = -2 * jnp.sum(weights * half.total * by_ridge * nodes.nodes / half.when).real
+    faded = jnp.exp(-jnp.asarray(ridge, float) / half.total * half.when)
+    test, train = (jnp.where(half.inside, faded * v, jnp.nan) for v in (test, train))
+    return StartShift(test, train, half.status)
 
 
 class _Contour(NamedTuple):
@@ -284,7 +317,9 @@ class _Contour(NamedTuple):
     status: Array
 
 
-def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> _Contour:
+def _upper_half(
+    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, at: ComplexLevels | None
+) -> _Contour:
     """Solve the saddle point on the upper half of the contour at a time."""
     groups = present(groups)
     spectrum = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), spectrum)
@@ -294,10 +329,11 @@ def _upper_half(spectrum: Spectrum, groups: Groups, time: Any, ridge: Any) -> _C
     when = jnp.where(inside, time, 1.0)
     nodes = contour(COUNT)
     copies = jnp.sum(groups.counts * groups.weights)
-    deltas = jnp.where(inside, ridge, 0.0) + copies * nodes.nodes / when
-    levels = jax.vmap(complex_levels, (None, None, None, 0))(spectrum, groups, jnp.inf, deltas)
-    made = jax.vmap(_copy, (None, None, 0, 0))(spectrum, groups, deltas, 1 / levels.ratio)
-    status = jnp.where(inside, jnp.max(levels.status), Status.OUT_OF_SCOPE)
+    deltas = shift_ridges(groups, when, jnp.where(inside, ridge, 0.0))
+    if at is None:
+        (at,) = levels_along(spectrum, groups, jnp.inf, deltas)
+    made = jax.vmap(_copy, (None, None, 0, 0))(spectrum, groups, deltas, 1 / at.ratio)
+    status = jnp.where(inside, jnp.max(at.status), Status.OUT_OF_SCOPE)
     return _Contour(spectrum, groups, nodes, when, copies, made, inside, status)
 
 
@@ -315,7 +351,13 @@ class Left(NamedTuple):
 
 @needs_float64
 @jax.jit
-def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.inf) -> Left:
+def what_is_left(
+    spectrum: Spectrum,
+    groups: Groups,
+    ridge: Any,
+    p: Any = jnp.inf,
+    at: ComplexLevels | None = None,
+) -> Left:
     r"""Rows and random features left to average over in ridge regression.
 
     .. math:: \frac1A - q - \frac{u^2}{p - q}, \qquad p - q - \frac{u^2}{1/A - q},
@@ -330,6 +372,7 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
         groups: training rows.
         ridge: total ridge, > 0.
         p: random features.
+        at: the levels at the ridge, where they have been solved with others.
 
     Regime: as ``flow``. Source: derived here (docs/finite_size.md).
 
@@ -340,7 +383,7 @@ def what_is_left(spectrum: Spectrum, groups: Groups, ridge: Any, p: Any = jnp.in
     """
     p = jnp.asarray(p, float)
     groups = dataclasses.replace(groups, counts=counted(groups.counts))
-    at = complex_levels(spectrum, groups, p, ridge)
+    at = complex_levels(spectrum, groups, p, ridge) if at is None else at
     kappa, ratio, beta = (leaf.real for leaf in (at.kappa, at.ratio, at.left))
     x, y = fractions(spectrum.eigenvalues, kappa)
     mixed = spectrum.multiplicity @ (x * y) + per_kappa(spectrum.tail_trace, kappa)

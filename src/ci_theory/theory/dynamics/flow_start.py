@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ci_theory._errors import Status
-from ci_theory._types import Int, Scalar, needs_float64
-from ci_theory.theory.dynamics.complex_ridge import complex_levels
+from ci_theory._types import Array, Int, Scalar, needs_float64
+from ci_theory.theory.dynamics.complex_ridge import ComplexLevels, levels_along
 from ci_theory.theory.dynamics.talbot import contour
 from ci_theory.theory.spectra.groups import Groups, counted
 from ci_theory.theory.spectra.spectrum import Spectrum, fractions, trace
 
-__all__ = ["StartLeft", "start_left"]
+__all__ = ["StartLeft", "start_left", "start_ridges"]
 
 COUNT, CHECK, AGREED = 28, 20, 1e-8
 
@@ -43,10 +44,28 @@ class StartLeft(NamedTuple):
     residual: Scalar
 
 
+def start_ridges(groups: Groups, time: Any) -> Array:
+    """Return the total ridges, complex, (k,), at which ``start_left`` needs the levels.
+
+    With s' = mu + s the ridge only multiplies by exp(-mu 2t): nothing else depends on it.
+
+    >>> from ci_theory.theory.spectra.groups import plain_rows
+    >>> print(start_ridges(plain_rows(100, 0.0), 2.0).shape)
+    (24,)
+    """
+    copies = jnp.sum(counted(groups.counts) * groups.weights)
+    return copies * np.concatenate([contour(COUNT).nodes, contour(CHECK).nodes]) / (2 * time)
+
+
 @needs_float64
 @jax.jit
 def start_left(
-    spectrum: Spectrum, groups: Groups, time: Any, ridge: Any, p: Any = jnp.inf
+    spectrum: Spectrum,
+    groups: Groups,
+    time: Any,
+    ridge: Any,
+    p: Any = jnp.inf,
+    at: ComplexLevels | None = None,
 ) -> StartLeft:
     r"""Errors left of a random start, per unit variance of each weight.
 
@@ -64,6 +83,7 @@ def start_left(
         ridge: total ridge N mu, >= 0; the decay adds its own factor exp(-2 mu t).
         p: random features F x with entries of variance 1/p, > 0; infinite trains on the inputs.
             The start is then one of the p weights on them.
+        at: the levels at ``start_ridges``, if they were solved with others (``levels_along``).
 
     Regime: limit n, d -> infinity, relative corrections of order 1/n; inversion error near
     1e-13 of the value at t = 0.
@@ -85,15 +105,15 @@ def start_left(
     copies = jnp.sum(counts * weights)
     p = jnp.asarray(p, float)
     inside = (jnp.asarray(time) > 0) & (jnp.asarray(ridge) >= 0) & (copies > 0) & (p > 0)
-    when = 2 * jnp.where(inside, time, 0.5)
+    soon = jnp.where(inside, time, 0.5)
+    when = 2 * soon
     safe = Groups(counts=jnp.where(inside, counts, 1.0), weights=weights, noise=groups.noise)
 
-    # With s' = mu + s the ridge only multiplies by exp(-mu 2t): nothing else depends on it.
+    if at is None:
+        safe_p = jnp.where(inside, p, jnp.inf)
+        (at,) = levels_along(spectrum, safe, safe_p, start_ridges(safe, soon))
     fine, coarse = contour(COUNT), contour(CHECK)
-    nodes = jnp.concatenate([fine.nodes, coarse.nodes])
-    at = jax.vmap(complex_levels, (None, None, None, 0))(
-        spectrum, safe, jnp.where(inside, p, jnp.inf), copies * nodes / when
-    )
+    nodes = np.concatenate([fine.nodes, coarse.nodes])
     x, y = fractions(spectrum.eigenvalues[None, :], at.kappa[:, None])
     learned = ((spectrum.multiplicity * spectrum.eigenvalues)[None, :] * y).sum(axis=1)
     test_terms = at.left * learned / nodes

@@ -200,6 +200,7 @@ def log_root(residual: Callable[..., Array], low: Number, high: Number, *args: A
 def _log_root(residual: Callable[..., Array], low: Array, high: Array, args: tuple) -> Root:
     low, high = lax.stop_gradient((low, high))
 
+    @jax.jit  # traced once, and asked in four places
     def here(x: Array) -> Array:
         return residual(x, *args)
 
