@@ -1,5 +1,6 @@
 """What list, show and claims print: complete, strict as JSON, readable in 80 columns."""
 
+import dataclasses
 import json
 from collections import Counter
 from importlib import import_module
@@ -11,7 +12,7 @@ from ci_theory import answers, phenomena
 from ci_theory._record import Axis, Kind
 from ci_theory.claimed import answered
 from ci_theory.claims import CLAIMS
-from ci_theory.cli import describe, main
+from ci_theory.cli import claims, describe, main
 from ci_theory.cli.output import number, plain
 
 
@@ -137,6 +138,23 @@ def told_words(rows):
     counts = Counter(row["answer"]["word"] for row in rows).most_common()
     told = ", ".join(f"{count} {word}" for word, count in counts)
     return f"in our models, as kept with the package: {told}"
+
+
+def test_an_answer_of_ones_own_store_is_not_called_a_kept_one(monkeypatch):
+    (first, *_) = answers.kept("ridge_peak")
+    old = [{**first, "formula": "another"}]
+    assert "note" not in claims._of("ridge_peak", {"ridge_peak": old})
+    monkeypatch.setattr(answers, "kept", lambda _: old)
+    assert claims._of("ridge_peak", {})["note"] == claims.STALE
+
+
+def test_a_phenomenon_is_shown_by_the_claims_that_it_declares_and_no_others(monkeypatch):
+    """One of third parties, which no row of the claims names."""
+    peak = phenomena.load("ridge_peak")
+    loaded = {"theirs": dataclasses.replace(peak, name="theirs", claims=(3, 25))}
+    monkeypatch.setattr(phenomena, "load", lambda name, **_: loaded[name])
+    shown = [c.number for c in CLAIMS if "theirs" in claims._models(c, ["theirs"])]
+    assert shown == [3, 25]
 
 
 def test_a_kept_answer_of_another_simulation_is_said_to_be_one(capsys, monkeypatch):

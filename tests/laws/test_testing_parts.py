@@ -174,6 +174,19 @@ def test_decoys_are_compared_where_both_speak():
     assert mute == {("a", "", "same"): set()}
 
 
+def test_the_decoy_that_is_named_is_the_one_that_is_never_another(monkeypatch):
+    def compared(_, seen):
+        seen.update({("a", "", "near"): {True, False}, ("a", "", "same"): {True}})
+
+    monkeypatch.setattr(predicting, "everywhere", lambda _: [([], {})])
+    monkeypatch.setattr(predicting, "_compared", compared)
+    monkeypatch.setattr(predicting, "ROUNDS", 0)
+    nothing = types.SimpleNamespace(
+        phenomenon=types.SimpleNamespace(names=lambda *_: [], axes={}), at={}
+    )
+    assert "decoy same of prediction a says" in predicting.decoys(nothing)
+
+
 def test_a_status_that_is_none_is_told_with_its_point():
     points = [{}, {"n": 3, "share": 0.5}, {"n": 9}]
     assert predicting._ill(np.array([0, 6, 1]), points) is None

@@ -277,3 +277,15 @@ def test_resampled_residuals_scatter_as_the_errors_do():
 def test_bad_input_is_told(x, y, breaks, says):
     with pytest.raises(BadInput, match=says.replace("(", r"\(").replace(")", r"\)")):
         fit(x, y, breaks)
+
+
+def test_a_floor_that_begins_where_the_data_end_is_open():
+    """It shows long before it begins; where it may begin beyond the data they do not end it."""
+    for seed in range(2):
+        scatter = 0.02 * np.random.default_rng(seed).standard_normal(24)
+        law = fit(X, (X**-0.7 + X[-1] ** -0.7) * np.exp(scatter), 0, resamples=60)
+        assert law.form == Form(0, True)
+        (one,) = law.breaks
+        assert X[0] < one.place.low < X[-1]
+        assert one.place.high == np.inf
+        assert one.status == Status.AT_EDGE

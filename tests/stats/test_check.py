@@ -92,6 +92,18 @@ def test_a_formula_wrong_in_one_cell_disagrees_and_the_cell_is_named(small):
     assert outcome.worst_cell["z"] < -5
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_the_cell_furthest_off_is_named_at_either_end_of_the_table(small, place):
+    ends = {name: values[place] for name, values in AXES.items()}
+
+    def evaluate(params, world):
+        bad = (params.noise == ends["noise"]) & (params.scale == ends["scale"])
+        return exact(params.scale * params.noise * jnp.where(bad, 1.5, 1.0))
+
+    worst = only(small, toy(form("power", evaluate))).worst_cell
+    assert {name: worst[name] for name in AXES} == ends
+
+
 def test_slack_excuses_a_deviation_and_the_decoys_with_it(small):
     off = toy(form("power", scaled(1.2, slack=0.25), near=times(1.1)))
     outcome = only(small, off)

@@ -177,3 +177,12 @@ def test_the_repeats_that_cost_half_are_where_half_of_the_overlap_is_left():
     overlap = np.asarray(predict(rib, {"up.repeats": repeats.tolist()})["overlap"].estimate.value)
     found = kind.locator.locate(repeats.astype(float), overlap).value
     assert float(np.interp(found, repeats, overlap)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_rows_without_noise_have_one_singular_value():
+    """What is left of the others is rounding, of either sign: not a size, and no root of it."""
+    for d in (3, 24, 60):
+        rows = jnp.asarray(np.random.default_rng(d).normal(size=d))
+        made = inherited.spectrum(4.0 * jnp.outer(rows, rows))
+        assert float(made.rest) == 0.0
+        assert (float(made.shape.entropy), float(made.shape.largest)) == (0.0, 0.0)

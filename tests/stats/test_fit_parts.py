@@ -214,6 +214,21 @@ def test_starts_are_solved_for_what_is_linear(floor, whitened):
     np.testing.assert_allclose(search._solved(form, y, blind[None])[0], theta, atol=1e-6)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_curve_of_the_grid_is_read_off_it(k):
+    """Every bend is its own break's: several, of different sizes, none of them lost."""
+    u, form = np.linspace(0.0, 6.0, 40), Form(k, False)
+    low, high = form.bounds(u, u)
+    made = scan(form, u, np.linspace(0.5, 2.0, 40), low, high)
+    places = np.linspace(0.0, 6.0, k + 2)[1:-1]
+    pick = int(np.argmin(np.abs(made.places - places).sum(axis=1)))
+    bends = 0.3 + 0.4 * np.arange(k)
+    each = np.stack([bends, made.places[pick], np.full(k, made.widths[pick])], axis=1)
+    theta = np.concatenate([[0.7, 0.2], each.ravel()])
+    found = made.theta(form.value(theta, u)[None], np.array([pick]))
+    np.testing.assert_allclose(found[0], theta, atol=1e-8)
+
+
 def test_measurements_that_are_alike_count_as_fewer():
     data = observed(np.tile(np.geomspace(1, 100, 6), 2), np.ones(12))
     assert [Chain(data, rho).effective for rho in (0.0, 0.5)] == [12.0, 4.0]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from ci_theory._errors import Status
 from ci_theory._keys import key_for, stream
 from ci_theory._record import build
 from ci_theory.biases import repetition
@@ -85,7 +86,8 @@ def test_a_run_answers_with_the_posterior_of_its_pool():
 
 def test_the_crossing_is_where_both_err_alike():
     by_name = {rule.name: rule for rule in PHENOMENON.breaks}
-    place = by_name["new tasks that ridge is better for"].closed_form
+    sought = by_name["new tasks that ridge is better for"]
+    place = sought.closed_form
 
     def share(**change):
         return place(build(Params, PHENOMENON.point({**POINT, **change})))
@@ -96,10 +98,30 @@ def test_the_crossing_is_where_both_err_alike():
 
     at = share()
     assert brentq(advantage, 0.05, 0.6, xtol=1e-10) == pytest.approx(at, rel=1e-8)
+    found = sought.locator.locate(
+        NEW, predict(PHENOMENON, {**POINT, "new": NEW})["advantage"].estimate.value
+    )
+    assert found.value == pytest.approx(at, rel=1e-6)  # a straight line in the share of new tasks
     # larger pools bear more new tasks, one half of very many; clear contexts fewer
     shares = [share(pool=k) for k in (8, 24, 100)]
     assert shares[0] < shares[1] < shares[2] < 0.5
     assert share(frames=2) < at
+
+
+def test_a_pool_worth_knowing_is_found_between_pools_far_apart():
+    """Gain and loss go with the logarithm of the pool, in which sweeps are even."""
+    (sought,) = [rule for rule in PHENOMENON.breaks if rule.axis == "pool"]
+    plain = {**POINT, "repeated_fraction": 0.0, "repeats": 1, "new": 0.4}
+
+    def advantage(sizes):
+        made = predict(PHENOMENON, {**plain, "pool": sizes.tolist()})["advantage"]
+        return made.estimate.value
+
+    few = np.array([6, 24, 96])
+    found = sought.locator.locate(few, advantage(few))
+    assert found.status == Status.OK
+    less, more = advantage(np.rint(found.value * np.array([0.9, 1.1])).astype(int))
+    assert less < 0 < more
 
 
 def test_an_integral_that_has_not_settled_is_not_judged():

@@ -83,6 +83,18 @@ def test_other_learners_are_not_predicted_and_no_poison_plants_nothing():
         assert not one.where(build(PHENOMENON.params, full(both)))  # no formula has both
 
 
+@pytest.mark.parametrize(
+    ("fraction", "repeats", "spoken"), [(0.5, 3, False), (0.5, 1, True), (0.0, 3, True)]
+)
+def test_rows_that_come_once_are_no_copies(fraction, repeats, spoken):
+    """Beside poison only copies silence the formula, and a row seen once is none."""
+    change = {"up.poison": 0.1, "up.repeated_fraction": fraction, "up.repeats": repeats}
+    params = build(PHENOMENON.params, full(change))
+    assert [bool(one.where(params)) for one in PHENOMENON.predictions] == [spoken] * len(
+        PHENOMENON.predictions
+    )
+
+
 @pytest.mark.parametrize("system", ["linear", "features", "network"])
 def test_no_defect_no_harm_and_defects_change_no_draw(system):
     """Common random numbers: the arms differ by the defect alone."""

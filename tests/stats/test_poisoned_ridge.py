@@ -109,6 +109,19 @@ def test_fit_and_tuning_are_those_of_explicit_solves():
     )
 
 
+def test_directions_without_rows_keep_their_error():
+    """Of p = 5 directions 3 rows teach 3: the share of the error that is left is over all five."""
+    x, none = np.random.default_rng(0).normal(size=(3, 5)), np.zeros(3, bool)
+    rows = poisoning.rows(key_for(1, 0, 0, 0), x, x, ~none, none)
+    start = np.zeros((5, 2 * poisoning.PAIRS))
+    for ridge, time in ((0.0, 1e9), (0.8, 1.5)):
+        made = poisoning.tune(rows, start, np.zeros(2), 0.0, ridge, time)
+        rate = np.maximum(np.linalg.eigvalsh(x.T @ x), 0.0)
+        rest = rate * np.exp(-(rate + ridge) * time / 3)
+        left = np.where(rate > 1e-9, (ridge + rest) / np.maximum(rate + ridge, 1e-9), 1.0)
+        assert float(made.kept) == pytest.approx(left.mean(), rel=1e-9)
+
+
 def test_breaks_stand_where_their_closed_forms_say():
     half, removed = PHENOMENON.breaks
     point = {**PHENOMENON.point({}), **BASE, "up.ridge": 12.0}

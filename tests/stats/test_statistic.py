@@ -111,6 +111,15 @@ def test_pooled_is_what_leaving_one_replicate_out_at_a_time_gives():
     assert found._replace(skewed=True, score=50.0).probability == 1.0
 
 
+def test_the_same_cell_many_times_tells_what_it_tells_once():
+    """Replicates count, not numbers: also for whether they are too few for their skewness."""
+    y, one = np.array([[1.0, 1.1, 0.9, 1.0, 1.05, 9.0]]), np.ones(1)
+    found = pooled(y, one, 0.1 * one, one, one)
+    assert found.skewed
+    again = pooled(np.tile(y, (40, 1)), *(np.full(40, v) for v in (1.0, 0.1, 1.0, 1.0)))
+    np.testing.assert_allclose(again, found, rtol=1e-12)
+
+
 def test_cells_that_never_vary_weigh_a_lot_and_not_everything():
     """Three cells without scatter: the coefficient is their plain relative deviation."""
     unit = np.array([1.0, 10.0, 100.0])
