@@ -90,7 +90,8 @@ def _order(params: Params) -> np.ndarray:
 
 
 def _laws(params: Params, order: np.ndarray) -> Laws:
-    plain, white = order**-params.alpha, order ** (-params.alpha * (1 - params.metric))
+    axes = jnp.asarray(order)
+    plain, white = axes**-params.alpha, axes ** (-params.alpha * (1 - params.metric))
     plain, white = plain / jnp.mean(plain), white / jnp.mean(white)
     return Laws(plain, white, plain / white)
 
