@@ -31,7 +31,7 @@ SEED = 41
 def _scopes() -> dict[str, Scope]:
     """Return the scopes of the audit at few small sizes."""
     few = {"power_law_break": (0, 2), "epochwise_descent": (0, 6), "sgd_scaling": (0, 2)}
-    few["lifelong_editing"] = (0, 1)  # both editors
+    few["lifelong_editing"] = few["metric_editing"] = (0, 1)  # both editors
     more = {"two_stage_ridge": 12}  # of its runs few leave ten rows in both stages
     return {
         name: scope._replace(

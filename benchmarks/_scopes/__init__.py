@@ -77,6 +77,7 @@ SCOPES = {
     "two_stage_ridge": Scope(
         [({"p": p}, 800) for p in (20, 40)], two_stages.two_stage_ridge, two_stages.stages, 24
     ),
+    "metric_editing": Scope(_LIVES, two_stages.metric_editing, two_stages.metric_life, 12),
     "lifelong_editing": Scope(_LIVES, two_stages.lifelong_editing, two_stages.life, 12),
     "weight_interpolation": Scope(
         [({"p": p}, 800) for p in (20, 40)], two_stages.weight_interpolation, two_stages.mixed, 24

@@ -40,6 +40,24 @@ def life(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def metric_editing(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Edits of one row to half the dimension, in metrics about that of the inputs."""
+    n = round(spread(rng, 1.0, 0.5 * fixed["p"]))
+    return {
+        "n": n,
+        "ridge": max(n, fixed["p"]) * spread(rng, 1e-2, 10.0),
+        "alpha": float(rng.uniform(0, 1.2)),
+        "metric": float(rng.uniform(-0.5, 2)),
+    }
+
+
+def metric_life(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """As ``life``, without replay."""
+    found = life(rng, fixed)
+    del found["replay"]
+    return found
+
+
 def poisoned_ridge(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Rows of both stages, poison from one row in a hundred to most, weak and strong triggers."""
     return {

@@ -52,6 +52,8 @@ FORMULAS = {
     ("linear_grokking", "fits"),
     ("markov_icl", "counting wins"),
     ("markov_icl", "new chains cost little"),
+    ("metric_editing", "catastrophe"),
+    ("metric_editing", "half of the base gone"),
     ("metric_mirage", "half of the sequences are right"),
     ("metric_mirage", "the power law of the tokens ends"),
     ("network_inheritance", "half of saturation"),

@@ -123,6 +123,18 @@ PAIRS = [
         [COPIES, {"noise": 50.0}],
     ),
     Pair(
+        "metric_editing",
+        "catastrophe",
+        {"editor": "batch"},
+        [{"editor": "sequential"}],
+    ),
+    Pair(
+        "metric_editing",
+        "half of the base gone",
+        {"metric": 0.5},
+        [{"editor": "batch"}],
+    ),
+    Pair(
         "metric_mirage",
         "half of the sequences are right",
         {"exponent": 1.5, "contamination": 0.4},

@@ -113,9 +113,30 @@ def test_the_fit_is_that_of_the_columns(small):
 def test_a_fit_that_does_not_get_there_is_no_number(small, monkeypatch):
     _, seen, weights = small
     monkeypatch.setattr(training, "MOST_STEPS", 2)
+    monkeypatch.setattr(training, "ROUNDS", 0)
     made = training.fit(seen.query, seen.summary, seen.answer, weights, jnp.array(1e-3))
     assert not bool(made.converged)
     assert np.isnan(np.asarray(made.gamma)).all()
+
+
+def test_single_precision_does_most_of_a_fit_and_harms_none(small, monkeypatch):
+    """Few steps are left to double precision, but for equations that single cannot hold."""
+    _, seen, weights = small
+    query, summary, labels = seen.query, seen.summary, seen.answer
+    plain = np.asarray(training.fit(query, summary, labels, weights, jnp.array(0.1)).gamma)
+    with monkeypatch.context() as few:
+        few.setattr(training, "MOST_STEPS", 3)
+        made = training.fit(query, summary, labels, weights, jnp.array(0.1))
+        assert np.asarray(made.gamma) == pytest.approx(plain, rel=1e-8)
+        few.setattr(training, "ROUNDS", 0)
+        assert not bool(training.fit(query, summary, labels, weights, jnp.array(0.1)).converged)
+    # 20 prompts of 1e25 times the usual size: squares overflow in single precision
+    vast, ridge = 1e25 * summary[:20], jnp.array(1e45)
+    made = training.fit(query[:20], vast, labels[:20], jnp.ones(20), ridge)
+    columns = np.einsum("ni,nj->nij", query[:20], vast / 1e25).reshape(20, 25)
+    wanted = columns.T @ np.linalg.solve(columns @ columns.T + 1e-5 * np.eye(20), labels[:20])
+    assert bool(made.converged)
+    assert np.asarray(made.gamma) * 1e25 == pytest.approx(wanted.reshape(5, 5), rel=1e-5, abs=1e-6)
 
 
 def test_the_test_error_is_that_of_drawn_prompts(small):

@@ -47,6 +47,7 @@ CHAINED = {"d": 100, "up.ridge": 0.0, "down.ridge": 0.0, "down.n": 150}
 ERASING = {**CHAINED, "up.n": 150, "down.n": 0}
 COPIED = {"up.n": 100, "up.repeated_fraction": 0.5, "up.repeats": 2}
 EDITS = {"p": 100, "ridge": 0.0, "edits": 3}
+METRIC = {"p": 100, "ridge": 1e-9, "edits": 3, "alpha": 0.0}
 CLASSES = {"n": 200, "p": 40, "minority": 0.4, "separation": 1.0, "ridge": 0.0}
 FITTED = {"d": 100, "time": 1e6, "noise": 0.1, "decay": 0.0, "repeated_fraction": 0.0}
 LATE = {"d": 100, "time": 1e8, "slow_variance": 1.0, "repeated_fraction": 0.0}  # least squares
@@ -158,6 +159,11 @@ EDGES = {
         Edge("exact_base_risk", "n", 80, 81, EDITS),
         Edge("exact_base_risk", "edits", 16, 17, {**EDITS, "n": 5, "editor": "batch"}),
         Edge("exact_base_risk", "ridge", 0.0, 1e-9, {**EDITS, "n": 5}),
+    ],
+    "metric_editing": [
+        Edge("base_risk edit_risk base_share", "n", 90, 91, METRIC),  # as of plain edits
+        Edge("base_risk edit_risk base_share", "n", 110, 109, METRIC),
+        Edge("base_risk edit_risk base_share", "p", 10, 9, {**METRIC, "n": 30}),
     ],
     "imbalanced_mixture": [
         Edge(BOTH, "n", 52, 51, CLASSES),  # n - 2 - df2 >= 10, df2 = p without a ridge

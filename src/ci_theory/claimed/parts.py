@@ -308,6 +308,11 @@ PARTS: Mapping[int, tuple[Part, ...]] = {
             "lifelong_editing",
             Level("base_share", "above", 0.5, {"edits": 60}),
         ),
+        _part(
+            "edits that are small in the inputs' own metric harm the base less than plain ones",
+            "metric_editing",
+            Change("base_risk", "metric", 0.0, 1.0, "falls", {"distance": 0.0}),
+        ),
     ),
 }
 """Claim number -> its parts, in the order in which they are told."""

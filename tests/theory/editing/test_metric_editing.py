@@ -10,8 +10,11 @@ from ci_theory.theory.editing.metric_editing import (
     edits_in_metric,
     estimated_metric,
     first_edit,
+    half_life_in_metric,
     metric_edit,
+    next_squares,
     settled_in_metric,
+    squares_of,
 )
 from ci_theory.theory.inheritance.operator import RidgeStage, Weights, inherit, risk
 from ci_theory.theory.spectra.groups import plain_rows
@@ -128,3 +131,53 @@ def test_an_estimated_metric_costs_more(rows):
     assert abs(factor.mean() - wanted) < 4 * factor.std() / np.sqrt(runs)
     assert abs(factor.mean() - 1 / (1 - p / rows)) > 4 * factor.std() / np.sqrt(runs)
     assert float(estimated_metric(20, 20)) == float(estimated_metric(20, 12)) == np.inf
+
+
+@pytest.mark.parametrize(("n", "ridge"), [(1, 20.0), (8, 5.0), (30, 10.0)])
+def test_the_next_order_is_that_of_an_isotropic_edit(n, ridge):
+    """A formula of its own: derivatives of the risk of isotropic ridge regression."""
+    p = 20
+    ones = np.ones(p)
+    plain = editing.edit_of(p, n, ridge)
+    near = editing.next_edit(plain, p, n, ridge).edit
+    for made, wanted in (
+        (squares_of(metric_edit(ones, ones, n, ridge)), plain),
+        (next_squares(metric_edit(ones, ones, n, ridge), n, ridge), near),
+    ):
+        np.testing.assert_allclose(made.kept, wanted.kept, rtol=1e-9)
+        np.testing.assert_allclose(made.through.sum(axis=1), 1 - wanted.lost, rtol=1e-9)
+        np.testing.assert_allclose(made.noise.sum(), wanted.noise, rtol=1e-8)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_next_order_takes_most_of_what_drawn_edits_deviate_by(n):
+    """p = 12 keys of variances 1 to 4, 400 000 draws."""
+    p, ridge, runs = 12, 6.0, 400_000
+    keys = np.linspace(4, 1, p)
+    edit = metric_edit(keys, np.ones(p), n, ridge)
+    plain, near = squares_of(edit), next_squares(edit, n, ridge)
+    rng = np.random.default_rng(9)
+    total = [np.zeros((runs // 20_000, *shape)) for shape in ((p,), (p, p), (p,))]
+    for part in range(runs // 20_000):
+        x = rng.normal(size=(20_000, n, p)) * np.sqrt(keys)
+        gram = x @ x.transpose(0, 2, 1) + ridge * np.eye(n)
+        gain = np.linalg.solve(gram, x).transpose(0, 2, 1)
+        left = np.eye(p) - gain @ x
+        means = left.diagonal(axis1=1, axis2=2), left**2, (gain**2).sum(axis=2)
+        for kept, values in zip(total, means, strict=True):
+            kept[part] = values.mean(axis=0)
+    for name, drawn in zip(("kept", "through", "noise"), total, strict=True):
+        mean, error = drawn.mean(axis=0), drawn.std(axis=0, ddof=1) / np.sqrt(len(drawn))
+        first, second = (np.abs(getattr(made, name) - mean) for made in (plain, near))
+        assert np.linalg.norm(second) < 0.5 * np.linalg.norm(first) + 3 * np.linalg.norm(error)
+        assert np.linalg.norm(first) > 8 * np.linalg.norm(error), name  # it can tell
+
+
+def test_half_lives_solve_their_equation():
+    kept, law = np.array([0.5, 0.9, 0.99]), np.array([3.0, 1.0, 1.0])
+    edits = half_life_in_metric(kept, law, 0.3)
+    assert np.sum(law * kept**edits) == pytest.approx(0.3 * 5, rel=1e-12)
+    assert half_life_in_metric(np.ones(4), law[[0, 1, 2, 2]]) == np.inf
+    one = metric_edit(np.ones(60), np.ones(60), 4, 20.0)
+    wanted = np.log(2) / np.log1p(1 / float(one.kappa))
+    assert half_life_in_metric(one.kept, np.ones(60)) == pytest.approx(wanted, rel=1e-12)
