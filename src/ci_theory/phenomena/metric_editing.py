@@ -38,12 +38,12 @@ _RISKS = ("base_risk", "edit_risk")
 class Params:
     """A base, edits of it, and the metric in which they are small."""
 
-    p: int = static(80, low=2, high=4096, unit="parameters", doc="input dimension = parameters")
+    p: int = static(80, low=2, high=512, unit="parameters", doc="input dimension = parameters")
     editor: str = static(
         "sequential", choices=editing.EDITORS, doc="fits each edit alone, or all so far, see model"
     )
     n: int = sized(3, low=1, unit="rows", doc="rows of one edit")
-    edits: int = inner(10, low=1, high=10_000, unit="edits", doc="edits made")
+    edits: int = inner(10, low=1, high=1000, unit="edits", doc="edits made")
     alpha: float = traced(
         0.7, low=0, high=3, unit="1", doc="decay of the inputs' variances, S_i ~ i^-alpha, mean 1"
     )
