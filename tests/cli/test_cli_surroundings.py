@@ -136,6 +136,12 @@ def test_flags_that_xla_does_not_know_do_not_end_in_a_verdict(folder):
     assert done.stderr.count("\n") == 1
 
 
+def test_flags_are_tried_with_the_library_and_no_file_of_the_folder(folder, monkeypatch):
+    (folder / "jax.py").write_text("raise SystemExit(1)")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    surroundings._check_flags()
+
+
 @pytest.mark.parametrize(("command", "exits"), [("check", True), ("locate", True), ("show", False)])
 def test_flags_are_tried_for_every_command_that_answers_by_its_exit_code(
     folder, monkeypatch, command, exits

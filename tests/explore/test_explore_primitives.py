@@ -88,6 +88,7 @@ CASES = [
     ("arithmetic", lambda x, y: (x + y, x - y, x * y, x / y, -x), (X, Y)),
     ("comparisons", lambda x, y: (x < y, x <= y, x > y, x >= y, x == y, x != y), (X, Y)),
     ("extremes", lambda x, y: (jnp.maximum(x, y), jnp.minimum(x, y)), (X, Y)),
+    ("extremes of what is negative", lambda a: (jnp.max(a, 1), jnp.min(-a, 0)), (-1 - A**2,)),
     ("clip", lambda x: lax.clamp(-1.0, x, 2.0), (X,)),
     ("sizes", lambda x: (abs(x), jnp.sign(x), jnp.isfinite(x), jnp.isnan(x)), (X,)),
     ("rounding", lambda x: (jnp.round(x), lax.round(x), jnp.floor(x), jnp.ceil(x)), (X,)),

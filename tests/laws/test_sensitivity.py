@@ -28,6 +28,12 @@ def of_toy(value, **point):
     return named(sensitivity(changed(forecast=forecast, mistakes=()), point), "error")
 
 
+def test_elasticities_are_those_of_the_size_also_of_a_negative_prediction():
+    own = of_toy(lambda params: -(params.noise**3))
+    assert own["noise"].slope == pytest.approx(-3 * 0.1**2)
+    assert own["noise"].elasticity == pytest.approx(3)
+
+
 @pytest.fixture(scope="module")
 def peak():
     return sensitivity(ci_theory.load("ridge_peak"), {"n": 400, "p": 150, "noise": 2.0})

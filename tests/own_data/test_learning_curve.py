@@ -154,6 +154,14 @@ def test_refits_solve_the_normal_equations_with_the_noise_drawn():
         assert abs(each.mean() - found[v, 0, 0, 0]) < 4 * each.std() / np.sqrt(4000)
 
 
+def test_a_column_that_others_add_up_to_changes_no_least_squares():
+    x, y, _ = gaussian(4, 60, 5)
+    more = np.hstack([x, x[:, :1] + x[:, 1:2]])
+    ones, none = np.ones(60, int), Defects(noise=0.3, repeated=0.0, repeats=1)
+    found = [refits(v, y, ones, np.array([30]), np.zeros(1), none, 1, 3, seed=2) for v in (x, more)]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+
+
 def test_the_population_behind_many_rows_is_found():
     """Rows of a known law: the curve, kappa and gamma of the law, not those of the rows."""
     x, y, law = gaussian(6, 3000, 8, noise=0.5)

@@ -136,6 +136,19 @@ def test_measured_rows_are_where_the_closed_form_says():
         assert found.high - found.low < 0.5 * exact
 
 
+@pytest.mark.parametrize("reversal", [0.3, 1.0])
+def test_places_are_where_the_predicted_curves_cross_in_few_dimensions(reversal):
+    """In 12 dimensions d and d - 1 are a twelfth apart."""
+    point = {**BASE, "d": 12, "push": 1.0, "reversal": reversal, "growth": 0.005}
+    rows = np.arange(1.0, 60.0)
+    made = predict(PHENOMENON, {**point, "n": list(rows)})
+    for sought, measure in ((HALF, "response"), (NONE, "attack_success")):
+        curve = made[measure].estimate.value
+        found = Crossing(level=0.5, direction=sought.locator.direction).locate(rows, curve)
+        place = sought.closed_form(build(Params, PHENOMENON.point(point)))
+        assert found.value == pytest.approx(place, rel=0.02)
+
+
 def test_safe_rows_cancel_as_many_that_erase_beyond_the_inertia():
     """Without a ridge, attacks reach one half where n - safe = (d - n - safe)/s^2."""
     s2 = 0.1 * BASE["d"]

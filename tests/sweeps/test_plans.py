@@ -111,6 +111,11 @@ def test_a_missing_plan_is_told(names, message, folder):
     assert told(folder) == message
 
 
+def test_a_store_may_have_more_than_a_thousand_plans(folder):
+    (folder / "plan-1000.json").write_bytes((folder / PLANS[2]).read_bytes())
+    assert "plan-003.json is missing" in told(folder)
+
+
 def test_a_missing_last_plan_shows_in_its_parts(folder, chain):
     (folder / PLANS[2]).unlink()
     assert Store.open(folder).sweep.replicates == 3
