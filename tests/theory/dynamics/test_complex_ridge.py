@@ -12,8 +12,8 @@ from ci_theory._errors import Status
 from ci_theory.theory.dynamics import complex_ridge
 from ci_theory.theory.dynamics.complex_ridge import complex_levels
 from ci_theory.theory.dynamics.talbot import contour
-from ci_theory.theory.spectra.groups import Groups, repeated_rows
-from ci_theory.theory.spectra.spectrum import two_block
+from ci_theory.theory.spectra.groups import Groups, plain_rows, repeated_rows
+from ci_theory.theory.spectra.spectrum import isotropic, two_block
 
 INF = np.inf
 NOISE = np.full(2, 0.1)
@@ -171,3 +171,17 @@ def test_no_root_where_there_is_no_problem():
     one, other = (solve(spectrum, g, 25.0, ridges) for g in (rows, alone))
     assert one.status[0] == Status.OK
     np.testing.assert_allclose(one.kappa, other.kappa, rtol=1e-13)
+
+
+def test_levels_of_which_one_still_moves_are_not_converged(monkeypatch):
+    """With endless features beta never moves: it must not speak for the others."""
+    rows = plain_rows(100, 0.0)
+    at = isotropic(60), rows, jnp.inf, jnp.array(0.3 + 2j)
+    assert int(complex_levels(*at).status) == Status.OK
+    with monkeypatch.context() as few:
+        for name, steps in (("ARC_STEPS", 1), ("AT_EACH", 1), ("LAST", 0)):
+            few.setattr(complex_ridge, name, steps)
+        jax.clear_caches()  # loops are traced once
+        status = int(complex_levels(*at).status)
+    jax.clear_caches()
+    assert status == Status.NOT_CONVERGED
