@@ -231,7 +231,8 @@ def _half(params: Params) -> float:
     if params.editor == "batch":
         return float("nan")
     plain, _, metric = _laws(params, _order(params))
-    return half_life_in_metric(metric_edit(plain, metric, params.n, params.ridge).kept, plain)
+    edit = metric_edit(plain, metric, params.n, params.ridge)
+    return float(half_life_in_metric(edit.kept, plain))
 
 
 PHENOMENON = Phenomenon(

@@ -175,9 +175,9 @@ def test_the_next_order_takes_most_of_what_drawn_edits_deviate_by(n):
 
 def test_half_lives_solve_their_equation():
     kept, law = np.array([0.5, 0.9, 0.99]), np.array([3.0, 1.0, 1.0])
-    edits = half_life_in_metric(kept, law, 0.3)
+    edits = float(half_life_in_metric(kept, law, 0.3))
     assert np.sum(law * kept**edits) == pytest.approx(0.3 * 5, rel=1e-12)
-    assert half_life_in_metric(np.ones(4), law[[0, 1, 2, 2]]) == np.inf
+    assert float(half_life_in_metric(np.ones(4), law[[0, 1, 2, 2]])) == np.inf
     one = metric_edit(np.ones(60), np.ones(60), 4, 20.0)
     wanted = np.log(2) / np.log1p(1 / float(one.kappa))
-    assert half_life_in_metric(one.kept, np.ones(60)) == pytest.approx(wanted, rel=1e-12)
+    assert float(half_life_in_metric(one.kept, np.ones(60))) == pytest.approx(wanted, rel=1e-12)

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from scipy.optimize import brentq
 
 from ci_theory._types import Array, Float, Int, Number, Numbers, Scalar, needs_float64
 from ci_theory.theory.spectra.groups import counted, plain_rows
@@ -32,6 +30,7 @@ __all__ = [
 ]
 
 _LONG = 40.0  # log of edits that nobody makes
+_HALVINGS = 60
 
 
 class MetricEdit(NamedTuple):
@@ -217,29 +216,39 @@ def next_squares(edit: MetricEdit, n: Number, ridge: Number) -> Squares:
     return Squares(kept, through, (kept - jnp.sum(through, axis=1)) / ridge)
 
 
-def half_life_in_metric(kept: Any, test: Any, share: float = 0.5) -> float:
-    """Return the edits after which a share of the base's function is left; infinite if all is.
+@needs_float64
+def half_life_in_metric(kept: Any, test: Any, share: Number = 0.5) -> Scalar:
+    """Solve for the edits after which a share of the base's function is left.
+
+    The root in K of sum S kept^K = share sum S, by bisection of its logarithm; infinite if more
+    is left for ever.
 
     Args:
         kept: of ``metric_edit``, (p,).
         test: variances of the test inputs, (p,): what the axes of the weights count.
         share: in (0, 1).
 
-    Regime: as ``metric_edit``; the base's weights are of one size on all axes. Source: the root
-    in K of sum S kept^K = share sum S.
+    Regime: as ``metric_edit``; the base's weights are of one size on all axes.
 
-    >>> print(f"{half_life_in_metric(np.full(9, 0.9), np.ones(9)):.4f}")  # ln 2/-ln 0.9
+    Source: means of edits are exactly powers of the mean of one.
+
+    >>> print(f"{half_life_in_metric(jnp.full(9, 0.9), jnp.ones(9)):.4f}")  # ln 2/-ln 0.9
     6.5788
     """
-    kept, part = np.asarray(kept, float), np.asarray(test, float) / np.sum(test)
+    kept, part = jnp.asarray(kept, float), jnp.asarray(test, float) / jnp.sum(jnp.asarray(test))
 
-    def left(log_edits: float) -> float:
-        return float(np.sum(part * kept ** np.exp(log_edits))) - share
+    def left(log_edits: Any) -> Array:
+        return jnp.sum(part * kept ** jnp.exp(log_edits))
 
-    with np.errstate(under="ignore"):
-        if left(_LONG) > 0:
-            return float("inf")
-        return float(np.exp(brentq(left, -_LONG, _LONG, xtol=1e-14)))
+    def halve(_: Any, bracket: tuple) -> tuple:
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        more = left(middle) > share
+        return jnp.where(more, middle, low), jnp.where(more, high, middle)
+
+    ends = jnp.full((), -_LONG), jnp.full((), _LONG)
+    low, high = jax.lax.fori_loop(0, _HALVINGS, halve, ends)
+    return jnp.where(left(_LONG) > share, jnp.inf, jnp.exp(0.5 * (low + high)))
 
 
 @needs_float64
