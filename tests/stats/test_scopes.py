@@ -162,8 +162,9 @@ EDGES = {
     ],
     "metric_editing": [
         Edge("base_risk edit_risk base_share", "n", 90, 91, METRIC),  # as of plain edits
-        Edge("base_risk edit_risk base_share", "n", 110, 109, METRIC),
-        Edge("base_risk edit_risk base_share", "p", 10, 9, {**METRIC, "n": 30}),
+        Edge("base_risk edit_risk", "n", 110, 109, METRIC),  # of the share nothing is left
+        Edge("base_risk edit_risk", "p", 10, 9, {**METRIC, "n": 30}),
+        Edge("base_share", "p", 10, 9, {**METRIC, "n": 30, "ridge": 60.0}),
     ],
     "imbalanced_mixture": [
         Edge(BOTH, "n", 52, 51, CLASSES),  # n - 2 - df2 >= 10, df2 = p without a ridge
