@@ -164,7 +164,7 @@ def squares_of(edit: MetricEdit) -> Squares:
 
     >>> made = squares_of(metric_edit(jnp.ones(4), jnp.ones(4), 2, 0.0))
     >>> print(made.through[0].round(4), made.noise[0])
-    [0.375  0.125  0.125  0.125 ] 0.25
+    [0.3125 0.0625 0.0625 0.0625] 0.25
     """
     noise = edit.reach / edit.free
     passed = edit.keys * edit.kept**2
