@@ -53,7 +53,7 @@ def nearest(found: Found) -> list[int]:
 
 
 def main() -> int:
-    """Write the file anew."""
+    """Write the file anew; rows of phenomena that are not named stay, and its first line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("phenomena", nargs="*", default=list(_scopes()))
     parser.add_argument("--seed", type=int, default=SEED)
@@ -72,14 +72,17 @@ def main() -> int:
                 rows.append((name, label, mean, error, int(found.count[i]), slack, point))
                 part = abs(found.mean[i] - found.value[i]) / found.slack[i]
                 print(f"{name + '.' + label:42}{part:6.2f} of the slack", flush=True)
+    head = f"# ci_theory {__version__}: python -m benchmarks.small_means, seed {asked.seed}, "
+    head, others = head + f"{asked.share:g} times the audit's replicates\n", []
+    if asked.out.is_file() and set(asked.phenomena) != set(_scopes()):
+        with asked.out.open(newline="") as kept:
+            head, (_, *before) = next(kept), csv.reader(kept)
+            others = [row for row in before if row[0] not in asked.phenomena]
     with asked.out.open("w", newline="") as out:
-        print(
-            f"# ci_theory {__version__}: python -m benchmarks.small_means, seed", end="", file=out
-        )
-        print(f" {asked.seed}, {asked.share:g} times the audit's replicates", file=out)
+        out.write(head)
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        writer.writerows([*others, *rows])
     return 0
 
 
