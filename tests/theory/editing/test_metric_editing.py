@@ -149,10 +149,10 @@ def test_the_next_order_is_that_of_an_isotropic_edit(n, ridge):
         np.testing.assert_allclose(made.noise.sum(), wanted.noise, rtol=1e-8)
 
 
-@pytest.mark.parametrize("n", [1, 5])
-def test_the_next_order_takes_most_of_what_drawn_edits_deviate_by(n):
-    """p = 12 keys of variances 1 to 4, 400 000 draws."""
-    p, ridge, runs = 12, 6.0, 400_000
+@pytest.mark.parametrize(("p", "n"), [(12, 1), (24, 10)])
+def test_the_next_order_takes_most_of_what_drawn_edits_deviate_by(p, n):
+    """Keys of variances 1 to 4, 400 000 draws; half the size, (12, 5), leaves twice the share."""
+    ridge, runs = p / 2, 400_000
     keys = np.linspace(4, 1, p)
     edit = metric_edit(keys, np.ones(p), n, ridge)
     plain, near = squares_of(edit), next_squares(edit, n, ridge)
@@ -169,7 +169,7 @@ def test_the_next_order_takes_most_of_what_drawn_edits_deviate_by(n):
     for name, drawn in zip(("kept", "through", "noise"), total, strict=True):
         mean, error = drawn.mean(axis=0), drawn.std(axis=0, ddof=1) / np.sqrt(len(drawn))
         first, second = (np.abs(getattr(made, name) - mean) for made in (plain, near))
-        assert np.linalg.norm(second) < 0.5 * np.linalg.norm(first) + 3 * np.linalg.norm(error)
+        assert np.linalg.norm(second) < 0.25 * np.linalg.norm(first) + 3 * np.linalg.norm(error)
         assert np.linalg.norm(first) > 8 * np.linalg.norm(error), name  # it can tell
 
 
