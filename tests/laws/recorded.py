@@ -20,6 +20,8 @@ POINTS = 3
 DIGITS = 12
 CLOSE = {"predicted": 1e-7, "simulated": 1e-6}
 """Relative differences that rounding on another machine may make."""
+FROM_ONE = {("icl_zipf_tasks", "missing"), ("icl_zipf_tasks", "known")}
+"""What is 1 less a number that is fitted: to 1e-8, as fits stop at 4e-10 of their residual."""
 
 
 def usual(axis, index):
@@ -69,6 +71,8 @@ def hold(name, kind, found):
         one, other = (np.array(v, float) for v in (found[label], values))
         scale = CLOSE[kind] * np.abs(other[np.isfinite(other)]).max(initial=0)
         nothing = max(1e-3 * scale, 1e-12)  # differences of numbers near 1 keep no more digits
+        if kind == "simulated" and (name, label.split()[0]) in FROM_ONE:
+            nothing = 1e-8
         np.testing.assert_allclose(one, other, rtol=CLOSE[kind], atol=nothing, err_msg=label)
 
 
