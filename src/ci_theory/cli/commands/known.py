@@ -27,7 +27,7 @@ def claims(
         entries = page.table(results)
         output.answer(entries, as_json, lambda: page.print_claims(entries))
 
-    if results is None and not allow:
+    if results is None:  # no store that a module of the user's would be allowed for
         again.answer(["claims", f"json {as_json}"], work_out)
     else:
         surroundings.start_jax(exits=False)
