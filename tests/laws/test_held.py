@@ -47,6 +47,7 @@ def repository(tmp_path):
         file.write_text(text)
     copy = tmp_path / "tests" / "held.py"
     copy.write_text(Path(held.__file__).read_text().replace("LONG = 1.0", "LONG = 0.0"))
+    copy.with_name("memory.py").touch()
     return tmp_path
 
 
@@ -61,7 +62,7 @@ def run(repository, *options, **setting):
     )
     counts = {word: number for number, word in re.findall(r"(\d+) (\w+)", done.stdout[-200:])}
     counted = tuple(int(counts.get(k, 0)) for k in ("passed", "deselected", "failed"))
-    return counted, done.stdout + done.stderr
+    return counted, f"{done.stdout}{done.stderr}exit code {done.returncode}"
 
 
 def write(repository, name, old, new):
@@ -100,6 +101,16 @@ def test_what_changed_runs_and_the_rest_is_left_out_and_told(repository):
         counts, said = run(repository, "--held", "1000000007")
         assert counts == (1 + count, 2 - count, 0), name
         write(repository, name, new, old)
+
+
+def test_where_all_are_held_nothing_is_wrong(repository):
+    (repository / "tests/cli/test_other.py").unlink()
+    run(repository, "--hold")
+    counts, said = run(repository, "--held", "1000000007")
+    assert counts == (0, 2, 0)
+    assert said.endswith("exit code 0")
+    (repository / "tests/theory/test_toy.py").unlink()
+    assert run(repository, "--held", "1000000007")[1].endswith("exit code 5")  # there are none
 
 
 def test_a_run_that_checks_shapes_has_records_of_its_own(repository):
