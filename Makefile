@@ -10,6 +10,9 @@ STAMP := .venv/.installed
 .PHONY: demo test test-all test-hold test-optimised test-docs test-browser test-versions check-code \
 	bench docs figures figures-fresh verdicts reproductions clean
 
+# Where a machine sets it, each of the hundreds of processes that tests start would read all sources.
+unexport PYTHONDONTWRITEBYTECODE
+
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "ci_theory needs Python >= 3.11 on the path" >&2; exit 2; }
 	$(PYTHON) -m venv .venv

@@ -97,13 +97,18 @@ def digest(group: str) -> str | None:
     files = reached(group)
     if files is None:
         return None
-    made = hashlib.sha256(repr([(name, version(name)) for name in LIBRARIES]).encode())
     start = ROOT / group.partition("[")[0]
-    for file in sorted(files):
-        name = str(file.relative_to(ROOT))
-        made.update(f"\0{name}\0".encode())
-        made.update(_content(file, start, _named(group)).encode())
-    return made.hexdigest()[:16]
+    parts = [_content(file, start, _named(group)) for file in sorted(files, key=str)]
+    return _hash("\0".join([_versions(), *parts]))[:16]
+
+
+@functools.cache
+def _versions() -> str:
+    return repr([(name, version(name)) for name in LIBRARIES])
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.cache
@@ -190,44 +195,55 @@ def _data(word: str, file: Path) -> Iterator[Path]:
         yield beside
 
 
-@functools.cache
 def _files(module: str, folder: Path) -> list[Path]:
     """Return the files that are run when a module of ours is imported by tests in a folder."""
-    return list(_found(module, folder))
+    beside = module.partition(".")[0] in _inside(folder)
+    return _ours(module) + (list(_found(module, folder)) if beside else [])
 
 
-def _found(module: str, folder: Path) -> Iterator[Path]:
-    parts = module.split(".")
-    for root in (*(ROOT / one for one in ROOTS), folder):
-        here = root
-        for index, part in enumerate(parts):
-            package, plain = here / part / "__init__.py", here / f"{part}.py"
-            if package.exists():
-                yield package
-                later = _text(package).lazily
-                if index + 1 == len(parts):  # the package itself: whatever it may be asked for
-                    for home in later.values():
-                        yield from _files(home, folder)
-                elif parts[index + 1] in later:
-                    yield from _files(later[parts[index + 1]], folder)
-            elif plain.exists():
-                yield plain
-                break
-            here /= part
+@functools.cache
+def _ours(module: str) -> list[Path]:
+    return [file for root in ROOTS for file in _found(module, ROOT / root)]
+
+
+@functools.cache
+def _inside(folder: Path) -> set[str]:
+    return {one.stem for one in folder.iterdir()}
+
+
+def _found(module: str, root: Path) -> Iterator[Path]:
+    parts, here = module.split("."), root
+    for index, part in enumerate(parts):
+        if part not in (_inside(here) if here.is_dir() else ()):
+            return
+        package, plain = here / part / "__init__.py", here / f"{part}.py"
+        if package.exists():
+            yield package
+            later = _text(package).lazily
+            if index + 1 == len(parts):  # the package itself: whatever it may be asked for
+                for home in later.values():
+                    yield from _ours(home)
+            elif parts[index + 1] in later:
+                yield from _ours(later[parts[index + 1]])
+        elif plain.exists():
+            yield plain
+            return
+        here /= part
 
 
 @functools.cache
 def _text(file: Path) -> Text:
     source = file.read_text()
     tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
     later = [n for n in tree.body if isinstance(n, ast.If) and _is(n.test, "TYPE_CHECKING")]
     unseen = {id(node) for block in later for node in ast.walk(block)}
     modules: set[str] = set()
     words: set[str] = set()
     strings: set[str] = set()
-    tables = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    tables = [node for node in nodes if isinstance(node, ast.Dict)]
     keys = {id(k): k.value for t in tables for k in t.keys if isinstance(k, ast.Constant)}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             strings |= set() if id(node) in keys else {node.value}
         elif isinstance(node, ast.Name):
@@ -247,7 +263,7 @@ def _text(file: Path) -> Text:
     }
     named = frozenset(key for key in keys.values() if isinstance(key, str))
     sets = (frozenset(words), frozenset(strings), named)
-    return Text(frozenset(modules), lazily, *sets, _without(source, tree))
+    return Text(frozenset(modules), lazily, *sets, _without(source, nodes))
 
 
 def _is(node: ast.expr, name: str) -> bool:
@@ -260,10 +276,10 @@ def _imported(node: ast.Import | ast.ImportFrom) -> set[str]:
     return {f"{node.module}.{alias.name}" for alias in node.names}
 
 
-def _without(source: str, tree: ast.Module) -> str:
+def _without(source: str, nodes: list[ast.AST]) -> str:
     """Return a text without docstrings, and without lines that are empty or a comment."""
     lines = source.splitlines()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
             node
         ):
@@ -274,15 +290,20 @@ def _without(source: str, tree: ast.Module) -> str:
 
 
 def _content(file: Path, start: Path, named: list[str]) -> str:
-    """Return what of a file counts: code; of the tests' own file all; of a record what is asked."""
-    if file == start:
-        return file.read_text()
-    if file.suffix == ".py":
-        return _text(file).bare
-    kept = _record(file) if named else {}
-    if set(kept) & ALL:
-        return json.dumps({name: kept.get(name) for name in named}, sort_keys=True)
-    return _raw(file)
+    """Name a file and what of it counts: code; of the tests' own all; of a record what is asked."""
+    kept = _record(file) if named and file != start else {}
+    if file.suffix == ".py" and file != start:
+        counts = _code(file)
+    elif kept.keys() & ALL:
+        counts = _hash(json.dumps({name: kept.get(name) for name in named}, sort_keys=True))
+    else:
+        counts = _raw(file)
+    return f"{file.relative_to(ROOT)} {counts}"
+
+
+@functools.cache
+def _code(file: Path) -> str:
+    return _hash(_text(file).bare)
 
 
 @functools.cache
