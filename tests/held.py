@@ -185,7 +185,7 @@ def _by_name(word: str) -> Iterator[Path]:
 
 def _data(word: str, file: Path) -> Iterator[Path]:
     """Yield the data beside a module that a string of it names: a folder, a file, its ending."""
-    if re.fullmatch(r"\w+", word) and (file.parent / word).is_dir():
+    if re.fullmatch(r"\w+", word) and word != "__pycache__" and (file.parent / word).is_dir():
         folder = file.parent / word  # of data, unless it is a package
         yield from (f for f in folder.glob("*.*") if not (folder / "__init__.py").exists())
     if not re.fullmatch(r"[\w-]*\.(json|csv|npz|toml|txt)", word):
