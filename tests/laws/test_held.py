@@ -27,7 +27,7 @@ def test_named(name):
 FILES = {
     "src/ci_theory/__init__.py": "",
     "src/ci_theory/theory/__init__.py": "",
-    "src/ci_theory/theory/toy.py": '"""A toy."""\nfrom ci_theory.theory.two import TWO\n\n\n'
+    "src/ci_theory/theory/toy.py": '"""A toy."""\nKEPT = "__pycache__"\nfrom ci_theory.theory.two import TWO\n\n\n'
     'def double(x):\n    """Twice x."""\n    return TWO * x  # by hand\n',
     "src/ci_theory/theory/two.py": "TWO = 2\n",
     "src/ci_theory/theory/apart.py": "THREE = 3\n",
@@ -90,6 +90,9 @@ OTHER = [  # what changes one: its own text, what it imports, and what that impo
 def test_what_changed_runs_and_the_rest_is_left_out_and_told(repository):
     assert run(repository)[0] == (3, 0, 0)
     assert run(repository, "--hold")[0] == (3, 0, 0)
+    compiled = repository / "src/ci_theory/theory/__pycache__/toy.cpython-311.pyc"
+    compiled.parent.mkdir()
+    compiled.touch()
     for name, old, new in SAME:
         write(repository, name, old, new)
     counts, said = run(repository, "--held", "1000000007")
