@@ -33,7 +33,7 @@ QUICKLY := JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 
 # Of the tests that take long, those run of which anything has changed since they passed, and one in
 # HELD of the rest, others with each commit; `make test-all` runs every one (tests/held.py).
-HELD := 24
+HELD := 48
 test: $(STAMP)
 	$(QUICKLY) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --held $(HELD)
 

@@ -27,7 +27,8 @@ def test_named(name):
 FILES = {
     "src/ci_theory/__init__.py": "",
     "src/ci_theory/theory/__init__.py": "",
-    "src/ci_theory/theory/toy.py": '"""A toy."""\nKEPT = "__pycache__"\nfrom ci_theory.theory.two import TWO\n\n\n'
+    "src/ci_theory/theory/toy.py": '"""A toy."""\nfrom ci_theory.theory.two import TWO\n\n'
+    'KEPT = "__pycache__"\n\n\n'
     'def double(x):\n    """Twice x."""\n    return TWO * x  # by hand\n',
     "src/ci_theory/theory/two.py": "TWO = 2\n",
     "src/ci_theory/theory/apart.py": "THREE = 3\n",

@@ -1,6 +1,5 @@
 """The formula hash follows what the simulation reaches, and nothing else."""
 
-import ast
 import dataclasses
 import functools
 import importlib
@@ -13,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from altered import altered
 from ci_theory._errors import BadInput
-from ci_theory.phenomena import load, names
-from ci_theory.sweeps import reached as reading
+from ci_theory.phenomena import load
 from ci_theory.sweeps.provenance import _revision, formula_hash, identity_of
 from ci_theory.sweeps.reached import Definition, reached
 
@@ -125,79 +124,6 @@ def test_what_it_does_not_use_and_wording_do_not(package, file, old, new):
     assert before == after
 
 
-def _altered(monkeypatch, change):
-    """Let every module be read through ``change(name, source) -> source``."""
-    look = reading._source
-
-    def altered(name):
-        found = look(name)
-        return found and (change(name, found[0].decode()).encode(), found[1])
-
-    monkeypatch.setattr(reading, "_source", altered)
-
-
-LAYERS = {
-    "ridge_peak": ("tasks.gaussian.rows", "training.closed_form.decompose"),
-    "repeated_data": ("biases.repetition.weights", "_keys.key_for", "_keys.point_hash"),
-    "random_feature_peak": ("systems.random_features.apply", "_keys.stream"),
-    "feature_ensemble": ("measure.ensemble.ensemble_errors",),
-    "two_stage_ridge": ("inherit.finetune.design", "inherit.two_stage.errors"),
-    "modular_grokking": (
-        "phenomena._base.Stages",
-        "phenomena._training.stages",
-        "phenomena.modular_grokking.init",
-        "phenomena.modular_grokking.course",
-        "systems.transformer.network",
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    ("phenomenon", "place"), [(name, p) for name, places in LAYERS.items() for p in places]
-)
-def test_every_layer_of_a_simulation_counts(monkeypatch, phenomenon, place):
-    module, _, wanted = f"ci_theory.{place}".rpartition(".")
-
-    def change(name, source):
-        if name != module:
-            return source
-        tree = ast.parse(source)
-        (made,) = (s for s in tree.body if getattr(s, "name", None) == wanted)
-        made.body.append(ast.parse("changed = 1").body[0])
-        return ast.unparse(tree)
-
-    before = formula_hash(load(phenomenon))
-    _altered(monkeypatch, change)
-    assert formula_hash(load(phenomenon)) != before
-
-
-@pytest.mark.parametrize("name", names())
-def test_theory_decoys_and_verdicts_are_outside_a_phenomenon(monkeypatch, name):
-    phenomenon = load(name)
-    before = formula_hash(phenomenon)
-    outside = ("check", "figures", "cli", "locate", "sweeps", "theory")
-    reads = {"power_law_break": ["theory.spectra.spectrum"]}.get(name, [])  # its own
-
-    def change(module, source):
-        short = module.removeprefix("ci_theory.")
-        if short.startswith(outside) and short not in reads:
-            return "def __getattr__(name):\n    return 0\n"  # whoever asks gets all of it
-        if module != f"ci_theory.phenomena.{name}":
-            return source
-        tree = ast.parse(source)
-        kept = [
-            s
-            for s in tree.body
-            if not isinstance(s, ast.Assign)
-            or "PHENOMENON" not in [getattr(t, "id", "") for t in s.targets]
-        ]
-        assert len(kept) < len(tree.body)
-        return ast.unparse(ast.Module(kept, []))
-
-    _altered(monkeypatch, change)
-    assert formula_hash(phenomenon) == before
-
-
 def test_declared_fields_count_by_kind_and_default_not_by_bounds(monkeypatch):
     def changed(old, new):
         def change(name, source):
@@ -205,7 +131,7 @@ def test_declared_fields_count_by_kind_and_default_not_by_bounds(monkeypatch):
             return source.replace(old, new) if name.endswith("ridge_peak") else source
 
         with monkeypatch.context() as patch:
-            _altered(patch, change)
+            altered(patch, change)
             return formula_hash(load("ridge_peak"))
 
     before = formula_hash(load("ridge_peak"))

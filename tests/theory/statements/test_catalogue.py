@@ -10,6 +10,7 @@ import pytest
 
 from ci_theory import theory
 from ci_theory.theory.statements.catalogue import _formulas, _section, catalogue
+from ci_theory.theory.statements.symbolic import STATEMENTS
 
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(theory.__path__, "ci_theory.theory.") if not m.ispkg
@@ -152,3 +153,14 @@ Words after it.
     assert _section(doc, "Limits") == "n -> 0: 1."
     assert _section(doc, "Source") == "the source: a book."
     assert _section(doc, "Raises") == ""
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
+def test_a_statement_is_complete(statement):
+    assert statement.implementation in {f.path for f in catalogue()}
+    plain = {str(s) for s in statement.equation.free_symbols if s.is_Symbol}
+    assert plain - {"lambda", "m"} == set(statement.symbols)  # those two are summed over
+    assert "=" in statement.latex()
+    assert statement.unicode()
+    assert statement.regime
+    assert statement.source
