@@ -1,6 +1,6 @@
 """Tests that need not run again: nothing that they reach has changed since they passed.
 
-    pytest --held 24    leave out what is recorded, but for one in 24, others with each commit
+    pytest --held 48    leave out what is recorded, but for one in 24, others with each commit
     pytest --hold       run everything, and record what took long and passed
 
 With both, what changed is run and recorded, and other records stay: after a change of few files.
