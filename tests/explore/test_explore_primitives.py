@@ -158,6 +158,16 @@ CASES = [
         (A,),
     ),
     (
+        "as many axes of other lengths",
+        lambda a: (
+            a.reshape(4, 3, 2),
+            a[0].reshape(4, 3),
+            a[0].T.reshape(3, 4),
+            a.T.reshape(2, 3, 4),
+        ),
+        (A,),
+    ),
+    (
         "views of views",
         lambda a: (a.T[1].T.reshape(-1), a[:, ::-1].transpose(1, 0, 2)[1:].sum(0)),
         (A,),

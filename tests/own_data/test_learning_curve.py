@@ -351,6 +351,22 @@ def test_the_peak_is_where_the_parameters_are():
     assert not shrunk.pole
 
 
+def test_the_measured_peak_is_that_of_refits_with_their_copies(monkeypatch):
+    x, y, _ = gaussian(15, 200, 8)
+
+    def with_peaks(*asked):
+        values = refits(*asked)
+        values[0, :, 1] += 9.0  # at 30 rows, with copies
+        values[1, :, 4] += 9.0  # at 100 rows, without
+        return values
+
+    monkeypatch.setattr(curve, "refits", with_peaks)
+    found = learning_curve(
+        x, y, ridge=[1.0], sizes=[20, 30, 45, 70, 100, 140], repeated=0.5, repeats=4, replicates=20
+    )
+    assert 20 < found.peaks[0].measured < 45
+
+
 def test_best_ridge_is_the_lowest_of_a_fine_scan():
     x, y, _ = gaussian(16, 60, 8, noise=3.0)
     whole = whole_of(x, y)

@@ -10,8 +10,8 @@ import scipy.stats
 from ci_theory import Status
 from ci_theory.check import Verdict, break_table
 from ci_theory.check.breaks import Breaks
-from ci_theory.check.located import Slice, _step, _touching, locate_slice
-from ci_theory.check.room import RESAMPLES, room, surely_found, turning_once
+from ci_theory.check.located import Slice, _step, _too_skewed, _touching, locate_slice
+from ci_theory.check.room import RESAMPLES, Room, room, surely_found, turning_once
 from ci_theory.locate import Crossing, Floor, Peak, Survival, Valley
 from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import Break, Estimate
@@ -162,6 +162,15 @@ def test_without_a_prediction_or_a_curve_nothing_is_said():
     assert one(runs(bump())[:2], said(bump())).said.why == "too few finite runs or places"
     below = one(runs(5 / ROWS + 0.1, scatter=1e-3), said(-1.0 + 0 * ROWS), locator=Floor(), x=ROWS)
     assert below.said == (None, False, "no fit to the predicted curve")
+
+
+def test_the_skewness_that_counts_is_all_between_the_measured_and_the_predicted_place():
+    x, y = np.arange(1.0, 11), np.tile([[-2.0], [-1.0], [-0.5], [0.5], [1.0], [2.0]], 10)
+    y[:, 6] = [0, 0, 0, 0, 0, 50]  # at x = 7
+    measured = BreakPoint(2.0, 2.0, 2.0, 1.0, Status.OK)
+    for low, high, skewed in [(2.0, 3.0, False), (8.0, 9.0, True), (6.0, 8.0, True)]:
+        predicted = Room(measured._replace(value=high), low, high, False)
+        assert _too_skewed(x, y, measured, predicted) is skewed
 
 
 def test_heavy_tails_and_skewed_runs_are_no_ground_for_a_disagreement():

@@ -70,6 +70,8 @@ def package(tmp_path, monkeypatch):
     for name, text in FILES.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
+    # Python takes a text of the same length and second for the one that it has compiled
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield folder
     for name in [m for m in sys.modules if m.startswith("hashed_toy")]:
         del sys.modules[name]
