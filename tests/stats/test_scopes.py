@@ -156,6 +156,7 @@ EDGES = {
         Edge("base_risk edit_risk edit_miss base_share", "n", 110, 109, EDITS),
         Edge("base_risk edit_risk base_share", "p", 10, 9, {**EDITS, "n": 30}),
         Edge("base_risk base_share", "edits", 18, 19, {**EDITS, "n": 5, "editor": "batch"}),
+        Edge("base_share", "edits", 73, 74, {"n": 40, "p": 60, "ridge": 20.0}),  # next order
         Edge("exact_base_risk", "n", 80, 81, EDITS),
         Edge("exact_base_risk", "edits", 16, 17, {**EDITS, "n": 5, "editor": "batch"}),
         Edge("exact_base_risk", "ridge", 0.0, 1e-9, {**EDITS, "n": 5}),
