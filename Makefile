@@ -94,17 +94,18 @@ check-code: $(STAMP)
 # The site of docs/, to be read offline: results/docs/html/index.html. About two minutes, most of it
 # the tutorials, which are run; the pages to play with are written beside them on another core, and
 # kept while the package is the same. A warning is an error; the pages are read when they are built.
-# Without running the tutorials, in half the time:
-#   make docs SPHINX="-D nb_execution_mode=off -D suppress_warnings=myst-nb.lexer"
+# Without running the tutorials, and with one page to play with, in a third of the time:
+#   make docs PLAY=ridge_peak SPHINX="-D nb_execution_mode=off -D suppress_warnings=myst-nb.lexer"
 DOCS := .venv/.docs
 SPHINX :=
+PLAY :=
 
 $(DOCS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs
 	@touch $@
 
 docs: $(DOCS)
-	PYTHONPATH=docs $(BIN)/python -m web.build results/docs $(SPHINX)
+	PYTHONPATH=docs $(BIN)/python -m web.build results/docs $(addprefix --play=,$(PLAY)) $(SPHINX)
 	PYTHONPATH=docs $(BIN)/python -m web.checked results/docs/html
 
 # Every page of it in a browser, Debian's Chromium or the one that CHROMIUM names.

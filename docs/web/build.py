@@ -1,16 +1,22 @@
 """Assemble the site's sources and build it: ``python -m web.build OUT`` with docs/ on the path.
 
+``--play NAME`` once or more: only these phenomena get a page to play with, which takes most of the
+time. All else that is given goes to Sphinx.
+
 Everything is written below OUT: ``source`` (copies of docs/*.md, the pages of ``web/pages``, and
 what is generated), ``explore`` (the pages to play with, by a process of their own beside Sphinx,
 which leaves a core idle), then ``html``. The checkout stays clean.
 """
 
+import argparse
+import functools
+import gc
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +35,8 @@ HERE = Path(__file__).resolve().parent
 DOCS, ROOT = HERE.parent, HERE.parents[1]
 
 
-def assemble(out: Path) -> None:
-    """Write the sources of the site to a folder; what is there is removed."""
+def assemble(out: Path, played: Collection[str]) -> None:
+    """Write the sources of the site to a folder, embedding the pages that are played with."""
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE / "pages", out)
     texts = {page: page.read_text(encoding="utf-8") for page in out.rglob("*.md")}
@@ -45,7 +51,7 @@ def assemble(out: Path) -> None:
     (out / "_static" / mathjax.FILE).write_bytes(mathjax.script())
     for page in sorted(DOCS.glob("*.md")):
         _write(out / page.name, sources.adapted(page.read_text(encoding="utf-8")))
-    _phenomena(out / "phenomena")
+    _phenomena(out / "phenomena", played)
     _formulas(out / "formulas")
     _write(out / "claims.md", claims.page(entries))
     _write(out / "commands.md", commands.page())
@@ -69,7 +75,7 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _phenomena(out: Path) -> None:
+def _phenomena(out: Path, played: Collection[str]) -> None:
     entries = []
     pages = {f.stem: f.read_text(encoding="utf-8") for f in DOCS.glob("*.md")}
     for name in names():
@@ -83,6 +89,7 @@ def _phenomena(out: Path) -> None:
             derivations=derivations(name, pages),
             pictures=pictures(name),
             code=code.read_text(encoding="utf-8") if code.is_file() else "",
+            played=name in played,
         )
         _write(out / f"{name}.md", text)
     _write(out / "index.md", phenomenon.index(entries))
@@ -96,12 +103,18 @@ def derivations(name: str, pages: Mapping[str, str]) -> list[str]:
 def pictures(name: str) -> list[str]:
     """Return the figures that show a sweep of a phenomenon."""
     found: dict[str, Any] = {}
-    for sweep, figure in paper.shown().items():
+    for sweep, figure in _shown().items():
         if _phenomenon(sweep) == name and (DOCS / "images" / f"{figure}.png").is_file():
             found.setdefault(figure)
     return sorted(found)
 
 
+@functools.cache
+def _shown() -> Mapping[str, str]:
+    return paper.shown()
+
+
+@functools.cache
 def _phenomenon(sweep: str) -> str:
     file = ROOT / "experiments" / f"{sweep}.toml"
     return read_sweep(file).phenomenon if file.is_file() else ""
@@ -130,17 +143,23 @@ def main() -> None:
     """Assemble and build; exit code of Sphinx, or of what writes the pages to play with."""
     from sphinx.cmd.build import main as sphinx
 
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--play", action="append", choices=names(), metavar="NAME")
+    given, rest = parser.parse_known_args()
+    out, played = given.out, given.play or names()
     # Notebooks call the command beside this Python, and leave nothing in anybody's home.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ["CI_THEORY_CACHE"] = str(out.resolve() / "cache")
     enable_float64()
+    gc.set_threshold(100_000, 20, 100)  # documents are made of millions of nodes that stay
     shutil.rmtree(out / "html", ignore_errors=True)
-    with subprocess.Popen([sys.executable, "-m", "web.play", str(out / "explore")]) as playing:
-        assemble(out / "source")
-        given = ["-E", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(out / "doctrees")]
-        code = sphinx([*given, *sys.argv[2:], str(out / "source"), str(out / "html")])
+    play = [sys.executable, "-m", "web.play", str(out / "explore"), *played]
+    with subprocess.Popen(play) as playing:
+        assemble(out / "source", played)
+        how = ["-E", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(out / "doctrees")]
+        code = sphinx([*how, *rest, str(out / "source"), str(out / "html")])
     if code == 0 and playing.returncode == 0:
         pages = shutil.ignore_patterns("*.txt")
         shutil.copytree(out / "explore", out / "html" / "explore", ignore=pages)

@@ -22,6 +22,7 @@ def page(
     derivations: Sequence[str] = (),
     pictures: Sequence[str] = (),
     code: str = "",
+    played: bool = True,
 ) -> str:
     """Return the page as MyST Markdown.
 
@@ -31,13 +32,14 @@ def page(
         derivations: pages of docs/ about it, by name.
         pictures: its published figures, by name.
         code: the text of its file.
+        played: whether its page to play with is written beside it.
     """
     name = entry["name"]
     parts = [
         f"(phenomenon-{name})=\n# `{name}`",
         f"**{markdown(entry['title'], UP)}.** {markdown(entry['question'], UP)}",
         _summary(entry, answers),
-        _play(name),
+        _play(name, played),
         *(_picture(one, entry["title"]) for one in pictures),
         f"## Model\n\n{with_formulas(entry['model'], UP)}",
         _formulas(entry["formulas"]),
@@ -63,7 +65,9 @@ def _summary(entry: Document, answers: Sequence[Document]) -> str:
     return f":::{{container}} facts\nClaims: {claims} · kept verdicts: {told}\n:::"
 
 
-def _play(name: str) -> str:
+def _play(name: str, embedded: bool) -> str:
+    if not embedded:
+        return f"## Play\n\nA page to play with, on your machine: `ci-theory explore {name}`."
     source = UP + EMBEDDED.format(name=name)
     return (
         "## Play\n\n```{raw} html\n"

@@ -1,4 +1,4 @@
-"""The pages to play with, for the site: ``python -m web.play OUT``; nothing if they are there.
+"""The pages to play with, for the site: ``python -m web.play OUT NAME...``, unless they are there.
 
 They are those of ``ci-theory explore --static`` but for the curves that a page works out itself.
 What they are made of is the text of the package and of its sweeps: while that stays, they do.
@@ -6,12 +6,13 @@ What they are made of is the text of the package and of its sweeps: while that s
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from ci_theory import enable_float64
 from ci_theory.explore import site
-from ci_theory.phenomena import load, names
+from ci_theory.phenomena import load
 
 __all__ = ["digest", "written"]
 
@@ -21,9 +22,9 @@ NOTE = "made-of.txt"
 """File beside the pages: the digest of what they were made of."""
 
 
-def digest(root: Path = ROOT) -> str:
-    """Return the digest of all that the pages follow from."""
-    found = hashlib.sha256(f"{version('jax')} {version('numpy')}".encode())
+def digest(of: Sequence[str], root: Path = ROOT) -> str:
+    """Return the digest of all that the pages of some phenomena follow from."""
+    found = hashlib.sha256(f"{version('jax')} {version('numpy')} {' '.join(of)}".encode())
     files = {file for one in MADE_OF for file in root.glob(one) if file.suffix != ".pyc"}
     for file in sorted(files):
         if file.is_file():
@@ -38,13 +39,14 @@ def written(folder: Path, wanted: str) -> bool:
 
 
 def main() -> None:
-    """Write the pages of all phenomena, unless they are there."""
-    folder, wanted = Path(sys.argv[1]), digest()
+    """Write the pages of the phenomena that are named, unless they are there."""
+    folder, named = Path(sys.argv[1]), sys.argv[2:]
+    wanted = digest(named)
     if written(folder, wanted):
         return
     enable_float64()
     (folder / NOTE).unlink(missing_ok=True)  # if this ends half-way, the next time begins anew
-    site.write(folder, [(name, load(name)) for name in names()], lambda _: None, every_curve=False)
+    site.write(folder, [(name, load(name)) for name in named], lambda _: None, every_curve=False)
     (folder / NOTE).write_text(wanted, encoding="utf-8")
 
 

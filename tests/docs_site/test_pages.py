@@ -100,24 +100,29 @@ def test_a_page_has_everything_that_is_declared_and_what_was_found():
 
 
 def test_a_page_to_play_with_is_embedded():
-    assert '<iframe class="explore" src="../explore/toy.html"' in phenomenon.page(TOY, [])
+    embedded = '<iframe class="explore" src="../explore/toy.html"'
+    assert embedded in phenomenon.page(TOY, [])
+    without = phenomenon.page(TOY, [], played=False)
+    assert "iframe" not in without
+    assert "`ci-theory explore toy`" in without
 
 
 def test_pages_to_play_with_are_kept_while_what_they_are_made_of_stays(tmp_path):
     package = tmp_path / "src" / "ci_theory" / "explore" / "page"
     package.mkdir(parents=True)
     (tmp_path / "experiments").mkdir()
-    seen = [play.digest(tmp_path)]
+    seen = [play.digest(["toy"], tmp_path)]
     for file, text in (
         (package / "page.js", "1"), (package.parent / "site.py", "1"), (package / "page.js", "2"),
         (tmp_path / "experiments" / "demo.toml", "1"),
     ):  # fmt: skip
         file.write_text(text)
-        seen.append(play.digest(tmp_path))
+        seen.append(play.digest(["toy"], tmp_path))
     assert len(set(seen)) == 5
     (package.parent / "site.pyc").write_text("a cache")
-    assert play.digest(tmp_path) == seen[-1]
-    assert play.digest() == play.digest(play.ROOT)
+    assert play.digest(["toy"], tmp_path) == seen[-1]
+    assert play.digest(["toy", "other"], tmp_path) != seen[-1]
+    assert play.digest(["toy"]) == play.digest(["toy"], play.ROOT)
     folder = tmp_path / "made"
     folder.mkdir()
     assert not play.written(folder, seen[-1])
@@ -128,8 +133,7 @@ def test_pages_to_play_with_are_kept_while_what_they_are_made_of_stays(tmp_path)
 
 def test_pages_to_play_with_are_written_once(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(play.sys, "argv", ["play", str(tmp_path)])
-    monkeypatch.setattr(play, "names", lambda: ["ridge_peak"])
+    monkeypatch.setattr(play.sys, "argv", ["play", str(tmp_path), "ridge_peak"])
     monkeypatch.setattr(
         play.site,
         "write",
