@@ -9,7 +9,7 @@ from ci_theory._errors import Status
 from ci_theory._keys import key_for
 from ci_theory.tasks import prompts
 from ci_theory.theory.attention.drawn_tasks import _met, drawn_tasks
-from ci_theory.theory.attention.linear_attention import contexts
+from ci_theory.theory.attention.linear_attention import Contexts, contexts
 from ci_theory.theory.attention.prompt_sizes import sized_contexts
 from ci_theory.theory.attention.zipf_tasks import unequal_tasks
 from ci_theory.theory.discrete.zipf import frequencies
@@ -31,6 +31,18 @@ def test_one_kind_without_a_draw_is_the_limit(tau, ridge):
     assert np.asarray(made.left) == pytest.approx(np.asarray(wanted.left), rel=1e-12)
     own = np.asarray(wanted.missing * wanted.left)
     assert np.asarray(made.missing) == pytest.approx(own, rel=1e-12)
+
+
+def test_tasks_known_by_heart_are_answered_as_queries_are_aligned():
+    """Without spread, and with prompts without end, least squares gives E[g]/E[a] on their span."""
+    a, b, g = np.array([1.0, 3.0]), np.full(2, 1e-8), np.array([0.5, 1.2])
+    lengths, few = np.array([0.75, 0.25]), frequencies(12, 1.0)
+    kinds = Contexts(signal=a, spread=b, aligned=g, label=np.ones(2))
+    made = drawn_tasks(few, 32.0, 1e6, 0.0, jnp.asarray(lengths), kinds)
+    assert int(made.status) == Status.OK
+    known = (lengths @ g) / (lengths @ a)
+    assert np.asarray(made.missing) == pytest.approx(np.full(12, 1 - known), rel=1e-4)
+    assert float(made.fresh) == pytest.approx(1 - known * 12 / 32, rel=1e-4)
 
 
 def test_numbers_drawn_have_the_moments_of_a_binomial():

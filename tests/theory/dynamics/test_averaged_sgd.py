@@ -155,6 +155,8 @@ def test_what_is_out_of_scope_is_told():
             inputs(*bad)
     with pytest.raises(BadInput, match="without an end"):
         inputs(np.inf, 0.4, 1.0)
+    alone = inputs(1.0, 0.3, 1.2)
+    assert float(trace(alone)) == pytest.approx(1, rel=1e-12)
 
 
 def test_contours_that_disagree_are_told(monkeypatch):

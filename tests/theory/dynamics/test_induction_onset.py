@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from ci_theory._errors import Status
+from ci_theory.theory.dynamics import small_flow
 from ci_theory.theory.dynamics.induction_head import (
     Questions,
     answer_losses,
@@ -121,6 +122,13 @@ def test_gradient_descent_in_small_steps_gets_there_at_that_time():
     while (made := slope(now, of))[0] >= np.log(4) / 2:
         now, count = now - 0.05 * made[1], count + 1
     assert 0.05 * count == pytest.approx(float(induction_onset(of).time), rel=5e-3)
+
+
+def test_a_flow_that_runs_out_of_steps_is_told(monkeypatch):
+    monkeypatch.setattr(small_flow, "MOST_STEPS", 5)
+    bare = induction_head.__wrapped__.__wrapped__  # not compiled before
+    assert int(bare(MIXED, 1e3).status) == Status.NOT_CONVERGED
+    assert int(bare(MIXED, 1e-3).status) == Status.OK
 
 
 def test_noise_that_hides_the_answer_is_not_a_late_onset():
