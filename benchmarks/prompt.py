@@ -43,7 +43,9 @@ def otherwise(words: list[str]) -> list[str]:
     if words[0] != "predict":
         return words
     free = [a for a in load(words[1]).axes.values() if a.kind is not Kind.STATIC]
-    return [*words, f"{free[0].name}={free[0].default}"]
+    default = free[0].default
+    said = str(default).lower() if isinstance(default, bool) else default
+    return [*words, f"{free[0].name}={said}"]
 
 
 def main() -> int:
