@@ -5,6 +5,7 @@ What they are made of is the text of the package and of its sweeps: while that s
 """
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -45,7 +46,10 @@ def main() -> None:
     if written(folder, wanted):
         return
     enable_float64()
-    (folder / NOTE).unlink(missing_ok=True)  # if this ends half-way, the next time begins anew
+    shutil.rmtree(
+        folder, ignore_errors=True
+    )  # none stays of another time; nor if this ends half-way
+    folder.mkdir(parents=True)
     site.write(folder, [(name, load(name)) for name in named], lambda _: None, every_curve=False)
     (folder / NOTE).write_text(wanted, encoding="utf-8")
 

@@ -143,8 +143,10 @@ def test_pages_to_play_with_are_written_once(tmp_path, monkeypatch):
     play.main()
     assert made == [(tmp_path, "ridge_peak", {"every_curve": False})]
     (tmp_path / play.NOTE).write_text("something else")
+    (tmp_path / "of_before.html").touch()
     play.main()
     assert len(made) == 2
+    assert not (tmp_path / "of_before.html").exists()
 
 
 def test_what_predicts_nothing_says_so_and_has_no_empty_tables():
