@@ -136,11 +136,11 @@ class _Place:
 
     name: str
     axis: str
-    form: Callable[[Any], float]
+    form: Callable[[Any], Any]
 
     def __call__(self, params: Any) -> float:
         told = f"break {self.name}: closed_form reads {self.axis}, the axis of which it is a place"
-        return self.form(hiding(params, {self.axis: told}))
+        return float(self.form(hiding(params, {self.axis: told})))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ class Break:
     measure: str
     locator: Locator
     statement: str = ""
-    closed_form: Callable[[Any], float] | None = None
+    closed_form: Callable[[Any], Any] | None = None
     last: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

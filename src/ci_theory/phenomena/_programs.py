@@ -7,7 +7,7 @@ import pickle
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import numpy as np
 from jax.experimental import serialize_executable
 
 from ci_theory import _cache
-from ci_theory._record import build
+from ci_theory._record import Outline, build, is_parameters, outlined, rebuilt
 from ci_theory._types import cpu
 from ci_theory.phenomena._base import Phenomenon
 from ci_theory.phenomena._forecast import told
@@ -147,27 +147,55 @@ def _find_lapack() -> None:
     jax.jit(jnp.linalg.cholesky).lower(np.eye(1))
 
 
+class _Apart(NamedTuple):
+    numbers: dict[str, Any]
+    outline: Outline
+
+
+jax.tree_util.register_pytree_node(
+    _Apart, lambda apart: ((apart.numbers,), apart.outline), lambda rest, of: _Apart(*of, rest)
+)
+
+
 def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that is run for a few points only, with numbers, not inside another.
 
-    It returns arrays of numpy. Of a plain function of this package what was compiled is kept.
+    It takes numbers, arrays and parameter records, of which it traces every number and sees the
+    strings; it returns arrays of numpy. Of a plain function of this package what was compiled is
+    kept.
     """
     name = [str(getattr(function, key, "<")) for key in ("__module__", "__qualname__")]
     plain = inspect.isfunction(function) and not function.__closure__ and "<" not in name[1]
     ours = plain and name[0].startswith("ci_theory.")
 
+    def whole(*given: Any) -> Any:
+        return function(*jax.tree.map(_together, given, is_leaf=lambda at: type(at) is _Apart))
+
     @functools.cache
     def compiled() -> Callable[..., Any]:
         if not (ours and _cache.keeps_programs()):
-            return jax.jit(function, compiler_options=_known_options())
-        return _as_compiled_before(function, name, _known_options())
+            return jax.jit(whole, compiler_options=_known_options())
+        return _as_compiled_before(whole, name, _known_options())
 
     @functools.wraps(function)
     def run(*args: Any) -> Any:
+        given = jax.tree.map(_apart, args, is_leaf=is_parameters)
         with cpu():
-            return jax.tree.map(np.asarray, compiled()(*jax.tree.map(np.asarray, args)))
+            return jax.tree.map(np.asarray, compiled()(*jax.tree.map(np.asarray, given)))
 
     return run
+
+
+def _apart(given: Any) -> Any:
+    if not is_parameters(given):
+        return given
+    numbers, outline = outlined(given)
+    whole = {k: v if isinstance(v, bool) else float(v) for k, v in numbers.items()}
+    return _Apart(whole, outline)
+
+
+def _together(given: Any) -> Any:
+    return rebuilt(*given) if type(given) is _Apart else given
 
 
 def _options_of_many() -> dict[str, Any] | None:

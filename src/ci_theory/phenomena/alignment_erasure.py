@@ -15,6 +15,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.editing.erasure import (
     Lessons,
@@ -218,10 +219,15 @@ def _rows_that_leave(left: float, params: Params) -> float:
     """Solve for the rows; NaN where safe rows or a leaning component ask for the curve itself."""
     if params.safe > 0 or params.overlap != 1:
         return float("nan")
+    return float(_rows_at(params, left))
+
+
+@quickly
+def _rows_at(params: Params, left: Any) -> Scalar:
     s = params.component()
     at = left, params.d - 1, params.shared * s, params.push * s
     rest = {"reversal": params.reversal, "ridge": params.ridge, "frozen": params.frozen}
-    return float(erasing_rows(*at, **rest))
+    return erasing_rows(*at, **rest)
 
 
 PHENOMENON = Phenomenon(

@@ -14,6 +14,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.contamination import ContaminatedRisk, apparent_peak, contaminated_risk
 from ci_theory.theory.spectra.spectrum import isotropic
@@ -204,7 +205,12 @@ def _true_place(params: Params) -> float:
 def _apparent_place(params: Params) -> float:
     if params.fresh_labels or not _sharp(params):
         return math.nan
-    return float(apparent_peak(params.p, params.ridge, params.contamination))
+    return float(_apparent_peak(params))
+
+
+@quickly
+def _apparent_peak(params: Params) -> Scalar:
+    return apparent_peak(params.p, params.ridge, params.contamination)
 
 
 PHENOMENON = Phenomenon(

@@ -21,6 +21,7 @@ from ci_theory.phenomena._mistakes import (
     proportional_limit,
 )
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.corrupted_inputs import (
     WeightedInputNoiseRisk,
@@ -232,8 +233,18 @@ def _best(params: Params) -> float:
     repeated = params.repeated_fraction > 0 and params.repeats > 1
     if params.spectrum != "isotropic" or params.ridge > 0 or params.signal <= 0 or repeated:
         return math.nan
-    place = float(best_input_noise(params.n, params.p, params.noise, params.signal))
+    place = float(_best_noise(params))
     return place if 0 < place < math.inf else math.nan
+
+
+@quickly
+def _best_noise(params: Params) -> Scalar:
+    return best_input_noise(params.n, params.p, params.noise, params.signal)
+
+
+@quickly
+def _distinct(params: Params) -> Scalar:
+    return params.distinct()
 
 
 def _ridgeless(place: Callable[[Params], Any]) -> Callable[[Params], float]:
@@ -325,7 +336,7 @@ PHENOMENON = Phenomenon(
             measure="test_error",
             locator=Peak(),
             statement="p = n, of distinct rows, as ridge -> 0, also without label noise",
-            closed_form=_ridgeless(lambda params: params.distinct()),
+            closed_form=_ridgeless(_distinct),
         ),
         Break(
             name="worst repeat count",

@@ -14,6 +14,7 @@ from ci_theory.locate.peak import Peak
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.parameter_transfer import (
     CoordinateStage,
@@ -254,9 +255,14 @@ def _large_sample(params: Params, made: Forecast) -> dict[str, Scalar]:
 def _boundary(params: Params) -> float:
     """Difference of the targets from which zeros are better; NaN where they always are."""
     size = max(1.0, params.signal, params.up.noise)  # the step of a slope: nothing cancels
-    start, end = (float(_transfer(params, e).inherited) for e in (0.0, size))  # a straight line
+    start, end = (float(_inherited(params, e)) for e in (0.0, size))  # a straight line
     slope, room = (end - start) / size, params.signal * params.frozen / params.d - start
     return room / slope if room > 0 and slope > 0 else float("nan")
+
+
+@quickly
+def _inherited(params: Params, difference: Any) -> Scalar:
+    return _transfer(params, difference).inherited
 
 
 def _rule(params: Params) -> str | None:

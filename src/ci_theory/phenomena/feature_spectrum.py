@@ -18,6 +18,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.feature_spectrum import (
     feature_probe,
@@ -224,10 +225,16 @@ def _population(params: Params, made: Forecast) -> dict[str, Any]:
     return {"outlier": params.up.signal + params.up.noise, "foretold": one} | _turned(params, one)
 
 
-def _noise(params: Params, level: Any) -> float:
+@quickly
+def _noise(params: Params, level: Any) -> Scalar:
     """Upstream noise at which the overlap falls to a level; NaN where none does. One program."""
-    found = noise_at(float(params.p), params.up.signal, _groups(params), float(level))
-    return float(jnp.where(found.status == int(Status.OK), found.noise, jnp.nan))
+    found = noise_at(params.p, params.up.signal, _groups(params), level)
+    return jnp.where(found.status == int(Status.OK), found.noise, jnp.nan)
+
+
+@quickly
+def _needed(params: Params) -> Scalar:
+    return needed_overlap(params.down.n, params.down.noise)
 
 
 TURNED = ("overlap", "crowding", "error")
@@ -306,9 +313,7 @@ PHENOMENON = Phenomenon(
             measure="error",
             locator=Crossing(level=1.0, direction="up", log_axis=True),
             statement="overlap = (1 + noise)/(n - 1), noise and n downstream",
-            closed_form=lambda params: _noise(
-                params, needed_overlap(params.down.n, params.down.noise)
-            ),
+            closed_form=lambda params: _noise(params, _needed(params)),
         ),
         Break(
             name="repeats that cost half",

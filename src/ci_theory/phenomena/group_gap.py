@@ -15,6 +15,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.group_gap import (
     TwoGroups,
@@ -184,15 +185,17 @@ def _average(params: Params, made: Forecast) -> dict[str, Array]:
     return {"gap": 2 * (1 - params.alignment) * params.signal * apart}
 
 
-def _weight(params: Params) -> float:
+@quickly
+def _weight(params: Params) -> Scalar:
     """Weight of the minority at which the gap closes; NaN where none does."""
-    return float(equalising_weight(params.p, *params.sizes(), params.ridge).value)
+    return equalising_weight(params.p, *params.sizes(), params.ridge).value
 
 
-def _share(params: Params) -> float:
+@quickly
+def _share(params: Params) -> Scalar:
     """Share of the minority at which a weight closes the gap; NaN where none does."""
     share = equalising_share(params.p, params.n, params.weight, params.ridge).value
-    return float(jnp.where(share <= 0.5, share, jnp.nan))
+    return jnp.where(share <= 0.5, share, jnp.nan)
 
 
 PHENOMENON = Phenomenon(

@@ -14,6 +14,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import zipf
 from ci_theory.theory.attention.even_pool import EvenPool, PoolNodes, even_pool, pool_nodes
 
@@ -140,10 +141,11 @@ def _sure(params: Params, made: Forecast) -> Forecast:
     return _forecast(params, made.made._replace(gain=made.made.ridge))
 
 
-def _share(params: Params) -> float:
+@quickly
+def _share(params: Params, nodes: PoolNodes) -> Scalar:
     """Share of new tasks from which on ridge errs less."""
-    made = _made(params, world(params))
-    return float(made.gain / (made.gain + made.loss))
+    made = _made(params, nodes)
+    return made.gain / (made.gain + made.loss)
 
 
 PHENOMENON = Phenomenon(
@@ -201,7 +203,7 @@ PHENOMENON = Phenomenon(
             measure="advantage",
             locator=Crossing(level=0.0, direction="down"),
             statement="gain/(gain + loss)",
-            closed_form=_share,
+            closed_form=lambda params: _share(params, world(params)),
         ),
     ),
 )

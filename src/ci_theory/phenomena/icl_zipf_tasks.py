@@ -14,6 +14,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import contexts_are_exact, labels_are_exact
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import prompts, zipf
 from ci_theory.theory.attention.drawn_tasks import drawn_tasks
 from ci_theory.theory.attention.linear_attention import contexts
@@ -144,13 +145,17 @@ def _known(params: Params) -> float:
     """Rank at which half of a task is known by heart; NaN where that is true of all or none."""
     if params.exponent == 0:
         return float("nan")
-    ranks = _ranks(params)
+    place = float(_half_known(params, _ranks(params)))
+    return place if 1 < place < params.tasks else float("nan")
+
+
+@quickly
+def _half_known(params: Params, ranks: Array) -> Scalar:
     made = _limit(params, ranks)
     g = 1 / (params.d * made.level)
     b = params.d * (1 + params.noise) / params.length
     share = made.level * (1 + g * (0.5 + b) * params.d**2 / params.n)
-    place = float((share * np.sum(ranks**-params.exponent)) ** (-1 / params.exponent))
-    return place if 1 < place < params.tasks else float("nan")
+    return (share * jnp.sum(ranks**-params.exponent)) ** (-1 / params.exponent)
 
 
 PHENOMENON = Phenomenon(

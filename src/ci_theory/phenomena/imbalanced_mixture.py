@@ -11,6 +11,7 @@ from ci_theory.biases import imbalance
 from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian, mixture
 from ci_theory.theory.rows.imbalance import lost_minority, mixture_risk, separation
 from ci_theory.theory.spectra.compression import compress
@@ -147,9 +148,12 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
 
 def _lost(params: Params) -> float:
     """Share of the minority at which its error passes 1/2, in closed form."""
-    unit = world(params)
-    lost = lost_minority(scale_target(unit, params.separation), params.n, params.ridge)
-    return float(lost.share)
+    return float(_share_lost(params, world(params)))
+
+
+@quickly
+def _share_lost(params: Params, unit: Spectrum) -> Scalar:
+    return lost_minority(scale_target(unit, params.separation), params.n, params.ridge).share
 
 
 PHENOMENON = Phenomenon(

@@ -17,6 +17,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_ignored, ridge_per_row
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.editing.editing import (
     Edit,
@@ -206,22 +207,28 @@ def _picked(found: Edited, names: tuple[str, ...]) -> dict[str, Scalar]:
     return {name: getattr(found, name) for name in names}
 
 
-def _half(params: Params) -> float:
+@quickly
+def _half(params: Params) -> Scalar:
     """Edits at which half of the base is gone; NaN if it never is."""
     at = params.p, params.n, params.ridge
     if params.editor == "batch":
         found = batch_half_life(*at, params.replay)
     else:
         found = half_life(edit_of(*at).kappa, params.replay)
-    return float(jnp.where(jnp.isfinite(found), found, jnp.nan))
+    return jnp.where(jnp.isfinite(found), found, jnp.nan)
 
 
 def _anchor(params: Params) -> float:
     """Ridge that keeps the base for ever; NaN if none does, or if even exact edits do."""
     if params.editor == "batch" or params.distance > 0:
         return float("nan")
-    found = lifelong_ridge(params.p, params.n, params.noise, LEVEL)
-    return float(jnp.where(found > 0, found, jnp.nan))
+    found = float(_lifelong(params))
+    return found if found > 0 else float("nan")
+
+
+@quickly
+def _lifelong(params: Params) -> Scalar:
+    return lifelong_ridge(params.p, params.n, params.noise, LEVEL)
 
 
 PHENOMENON = Phenomenon(

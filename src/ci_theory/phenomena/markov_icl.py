@@ -1,5 +1,6 @@
 """Unknown Markov chains: a pool of them is known by heart, or their steps are counted."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,6 +15,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.systems import sequence_guesses as guesses
 from ci_theory.tasks import markov, zipf
 from ci_theory.theory.sequences import kinds as counted
@@ -231,15 +233,19 @@ def _named(params: Params, made: Forecast) -> dict[str, Any]:
     return _beside(params, made, price - jnp.log(params.distinct()), made.harm)
 
 
-def _overlaps(params: Params) -> pool_order.Overlaps:
+def _chains(params: Params, which: int) -> float:
+    """Return how many chains, copies included, are enough; NaN if none are."""
     made = counted.kinds(params.states, params.length)
-    return pool_order.overlaps(made, _moments(params), params.noise)
-
-
-def _chains(params: Params, effective: Any) -> float:
-    """Return how many chains, copies included, count as so many; NaN if none are enough."""
+    effective = float(_effective(made, _moments(params), params.noise)[which])
     heavier = 1 + params.repeated_fraction * (params.repeats - 1)
-    return float(jnp.where(jnp.isfinite(effective), heavier * effective, jnp.nan))
+    return heavier * effective if math.isfinite(effective) else math.nan
+
+
+@quickly
+def _effective(made: counted.Kinds, moments: RowNodes, noise: Any) -> tuple[Scalar, Scalar]:
+    """Return the effective numbers of chains from which on counting wins, and little is lost."""
+    at = pool_order.overlaps(made, moments, noise)
+    return pool_order.winning_pool(at), pool_order.harmless_pool(at, LEVEL)
 
 
 PHENOMENON = Phenomenon(
@@ -302,7 +308,7 @@ PHENOMENON = Phenomenon(
             measure="gain",
             locator=Crossing(level=0.0, direction="down", log_axis=True),
             statement="pool = (A - B/2)/C (1 + repeated_fraction (repeats - 1)), for many chains",
-            closed_form=lambda params: _chains(params, pool_order.winning_pool(_overlaps(params))),
+            closed_form=lambda params: _chains(params, 0),
         ),
         Break(
             name="new chains cost little",
@@ -311,9 +317,7 @@ PHENOMENON = Phenomenon(
             locator=Crossing(level=LEVEL, direction="down", log_axis=True),
             statement=f"pool = B/2({LEVEL} - C) (1 + repeated_fraction (repeats - 1)), for many "
             "chains; two states, no noise: B -> 0.2916 length",
-            closed_form=lambda params: _chains(
-                params, pool_order.harmless_pool(_overlaps(params), LEVEL)
-            ),
+            closed_form=lambda params: _chains(params, 1),
         ),
     ),
 )

@@ -19,6 +19,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_ignored
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.editing.metric_editing import (
     MetricEdit,
@@ -230,9 +231,14 @@ def _half(params: Params) -> float:
     """Edits at which half of the base is gone."""
     if params.editor == "batch":
         return float("nan")
-    plain, _, metric = _laws(params, _order(params))
+    return float(_half_gone(params, _order(params)))
+
+
+@quickly
+def _half_gone(params: Params, order: np.ndarray) -> Scalar:
+    plain, _, metric = _laws(params, order)
     edit = metric_edit(plain, metric, params.n, params.ridge)
-    return float(half_life_in_metric(edit.kept, plain))
+    return half_life_in_metric(edit.kept, plain)
 
 
 PHENOMENON = Phenomenon(

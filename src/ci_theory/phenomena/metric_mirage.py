@@ -18,6 +18,7 @@ from ci_theory.locate.floor import Floor
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import zipf as world_of_items
 from ci_theory.theory.discrete import zipf
 from ci_theory.theory.discrete.known_sequences import LONGEST, Octaves, all_known, octaves
@@ -193,10 +194,22 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     return {name: Bound(0.0, params.tests * share >= FEWEST) for name, share in kinds.items()}
 
 
-def _power(params: Params) -> tuple[float, float, float]:
+def _ends(params: Params) -> tuple[float, float]:
+    """Share of the first item; share of the sequences that are right where all items are known."""
+    vocabulary = int(params.vocabulary)
+    first, best = _ends_of(params, np.arange(1.0, vocabulary + 1), octaves(vocabulary))
+    return float(first), float(best)
+
+
+@quickly
+def _ends_of(params: Params, ranks: Array, few: Octaves) -> tuple[Scalar, Scalar]:
+    p = zipf.frequencies(ranks, params.exponent)
+    return p[0], _whole(p, few, jnp.inf, params)
+
+
+def _power(params: Params, first: float) -> tuple[float, float, float]:
     """Logarithm of the scale A and exponent b of the missing mass A m^-b; distinct draws a draw."""
     alpha, b = params.exponent, 1 - 1 / params.exponent
-    first = float(zipf.frequencies(int(params.vocabulary), float(alpha))[0])
     scale = math.log(first) / alpha - math.log(alpha) + math.lgamma(b)
     return scale, b, 1 - params.copied()
 
@@ -209,9 +222,8 @@ def half_point(params: Params) -> float:
     """Draws at which half of the sequences are right by the power law; NaN where none are."""
     if params.exponent <= 1 or params.contamination >= 0.5:
         return math.nan
-    log_scale, b, kept = _power(params)
-    p = zipf.frequencies(int(params.vocabulary), float(params.exponent))
-    best = float(_whole(p, octaves(int(params.vocabulary)), jnp.inf, params))
+    first, best = _ends(params)
+    log_scale, b, kept = _power(params, first)
     if params.leak == 0:
         level = (0.5 - params.contamination) / (1 - params.contamination)
         if level >= best:
@@ -235,7 +247,7 @@ def floor_point(params: Params) -> float:
     """Draws at which new items and wrong answers cost the same; NaN without wrong answers."""
     if params.exponent <= 1 or params.noise in (0, 1) or params.leak > 0:
         return math.nan
-    log_scale, b, kept = _power(params)
+    log_scale, b, kept = _power(params, _ends(params)[0])
     odds = math.log1p(-params.noise) - math.log(params.noise)
     return _draws((log_scale + odds) / b) / kept
 

@@ -15,6 +15,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import no_saturation, noise_ignored, poison_is_free, time_doubled
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.operator import IsotropicWeights, isotropic_risk
 from ci_theory.theory.inheritance.poisoning import (
@@ -255,19 +256,21 @@ def _from_mean(params: Params, made: Forecast, mean: Array) -> dict[str, Scalar]
     return _tuned(params, tuned(before, made.tuning, made.target, params.p), made.target)
 
 
-def _half_saturated(params: Params) -> float:
+@quickly
+def _half_saturated(params: Params) -> Scalar:
     up = params.up
     kappa = solve_kappa(isotropic(params.p), up.n, up.ridge).value
     along = params.alignment * params.signal**0.5
-    return float(half_saturated(kappa, up.strength, up.label, along))
+    return half_saturated(kappa, up.strength, up.label, along)
 
 
-def _half_removed(params: Params) -> float:
+@quickly
+def _half_removed(params: Params) -> Scalar:
     """Rows that take half away, where the training is long enough for them to do so."""
     down, place = params.down, half_removed(params.p, params.down.ridge)
     made = clean_tuning(place, params.p, down.ridge, down.time, 0.0)
     ended = jnp.abs(made.kept - made.shifts[0] - 0.5) < 1e-4
-    return float(jnp.where(ended, place, jnp.nan))
+    return jnp.where(ended, place, jnp.nan)
 
 
 PHENOMENON = Phenomenon(

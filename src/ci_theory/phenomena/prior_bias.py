@@ -12,6 +12,7 @@ from ci_theory.locate.crossing import Crossing
 from ci_theory.locate.valley import Valley
 from ci_theory.phenomena._base import Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.theory.inheritance.prior_bias import (
     MOST_LABELS,
     ClassErrors,
@@ -117,16 +118,18 @@ def _counted(params: Params, made: Forecast) -> dict[str, Any]:
     return _read(params, shifted_errors(params.separation, left, inherited))
 
 
-def _best(params: Params) -> float:
+@quickly
+def _best(params: Params) -> Scalar:
     """Strength at which the mean square of the shift is least; NaN without a prior to take off."""
     strength = best_strength(params.prior, params.n, params.flips)
-    return float(jnp.where(strength > 0, strength, jnp.nan))
+    return jnp.where(strength > 0, strength, jnp.nan)
 
 
-def _fewest(params: Params) -> float:
+@quickly
+def _fewest(params: Params) -> Scalar:
     """Labels from which on adjusting pays; NaN where it never does, or always."""
     labels = fewest_labels(params.prior, params.strength, params.flips)
-    return float(jnp.where((labels > 0) & jnp.isfinite(labels), labels, jnp.nan))
+    return jnp.where((labels > 0) & jnp.isfinite(labels), labels, jnp.nan)
 
 
 PHENOMENON = Phenomenon(

@@ -17,6 +17,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.systems import random_features
 from ci_theory.tasks import sphere
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_ridge_shift
@@ -231,6 +232,11 @@ def _in_the_limit(params: Params, world: World) -> World:
     return World(linear=world.limit, quadratic=quadratic, limit=world.limit)
 
 
+@quickly
+def _distinct(params: Params) -> Scalar:
+    return params.distinct()
+
+
 PHENOMENON = Phenomenon(
     name="random_feature_peak",
     title="Double descent of random features, with a peak even without noise",
@@ -287,7 +293,7 @@ PHENOMENON = Phenomenon(
             measure="test_error",
             locator=Peak(),
             statement="p = n, of distinct rows, as ridge -> 0, with noise and without",
-            closed_form=lambda params: float(params.distinct()),
+            closed_form=_distinct,
         ),
         Break(
             name="peak in n",

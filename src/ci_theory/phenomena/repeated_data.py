@@ -16,6 +16,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.rows.repeat_peak import data_rich_excess, two_group_excess, worst_repeats
 from ci_theory.theory.rows.repetition import WeightedRisk, copy_errors, weighted_ridge_risk
@@ -211,7 +212,12 @@ def _worst(params: Params) -> float:
     """Worst repeat count of least squares with shared labels, NaN elsewhere."""
     if params.ridge > 0 or not params.shared_noise or params.deduplicated:
         return float("nan")
-    return float(worst_repeats(params.budget, params.repeated_fraction, params.p).repeats)
+    return float(_most_harm(params))
+
+
+@quickly
+def _most_harm(params: Params) -> Scalar:
+    return worst_repeats(params.budget, params.repeated_fraction, params.p).repeats
 
 
 PHENOMENON = Phenomenon(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -151,13 +150,13 @@ def _plain_ridge(params: Params) -> dict[str, Scalar]:
 def _worst(params: Params) -> float:
     """Worst repeat count of the exact equations, NaN where the harm only grows or only falls."""
     spectrum = _spectrum(params.modes, params.alpha, params.source)
-    share, ridge = params.repeated_fraction, float(params.ridge())
-    return float(_worst_on(spectrum, float(params.n), share, ridge, params.noise))
+    return float(_worst_on(params, spectrum))
 
 
 @quickly
-def _worst_on(spectrum: Spectrum, *numbers: Any) -> Array:
-    found = worst_repeats_on(spectrum, *numbers)
+def _worst_on(params: Params, spectrum: Spectrum) -> Array:
+    at = params.n, params.repeated_fraction, params.ridge(), params.noise
+    found = worst_repeats_on(spectrum, *at)
     return jnp.where(found.status == int(Status.OK), found.repeats, jnp.nan)
 
 

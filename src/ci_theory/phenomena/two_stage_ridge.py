@@ -17,6 +17,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, targets_alike
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.operator import Inherited, IsotropicWeights
 from ci_theory.theory.inheritance.transfer import negative_transfer_cosine
@@ -228,9 +229,14 @@ def _boundary(params: Params) -> float:
     """Alignment at which inheriting neither helps nor harms; NaN if there is none in (0, 1)."""
     if params.down.ridge == 0 and params.down.n >= params.p:
         return float("nan")  # least squares forgets what it inherited
+    cosine = float(_neutral(params))
+    return cosine if cosine < 1 else float("nan")
+
+
+@quickly
+def _neutral(params: Params) -> Scalar:
     up = _upstream(params).weights
-    cosine = negative_transfer_cosine(up.mean[0], up.spread, jnp.sqrt(params.signal))
-    return float(jnp.where(cosine < 1, cosine, jnp.nan))
+    return negative_transfer_cosine(up.mean[0], up.spread, jnp.sqrt(params.signal))
 
 
 _DOWNSTREAM = ("test_error", "ood_error", "train_error", "transfer_gain")

@@ -19,6 +19,7 @@ from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, noise_ignored, targets_alike
 from ci_theory.phenomena._predictions import predicted, predictions
+from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
 from ci_theory.theory.inheritance.interpolation import (
     Course,
@@ -244,14 +245,21 @@ def _independent(params: Params, made: Forecast) -> dict[str, Scalar]:
     return _read(params, apart(made.own), apart(made.other))
 
 
-def _shared(params: Params) -> float:
+@quickly
+def _best_mix(params: Params, share: Any) -> Scalar:
+    return best_mix(_stages(params).course(share))
+
+
+@quickly
+def _shared(params: Params) -> Scalar:
     made = _stages(params)
-    return float(shared_shift(made.up.weights, made.tuning, made.targets[1], made.targets[0]))
+    return shared_shift(made.up.weights, made.tuning, made.targets[1], made.targets[0])
 
 
-def _ridge(params: Params) -> float:
+@quickly
+def _ridge(params: Params) -> Scalar:
     anchor = isotropic_risk(_before(params).weights, _targets(params)[1])
-    return float(at_best_ridge(params.p, params.down.noise, anchor))
+    return at_best_ridge(params.p, params.down.noise, anchor)
 
 
 _ID, _OOD = ("id_risk", "id_slope"), ("ood_risk", "ood_slope")
@@ -309,7 +317,7 @@ PHENOMENON = Phenomenon(
             measure="ood_risk",
             locator=Valley(log_axis=False),
             statement="L (b - w_0).(t - w_0) / N",
-            closed_form=lambda params: float(best_mix(_stages(params).course(params.transfer))),
+            closed_form=lambda params: _best_mix(params, params.transfer),
         ),
         Break(
             name="best mix in distribution",
@@ -317,7 +325,7 @@ PHENOMENON = Phenomenon(
             measure="id_risk",
             locator=Valley(log_axis=False),
             statement="L |w_0 - b|^2 / N < 1/L",
-            closed_form=lambda params: float(best_mix(_stages(params).course(1.0))),
+            closed_form=lambda params: _best_mix(params, 1.0),
         ),
         Break(
             name="shared shift",

@@ -1,5 +1,6 @@
 """Learning a long tail: what a learner that remembers still misses, and what the rare are worth."""
 
+import math
 from collections.abc import Mapping
 
 import jax
@@ -147,7 +148,7 @@ def _learnt(params: Params) -> float:
     if params.repeated_fraction > 0 and params.repeats > 1:
         return float("nan")
     p = zipf.frequencies(int(params.vocabulary), float(params.exponent))
-    return float(jnp.log(0.5) / jnp.log1p(-p[int(params.rank) - 1]))
+    return math.log(0.5) / math.log1p(-float(p[int(params.rank) - 1]))
 
 
 def _rule(params: Params) -> str | None:
