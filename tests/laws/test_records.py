@@ -14,13 +14,18 @@ from ci_theory._record import (
     axes_of,
     build,
     flatten,
+    hiding,
     inner,
+    is_parameters,
+    outlined,
     part,
     problem,
+    rebuilt,
     record,
     sized,
     static,
 )
+from ci_theory.phenomena._programs import quickly
 
 
 @record
@@ -166,3 +171,55 @@ def test_keys_are_a_function_of_their_address():
 def test_a_value_gets_the_type_of_its_field(name, value, made):
     found = axes_of(Whole)[name].convert(value)
     assert (found, type(found)) == (made, type(made))
+
+
+def test_what_is_taken_apart_is_put_together_again():
+    given = Whole(p=5, kind="b", n=9, up=Stage(noise=0.25))
+    numbers, outline = outlined(given)
+    assert numbers == {"p": 5, "n": 9, "up.noise": 0.25}
+    assert rebuilt(numbers, outline) == given
+
+
+@pytest.mark.parametrize("hidden", ["n", "p", "up.noise"])
+def test_what_was_hidden_is_hidden_in_what_is_put_together(hidden):
+    numbers, outline = outlined(hiding(Whole(kind="b"), {hidden: "not known here"}))
+    again = rebuilt(numbers, outline)
+    seen = {"p": lambda: again.p, "n": lambda: again.n, "up.noise": lambda: again.up.noise}
+    with pytest.raises(BadInput, match="not known here"):
+        seen.pop(hidden)()
+    assert hidden not in numbers
+    assert [read() for read in seen.values()] == list(numbers.values())
+    assert again.kind == "b"
+    assert type(again).__mro__[1] is Whole
+
+
+def test_outlines_tell_records_of_other_words_or_hidden_fields_apart():
+    made = [Whole(), Whole(kind="b"), hiding(Whole(), {"n": "a"}), hiding(Whole(), {"p": "a"})]
+    outlines = [outlined(one)[1] for one in made]
+    assert len(set(outlines)) == len({str(one) for one in outlines}) == 4
+
+
+def test_a_program_takes_a_record_of_any_numbers_and_is_compiled_once_for_each_word():
+    traced = []
+
+    @quickly
+    def scaled(params, factor):
+        traced.append(params.kind)
+        return factor * params.p + params.up.noise * (100 if params.kind == "b" else 1)
+
+    points = [(3, "a", 0.5), (4, "a", 0.25), (3, "b", 0.5), (7, "b", 2.0)]
+    with jax.enable_x64(True):
+        for p, kind, noise in points:
+            told = hiding(Whole(p=p, kind=kind, up=Stage(noise=noise)), {"n": "not known here"})
+            assert scaled(told, 10) == 10 * p + noise * (100 if kind == "b" else 1)
+    assert traced == ["a", "b"]
+
+
+def test_other_records_of_arrays_are_not_taken_for_parameters():
+    @dataclasses.dataclass
+    class Numbers:
+        x: float = 1.0
+
+    assert is_parameters(Whole())
+    assert is_parameters(hiding(Whole(), {"n": "", "p": ""}))
+    assert not any(is_parameters(one) for one in (Numbers(), Whole, 3.0, "a", None))
