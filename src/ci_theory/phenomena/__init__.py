@@ -62,8 +62,14 @@ def names() -> list[str]:
     >>> "ridge_peak" in names()
     True
     """
-    here = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    return sorted({*here, *_outside()})
+    return sorted({*_here(), *_outside()})
+
+
+@cache
+def _here() -> frozenset[str]:
+    """Return the names of the files in this folder."""
+    modules = pkgutil.iter_modules(__path__)
+    return frozenset(m.name for m in modules if not m.name.startswith("_"))
 
 
 @cache
@@ -97,7 +103,7 @@ def load(name: str, *, trusted: bool = True) -> Phenomenon:
             )
     elif name in _outside():
         path = _outside()[name]
-    elif name in names():
+    elif name in _here():
         path = f"{__name__}.{name}"
     elif _imported_already(name) or (trusted and _importable(name)):
         path = name

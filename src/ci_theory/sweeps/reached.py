@@ -87,12 +87,12 @@ def reached(parts: Iterable[Any]) -> dict[Definition, str]:
         place = todo.pop()
         if place in texts or place.module in _DECLARING or place == _MEASURED:
             continue
-        statements = [_bare(statement) for statement in _statements(place)]
-        texts[place] = repr([_plain(statement) for statement in statements])
+        source = _source(place.module)
+        assert source is not None
+        texts[place], uses = _said(place, *source)
         todo.append(Definition(place.module, _LOOSE))
-        for statement in statements:
-            for module, names in _uses(place.module, statement):
-                todo += _resolved(module, names, roots)
+        for module, names in uses:
+            todo += _resolved(module, names, roots)
     return {place: text for place, text in texts.items() if place.name != _LOOSE or text != "[]"}
 
 
@@ -167,13 +167,19 @@ def _bare_repr(part: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", repr(part))
 
 
-def _statements(place: Definition) -> list[ast.stmt]:
-    """Return the statements of a definition, or of a whole module."""
-    module = _module(place.module)
-    assert module is not None
+@functools.lru_cache(maxsize=8192)  # of many phenomena, which share most of what they reach
+def _said(
+    place: Definition, source: bytes, package: str
+) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Return the text of a definition, or of a whole module, and what it uses."""
+    module = _parsed(source, package)
     if place.name is not None:
-        return module.bound.get(place.name, [])
-    return list({id(s): s for bound in module.bound.values() for s in bound}.values())
+        bound = module.bound.get(place.name, [])
+    else:
+        bound = list({id(s): s for some in module.bound.values() for s in some}.values())
+    statements = [_bare(statement) for statement in bound]
+    uses = [one for s in statements for one in _uses(place.module, module.package, s)]
+    return repr([_plain(statement) for statement in statements]), tuple(uses)
 
 
 def _resolved(module: str, names: tuple[str, ...], roots: set[str]) -> list[Definition]:
@@ -195,16 +201,14 @@ def _resolved(module: str, names: tuple[str, ...], roots: set[str]) -> list[Defi
     return [Definition(module, None)] if "__getattr__" in found.bound else []
 
 
-def _uses(module: str, statement: ast.stmt) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _uses(module: str, package: str, statement: ast.stmt) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield (module, dotted name) for everything global that a statement uses or imports."""
     looked_up = _looked_up(ast.unparse(statement))
     nodes = list(ast.walk(statement))
     longer = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
-    known = _module(module)
-    assert known is not None
     for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for home, name in _imports(node, known.package).values():
+            for home, name in _imports(node, package).values():
                 yield home, () if name is None else (name,)
         elif isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in longer:
             names: list[str] = []
