@@ -28,8 +28,8 @@ if os.environ.get("CI_THEORY_SHAPES"):
     )
     simulating = ["biases", "inherit", "measure", "systems", "tasks", "training"]
     theory = [
-        "attention", "discrete", "dynamics", "editing", "features", "inheritance", "rows",
-        "scaling", "sequences", "statements",
+        "attention", "discrete", "dynamics", "editing", "features", "inheritance",
+        "representations", "rows", "scaling", "sequences", "statements",
     ]  # fmt: skip
     rooms = [*simulating, "check", "locate", "own_data", *(f"theory.{room}" for room in theory)]
     install_import_hook([f"ci_theory.{room}" for room in rooms], f"{shapes.__name__}.functions")

@@ -15,6 +15,7 @@ ROOMS = {
     "rows": "repeated, noisy and imbalanced rows",
     "features": "random features",
     "dynamics": "training time",
+    "representations": "features that were learnt",
     "editing": "editing",
     "scaling": "scaling laws",
     "inheritance": "inheritance",

@@ -37,6 +37,7 @@ from ci_theory.phenomena import (
     predicted,
     predictions,
 )
+from ci_theory.phenomena import _slack as slack
 from ci_theory.phenomena._mistakes import (
     contexts_are_exact,
     copies_are_fresh,
@@ -53,6 +54,7 @@ from ci_theory.phenomena._mistakes import (
     time_doubled,
 )
 from ci_theory.phenomena._programs import quickly
+from ci_theory.phenomena._training import stages
 
 __all__ = [
     "Array",
@@ -99,6 +101,8 @@ __all__ = [
     "record",
     "ridge_per_row",
     "sized",
+    "slack",
+    "stages",
     "static",
     "stream",
     "targets_alike",

@@ -24,6 +24,15 @@ def test_modules_are_found():
     assert len(MODULES) >= 20
 
 
+def test_no_room_of_theory_is_crowded():
+    rooms = [
+        folder for folder in (SOURCE / "theory").iterdir() if (folder / "__init__.py").exists()
+    ]
+    assert len(rooms) > 10
+    crowded = {room.name: n for room in rooms if (n := len(list(room.glob("*.py")))) > 16}
+    assert not crowded
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_imports(name):
     import_module(name)

@@ -21,6 +21,7 @@ from ci_theory.theory.editing import editing
 from ci_theory.theory.features import random_features
 from ci_theory.theory.inheritance import combination
 from ci_theory.theory.inheritance.operator import IsotropicWeights
+from ci_theory.theory.representations import noisy_features
 from ci_theory.theory.ridge import shift
 from ci_theory.theory.rows import repetition
 from ci_theory.theory.scaling import metrics
@@ -61,6 +62,7 @@ WRONG = {
     "editing": lambda: editing.edit_of(jnp.ones(2), 10.0, 1.0),
     "features": lambda: random_features.solve_gamma(np.ones(3), 10.0, 20.0, 1.0),
     "inheritance": lambda: combination.combined_isotropic(ONE, np.ones((1, 1))),
+    "representations": lambda: noisy_features.flipped_heads(np.ones((2, 2)), 3.0, 50.0, 0.1, 1.0),
     "ridge": lambda: shift.shifted_risk_modes(*(np.ones(n) for n in (2, 2, 2, 1)), 9.0, 1.0, 0, 0),
     "rows": lambda: repetition.weighted_ridge_risk(isotropic(9.0), (9.0, 1.0, 0.1), 1.0),
     "scaling": lambda: metrics.exact_match(jnp.ones(2) / 2, 3),

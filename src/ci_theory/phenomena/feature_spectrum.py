@@ -20,7 +20,7 @@ from ci_theory.phenomena._mistakes import copies_are_fresh, noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.phenomena._programs import quickly
 from ci_theory.tasks import gaussian
-from ci_theory.theory.inheritance.feature_spectrum import (
+from ci_theory.theory.representations.feature_spectrum import (
     feature_probe,
     foretold_overlap,
     needed_overlap,

@@ -19,8 +19,8 @@ from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measure
 from ci_theory.phenomena._mistakes import noise_halved
 from ci_theory.phenomena._predictions import predicted, predictions
 from ci_theory.phenomena._programs import quickly
-from ci_theory.theory.inheritance import noisy_features as theory
-from ci_theory.theory.inheritance.features_next_order import next_probe, uneven_heads
+from ci_theory.theory.representations import noisy_features as theory
+from ci_theory.theory.representations.features_next_order import next_probe, uneven_heads
 from ci_theory.theory.spectra.spiked import shape
 
 _RISKS = ("id_excess", "ood_excess", "id_change", "ood_change")

@@ -20,13 +20,13 @@ from ci_theory.theory.editing.editing_limits import batch_half_life, half_life
 from ci_theory.theory.editing.erasure import erasing_rows
 from ci_theory.theory.editing.metric_editing import estimated_metric
 from ci_theory.theory.features.decomposition import _times
-from ci_theory.theory.inheritance.feature_spectrum import feature_probe, foretold_overlap
-from ci_theory.theory.inheritance.features_next_order import uneven_heads
 from ci_theory.theory.inheritance.group_gap import equalising_share, equalising_weight
 from ci_theory.theory.inheritance.interpolation import Course, best_mix
 from ci_theory.theory.inheritance.poisoning import half_saturated
 from ci_theory.theory.inheritance.prior_bias import fewest_labels
 from ci_theory.theory.inheritance.transfer import tuned_excess
+from ci_theory.theory.representations.feature_spectrum import feature_probe, foretold_overlap
+from ci_theory.theory.representations.features_next_order import uneven_heads
 from ci_theory.theory.ridge.isotropic import exact_ridgeless, local_minimum, ridgeless
 from ci_theory.theory.rows.contamination import apparent_peak
 from ci_theory.theory.rows.corrupted_inputs import best_input_noise

@@ -24,13 +24,13 @@ from ci_theory.theory.features import (
 from ci_theory.theory.inheritance import (
     combination,
     mixture,
-    noisy_features,
     operator,
     parameter_transfer,
     poisoning,
     retaught,
     two_stages,
 )
+from ci_theory.theory.representations import noisy_features
 from ci_theory.theory.ridge import distillation, ridge_next_order, risk, shift
 from ci_theory.theory.rows import (
     contamination,

@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._types import Array, Float, Number, Numbers, Scalar, needs_float64
-from ci_theory.theory.inheritance.noisy_features import Features, Probe, Task, mixed
+from ci_theory.theory.representations.noisy_features import Features, Probe, Task, mixed
 from ci_theory.theory.ridge.ridge_next_order import Sums, moved_mean, moved_risk
 from ci_theory.theory.spectra.spiked import Resolvent, Spiked, resolvent
 
@@ -104,7 +104,7 @@ def next_probe(features: Features, task: Task, fitted: Probe, uneven: Number) ->
 
     Source: derived here, docs/noisy_features.md.
 
-    >>> from ci_theory.theory.inheritance.noisy_features import flipped_heads, probe
+    >>> from ci_theory.theory.representations.noisy_features import flipped_heads, probe
     >>> task = Task(n=60.0, ridge=1.2, noise=0.6, named=1.0, unnamed=0.4)
     >>> features = flipped_heads(30.0, 24.0, 400.0, 0.1, 3.0)
     >>> made = next_probe(features, task, probe(features, task), uneven_heads(400.0, 0.1))

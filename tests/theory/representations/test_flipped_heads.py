@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.inheritance.noisy_features import (
+from ci_theory.theory.representations.noisy_features import (
     Features,
     Task,
     best_flips,

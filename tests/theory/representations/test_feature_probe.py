@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.inheritance.feature_spectrum import (
+from ci_theory.theory.representations.feature_spectrum import (
     feature_probe,
     foretold_overlap,
     needed_overlap,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from ci_theory.theory.inheritance.features_next_order import _beyond, next_probe, uneven_heads
-from ci_theory.theory.inheritance.features_next_order import resolvent_shift as shift
-from ci_theory.theory.inheritance.noisy_features import Features, Task, flipped_heads, probe
+from ci_theory.theory.representations.features_next_order import _beyond, next_probe, uneven_heads
+from ci_theory.theory.representations.features_next_order import resolvent_shift as shift
+from ci_theory.theory.representations.noisy_features import Features, Task, flipped_heads, probe
 from ci_theory.theory.ridge.ridge_next_order import Sums, moved_mean, moved_risk, next_order
 from ci_theory.theory.spectra.spectrum import isotropic
 from ci_theory.theory.spectra.spiked import Spiked, resolvent

@@ -1,0 +1,1 @@
+"""What training leaves in features, and what a probe on them learns."""
