@@ -207,6 +207,18 @@ def test_harm_and_its_two_parts():
     assert float(told.noise) > 0.05
 
 
+def test_the_noise_of_a_test_is_no_harm():
+    """Errors are against what the labels mean, whatever befell the rows that are tested on."""
+    key, clean, wrong = jax.random.key(3), stages(), stages([rows.noisy_labels(1.5)])
+
+    def off(key):
+        return rows.linear(key, 50, ONES, B)._replace(errors=jnp.full(50, 2.0))
+
+    found = harm(key, wrong, clean, NOTHING, off)
+    np.testing.assert_array_equal(found, harm(key, wrong, clean, NOTHING, task(50, B)))
+    assert float(found.total) != 0
+
+
 def test_without_a_defect_there_is_no_harm():
     """Common random numbers: a bias of strength 0 changes no draw."""
     key = jax.random.key(2)

@@ -220,7 +220,7 @@ FORMULAS = {
         lambda count, other, p, delta: (lambda r: (r.status, None))(
             complex_ridge.complex_levels(LAW, _groups(count, other, jnp.asarray(2.0)), p, delta)
         ),
-        ROWS | {"p": (7.0, [], [0.0]), "delta": (1.0, [], [0.0])},
+        ROWS | {"p": (7.0, [], [0.0]), "delta": (1j, [-1j], [0.0])},
     ),
     "known inputs": (
         lambda share, tolerance, outputs: (lambda r: _told(r, r.value))(
@@ -501,7 +501,9 @@ def _probed(n, ridge):
 def test_each_bound_is_told_by_the_status(name):
     formula, numbers = FORMULAS[name]
     points, wanted = [{}], [True]
-    for which, (_, allowed, refused) in numbers.items():
+    for which, (usual, allowed, refused) in numbers.items():
+        if 0.0 in refused and -usual not in allowed:
+            refused = [*refused, -usual]
         points += [{which: value} for value in [*allowed, *refused]]
         wanted += [True] * len(allowed) + [False] * len(refused)
     well = {which: of[0] for which, of in numbers.items()}
