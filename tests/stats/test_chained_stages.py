@@ -207,6 +207,18 @@ def test_harm_and_its_two_parts():
     assert float(told.noise) > 0.05
 
 
+def test_the_noise_of_a_test_is_no_harm():
+    """Errors are against what the labels mean, whatever befell the rows that are tested on."""
+    key, clean, wrong = jax.random.key(3), stages(), stages([rows.noisy_labels(1.5)])
+
+    def off(key):
+        return rows.linear(key, 50, ONES, B)._replace(errors=jnp.full(50, 2.0))
+
+    found = harm(key, wrong, clean, NOTHING, off)
+    np.testing.assert_array_equal(found, harm(key, wrong, clean, NOTHING, task(50, B)))
+    assert float(found.total) != 0
+
+
 def test_without_a_defect_there_is_no_harm():
     """Common random numbers: a bias of strength 0 changes no draw."""
     key = jax.random.key(2)
@@ -275,6 +287,35 @@ def test_what_biases_do():
     twice = rows.befallen(key, drawn, [rows.noisy_labels(1.0), rows.noisy_labels(1.0)])
     first = rows.befallen(key, drawn, [rows.noisy_labels(1.0)])
     assert not np.allclose(twice.errors, 2 * np.asarray(first.errors))
+
+
+@pytest.mark.parametrize("present", [16, 40])
+def test_shares_are_of_the_rows_that_are_there(present):
+    """A capacity may be longer than the rows: those of weight 0 are none of a share."""
+    key = jax.random.key(1)
+    drawn = rows.linear(key, 40, ONES, A)
+    drawn = drawn._replace(weights=jnp.where(jnp.arange(40) < present, 1.0, 0.0))
+    poisoned = rows.poisoned(0.25, 3 * B, -2.0)(key, drawn)
+    foreign = rows.contaminated(0.25, B)(key, drawn)
+    for befallen in (poisoned, foreign):
+        hit = np.asarray(befallen.labels) != np.asarray(drawn.labels)
+        assert hit.sum() == hit[:present].sum() == present // 4
+        np.testing.assert_array_equal(befallen.weights, drawn.weights)
+    counts = repetition.counts(*map(jnp.asarray, (16.0, 0.5, 4.0)))  # 2 rows 4 times, 8 once
+    for there, once in ((present, 8), (6, 4)):
+        seen = drawn._replace(weights=jnp.where(jnp.arange(40) < there, 1.0, 0.0))
+        repeated = rows.repeated(counts)(key, seen)
+        wanted = np.repeat([4.0, 1.0, 0.0], [2, once, 38 - once])
+        np.testing.assert_array_equal(repeated.weights, wanted)
+
+
+def test_copies_share_their_label_or_its_mean_is_less_noisy():
+    key = jax.random.key(1)
+    drawn = rows.linear(key, 10, ONES, A)._replace(errors=jnp.ones(10))
+    counts = repetition.counts(*map(jnp.asarray, (16.0, 0.5, 4.0)))
+    shared, own = (rows.repeated(counts, shared=shared)(key, drawn) for shared in (True, False))
+    np.testing.assert_allclose(shared.errors, np.ones(10), atol=1e-15)
+    np.testing.assert_allclose(own.errors, np.repeat([0.5, 1.0], [2, 8]), atol=1e-15)
 
 
 def ridge_by_hand(x, y, c, w0, ridge):

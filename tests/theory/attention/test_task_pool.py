@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ci_theory.theory.attention import task_pool
 from ci_theory.theory.attention.task_pool import average_pool, log_pool_size, pool_mean
 
 
@@ -112,3 +113,12 @@ def test_the_sheet_of_numbers():
     assert float(mean.ridge) == pytest.approx(0.4307, abs=4 * float(error.ridge) + 5e-4)
     assert float(mean.share()) < 0.15  # where more than that of the tasks is new, ridge is better
     assert float(log_pool_size(16, 32, 0.25)) > 30  # e^30 tasks
+
+
+def test_two_draws_have_the_standard_error_of_two():
+    """Half of the difference: the mean that is taken off is one of two draws."""
+    key = jax.random.key(4)
+    _, spread = average_pool(key, 3, 2, 2, 0.5, 2)
+    first, second = task_pool._draws(key, 3, 2, 2, 0.5, 2, 2)
+    apart = np.abs(np.asarray(first - second)) / 2
+    np.testing.assert_allclose([spread.trained, spread.fresh, spread.ridge], apart, rtol=1e-9)

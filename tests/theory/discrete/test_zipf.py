@@ -140,3 +140,11 @@ def test_laws_end_half_a_rank_beyond_the_vocabulary():
             law = zipf.items_seen_law(n, times, p[0], 200, 1.5)
             drawn = np.sum(scipy.stats.binom.pmf(times, n, p))
             assert float(law) == pytest.approx(drawn, rel=5e-3)
+
+
+def test_with_endless_draws_the_rarest_item_sets_the_price():
+    """Where every chance underflows, what is next to be told is still an item's frequency."""
+    p = zipf.frequencies(3, 1.0)
+    assert float(zipf.price(p, 1e6, 2)) == pytest.approx(2 / 11, rel=1e-12)
+    for vocabulary, wanted in ((5.0, 0.0), (np.inf, np.inf)):  # seen more often, or new
+        assert float(zipf.items_seen_law(np.inf, 2, 0.5, vocabulary, 1.5)) == wanted

@@ -10,6 +10,7 @@ import pytest
 import scipy.linalg
 
 from ci_theory._errors import BadInput
+from ci_theory.theory.dynamics.averaged_sgd import rare_draw
 from ci_theory.theory.dynamics.one_pass_sgd import (
     Descent,
     given_features,
@@ -18,7 +19,7 @@ from ci_theory.theory.dynamics.one_pass_sgd import (
     recursion,
     stability,
 )
-from ci_theory.theory.spectra.spectrum import Spectrum, from_features, isotropic
+from ci_theory.theory.spectra.spectrum import Spectrum, from_features, isotropic, power_law
 
 RNG = np.random.default_rng(5)
 NAMES = ("rate", "rows", "squares", "noise")
@@ -250,3 +251,23 @@ def test_derivatives_exist():
     two = at_many(MODES, Descent(0.05 + 1e-5, 2.0, 3.0), 0.1, jnp.array([50.0]))
     one = at_many(MODES, Descent(0.05 - 1e-5, 2.0, 3.0), 0.1, jnp.array([50.0]))
     assert float(slope) == pytest.approx(float((two - one)[0]) / 2e-5, rel=1e-6)
+
+
+def test_a_node_of_no_modes_is_not_there():
+    """Spectra are filled up with such nodes to one length; here of a far larger variance."""
+    law = power_law(6, 1.5, tail=False)
+    filled = dataclasses.replace(
+        law,
+        eigenvalues=np.append(law.eigenvalues, 50.0),
+        multiplicity=np.append(law.multiplicity, 0.0),
+        power=np.append(law.power, 0.0),
+    )
+    descent = Descent(0.05, 4.0, 4.0)
+    for asked in (
+        lambda of: one_pass_risk(of, descent, 0.1, 30.0),
+        lambda of: stability(of, descent, 0.1),
+        lambda of: largest_rate(of, 4.0, 4.0),
+        lambda of: rare_draw(of, 20.0, descent),
+    ):
+        found, wanted = np.array(asked(filled)), np.array(asked(law))
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)

@@ -200,6 +200,18 @@ def test_what_is_left_out_of_replayed_rows_is_bounded():
     told = editing.replayed_miss(near.edit, edits, all_of_it, p, near.free)
     assert float(told) == pytest.approx(own, rel=1e-12)
 
+    # half replayed: what rows beside leave in the end, and what edits before have wiped out
+    def mixed(edits):
+        half = editing.replayed_miss(near.edit, edits, task, p, near.free)
+        return float(half - told / 4) * 4 / (1 - held) ** 2
+
+    free, noise = float(near.free), float(near.edit.noise)
+    assert mixed(1e9) == pytest.approx(2 * held**2 / free + 2 * noise / p, rel=1e-12)
+    first, second = mixed(1) - mixed(1e9), mixed(2) - mixed(1e9)
+    assert second / first == pytest.approx(float(near.edit.kept), rel=1e-9)
+    wiped = 4 * float(near.edit.kept) * held * (1 - held) / free
+    assert first == pytest.approx(wiped, rel=1e-9)
+
 
 def test_a_task_in_arrays_is_each_of_its_tasks():
     edit, noise = edit_of(60, 8, 20.0), np.array([0.1, 0.5, 2.0])

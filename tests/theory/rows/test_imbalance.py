@@ -1,5 +1,6 @@
 """Imbalanced mixture: 50-digit references from the raw formulas, limits, Monte Carlo, gradients."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -186,6 +187,9 @@ def test_means_that_differ_where_nothing_varies_are_infinitely_far_apart():
         tail_power=np.array(0.1),
     )
     assert float(imbalance.separation(flat, 0.0)) == np.inf
+    for power, tail in (([0.3, 0.7], 0.0), ([0.3, 0.0], 0.1)):  # either alone
+        part = dataclasses.replace(flat, power=np.array(power), tail_power=np.array(tail))
+        assert float(imbalance.separation(part, 0.0)) == np.inf
     assert float(imbalance.separation(flat, 0.5)) == pytest.approx(4 * (0.3 / 2.5 + 0.8 / 0.5))
     varied = explicit([2.0, 1.0], [0.1, 0.4])
     assert float(imbalance.separation(varied, 0.0)) == pytest.approx(4 * (0.1 + 0.4))

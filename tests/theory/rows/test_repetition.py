@@ -276,6 +276,17 @@ def test_cross_validation_over_copies_is_fooled_and_over_rows_is_not():
     assert float(seen.gcv_distinct) == float(seen.test_error)
 
 
+def test_an_interpolator_leaves_nothing_to_cross_validate():
+    """Generalised cross-validation is 0/0 where each row is fitted, unless copies are counted."""
+    for rows, known in (
+        (plain_rows(50.0, 0.2), False),
+        (repeated_rows(30, 20, 3, 0.2, True), True),
+    ):
+        seen = copy_errors(weighted_ridge_risk(isotropic(100), rows, 0.0), rows, 0.2)
+        assert float(seen.train_error) == 0
+        assert float(seen.gcv_naive) == 0 if known else np.isnan(float(seen.gcv_naive))
+
+
 def test_residuals_of_freshly_labelled_copies_keep_all_their_noise():
     """A fit held at zero leaves every copy its label: the target's power and the whole noise."""
     groups = repeated_rows(30.0, 10.0, 4.0, 0.6, False)

@@ -177,10 +177,13 @@ def test_without_noise_there_is_one_direction():
     assert (float(made.overlap), float(made.crowding)) == (1.0, 0.0)
     told = row_shape(given, made)
     assert (float(told.entropy), float(told.largest)) == (0.0, 0.0)
+    assert float(told.total) == pytest.approx((240 * 1.5) ** 0.5, rel=1e-12)
     little = rows(60, 1.5, 1e-13, *REPEATED)
     near = row_shape(little, leading(little))
     assert abs(float(near.entropy)) < 1e-3  # what the next order leaves of 1/rows^2
     assert abs(float(near.largest)) < 1e-3
+    short = 1 - 0.25 / float(made.rows)  # mean of the root of a mean square
+    assert float(near.total) == pytest.approx(short * float(told.total), rel=2e-4)
 
 
 def test_a_shape_of_which_a_ridge_has_no_root_is_no_number(monkeypatch):

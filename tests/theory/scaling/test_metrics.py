@@ -21,7 +21,9 @@ def test_the_half_point_solves_its_equation():
     assert found == pytest.approx(float(place[0].subs(numbers).evalf(30)), rel=1e-13)
 
 
-@pytest.mark.parametrize(("error", "length"), [(1e-13, 10**12), (0.3, 7), (0.999, 3), (0.2, 0)])
+@pytest.mark.parametrize(
+    ("error", "length"), [(1e-13, 10**12), (0.3, 7), (0.999, 3), (0.2, 0), (1.0, 0)]
+)
 def test_exact_match_at_40_digits(error, length):
     with mp.workdps(40):
         wanted = float((1 - mp.mpf(error)) ** length)

@@ -87,6 +87,14 @@ def test_the_bias_near_and_far_from_its_pole(source):
         assert abs(leading[1] / exact.bias[1] - 1) > 0.03
 
 
+def test_the_bias_keeps_its_digits_beside_its_pole():
+    """There two terms of opposite sign grow without end; their sum is smooth."""
+    kappa, shifts = np.array([0.01]), np.array([-3e-5, -3e-9, -3e-13, 3e-13, 3e-9, 3e-5])
+    beside = np.array([bias_of(kappa, 1.5, 1 + shift)[0] for shift in shifts])
+    moved = beside / bias_of(kappa, 1.5, 1.0)[0] - 1
+    assert np.all(np.abs(moved) < 50 * np.abs(shifts) + 1e-10)
+
+
 def test_the_learning_curve():
     n = np.array([30.0, 300.0])
     for alpha, source in ((1.5, 0.4), (2.0, 1.3)):
@@ -165,6 +173,21 @@ def test_the_nodes_of_an_endless_law_reach_far_beyond_their_last_mode():
     early = law.endless(2.0, 0.4, 1e-12)  # what is cut is told by the tail
     assert early.eigenvalues.min() > 1e-13 > spectrum.eigenvalues.min()
     assert float(early.tail_trace) > 100 * float(spectrum.tail_trace) > 0
+
+
+@pytest.mark.parametrize("modes", [1000, 3e5, np.inf])
+def test_the_sums_over_a_spectrum_are_those_over_its_modes(modes):
+    """With an end nothing is beyond it; without one the tail is what a zeta function leaves."""
+    alpha, source = 1.5, 0.3
+    spectrum, decay = law.endless(alpha, source, modes=modes), 1 + 2 * alpha * source
+    if np.isfinite(modes):
+        sums = [np.sum(np.arange(1.0, modes + 1) ** -s) for s in (alpha, decay)]
+        assert (float(spectrum.tail_trace), float(spectrum.tail_power)) == (0.0, 0.0)
+    else:
+        sums = [float(mp.zeta(s)) for s in (alpha, decay)]
+    trace = spectrum.multiplicity @ spectrum.eigenvalues + spectrum.tail_trace
+    power = np.sum(spectrum.power) + spectrum.tail_power
+    np.testing.assert_allclose([trace, power], sums, rtol=1e-11)
 
 
 def test_a_spectrum_whose_trace_diverges_is_refused():

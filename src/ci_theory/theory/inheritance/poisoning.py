@@ -138,7 +138,7 @@ def poisoned_ridge(
     again = 1 / jnp.where(finite, 1 - gamma, 1.0)
     spread = gamma * again * own
     wobble = _wobble(n, kappa, gamma, again, q, s, c, target, noise)
-    asked = (q >= 0) & (q <= 1) & (noise >= 0)
+    asked = (q >= 0) & (q <= 1) & (noise >= 0) & (root.status != Status.OUT_OF_SCOPE)
     status = jnp.where(finite, root.status, jnp.maximum(root.status, Status.NOT_FINITE))
     status = jnp.where(asked, status, Status.OUT_OF_SCOPE)
     number = jnp.where(status == Status.OK, 1.0, jnp.nan)
