@@ -33,6 +33,14 @@ PLACES = [dict(zip(AXES, values, strict=True)) for values in itertools.product(*
             lambda at: (at["copies"] or at["ridge"] > 0) if at["n"] == 100 else at["n"] > 100,
             "n = 1000, or in 3 of 4 other curves, never where n = 10",
         ),
+        (
+            lambda at: at["n"] > 10 and (at["copies"] == (at["ridge"] > 0)) == (at["n"] == 100),
+            "in 4 of 8 curves, never where n = 10",
+        ),
+        (
+            lambda at: (at["copies"] == (at["ridge"] > 0)) == (at["n"] == 100),
+            "in 6 of 12 curves",
+        ),
     ],
 )
 def test_a_rule_is_found_again(rule, words):
@@ -75,3 +83,15 @@ def test_a_rule_of_one_or_two_axes_is_true_of_every_place():
             assert [holds(words, at) for at in places] == truth.tolist(), words
             tried += 1
     assert tried > 20
+
+
+def test_of_pairs_that_are_not_told_apart_the_shorter_rule_is_said():
+    """Whatever comes first: e is another name of the values of n, in another order."""
+    seen = [
+        ({"e": (6, 5, 7)[n - 1], "copies": copies, "n": n}, copies and n > 1)
+        for n in (1, 2, 3)
+        for copies in (False, True)
+    ]
+    for axes in itertools.permutations(seen[0][0]):
+        words = region([({a: at[a] for a in axes}, holds) for at, holds in seen])
+        assert words == "n ≥ 2 where copies = true"

@@ -29,10 +29,16 @@ def word(kind, predicted, found, room=np.inf):
         ("sign", 0.3, (-0.2, -0.3, -0.1), "REVERSED"),
         ("sign", -0.3, (0.2, 0.1, 0.3), "REVERSED"),
         ("sign", 0.3, (0.2, -0.1, 0.5), "not told"),
+        ("sign", 0.3, (0.2, 0.0, 0.4), "not told"),
+        ("sign", 0.3, (-0.2, -0.4, 0.0), "not told"),
         ("law", 2.0, (2.1, 1.9, 2.3), "holds"),
+        ("law", 2.0, (2.1, 1.6, 2.5), "holds"),  # the room is half of the widest interval
+        ("law", 2.0, (2.1, 1.5, 2.6), "not told"),
         ("law", 2.0, (2.1, 1.0, 3.2), "not told"),
         ("law", 2.0, (2.5, 2.1, 2.9), "BROKEN"),
         ("place", 10.0, (11.0, 8.0, 15.0), "holds"),
+        ("place", 10.0, (11.0, 6.0, 17.9), "holds"),  # ends that differ by a factor below 3
+        ("place", 10.0, (11.0, 5.9, 17.8), "not told"),
         ("place", 10.0, (11.0, 4.0, 15.0), "not told"),
         ("place", 10.0, (11.0, 8.0, np.inf), "not told"),
         ("place", 10.0, (20.0, 15.0, np.inf), "ELSEWHERE"),

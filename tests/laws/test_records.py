@@ -223,3 +223,28 @@ def test_other_records_of_arrays_are_not_taken_for_parameters():
     assert is_parameters(Whole())
     assert is_parameters(hiding(Whole(), {"n": "", "p": ""}))
     assert not any(is_parameters(one) for one in (Numbers(), Whole, 3.0, "a", None))
+
+
+def test_a_range_may_be_one_value_and_no_less():
+    axis = dataclasses.replace(axes_of(Whole)["up.noise"], default=2.0)
+    assert dataclasses.replace(axis, low=2, high=2).problem(2.0) is None
+    for low, high, above in ((3, 1, None), (None, 2, 2), (None, 1, 2)):
+        with pytest.raises(BadInput, match=r"is beyond high|nothing lies above"):
+            dataclasses.replace(axis, low=low, high=high, above=above)
+
+
+def test_every_rule_of_a_part_is_asked_and_parts_of_parts_are_parameters():
+    @record
+    class Holder:
+        up: Made = part(Made)
+
+    @record
+    class Outer:
+        inside: Holder = part(Holder)
+
+    assert len(asked(Outer)) == len(asked(Holder)) == len(asked(Made)) > 1
+    for values in ({}, {"n": 4}, {"n": 100}, {"n": 101}):
+        alone = problem(build(Made, values))
+        whole = problem(build(Outer, {f"inside.up.{k}": v for k, v in values.items()}))
+        assert whole == (alone and f"inside.up.{alone}")
+    assert is_parameters(Outer())

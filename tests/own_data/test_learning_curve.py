@@ -703,6 +703,17 @@ def test_slack_is_of_what_sampling_adds_and_of_these_rows_being_a_sample():
     free = made.free[0]
     one = judging.slack_of(made, some, cells, NOTHING)[0] / made.test_error[0]
     assert one > 1.2 * (2 / (free - 4) * made.gamma[0] + 2 / 300)
+    # three standard errors of how unequal the squared leverages of 300 rows are, row by row
+    squares = made.leverage[0][np.repeat([1, 0], [60, 240])] ** 2
+    uneven = 3 * np.sqrt(2 / 300) * squares.std() / squares.mean()
+    every, fewer = (
+        theory.predict(some, cells._replace(n=np.full(2, n)), NOTHING) for n in (300.0, 38.0)
+    )
+    learnt = 1 - every.test_error[0] / made.test_error[0]
+    unknown = np.hypot(learnt, (1 + made.gamma[0] * made.effective[0]) ** -0.5)
+    missed, before = (e.test_error[0] * (1 - e.gamma[0]) for e in (made, fewer))
+    moved = abs(before - missed) / made.test_error[0] + 2 / 300
+    assert one == pytest.approx((2 / (free - 4) + uneven * unknown) * made.gamma[0] + moved)
 
 
 def test_all_ridges_share_one_level(monkeypatch):

@@ -167,3 +167,32 @@ def test_skewness_is_that_of_the_textbook():
     y = np.random.default_rng(6).exponential(size=(11, 4))
     np.testing.assert_allclose(skewness(y), skew(y, bias=False), rtol=1e-12)
     assert skewness(np.ones((5, 2))).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("direction", [None, "up", "down"])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_place_of_the_grid_at_which_the_curve_is_the_level_is_its_crossing(sign, direction):
+    found = Crossing(level=2.0, direction=direction).locate(
+        [1.0, 2.0, 4.0], 2 + sign * np.arange(-1, 2)
+    )
+    other = {1.0: "down", -1.0: "up"}[sign]
+    assert found.status == (Status.NO_BREAK if direction == other else Status.OK)
+    assert direction == other or found.value == 2.0
+    starts = Crossing(level=2.0).locate([1.0, 2.0, 4.0], 2 + sign * np.arange(3))
+    assert starts.status == Status.NO_BREAK  # it is not on both sides
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("mean", "status"),
+    [
+        ([-0.01, 0.01, -1, 1], Status.AT_EDGE),  # certainly below only beyond the crossing
+        ([1, -1, -1, 0.01], Status.AT_EDGE),  # certainly above only before it
+        ([-1, -0.01, 0.01, 1], Status.OK),
+    ],
+)
+def test_each_side_of_a_crossing_is_told_by_what_lies_there(mean, status, sign):
+    scatter = np.array([0.2, -0.2, 0.1, -0.1, 0.15, -0.15])[:, None] * np.array([1, -1, 1, -1])
+    y = sign * (np.array(mean) + scatter)
+    found = Crossing(direction="up" if sign > 0 else "down").locate(np.arange(4.0), y)
+    assert found.status == status

@@ -95,3 +95,12 @@ def test_a_slope_through_intervals_covers_and_is_as_narrow_as_it_may_be():
 def test_places_without_a_width_have_no_slope(x, low, high):
     with pytest.raises(BadInput, match="law: "):
         slope_through(*map(np.array, (x, [1.0, 1.0], low, high)))
+
+
+def test_where_in_its_interval_a_value_lies_does_not_matter_to_the_slope():
+    """A located break is seldom in the middle: the width alone is its error."""
+    y, half = X**0.7 * 3, np.array([0.02, 0.3, 0.1, 0.05, 0.2, 0.08, 0.15])
+    share = np.array([0.1, 0.9, 0.3, 0.5, 0.8, 0.2, 0.6])
+    middle = slope_through(X, y, y * np.exp(-half), y * np.exp(half))
+    aside = slope_through(X, y, y * np.exp(-2 * share * half), y * np.exp(2 * (1 - share) * half))
+    assert aside == pytest.approx(middle, rel=1e-9)

@@ -113,3 +113,21 @@ def test_the_window_ends_by_itself_at_four_tenths_of_the_level():
     assert Onset().locate(X, np.maximum(0.02 / X, 0.5)).status == Status.NO_BREAK
     found, said = (law.locate(X, bent(X, 1.3)) for law in (Onset(), ONSET))
     assert (found.value, found.status) == (said.value, said.status)
+
+
+def test_a_fit_that_turns_back_before_the_last_place_foretells_nothing():
+    """Of a curve that shoots up at the end a parabola turns: it is at the level before the end."""
+    heights = np.linspace(np.log(0.011), np.log(0.39), 12)
+    x = np.exp(1 - np.exp(-2 * (heights - heights[0])))
+    turned = np.polyval(np.polyfit(heights, np.log(x), 2), 0.0)
+    assert np.log(x[0]) < turned < np.log(x[-1])
+    assert ONSET.locate(x, np.exp(heights)).status == Status.NO_BREAK
+
+
+def test_a_mean_that_hangs_on_one_run_foretells_nothing():
+    """Without that run it is not above zero somewhere, and has no logarithm."""
+    y = np.tile((X / 1.3) ** 2, (4, 1))
+    assert ONSET.locate(X, y).status == Status.OK
+    first = np.flatnonzero((y[0] > 0.01) & (y[0] < 0.4))[0]
+    y[:, first] += y[0, first] * np.array([6.0, -2.0, -2.0, -2.0])  # the mean stays
+    assert ONSET.locate(X, y).status == Status.NO_BREAK

@@ -4,13 +4,15 @@ import dataclasses
 import math
 import types
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ci_theory import BadInput
 from ci_theory.sweeps import Sweep, estimate, layout, parse_shard, program, staged
 from ci_theory.sweeps.cost import Cost, cost_of
-from ci_theory.sweeps.groups import Group, split
+from ci_theory.sweeps.groups import Group, lengths_of, split
 from ci_theory.sweeps.shards import chunks_of_shard
 
 
@@ -182,8 +184,6 @@ def test_the_budget_is_half_of_the_host_or_four_fifths_of_an_accelerator(monkeyp
 
 
 def test_running_out_of_memory_is_told_from_other_mistakes():
-    import jax
-
     error = jax.errors.JaxRuntimeError
     assert program.out_of_memory(MemoryError())
     assert program.out_of_memory(error("RESOURCE_EXHAUSTED: no"))
@@ -193,9 +193,6 @@ def test_running_out_of_memory_is_told_from_other_mistakes():
 
 
 def test_a_loop_of_a_factorisation_costs_its_turns():
-    import jax
-    import jax.numpy as jnp
-
     stack = jax.ShapeDtypeStruct((3, 20, 20), "float64")
 
     def step(x, _):
@@ -363,3 +360,41 @@ def test_a_sample_says_which_share_of_the_steps_it_did(clock):
     assert staged.run_sample(counting(clock, 1.0, seen), (), {}, 5, 100.0) == 1.0
     assert seen == [(0, 1), (1, 3), (3, 5)]
     assert staged.run_sample(counting(clock, 1.0, []), (), {}, 0, 0.0) == 1.0
+
+
+def test_lengths_of_sized_values_are_the_least_of_two_series():
+    """Powers of two and one and a half times these, tried one by one."""
+    series = sorted([2**k for k in range(12)] + [3 * 2**k for k in range(11)])
+    for value in range(3, 600):
+        least = next(length for length in series if length >= value)
+        assert lengths_of([value - 1, value], 2.0) == [least, least]
+        assert lengths_of([value], 2.0) == [value]  # alone it is its own length
+    assert lengths_of([10, 20, 10], 2.0) == [10, 20, 10]  # as far apart as the spread: another one
+    assert lengths_of([11, 20], 2.0) == [24, 24]
+    assert lengths_of([0], 2.0) == [1]
+
+
+def test_of_branches_the_dearest_counts_and_a_factorisation_by_its_shorter_side():
+    def either(a):
+        return jax.lax.cond(a[0] > 0, jnp.sin, lambda x: jnp.cos(jnp.sin(x)), a)
+
+    numbers = jax.ShapeDtypeStruct((50,), "float32")
+    one, two = (cost_of(f, numbers).work for f in (jnp.sin, lambda x: jnp.cos(jnp.sin(x))))
+    assert one == 50
+    assert two == 100
+    assert two <= cost_of(either, numbers).work < two + 10  # and the question itself
+    for shape in ((30, 8), (8, 30)):
+        matrix = jax.ShapeDtypeStruct(shape, "float32")
+        work = cost_of(lambda a: jnp.linalg.svd(a, full_matrices=False), matrix).work
+        assert 20 * 8**2 * 30 <= work < 21 * 8**2 * 30
+
+
+def test_the_largest_array_may_lie_outside_every_loop_or_inside_one():
+    def outside(a):
+        return jax.lax.fori_loop(0, 3, lambda _, x: x + 1.0, jnp.outer(a, a).sum())
+
+    def inside(a):
+        return jax.lax.fori_loop(0, 3, lambda _, x: x + jnp.outer(a, a).sum(), 0.0)
+
+    numbers = jax.ShapeDtypeStruct((50,), "float32")
+    assert cost_of(outside, numbers).largest == cost_of(inside, numbers).largest == 4 * 50 * 50
