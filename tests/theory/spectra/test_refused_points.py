@@ -28,7 +28,8 @@ from ci_theory.theory.dynamics import (
     one_pass_sgd,
 )
 from ci_theory.theory.features import mei_montanari, random_features, repeated_features
-from ci_theory.theory.inheritance import feature_spectrum, mixture, noisy_features, poisoning
+from ci_theory.theory.inheritance import mixture, poisoning
+from ci_theory.theory.representations import feature_spectrum, noisy_features
 from ci_theory.theory.ridge import distillation, risk
 from ci_theory.theory.rows import (
     contamination,
