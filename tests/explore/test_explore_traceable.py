@@ -164,3 +164,39 @@ def test_a_loop_that_asks_is_left_as_it_is():
     assert read(6.0) == 0.75
     with pytest.raises(jax.errors.ConcretizationTypeError):
         jax.jit(read)(6.0)
+
+
+def _whole(a, b):
+    """A function whose name is that of a counterpart of ``int``."""
+    return a + 3 * b
+
+
+def _of_a_name_of_ours(a, b):
+    return _whole(a, b) if int(a) > 1 else float("nan")
+
+
+def _not_to_be_traced(function):
+    @functools.wraps(function)
+    def run(*args):
+        return np.asarray(function(*map(np.asarray, args)))
+
+    return run
+
+
+@_not_to_be_traced
+def _decorated(a, b):
+    return a * b if b > 0 else 1.0
+
+
+def _inside_a_generator(a, b):
+    return sum(float(_decorated(a, c)) for c in (b, 2.0))
+
+
+@pytest.mark.parametrize(
+    "function", [_of_a_name_of_ours, _decorated, _inside_a_generator], ids=lambda f: f.__name__
+)
+def test_names_decorators_and_generators_are_seen_through(function):
+    """What a module calls as we call ours is the module's; what compiles or converts is not run."""
+    program = jax.jit(traceable.of(function))
+    for a, b in itertools.product((0.5, 2.0, 3.0), VALUES):
+        np.testing.assert_array_equal(program(a, b), float(function(a, b)))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from ci_theory._record import build
+from ci_theory._record import build, hiding
 from ci_theory._types import needs_float64
 from ci_theory.explore import traceable
 from ci_theory.explore.control import function
@@ -167,9 +167,14 @@ def _place(
     phenomenon: Phenomenon, sought: Break, built: Mapping[str, Any]
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Return the closed form of a break as a function of the numbers that are not built in."""
-    place: Any = sought.closed_form  # it keeps the form from reading its own axis
-    form = dataclasses.replace(place, form=traceable.of(place.form))
-    return lambda numbers: jnp.asarray(form(build(phenomenon.params, {**numbers, **built})), float)
+    place: Any = sought.closed_form  # of which the program, unlike a call, is no Python number
+    form, own = traceable.of(place.form), {sought.axis: f"break {sought.name}: reads its own axis"}
+
+    def at(numbers: Mapping[str, Any]) -> Any:
+        params = hiding(build(phenomenon.params, {**numbers, **built}), own)
+        return jnp.asarray(form(params), float)
+
+    return at
 
 
 def _shadowed(key: str) -> str:

@@ -21,7 +21,7 @@ import inspect
 import linecache
 import math
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -39,9 +39,10 @@ def of(function: Callable[..., Any]) -> Callable[..., Any]:
         OSError: its text cannot be had.
         TypeError: it is no function that is written in Python, or shares its line with another.
     """
-    if not isinstance(function, types.FunctionType):
+    bare = inspect.unwrap(function)  # decorators compile: here all is traced
+    if not isinstance(bare, types.FunctionType):
         raise TypeError(f"{function!r} has no text in Python")
-    return _compiled(function)
+    return _compiled(bare)
 
 
 @functools.lru_cache(maxsize=512)
@@ -102,18 +103,26 @@ class _Known(dict[str, Any]):
         cells = function.__closure__ or ()
         names = function.__code__.co_freevars
         self.update({n: c.cell_contents for n, c in zip(names, cells, strict=True)})
-        for name in function.__code__.co_names + names:
+        for name in {*_looked_up(function.__code__), *names}:
             if name in self:
                 self[name] = self._read(self[name])
-        self.update({helper.__name__: helper for helper in _HELPERS})
+        self.update({_ours(helper.__name__): helper for helper in _HELPERS})
 
     def _read(self, value: Any) -> Any:
         if value is math:
             return _Maths
         if not isinstance(value, types.FunctionType):
             return value
-        bare = inspect.unwrap(value)  # decorators compile: here all is traced
+        bare = inspect.unwrap(value)
         return _later(bare) if value.__module__ == self.module else bare
+
+
+def _looked_up(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that a function looks up, in its generators and lambdas too."""
+    yield from code.co_names
+    for inside in code.co_consts:
+        if isinstance(inside, types.CodeType):
+            yield from _looked_up(inside)
 
 
 def _later(function: types.FunctionType) -> Callable[..., Any]:
@@ -195,7 +204,7 @@ class _Branches(ast.NodeTransformer):
 
 def _counterpart(name: ast.expr) -> ast.expr:
     if isinstance(name, ast.Name) and name.id in _BUILTIN:
-        return ast.Name(_BUILTIN[name.id], ast.Load())
+        return ast.Name(_ours(_BUILTIN[name.id]), ast.Load())
     return name
 
 
@@ -209,8 +218,13 @@ def _changes(statement: ast.stmt) -> bool:
     return not isinstance(statement, plain)
 
 
+def _ours(name: str) -> str:
+    """Return a name that no function of a module has."""
+    return f"traceable.{name}"
+
+
 def _call(name: str, *given: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name, ast.Load()), list(given), [])
+    return ast.Call(ast.Name(_ours(name), ast.Load()), list(given), [])
 
 
 def _lazy(value: ast.expr) -> ast.Lambda:
