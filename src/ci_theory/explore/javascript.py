@@ -171,7 +171,7 @@ def _place(
     form, own = traceable.of(place.form), {sought.axis: f"break {sought.name}: reads its own axis"}
 
     def at(numbers: Mapping[str, Any]) -> Any:
-        params = hiding(build(phenomenon.params, {**numbers, **built}), own)
+        params: Any = hiding(build(phenomenon.params, {**numbers, **built}), own)
         return jnp.asarray(form(params), float)
 
     return at
