@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib import import_module
@@ -134,6 +135,23 @@ def test_the_wheel_carries_experiments_and_figures(tmp_path):
     page = {f"ci_theory/explore/page/{f.name}" for f in ROOT.glob("src/ci_theory/explore/page/*")}
     assert {"ci_theory/py.typed", "ci_theory/answers.json"} | page <= inside
     assert "ci_theory/explore/page/runtime.js" in page
+
+
+def test_the_source_archive_holds_what_is_tracked_and_little_else(tmp_path):
+    """Tests, docs and figures too; nothing that was built, and no large file."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, timeout=120, check=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        sizes = {m.name.partition("/")[2]: m.size for m in packed.getmembers() if m.isfile()}
+    for pattern in ("src/**/*.py", "tests/**/*.py", "docs/*.md", "experiments/*.toml", "*.md"):
+        files = {str(file.relative_to(ROOT)) for file in ROOT.glob(pattern)}
+        assert files
+        assert files <= set(sizes)
+    assert {"LICENSE", "Makefile", "pyproject.toml", "constraints.txt"} <= set(sizes)
+    built = {"results", ".venv", "dist", ".git"}
+    assert not {name for name in sizes if name.partition("/")[0] in built}
+    assert max(sizes.values()) < 5e6
 
 
 HANG = """
