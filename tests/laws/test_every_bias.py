@@ -189,9 +189,9 @@ BIASES = {
         lambda s: np.asarray(leaked_share(s, s / 50, 40.0)),
     ),
     "noise": Bias(
-        lambda key, s: 1.0 * (s == 0) + (s > 0) * noise.row_noise(1 + s * jnp.ones(5), False),
+        lambda key, s: noise.row_noise(1 + s * jnp.ones(5), False),
         3.0,
-        lambda key: jnp.asarray(1.0),
+        lambda key: jnp.ones(5),
         jnp.mean,
         lambda s: np.asarray(repeated_rows(0.0, 5.0, 1 + s, 1.0, False).noise[1]),
     ),
