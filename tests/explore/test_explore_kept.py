@@ -1,5 +1,6 @@
 """Theory that keeps what has not changed, and what is built into it or left out of it."""
 
+import dataclasses
 import json
 
 import jax
@@ -176,3 +177,21 @@ def test_numbers_are_named_by_what_they_are():
         "prediction:a": 1.0, "slack:a": 2.0, "valid:a": True, "status:a": 0,
     }  # fmt: skip
     assert javascript._by_key(found, True) == {"decoy:a:m": 5.0, "decoy:a:o": 6.0}
+
+
+def test_a_place_that_reads_its_own_axis_is_left_out(monkeypatch):
+    """As Python refuses to tell it; the places beside it are there."""
+    peak = load("ridge_peak")
+    own, other = (
+        dataclasses.replace(
+            next(b for b in peak.breaks if b.axis == "n"), name=name, closed_form=of
+        )
+        for name, of in (
+            ("own", lambda params: params.n + 1.0),
+            ("other", lambda params: 2.0 * params.p),
+        )
+    )
+    monkeypatch.setattr(javascript, "told", lambda *_: {})
+    made = theory(dataclasses.replace(peak, breaks=(own, other)), {})
+    assert made.left_out == {"break:own": "not to be traced: BadInput"}
+    assert made.keys == ("break:other",)
