@@ -37,14 +37,14 @@ def test_a_hundred_kills_of_a_writer_leave_whole_parts(tmp_path):
     told = json.loads(done.stdout)
     assert told["killed"] == 100
     assert told["halves"] > 5, "the kills never hit a write: the test shows nothing"
-    assert told["done"] < PARTS
-    parts = Parts(folder)
-    assert sorted(f.name for f in folder.iterdir()) == [f"{i:04d}.npz" for i in range(PARTS)]
-    for index in range(PARTS):
-        arrays, about = parts.read(f"{index:04d}")
-        assert about == {"index": index}
-        for name, array in content(index).items():
-            np.testing.assert_array_equal(arrays[name], array)
+    for part in folder.iterdir():  # one, or more where writers were done before their kill
+        parts = Parts(part)
+        assert sorted(f.name for f in part.iterdir()) == [f"{i:04d}.npz" for i in range(PARTS)]
+        for index in range(PARTS):
+            arrays, about = parts.read(f"{index:04d}")
+            assert about == {"index": index}
+            for name, array in content(index).items():
+                np.testing.assert_array_equal(arrays[name], array)
 
 
 def parts_of(folder):
