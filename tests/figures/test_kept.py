@@ -117,6 +117,14 @@ def test_the_same_runs_agree_and_so_do_others_of_the_same_means(whole, small):
     assert 1 < other.z < 5
 
 
+def test_a_break_that_did_not_come_is_kept_with_the_place_up_to_which_it_was_looked_for():
+    found = condensed._point("CENSORED", None, 10.0, None, 0)
+    assert np.isnan(found.value)
+    assert (found.low, found.high) == (10.0, np.inf)
+    none = condensed._point("NO_BREAK", None, 10.0, None, 0)
+    assert np.isnan([none.low, none.high]).all()
+
+
 def test_cells_of_a_yes_or_no_axis_are_compared_with_their_own():
     """A list of booleans would select like a mask."""
     axes = {"n": [1, 2], "shared": [True, False], "replicate": [0, 1, 2]}

@@ -273,3 +273,15 @@ def test_a_sweep_belongs_to_the_first_figure_that_shows_it():
     for sweep in KEPT:
         first = next(script.stem for script in SCRIPTS if sweep in sweeps_of(script))
         assert found[sweep] == first
+
+
+def test_agreement_is_between_what_is_kept_and_the_runs_of_a_store(tmp_path, monkeypatch):
+    """Else what is kept would be compared with itself."""
+    asked = []
+    monkeypatch.setattr(paper, "dataset", lambda name, results: asked.append((name, results)))
+    monkeypatch.setattr(paper.agreement, "compare", lambda known, fresh: known)
+    script = next(s for s in SCRIPTS if any(paper.kept_file(name) for name in sweeps_of(s)))
+    found = paper.agreements(script.stem, tmp_path)
+    compared = [name for name in sweeps_of(script) if paper.kept_file(name)]
+    assert asked == [(name, Results(tmp_path, fresh=True)) for name in compared]
+    assert len(found) == len(compared)

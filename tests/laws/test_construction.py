@@ -74,5 +74,8 @@ def test_neurons_of_two_frequencies_do_not_agree():
     found = construction(quadratic.Weights(first, second, out))
     assert float(found.agreed) == pytest.approx(1 / 3, rel=1e-9)
     assert float(found.single) == pytest.approx(1, rel=1e-9)
+    for layer in ("first", "second", "out"):
+        foreign = one._replace(**{layer: getattr(other, layer)})
+        assert float(construction(foreign).agreed) == 0
     mixed = quadratic.Weights(one.first + other.first, one.second, one.out)
     assert float(construction(mixed).single) == pytest.approx((0.5 + 1 + 1) / 3, rel=1e-9)

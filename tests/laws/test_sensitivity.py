@@ -118,6 +118,11 @@ def test_a_kink_has_none():
     assert (own.how, math.isnan(own.slope)) == ("none", True)
 
 
+def test_slopes_that_differ_by_a_twentieth_on_the_two_sides_are_a_kink():
+    own = of_toy(lambda p: p.noise + 0.05 * jnp.maximum(p.noise - 2, 0.0), noise=2.0)["noise"]
+    assert (own.how, math.isnan(own.slope)) == ("none", True)
+
+
 @pytest.mark.parametrize("n", [1, 1000])
 def test_at_the_end_of_a_range_one_side_is_looked_at(n):
     ended = dataclasses.replace(TOY.axes["n"])

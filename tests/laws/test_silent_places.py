@@ -120,7 +120,7 @@ PAIRS = [
         "linear_grokking",
         "generalises",
         {"noise": 0.0},
-        [COPIES, {"noise": 50.0}],
+        [COPIES, {"noise": 50.0}, {"p": 100}],
     ),
     Pair(
         "metric_editing",

@@ -219,6 +219,7 @@ EDGES = {
         Edge("disagreement", "members", 2, 1, {"n": 100, "p": 50}),
         Edge("test_error disagreement", "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}),
         Edge("test_error disagreement", "p", 16, 15, {"n": 400, "d": 20, "ridge": 0.0}),
+        Edge("test_error disagreement", "n", 100, 102, {"p": 300, "d": 8, "ridge": 0.0}),
     ],
     "power_law_break": [
         # without a ridge n - df2 is (n + 1/2)/alpha

@@ -100,6 +100,7 @@ BAD = {
     "empty axis": (HEAD + "[axes]\nn = []", "n is empty"),
     "duplicate axis": (HEAD + "[axes]\nn = [1]\nn = [2]", "not valid TOML"),
     "duplicate nested": (HEAD + '[axes]\nup.noise = [1]\n"up.noise" = [2]', "up.noise twice"),
+    "fixed nested twice": (HEAD + '[fixed]\nup.noise = 1\n"up.noise" = 2', "up.noise twice"),
     "axis and fixed": (HEAD + "[axes]\nn = [1]\n[fixed]\nn = 2", "both an axis and a fixed"),
     "duplicate values": (HEAD + "[axes]\nn = [1, 2, 1]", "the value 1 twice"),
     "replicates 0": (HEAD + "replicates = 0", "replicates = 0: must be a whole number"),

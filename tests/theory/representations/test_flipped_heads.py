@@ -68,6 +68,23 @@ def test_moments_of_the_weights_are_those_of_real_flips():
         assert abs(np.mean(seen) - float(told)) < 4 * error + slack * float(told)
 
 
+def test_heads_fitted_to_few_rows_have_their_own_rows_in_the_overlap():
+    """At 20 rows that makes 2.9 % of the squared length along u."""
+    n, d = 20, 3
+    rng = np.random.default_rng(11)
+    rows = np.sqrt(n) * np.linalg.qr(rng.normal(size=(40_000, n, d)))[0]
+    heads = np.einsum("kni,kn->ki", rows, np.sign(rows[..., 0])) / n
+    made = flipped_heads(float(d), 1.0, float(n), 0.0, np.sqrt(2 / np.pi))
+    length = float(made.weights.strength)
+    for seen, told in (
+        (np.sum(heads**2, axis=1), length),
+        (heads[:, 0] ** 2, length * float(made.overlap)),
+    ):
+        error = np.std(seen) / np.sqrt(len(seen))
+        assert error < 0.003 * told
+        assert abs(np.mean(seen) - told) < 4 * error
+
+
 def test_probe_is_that_of_real_flips_solved_directly():
     n_up, d, heads, n, scale, flips = 400, 30, 24, 60, 3.0, 0.1
     task = Task(n=float(n), ridge=1.2, noise=0.6, named=1.0, unnamed=0.4)
