@@ -14,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from ci_theory import Status
 from ci_theory._keys import key_for, stream
 from ci_theory.figures import trained
+from ci_theory.locate.survival import Survival
 from ci_theory.systems import sequence_decoder
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.systems.sequence_layers import SequenceDecoder
@@ -170,29 +172,24 @@ def read() -> dict[tuple[str, str], Tested]:
     return made
 
 
+def way(tested: Tested) -> np.ndarray:
+    """Return how far the networks have come from the unigram to the bigram level, (r, t)."""
+    top, low = tested.levels["unigram"][:, None], tested.levels["bigram"][:, None]
+    return (top - tested.network) / (top - low)
+
+
 def share(tested: Tested) -> str:
-    """Return how far networks have come at the end from the unigram to the bigram level, in %."""
-    top, low = tested.levels["unigram"], tested.levels["bigram"]
-    come = 100 * (top - tested.network[:, -1]) / (top - low)
+    """Return how far networks have come at the end, in %."""
+    come = 100 * way(tested)[:, -1]
     half = stats.t.ppf(0.5 + LEVEL / 2, RUNS - 1) * come.std(ddof=1) / RUNS**0.5
     return f"{come.mean():.0f} % [{come.mean() - half:.0f}, {come.mean() + half:.0f}]"
 
 
 def onset(tested: Tested) -> str:
-    """Return the step at which half of that way is done: the median over the runs."""
-    middle = (tested.levels["unigram"] + tested.levels["bigram"]) / 2
-    found = []
-    for losses, level in zip(tested.network, middle, strict=True):
-        below = np.flatnonzero(losses < level)
-        if not len(below):
-            found.append(np.inf)
-            continue
-        at = below[0]
-        part = (losses[at - 1] - level) / (losses[at - 1] - losses[at])
-        found.append(AT[at - 1] + part * (AT[at] - AT[at - 1]))
-    each = np.sort(found)
-    told = f"{np.median(each):.0f} [{each[1]:.0f}, {each[-2]:.0f}]"
-    return told.replace("inf", "later")
+    """Return the step by which half of the networks have done half of that way."""
+    found = Survival(level=0.5, confidence=LEVEL).locate(AT, way(tested))
+    middle = np.inf if found.status == Status.CENSORED else found.value
+    return f"{middle:.0f} [{found.low:.0f}, {found.high:.0f}]".replace("inf", "later")
 
 
 def table(kept: dict[tuple[str, str], Tested]) -> str:

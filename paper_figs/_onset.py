@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ci_theory import enable_float64
+from ci_theory import Status, enable_float64
 from ci_theory._keys import key_for, stream
 from ci_theory.figures import trained
+from ci_theory.locate.survival import Survival
 from ci_theory.systems import sequence_decoder
 from ci_theory.systems.sequence_decoder import Shape
 from ci_theory.systems.sequence_layers import SequenceDecoder
@@ -120,23 +121,13 @@ def read() -> dict[tuple[int, int, float], np.ndarray]:
     return {case: np.array(losses).reshape(RUNS, len(AT)) for case, losses in found.items()}
 
 
-def onsets(losses: np.ndarray, n: int) -> np.ndarray:
-    """Return the steps at which the loss falls below half of ln N, infinite where it does not."""
-    found = []
-    for row in losses:
-        below = np.flatnonzero(row < np.log(n) / 2)
-        if not len(below):
-            found.append(np.inf)
-            continue
-        at = below[0]
-        share = (row[at - 1] - np.log(n) / 2) / (row[at - 1] - row[at])
-        found.append(AT[at - 1] + share * (AT[at] - AT[at - 1]))
-    return np.array(found)
+def onset(losses: np.ndarray, n: int) -> tuple[float, float, float]:
+    """Return the median step at which the loss falls below half of ln N, and its 95 % interval.
 
-
-def spread(steps: np.ndarray) -> tuple[float, float, float]:
-    """Return the median step and the first and the last: of six runs a 97 % interval for it."""
-    return float(np.median(steps)), float(steps.min()), float(steps.max())
+    Infinite where fewer than half of the runs get there.
+    """
+    found = Survival(level=np.log(n) / 2, direction="down").locate(AT, losses)
+    return (np.inf if found.status == Status.CENSORED else found.value), found.low, found.high
 
 
 def number(value: float, form: str) -> str:
@@ -152,10 +143,10 @@ def table(kept: dict[tuple[int, int, float], np.ndarray]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     unit = float(induction_onset(Questions(*CASES[0])).time)
-    first = spread(onsets(kept[CASES[0]], CASES[0][0]))
+    first = onset(kept[CASES[0]], CASES[0][0])
     for case in CASES:
         time = float(induction_onset(Questions(*case)).time)
-        middle, low, high = spread(onsets(kept[case], case[0]))
+        middle, low, high = onset(kept[case], case[0])
         ends = [number(v, ".0f") for v in (middle, low, high)]
         ratios = (middle / first[0], low / first[2], high / first[1])
         told = [number(v, ".2f") for v in ratios]

@@ -77,10 +77,20 @@ def test_a_cell_is_the_mean_and_the_interval_of_the_gap():
     assert ATTENTION["cell"](runs) == f"3.3 (+10 % [{ends}])"
 
 
-def test_an_onset_is_interpolated_and_open_where_it_does_not_come():
-    level, losses = np.log(4) / 2, np.full((2, len(ONSET["AT"])), 2.0)
-    losses[0, 1:] = level - (2.0 - level) / 3  # three quarters of the way from 0 to 100
-    np.testing.assert_allclose(ONSET["onsets"](losses, 4), [75.0, np.inf])
+def test_an_onset_is_interpolated_and_censored_where_most_runs_have_none():
+    level, losses = np.log(4) / 2, np.full((7, len(ONSET["AT"])), 2.0)
+    losses[:4, 1:] = level - (2.0 - level) / 3  # three quarters of the way from 0 to 100
+    assert ONSET["onset"](losses, 4) == (75.0, 75.0, np.inf)
+    last = float(ONSET["AT"][-1])
+    assert ONSET["onset"](losses[3:], 4) == (np.inf, -np.inf, np.inf)  # four runs say nothing
+    assert ONSET["onset"](np.repeat(losses[5:], 3, axis=0), 4) == (np.inf, last, np.inf)
+    unigram, bigram = np.full(10, 1.0), np.full(10, 0.6)
+    network = np.full((10, len(CHAINS["AT"])), 1.0)
+    network[:4, 1:] = 0.7  # three quarters of the way, two thirds of a step to the half
+    tested = CHAINS["Tested"](network, {"unigram": unigram, "bigram": bigram})
+    assert CHAINS["onset"](tested) == "later [17, later]"
+    network[:6, 1:] = 0.7
+    assert CHAINS["onset"](tested) == "17 [17, later]"
 
 
 def test_levels_of_chains_are_those_of_predictors_written_out(monkeypatch):
@@ -111,8 +121,8 @@ def test_the_ratio_of_two_medians_has_the_interval_of_both():
             row[np.asarray(ONSET["AT"]) >= step] = level - 1e-12
         return rows
 
-    kept = {case: at(100, 200, 300) for case in ONSET["CASES"]}
-    kept[ONSET["CASES"][4]] = at(400, 500, 9999)
+    kept = {case: at(100, 150, 200, 200, 250, 300) for case in ONSET["CASES"]}
+    kept[ONSET["CASES"][4]] = at(400, 450, 500, 500, 550, 9999)
     lines = ONSET["table"](kept).splitlines()[2:]
     assert lines[0].endswith("| 200 [100, 300] | 1.00 | 1 |")
     assert lines[4].endswith("| 2.50 [1.33, later] |")

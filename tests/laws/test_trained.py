@@ -15,7 +15,7 @@ from ci_theory._keys import stream
 from ci_theory.inherit import prompt_networks
 from ci_theory.systems import quadratic, sequence_decoder, transformer, two_layer
 from ci_theory.systems.sequence_decoder import Shape
-from ci_theory.tasks import modular
+from ci_theory.tasks import markov, modular
 from ci_theory.testing.simulating import PLATFORMS
 from ci_theory.training import annealing, optimiser, prompt_decoder
 
@@ -69,6 +69,38 @@ def tokens():
     return Case(sequence_decoder.init(KEY, shape), loss, draw)
 
 
+def walks():
+    """The next state of new Markov chains, by two layers with LayerNorms and no MLP."""
+    shape = Shape(reads="tokens", inputs=3, outputs=3, d=4, layers=2, norm=True, length=4)
+
+    def loss(weights, states):
+        logits = sequence_decoder.apply(weights, shape, states[:, :-1]).reshape(-1, 3)
+        return optimiser.cross_entropy(logits, states[:, 1:].ravel(), jnp.ones(12, logits.dtype))
+
+    def draw(step):
+        key = jax.random.fold_in(KEY, step)
+        return markov.walk(key, markov.rows(key, 3, 3), 4).states
+
+    return Case(sequence_decoder.init(KEY, shape), loss, draw)
+
+
+def labels_shown():
+    """A label that was shown beside its item, at the last token alone: what induction heads do."""
+    shape = Shape(reads="tokens", inputs=6, outputs=3, d=4, layers=2, norm=True, length=5)
+
+    def loss(weights, seen):
+        logits = sequence_decoder.last(weights, shape, seen[0])
+        return optimiser.cross_entropy(logits, seen[1], jnp.ones(4, logits.dtype))
+
+    def draw(step):
+        luck = jax.random.uniform(jax.random.fold_in(KEY, step), (2, 4, 3))
+        items, answers = jnp.argsort(luck, axis=2)[:, :, :2]
+        pairs = jnp.stack([items, 3 + answers], axis=2).reshape(4, 4)
+        return jnp.concatenate([pairs, items[:, :1]], axis=1), answers[:, 0]
+
+    return Case(sequence_decoder.init(KEY, shape), loss, draw)
+
+
 def rows():
     """Rows of a linear target, by the network of two layers."""
     model = two_layer.model("network", KEY, d=3, width=4)
@@ -89,6 +121,8 @@ CASES = {
     "prompts linear": lambda: prompts("linear"),
     "prompts softmax": lambda: prompts("softmax"),
     "tokens two layers": tokens,
+    "Markov chains": walks,
+    "labels shown": labels_shown,
     "rows network": rows,
 }
 
