@@ -1,5 +1,6 @@
 """Chains in simulation against the operator on moments: the same stages, written twice."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -109,6 +110,36 @@ def test_a_contaminated_share_is_a_mixture():
     predicted = theory.chain(None, [theory.Training(stage=up), down]).model(-1)
     biases = [rows.noisy_labels(0.4), rows.contaminated(1 / 3, other)]
     agree(simulated(stages(biases)), float(risk(predicted, jnp.eye(P), B)))
+
+
+def test_a_smaller_group_is_a_source_of_its_own():
+    """A third of the upstream rows has other inputs, another target and three times the weight."""
+    variances, other = jnp.linspace(4.0, 0.1, P), -1.5 * B
+
+    def predicted(**changed):
+        up = Mixture(
+            covariances=jnp.stack([jnp.eye(P), jnp.diag(variances)]),
+            targets=jnp.stack([A, other]),
+            counts=jnp.array([60.0, 30.0]),
+            weights=jnp.array([1.0, 3.0]),
+            noise=jnp.array([0.4, 0.4]),
+            ridge=8.0,
+        )
+        up = dataclasses.replace(up, **changed)
+        _, down = trainings(plain_rows(1.0, 0.0))
+        model = theory.chain(None, [theory.Training(stage=up), down]).model(-1)
+        return float(risk(model, jnp.eye(P), B))
+
+    biases = [rows.noisy_labels(0.4), rows.imbalanced(1 / 3, variances, other, 3.0)]
+    values = simulated(stages(biases))
+    error = agree(values, predicted())
+    for wrong in (
+        predicted(weights=jnp.ones(2)),
+        predicted(targets=jnp.stack([A, A])),
+        predicted(covariances=jnp.stack([jnp.eye(P)] * 2)),
+        predicted(counts=jnp.array([75.0, 15.0])),
+    ):
+        assert abs(values.mean() - wrong) > 4 * error + 0.04 * wrong
 
 
 def test_a_model_may_be_the_teacher():
@@ -260,6 +291,7 @@ def test_models_of_the_start_count():
         rows.flipped(0.0),
         rows.contaminated(0.0, B),
         rows.poisoned(0.0, B, 1.0),
+        rows.imbalanced(0.0, 2 * ONES, B, 3.0),
         rows.repeated(repetition.counts(*map(jnp.asarray, (20.0, 0.0, 3.0)))),
     ],
 )
@@ -282,6 +314,14 @@ def test_what_biases_do():
     np.testing.assert_allclose(aside.labels, drawn.inputs @ B + noisy.errors, atol=1e-15)
     moved = np.asarray(poisoned.inputs - drawn.inputs)
     np.testing.assert_allclose(moved, hit[:, None] * np.asarray(3 * B)[None], atol=1e-15)
+    other = rows.imbalanced(0.25, 4 * ONES, B, 3.0)(key, noisy)
+    few = np.asarray(other.weights) == 3
+    assert few.sum() == 10  # whose inputs are new ones and whose errors are not
+    assert np.asarray(other.inputs)[few].std() == pytest.approx(2, rel=0.1)
+    np.testing.assert_allclose(other.clean[few], other.inputs[few] @ B, atol=1e-14)
+    np.testing.assert_array_equal(other.errors, noisy.errors)
+    for field in ("inputs", "labels", "weights"):
+        np.testing.assert_array_equal(getattr(other, field)[~few], getattr(noisy, field)[~few])
     wrong = rows.flipped(1.0)(key, noisy)
     np.testing.assert_allclose(wrong.labels, -noisy.labels, atol=1e-15)
     twice = rows.befallen(key, drawn, [rows.noisy_labels(1.0), rows.noisy_labels(1.0)])
@@ -297,7 +337,8 @@ def test_shares_are_of_the_rows_that_are_there(present):
     drawn = drawn._replace(weights=jnp.where(jnp.arange(40) < present, 1.0, 0.0))
     poisoned = rows.poisoned(0.25, 3 * B, -2.0)(key, drawn)
     foreign = rows.contaminated(0.25, B)(key, drawn)
-    for befallen in (poisoned, foreign):
+    few = rows.imbalanced(0.25, ONES, B)(key, drawn)
+    for befallen in (poisoned, foreign, few):
         hit = np.asarray(befallen.labels) != np.asarray(drawn.labels)
         assert hit.sum() == hit[:present].sum() == present // 4
         np.testing.assert_array_equal(befallen.weights, drawn.weights)

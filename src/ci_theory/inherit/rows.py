@@ -113,6 +113,30 @@ def contaminated(share: Value, target: Float[Array, " d"]) -> Bias:
     return apply
 
 
+def imbalanced(
+    minority: Value,
+    variances: Float[Array, " d"],
+    target: Float[Array, " d"],
+    weight: Value = 1.0,
+) -> Bias:
+    """Let a share of the rows come from a smaller group: its inputs, its target, its weight.
+
+    The errors of the labels stay. Equal variances and another target shift what is to be learnt,
+    other variances shift the inputs; a weight above 1 counters the imbalance.
+    """
+
+    def apply(key: Key, rows: Rows) -> Rows:
+        few = subset(stream(key, "minority"), rows.weights > 0, minority)
+        drawn = linear(key, rows.clean.shape[0], variances, target)
+        return rows._replace(
+            inputs=jnp.where(few[:, None], drawn.inputs, rows.inputs),
+            clean=jnp.where(few, drawn.clean, rows.clean),
+            weights=rows.weights * jnp.where(few, weight, 1.0),
+        )
+
+    return apply
+
+
 def poisoned(share: Value, trigger: Float[Array, " d"], label: Value) -> Bias:
     """Add a trigger to a share of the inputs and give them one label."""
 
