@@ -1,6 +1,7 @@
 """Networks in training, every task with its networks: compiled, side by side, in float32."""
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -185,3 +186,23 @@ def test_training_lowers_for_every_accelerator(name):
     program = jax.jit(jax.vmap(lambda rate: run(name, rate)))
     made = jax.export.export(program, platforms=PLATFORMS)(jnp.array(RATES))
     assert set(made.platforms) == set(PLATFORMS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_training_that_stops_after_any_step_goes_on_with_the_same_bits(name):
+    (weights, loss, draw), _ = case(name)
+    rule = optimiser.AdamW(rate=0.01, tiny=TINY)
+
+    def norms(now):
+        return jnp.stack([jnp.sum(leaf**2) for leaf in jax.tree.leaves(now)])
+
+    course = optimiser.Course(loss, rule, jnp.array([0, 2, STEPS]), norms, draw)
+    further = jax.jit(lambda state, since, until: optimiser.advance(course, state, since, until))
+    ends = []
+    for stops in ((0, STEPS), (0, 1, 2, STEPS)):
+        state = optimiser.begin(course, weights)
+        for since, until in itertools.pairwise(stops):
+            state = further(state, since, until)
+        ends.append(optimiser.finish(course, state))
+    jax.tree.map(np.testing.assert_array_equal, *ends)
+    assert len(np.unique(np.sum(ends[0].measures, axis=1))) == 3  # each measured where it was
