@@ -34,8 +34,6 @@ from typing import NamedTuple
 
 import pytest
 
-pytest_plugins = ["memory"]  # here, since a change of conftest.py makes every record old
-
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "tests" / "held.json"
 ROOMS = (

@@ -1,12 +1,13 @@
-"""Give memory back within a file of tests, as ``conftest.py`` does between two files.
+"""Give memory back between groups of tests, and say what each worker took at most.
 
-A file that asks something of every phenomenon compiles hundreds of programs that no later test
-asks for again: they would add up to several gigabytes a worker.
+Compiled programs of earlier groups would add up to several gigabytes a worker, and a file that asks
+something of every phenomenon compiles hundreds that no later test asks for again.
 """
 
 import ctypes
 import gc
 import os
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +16,11 @@ import pytest
 
 import held
 
-MOST = 1.4e9
-"""Bytes above which a worker forgets what it has compiled, between two groups of one file."""
+BETWEEN_FILES = 1.0e9
+"""Bytes above which a worker forgets what it has compiled, between two files."""
+
+WITHIN = 1.4e9
+"""The same between two groups of one file, whose programs the next group may ask for."""
 
 GROWN = 0.2e9  # since the last time: what is not given back is not asked for again and again
 
@@ -32,7 +36,8 @@ class Forgetful:
         """Forget what was compiled, if it is much."""
         if nextitem is None or held.group_of(item.nodeid) == held.group_of(nextitem.nodeid):
             return
-        if resident() > max(MOST, self.left + GROWN):
+        most = WITHIN if nextitem.path == item.path else BETWEEN_FILES
+        if resident() > max(most, self.left + GROWN):
             jax.clear_caches()
             gc.collect()
             with suppress(OSError, AttributeError):  # only the GNU library has it
@@ -48,6 +53,34 @@ def resident() -> float:
     return 0.0
 
 
+class Peaks:
+    """Collects the most that each process took, and tells it with the summary."""
+
+    def __init__(self):
+        self.workers = []
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        """Take down what a worker says at its end; one that crashed says nothing."""
+        self.workers += [node.workeroutput["peak"]] if hasattr(node, "workeroutput") else []
+
+    def pytest_sessionfinish(self, session):
+        """Say it to the process that leads, where there is one."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["peak"] = peak()
+
+    def pytest_terminal_summary(self, terminalreporter):
+        """Print it."""
+        told = ", ".join(f"{each / 1e9:.2f} GB" for each in self.workers or [peak()])
+        terminalreporter.write_line(f"most memory of a process that ran tests: {told}")
+
+
+def peak() -> float:
+    """Bytes of memory that this process took at most."""
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def pytest_configure(config):
     """Look in every process that runs tests."""
     config.pluginmanager.register(Forgetful())
+    config.pluginmanager.register(Peaks())

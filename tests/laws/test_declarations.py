@@ -20,7 +20,8 @@ from declared_toy import (
 )
 
 from ci_theory import BadInput, Status
-from ci_theory._record import axes_of, hiding, inner, record, sized, static, traced
+from ci_theory._record import axes_of, inner, record, sized, static, traced
+from ci_theory._views import hiding
 from ci_theory.cli import main
 from ci_theory.phenomena import Bound, measured, predict
 

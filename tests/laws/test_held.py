@@ -48,7 +48,6 @@ def repository(tmp_path):
         file.write_text(text)
     copy = tmp_path / "tests" / "held.py"
     copy.write_text(Path(held.__file__).read_text().replace("LONG = 1.0", "LONG = 0.0"))
-    copy.with_name("memory.py").touch()
     return tmp_path
 
 

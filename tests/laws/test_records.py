@@ -14,17 +14,14 @@ from ci_theory._record import (
     axes_of,
     build,
     flatten,
-    hiding,
     inner,
-    is_parameters,
-    outlined,
     part,
     problem,
-    rebuilt,
     record,
     sized,
     static,
 )
+from ci_theory._views import hiding, is_parameters, outlined, rebuilt
 from ci_theory.phenomena._programs import quickly
 
 
@@ -197,6 +194,9 @@ def test_outlines_tell_records_of_other_words_or_hidden_fields_apart():
     made = [Whole(), Whole(kind="b"), hiding(Whole(), {"n": "a"}), hiding(Whole(), {"p": "a"})]
     outlines = [outlined(one)[1] for one in made]
     assert len(set(outlines)) == len({str(one) for one in outlines}) == 4
+    other = outlined(hiding(Whole(), {"n": "told otherwise"}))[1]  # makes no other program
+    assert (other, str(other)) == (outlines[2], str(outlines[2]))
+    assert dict(other.told) == {"n": "told otherwise"}
 
 
 def test_a_program_takes_a_record_of_any_numbers_and_is_compiled_once_for_each_word():

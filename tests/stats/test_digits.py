@@ -1,6 +1,5 @@
 """Digits: the data, one run by brute force, and the errors against the theory."""
 
-import builtins
 from functools import partial
 
 import jax
@@ -54,18 +53,34 @@ def test_labels_and_kernels_are_those_of_their_names():
     assert norm == pytest.approx(1, rel=5 * (2 / 64 / 300) ** 0.5)
 
 
-def test_missing_scikit_learn_is_one_line(monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith("sklearn"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
+@pytest.fixture
+def anew():
+    """Read the images anew, and again for whoever comes next."""
     digits._data.cache_clear()
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    yield
+    digits._data.cache_clear()
+
+
+def test_missing_scikit_learn_is_one_line(monkeypatch, anew):
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"pip install 'ci-theory\[data\]'"):
         digits.labels("parity")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_images_are_those_that_scikit_learn_loads(monkeypatch, anew, there):
+    """From its file, or by its own function where the file has another place."""
+    wanted = datasets.load_digits(return_X_y=True)
+    asked = []
+    monkeypatch.setattr(
+        datasets, "load_digits", lambda return_X_y: asked.append(return_X_y) or wanted
+    )
+    if not there:
+        monkeypatch.setattr(digits.Path, "is_file", lambda file: False)
+    for found, known in zip(digits._data(), wanted, strict=True):
+        np.testing.assert_array_equal(found, known)
+        assert found.dtype == known.dtype
+    assert asked == ([] if there else [True])
 
 
 @pytest.mark.parametrize("features", digits.FEATURES)

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from ci_theory._record import build, hiding
+from ci_theory._record import build
 from ci_theory._types import needs_float64
+from ci_theory._views import hiding
 from ci_theory.explore import traceable
 from ci_theory.explore.control import function
 from ci_theory.explore.kept import Kept

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
 from ci_theory._errors import BadInput, unknown
-from ci_theory._record import Axis, Kind, asked, axes_of, build, hiding, problem
+from ci_theory._record import Axis, Kind, asked, axes_of, build, problem
 from ci_theory._types import Key
+from ci_theory._views import hiding
 from ci_theory.phenomena import _contract
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from jax.experimental import serialize_executable
 
 from ci_theory import _cache
-from ci_theory._record import Outline, build, is_parameters, outlined, rebuilt
+from ci_theory._record import build
 from ci_theory._types import cpu
+from ci_theory._views import Outline, is_parameters, outlined, rebuilt
 from ci_theory.phenomena._base import Phenomenon
 from ci_theory.phenomena._forecast import told
 

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ci_theory._errors import BadInput
-from ci_theory._record import Axis, Kind, build, hiding
+from ci_theory._record import Axis, Kind, build
 from ci_theory._shown import table
 from ci_theory._types import Array, cpu, needs_float64
+from ci_theory._views import hiding
 from ci_theory.biases.whole import unrounded
 from ci_theory.phenomena._base import Phenomenon, loaded
 from ci_theory.phenomena._forecast import told
