@@ -27,10 +27,15 @@ from ci_theory.theory.dynamics import (
     induction_onset,
     one_pass_sgd,
 )
-from ci_theory.theory.features import mei_montanari, random_features, repeated_features
+from ci_theory.theory.features import (
+    decomposition,
+    mei_montanari,
+    random_features,
+    repeated_features,
+)
 from ci_theory.theory.inheritance import mixture, poisoning
 from ci_theory.theory.representations import feature_spectrum, noisy_features
-from ci_theory.theory.ridge import distillation, risk
+from ci_theory.theory.ridge import distillation, ridge_next_order, risk
 from ci_theory.theory.rows import (
     contamination,
     corrupted_inputs,
@@ -117,6 +122,21 @@ FORMULAS = {
             risk.ridge_risk(LAW, n, ridge, noise)
         ),
         {"n": (4.0, [], [0.0]), "ridge": (1.0, [0.0], [-EPS]), "noise": (0.1, [0.0], [-EPS])},
+    ),
+    "ridge, next order": (
+        lambda n, ridge: _whole(ridge_next_order.next_order(LAW, n, ridge, 0.1)),
+        {"n": (4.0, [], [0.0]), "ridge": (1.0, [0.0], [-EPS])},
+    ),
+    "parts of the error of features": (
+        lambda n, p, ridge, noise: (lambda r: _told(r, r.test_error))(
+            decomposition.error_parts(LAW, n, p, ridge, noise)
+        ),
+        {
+            "n": (4.0, [], [0.0]),
+            "p": (5.0, [], [0.0]),
+            "ridge": (1.0, [0.0], [-EPS]),
+            "noise": (0.1, [0.0], [-EPS]),
+        },
     ),
     "distilled": (
         lambda n, ridge, noise: (lambda r: _told(r, r.mix))(
