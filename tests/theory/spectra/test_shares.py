@@ -146,7 +146,7 @@ def test_as_many_rows_as_modes_keep_their_digits():
         with mp.workdps(40):
             delta = mp.mpf(ridge)
 
-            def lacks(log_kappa):
+            def lacks(log_kappa, delta=delta):
                 kappa = mp.exp(log_kappa)
                 degrees = modes / (1 + kappa)
                 held = [n * c / (delta / kappa + c * degrees) for n, c in rows_of]
