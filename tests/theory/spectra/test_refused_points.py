@@ -118,9 +118,11 @@ FORMULAS = {
         | {"weight": (2.0, [0.0], [-EPS]), "ridge": (1.0, [0.0], [-EPS]), "size": (1.0, [], [0.0])},
     ),
     "ridge": (
-        lambda n, ridge, noise: (lambda r: _told(r, r.test_error))(
-            risk.ridge_risk(LAW, n, ridge, noise)
-        ),
+        lambda n, ridge, noise: (
+            lambda r: _told(
+                r, jnp.stack([r.test_error, r.excess_risk, r.train_error, r.noise_variance])
+            )
+        )(risk.ridge_risk(LAW, n, ridge, noise)),
         {"n": (4.0, [], [0.0]), "ridge": (1.0, [0.0], [-EPS]), "noise": (0.1, [0.0], [-EPS])},
     ),
     "ridge, next order": (
