@@ -105,3 +105,10 @@ def test_on_the_circle_of_an_operation_only_the_right_answer_is_at_0(operation, 
         assert sorted(known) in ([], list(range(size)))  # every other place once
         assert len(known) == 0 or row[answer] == 0
     assert (place >= 0).any(axis=1).sum() >= (p - 1) ** 2
+
+
+def test_numbers_that_are_no_cyclic_group_have_one_place():
+    for operation, p in (("multiply", 2), ("divide", 2), ("multiply", 6)):
+        place, size = modular.places(operation, p)
+        assert size == 1
+        assert not place.any(), (operation, p)

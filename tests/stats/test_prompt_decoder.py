@@ -88,13 +88,14 @@ def test_annealing_is_adamw_whose_step_size_falls_in_stairs():
     def loss(w):
         return jnp.sum(jnp.sin(w) ** 2 * jnp.arange(1.0, 4.0))
 
-    rule = optimiser.AdamW(rate=0.1, decay=0.2, warm_up=3.0)
+    rule = optimiser.AdamW(rate=0.1, decay=0.2, warm_up=3.0, first=0.8, second=0.95, tiny=1e-2)
     start = jnp.array([1.0, -0.7, 0.3])
     course = optimiser.Course(loss, rule, jnp.array([12, 5]), lambda w: w)
     made = jax.jit(lambda w: annealing.anneal(course, w, stairs=3, each=4))(start)
     ramp = [min((i + 1) / 3, 1.0) for i in range(12)]
     rates = [0.1 * r * (1 + np.cos(np.pi * (i // 4) / 3)) / 2 for i, r in enumerate(ramp)]
-    adam = optax.adamw(lambda i: jnp.asarray(rates)[i], b2=0.98, weight_decay=0.2)
+    rate = lambda i: jnp.asarray(rates)[i]  # noqa: E731
+    adam = optax.adamw(rate, b1=0.8, b2=0.95, eps=1e-2, weight_decay=0.2)
     state, w, seen, slope = adam.init(start), start, [], jax.grad(loss)
     for _ in range(12):
         update, state = adam.update(slope(w), state, w)

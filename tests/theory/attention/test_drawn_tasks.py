@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from ci_theory._errors import Status
 from ci_theory._keys import key_for
@@ -31,6 +32,50 @@ def test_one_kind_without_a_draw_is_the_limit(tau, ridge):
     assert np.asarray(made.left) == pytest.approx(np.asarray(wanted.left), rel=1e-12)
     own = np.asarray(wanted.missing * wanted.left)
     assert np.asarray(made.missing) == pytest.approx(own, rel=1e-12)
+
+
+def test_the_way_to_every_task_is_told_if_it_is_too_long(monkeypatch):
+    monkeypatch.setattr("ci_theory.theory.attention.drawn_tasks.STEPS", 0)
+    with jax.disable_jit():
+        made = drawn_tasks(jnp.array([0.9, 0.1]), 64.0, 3.0, 1e-3, jnp.ones(1), ONE)
+    assert int(made.status) == Status.NOT_CONVERGED
+
+
+@pytest.mark.parametrize(("tau", "ridge"), [(1.2, 0.0), (4.0, 1e-6), (0.6, 0.3)])
+def test_numbers_drawn_and_unlike_kinds_by_bisection(tau, ridge):
+    """Kinds of which one is nearly all noise: a root in a root, both bracketed by hand."""
+    shares, d, drawn = np.array([0.65, 0.35]), 16.0, 6.0
+    a, b, g = np.array([1.0, 2.0]), np.array([0.02, 9.0]), np.array([1.0, 0.4])
+    kinds, lengths = Contexts(signal=a, spread=b, aligned=g, label=a), np.array([0.3, 0.7])
+    met, chances = (np.asarray(v) for v in _met(jnp.asarray(shares), drawn))
+
+    def solved(trace):
+        def one(p):
+            def gap(y):
+                e = (a * y + b * trace) / tau
+                return y * (1 / trace + d * p * np.sum(lengths * a / (1 + e))) - 1
+
+            y = brentq(gap, 0.0, trace, xtol=1e-300, rtol=1e-14)
+            return y / trace, (a * y + b * trace) / tau
+
+        made = [[one(p) for p in row] for row in met]
+        return np.array([[o[0] for o in row] for row in made]), np.array(
+            [[o[1] for o in row] for row in made]
+        )
+
+    def surplus(log_trace):
+        e = solved(np.exp(log_trace))[1]
+        used = np.sum(chances * met * np.sum(lengths * e / (1 + e), axis=-1))
+        return np.exp(log_trace) * ridge + tau * used - 1
+
+    trace = np.exp(brentq(surplus, -20, 20, xtol=1e-14))
+    left, e = solved(trace)
+    made = drawn_tasks(jnp.asarray(shares), d, tau, ridge, jnp.asarray(lengths), kinds, drawn)
+    assert int(made.status) == Status.OK
+    assert np.asarray(made.left) == pytest.approx(np.sum(chances * left, axis=1), rel=1e-10)
+    nu = ridge + np.sum(chances * met * np.sum(lengths * b / (1 + e), axis=-1))
+    lacks = np.sum(chances * met * left * np.sum(lengths * (a - g) / (1 + e), axis=-1))
+    assert float(made.fresh) == pytest.approx(trace * (nu + lacks), rel=1e-10)
 
 
 def test_tasks_known_by_heart_are_answered_as_queries_are_aligned():

@@ -211,6 +211,30 @@ def test_statuses():
     assert np.isnan(made.trained_error)
 
 
+def test_nothing_is_told_where_there_is_no_fit():
+    made = one_kind(0.9, 2.0, 2.0, 0.25, 0.0)
+    numbers = made._asdict()
+    del numbers["status"], numbers["traces"]
+    assert all(np.isnan(np.asarray(value)).all() for value in numbers.values())
+
+
+def test_prompts_without_end_are_a_number():
+    """Of weights 1 and no ridge; half of them flipped, as many as the others."""
+    kinds = stacked(contexts(2.0, 0.25, 0.25), contexts(2.0, 0.25, 0.25, 0.2))
+
+    def made(count):
+        counts = jnp.array([count, 0.5])
+        at = Prompts(counts=counts, weights=jnp.ones(2), contexts=kinds, ridge=jnp.zeros(()))
+        return linear_attention(at, 0.7, contexts(2.0, 0.25, 0.25))
+
+    endless, many = made(jnp.inf), made(1e9)
+    assert int(endless.status) == Status.OK
+    for name in ("trained_error", "fresh_error", "strength", "nu"):
+        wanted = float(getattr(many, name))
+        assert float(getattr(endless, name)) == pytest.approx(wanted, rel=1e-7), name
+    assert abs(float(endless.trained_spread)) < 1e-12
+
+
 def test_moments_of_contexts_are_those_of_drawn_ones():
     """Brute force in three dimensions: E h, E h h', with noise and flipped labels."""
     rng = np.random.default_rng(1)

@@ -71,6 +71,33 @@ def test_the_error_is_that_of_drawn_prompts(test, copies):
     assert abs(null) > 10 * missed.std() / many**0.5
 
 
+def test_weights_need_not_be_symmetric():
+    """One context of one pair after the other, all moments of it by Gauss's rule."""
+    root, weight = np.polynomial.hermite_e.hermegauss(4)
+    weight = weight / weight.sum()
+    world = World(
+        inputs=jnp.array([[2.0, 0.6], [0.6, 1.0]]),
+        tasks=jnp.array([[1.0, -0.3], [-0.3, 0.5]]),
+        pairs=1.0,
+        noise=0.4,
+    )
+    weights = np.array([[0.2, 0.7], [-0.1, 0.3]])
+    scale = float(largest_scale(jnp.asarray(weights), world))
+
+    def error(weights, factor):
+        grid = np.stack(np.meshgrid(*[root] * 5, indexing="ij"), axis=-1).reshape(-1, 5)
+        chance = np.stack(np.meshgrid(*[weight] * 5, indexing="ij"), axis=-1).prod(axis=-1).ravel()
+        spread = factor * np.asarray(world.inputs)
+        x = grid[:, :2] @ np.linalg.cholesky(spread).T
+        w = grid[:, 2:4] @ np.linalg.cholesky(np.asarray(world.tasks)).T
+        h = (np.sum(x * w, axis=1) + np.sqrt(0.4) * grid[:, 4])[:, None] * x
+        missed = w - h @ weights.T  # of a query's inputs
+        return 0.4 + chance @ np.einsum("ni,ij,nj->n", missed, spread, missed)
+
+    assert float(prompt_error(jnp.asarray(weights), world)) == pytest.approx(error(weights, 1.0))
+    assert error(weights, scale) == pytest.approx(error(0 * weights, scale))
+
+
 def test_nothing_is_better_than_training_with_wrong_signs():
     world = like(dense(4, 0), sign=0.3, pairs=2.5)
     best = best_attention(world)

@@ -118,6 +118,14 @@ def test_ridgeless_peak():
         assert int(bad.status) == Status.OUT_OF_SCOPE
 
 
+def test_without_rows_there_are_no_parts_of_an_error():
+    made = error_parts(power_law(6, 1.5, tail=False), 0.0, 4.0, 1.0, 0.1)
+    parts = made._asdict()
+    assert int(parts.pop("status")) == Status.OUT_OF_SCOPE
+    assert float(parts.pop("irreducible")) == 0.1
+    assert np.isnan(np.array(list(parts.values()))).all()
+
+
 def test_an_infinite_ensemble_is_kernel_regression():
     spectrum, n, p = SPECTRA["slow"], 40.0, 40.0
     many = float(ensemble_error(spectrum, n, p, 1e-4, 0.3, np.inf).test_error)

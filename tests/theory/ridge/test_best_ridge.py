@@ -37,6 +37,25 @@ def test_isotropic_and_blocks():
         assert risk(blocks, 70, factor * found.ridge, 0.3) > found.excess_risk
 
 
+def test_of_two_minima_the_lower_is_found():
+    """A block of strong inputs and one of weak ones, each best with a ridge of its own."""
+    blocks = [
+        (two_block(202.0, 5.0, 1.0, 0.02, 3e-8, 150.0), 341.0, 2.8),
+        (two_block(56.0, 11.0, 1.0, 3e-5, 9e-4, 3600.0), 225.0, 3e-3),
+        (two_block(20.0, 299.0, 1.0, 2.8e-6, 0.01, 1.4e5), 95.0, 0.49),
+        (two_block(151.0, 72.0, 1.0, 1.2e-4, 6e-3, 2.2e4), 318.0, 5.3),
+    ]
+    ridges = np.geomspace(1e-7, 1e6, 400)
+    for spectrum, n, noise in blocks:
+        looked = np.asarray(jax.vmap(risk, (None, None, 0, None))(spectrum, n, ridges, noise))
+        inner = looked[1:-1]
+        assert np.sum((inner < looked[:-2]) & (inner < looked[2:])) == 2
+        found = best_ridge(spectrum, n, noise)
+        assert int(found.status) == Status.OK
+        assert float(found.excess_risk) <= looked.min()
+        assert float(found.excess_risk) == pytest.approx(looked.min(), rel=1e-3)
+
+
 def test_what_no_input_explains_is_as_noise():
     """noise p/|w|^2 with the power of what is never learned in the noise, few rows or many."""
     hidden = dataclasses.replace(isotropic(20.0, signal=2.0), tail_power=np.array(0.5))

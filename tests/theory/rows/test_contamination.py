@@ -209,6 +209,10 @@ def test_apparent_peak_vanishes():
     np.testing.assert_allclose(apparent_peak(1e6, 1.0, 0.0), 1e6, atol=0.1)
 
 
+def test_where_the_maximum_meets_the_minimum_is_still_a_place():
+    assert float(apparent_peak(9.0, 1.0, 0.0)) == pytest.approx(9 + 3 * 2 / 3**0.5, rel=1e-14)
+
+
 def _apparent(theta):
     n, ridge, noise, phi, leaked, repeats = theta
     same = contaminated_risk(

@@ -187,3 +187,24 @@ def test_gradients():
         move[:, i] = 1e-5 * at[:, i]
         numeric = (f(at + move) - f(at - move)) / (2 * move[:, i])
         np.testing.assert_allclose(slope[:, i], numeric, rtol=2e-6, atol=1e-9)
+
+
+def test_as_many_rows_as_modes_keep_their_digits():
+    """A ridge of 1e-12, where all but a millionth is memorised: forty digits by bisection."""
+    rows = Groups(counts=np.array([30.0, 20.0]), weights=np.array([1.0, 4.0]), noise=np.zeros(2))
+    made = population_risk(isotropic(50), 80.0, rows, 1e-12)
+    with mpmath.workdps(40):
+
+        def lacks(log_kappa):
+            kappa = mpmath.exp(log_kappa)
+            degrees = 50 / (1 + kappa)
+            scale = mpmath.mpf("1e-12") / kappa * (1 - degrees / 80)
+            return 30 / (scale + degrees) + 80 / (scale + 4 * degrees) - 1
+
+        kappa = mpmath.exp(mpmath.findroot(lacks, (-60, 5), solver="bisect", maxsteps=200))
+        assert abs(float(made.kappa) / kappa - 1) < 1e-11
+        degrees = 50 / (1 + kappa)
+        scale = mpmath.mpf("1e-12") / kappa * (1 - degrees / 80)
+        for residual, weight in zip(made.residual, (1, 4), strict=True):
+            kept = (scale / (scale + weight * degrees)) ** 2
+            assert abs(float(residual / made.excess_risk) / kept - 1) < 1e-11

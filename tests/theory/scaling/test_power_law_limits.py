@@ -29,6 +29,7 @@ risk = jax.jit(lambda s, n, p, ridge: random_feature_risk(s, n, p, ridge, 0.0).e
         (2.0, 0.7),
         (3.0, 0.4),
         (1.5, 0.9),
+        (1.5, 0.98),
         (2.0, 1.0),
         (1.5, 1.3),
     ],
@@ -65,6 +66,7 @@ def test_the_bottleneck_is_where_two_limits_cross():
     rows = power_law.ridgeless(n, alpha, source, 0.0).test_error
     np.testing.assert_allclose(rows, width_limited(p, alpha, source), rtol=2e-2)
     assert np.isnan(bottleneck(p, alpha, 0.6))
+    assert np.isnan(bottleneck(p, alpha, 0.5))
 
 
 def test_slopes_by_derivative_are_slopes_by_difference():

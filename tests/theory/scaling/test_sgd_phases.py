@@ -151,6 +151,21 @@ def test_the_worst_status_near_the_optimum_is_that_of_the_place(monkeypatch):
     assert found.status.tolist() == [Status.NOT_CONVERGED, Status.OK]
 
 
+def test_a_curve_that_no_quartic_follows_has_no_best_width(monkeypatch):
+    """A wall two widths beyond the lowest place: the quartic is least far from it."""
+
+    def known(alpha, beta, flops, widths, **options):
+        place = np.arange(len(widths)) - len(widths) // 2
+        y = np.where(place > 1, 5.0, 1e-3 * np.abs(place))
+        y = np.stack([y, 1e-3 * place**2])
+        return compute_optimal.BudgetRisks(np.exp(y), np.exp(y), np.zeros(y.shape, int))
+
+    monkeypatch.setattr(compute_optimal, "budget_risks", known)
+    found = frontier(1.1, 0.7, [1e6, 1e7], low=20.0)
+    assert found.status.tolist() == [Status.AT_EDGE, Status.OK]
+    assert np.isnan(found.width).tolist() == np.isnan(found.risk).tolist() == [True, False]
+
+
 def test_a_budget_too_small_and_an_optimum_off_the_grid_are_told():
     found = frontier(1.0, 0.3, np.array([1e3, 3e7, 1e8]), low=3000.0, high=32_000.0)
     assert list(found.status) == [Status.OUT_OF_SCOPE, Status.AT_EDGE, Status.AT_EDGE]

@@ -197,3 +197,28 @@ def test_the_overlap_of_chains_grows_as_a_power():
         inner = lambda x: mp.atanh(1 / mp.sqrt(2 - x * x)) / mp.sqrt(2 - x * x)  # noqa: E731
         volume = 4 * mp.quad(inner, [0, 0.9, 0.999, 1])
         assert abs(volume - 4 * mp.catalan) < 1e-8
+
+
+def test_one_chain_known_by_heart_is_the_price_of_the_chain():
+    """E ln p = -1 for a uniform chance: on other chains every step costs a nat."""
+    for length in (1, 3):
+        made, rule = kinds(2, length), row_nodes(2, 1.0, 150)
+        found = pool_losses(made, rule, Pool(1.0, 0.0, 1.0))
+        counting, known = (float(of(made, 1.0)) for of in (counting_loss, known_loss))
+        assert float(found.trained) == pytest.approx(length * (known - counting), abs=1e-8)
+        assert float(found.fresh) == pytest.approx(length * (1 - counting), abs=1e-7)
+
+
+def test_terms_of_either_sign_leave_the_same_room():
+    made, pool = overlaps(kinds(2, 6), row_nodes(2, 1.0, 20), 0.1), Pool(40.0, 1.0, 5.0)
+    for signs in itertools.product((1.0, -1.0), repeat=4):
+        turned = made._replace(cubes=np.array(signs) * made.cubes)
+        found = np.asarray(further_orders(turned, pool))
+        assert found == pytest.approx(np.asarray(further_orders(made, pool)), rel=1e-13)
+
+
+def test_no_pool_is_harmless_where_the_noise_alone_costs_the_level():
+    made = overlaps(kinds(2, 6), row_nodes(2, 1.0, 20), 0.1)
+    for level in (0.5 * made.cost, made.cost):
+        assert np.isposinf(harmless_pool(made, level))
+    assert np.isfinite(harmless_pool(made, 1.01 * made.cost))

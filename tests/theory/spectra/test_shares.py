@@ -12,7 +12,7 @@ from ci_theory._errors import Status
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.groups import Groups
 from ci_theory.theory.spectra.shares import solve_shares
-from ci_theory.theory.spectra.spectrum import Spectrum, df1
+from ci_theory.theory.spectra.spectrum import Spectrum, df1, isotropic
 
 LAM, MANY = np.array([2.0, 0.3, 1e-3]), np.array([4.0, 10.0, 30.0])
 solve = jax.jit(solve_shares)
@@ -133,3 +133,25 @@ def test_derivatives_are_those_of_the_root(counts, tail):
             low2, low, high, high2 = moved
             wanted = (low2 - 8 * low + 8 * high - high2) / (12e-3 * value)
             np.testing.assert_allclose(slopes[name][:, i], wanted, rtol=1e-7, atol=1e-9)
+
+
+def test_as_many_rows_as_modes_keep_their_digits():
+    """Ridges of 1e-12, where all but a millionth is memorised: forty digits by bisection."""
+    modes, rows_of = 100, ((60, 1), (40, 5))
+    for ridge in ("1e-12", "1e-9"):
+        groups = Groups(
+            counts=np.array([60.0, 40.0]), weights=np.array([1.0, 5.0]), noise=np.zeros(2)
+        )
+        made = solve_shares(isotropic(modes), groups, float(ridge))
+        with mp.workdps(40):
+            delta = mp.mpf(ridge)
+
+            def lacks(log_kappa, delta=delta):
+                kappa = mp.exp(log_kappa)
+                degrees = modes / (1 + kappa)
+                held = [n * c / (delta / kappa + c * degrees) for n, c in rows_of]
+                return sum(held) - 1
+
+            kappa = mp.exp(mp.findroot(lacks, (-60, 5), solver="bisect", maxsteps=200))
+            assert abs(float(made.kappa) / kappa - 1) < 1e-12
+            assert abs(float(made.scale) * kappa / delta - 1) < 1e-12

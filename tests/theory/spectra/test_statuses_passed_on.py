@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ci_theory._errors import Status
+from ci_theory.theory.attention import drawn_tasks, zipf_tasks
 from ci_theory.theory.attention import linear_attention as attention
-from ci_theory.theory.attention import zipf_tasks
-from ci_theory.theory.dynamics import grokking
+from ci_theory.theory.dynamics import flow_isotropic, grokking
 from ci_theory.theory.editing import editing, erasure, metric_editing
 from ci_theory.theory.features import (
     decomposition,
@@ -36,10 +36,13 @@ from ci_theory.theory.rows import (
     contamination,
     corrupted_inputs,
     corrupted_labels,
+    finite_population,
     imbalance,
+    repeat_peak,
     repetition,
     spiked_rows,
 )
+from ci_theory.theory.scaling import data_constrained
 from ci_theory.theory.spectra import fixed_point, shares, sources
 from ci_theory.theory.spectra.groups import plain_rows, repeated_rows
 from ci_theory.theory.spectra.spectrum import power_law
@@ -128,6 +131,13 @@ TOLD = {
     "unequal tasks": lambda: zipf_tasks.unequal_tasks(
         jnp.array([0.7, 0.3]), 8.0, 2.0, 0.1, attention.contexts(2.0, 0.25, 0.25)
     ),
+    "drawn tasks": lambda: drawn_tasks.drawn_tasks(
+        jnp.array([0.7, 0.3]), 8.0, 2.0, 0.1, jnp.ones(1), KINDS
+    ),
+    "population": lambda: finite_population.population_risk(LAW, 20.0, ROWS, 1.0),
+    "worst repeats": lambda: repeat_peak.worst_repeats(1000.0, 0.3, 50.0),
+    "best time": lambda: flow_isotropic.optimal_time(9.0, 6.0, 0.1),
+    "reuse of rows": lambda: data_constrained.ridge_reuse(LAW, 5.0, 3.0, 1.0),
     "level": lambda: grokking.loss_at_accuracy(0.95, 1e-3),
 }  # fmt: skip
 

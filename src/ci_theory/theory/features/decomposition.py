@@ -100,6 +100,8 @@ def error_parts(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any) -> E
     3.6338 0.4999
     """
     n, noise = counted(n), jnp.asarray(noise, float)
+    refused = noise < 0
+    noise = jnp.where(refused, jnp.nan, noise)
     at = balance(spectrum, n, p, ridge)
     x, y = fractions(spectrum.eigenvalues, at.gamma)
     squared_bias = bias(spectrum, at.gamma)
@@ -115,6 +117,7 @@ def error_parts(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any) -> E
     common = jnp.where(lost, jnp.inf, at.df2 * per_averaged)
     spread = (at.df2 + at.d12 * at.share) * per_left
     spread = jnp.where(singular, jnp.inf, spread)
+    status = jnp.where(singular, jnp.maximum(at.status, Status.NOT_FINITE), at.status)
     return ErrorParts(
         irreducible=noise,
         bias=squared_bias,
@@ -123,7 +126,7 @@ def error_parts(spectrum: Spectrum, n: Any, p: Any, ridge: Any, noise: Any) -> E
         label_noise=_times(noise, common),
         features_data=_times(squared_bias, mixed) + _times(features, spread),
         features_noise=_times(noise, mixed),
-        status=jnp.where(singular, jnp.maximum(at.status, Status.NOT_FINITE), at.status),
+        status=jnp.where(refused, Status.OUT_OF_SCOPE, status),
     )
 
 

@@ -178,5 +178,5 @@ def moved_risk(
         signal_shift=-mixed(gamma_u, gamma_tu),
         noise_shift=-noise * mixed(gamma_c, gamma_tc),
         left=sums.n * left,
-        status=jnp.where(left > 0, status, jnp.maximum(status, Status.NOT_FINITE)),
+        status=jnp.where(left <= 0, jnp.maximum(status, Status.NOT_FINITE), status),
     )
