@@ -227,6 +227,7 @@ EDGES = {
     ],
     "feature_ensemble": [
         Edge("disagreement", "members", 2, 1, {"n": 100, "p": 50}),
+        Edge("test_error disagreement", "n", 30, 40, {"p": 200, "d": 10, "activation": "tanh"}),
         Edge("test_error disagreement", "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}),
         Edge("test_error disagreement", "p", 16, 15, {"n": 400, "d": 20, "ridge": 0.0}),
     ],
@@ -270,6 +271,9 @@ EDGES = {
         Edge("test_loss test_accuracy", "n", 88, 89, FITTED),
         Edge("closed_loss", "repeats", 1, 2, {"n": 200, "d": 100, "repeated_fraction": 0.5}),
         Edge("closed_loss", "p", 0, 300, {"n": 200, "d": 100}),
+        Edge(
+            "test_loss train_loss", "p", 12, 10, {**FITTED, "n": 400, "start": 1.0, "signal": 1.0}
+        ),
     ],
     "fact_memory": [  # one fact of six is copied, and not one of five; one of them is not
         Edge("copied_recalled", "facts", 6, 5, {"repeated_fraction": 0.09, "rank": 1}),
