@@ -212,7 +212,10 @@ def test_the_place_of_a_break_is_held_against_bars():
     both = [found_at(0.1, 101, 99, 103), found_at(1.0, 130, 120, 140)]
     found = told(kept(rows, breaks=both), near)
     assert [s.holds for s in found.slices] == [True, False]
+    assert found.numbers == "1 of 2; peak in n, per p: 1.01 [0.99, 1.03]"
     np.testing.assert_allclose(found.slices[0].seen, (1.01, 0.99, 1.03))
+    bare = told(kept(rows, breaks=both), Place("peak in n", above=90, below=110))
+    assert bare.numbers == "1 of 2; peak in n: 101 [99, 103]"
     across = [found_at(0.1, 101, 99, 103), found_at(1.0, 108, 105, 120)]
     assert told(kept(rows, breaks=across), near).slices[1].holds is None
     gone = [
@@ -224,6 +227,10 @@ def test_the_place_of_a_break_is_held_against_bars():
     sure = peaks(told=1, predicted=1, disagree=0)
     found = told(kept(rows, breaks=[both[0], gone], answer=sure), near)
     assert found.slices[1].holds is None  # it may lie before the first place
+    for bar in ({"above": 0.9}, {"below": 1.1}):
+        one = Place("peak in n", per="p", **bar)
+        seen = told(kept(rows, breaks=[both[0], gone], answer=sure), one)
+        assert [s.holds for s in seen.slices] == [True, None]
 
 
 @pytest.mark.parametrize(
@@ -241,6 +248,7 @@ def test_a_break_moves_earlier_later_or_not_at_all(second, words):
         look = Moves("peak in n", "noise", 0.1, 1.0, to)
         (seen,) = told(kept([[1, 2, 1], [1, 2, 1]], breaks=breaks), look).slices
         assert (seen.holds, seen.at) == (holds, {})
+        assert look.quantity == "peak in n from noise = 0.1 to 1"
         assert seen.seen.value == second[0] / 101
 
 

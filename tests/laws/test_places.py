@@ -94,6 +94,16 @@ def test_a_peak_is_where_rows_meet_parameters(name, label):
     assert rule.axis != AT[name, label]
 
 
+@pytest.mark.parametrize("name", ["corrupted_inputs", "random_feature_peak"])
+def test_of_copies_the_distinct_rows_meet_the_parameters(name):
+    phenomenon = load(name)
+    copies = {"repeated_fraction": 0.5, "repeats": 5, "ridge": 0.0}  # 6 of 10 rows are distinct
+    of = {b.axis: b.closed_form for b in phenomenon.breaks if b.axis in ("n", "p")}
+    params = build(phenomenon.params, phenomenon.point({**copies, "n": 200, "p": 60}))
+    assert of["n"](params) == pytest.approx(100)
+    assert of["p"](params) == 120
+
+
 def test_an_item_is_learnt_when_half_of_the_runs_have_met_it():
     rule = load("zipf_learning").breaks[0]
     params = build(load("zipf_learning").params, {"vocabulary": 2, "exponent": 1.0, "rank": 2})

@@ -52,6 +52,12 @@ PAIRS = [
     Pair(
         "corrupted_inputs",
         "best input noise",
+        {"n": 400, "p": 100, "ridge": 0.0, "noise": 2.0, "repeated_fraction": 0.5, "repeats": 1},
+        [{"repeats": 2}],
+    ),
+    Pair(
+        "corrupted_inputs",
+        "best input noise",
         {"n": 400, "p": 100, "ridge": 0.0, "noise": 2.0, "signal": 1.0, "repeated_fraction": 0.0},
         [
             {"ridge": 1e-9},
@@ -78,6 +84,18 @@ PAIRS = [
         "fact_memory",
         "capacity",
         {"power": 1.0, "exponent": 0.0, "repeated_fraction": 0.5, "repeats": 1},
+        [{"repeats": 2}],
+    ),
+    Pair(
+        "fact_memory",
+        "capacity",
+        {"power": 1.0, "exponent": 0.0, "repeated_fraction": 1.0, "repeats": 3},
+        [{"repeated_fraction": 0.9}, {"exponent": 0.1}],
+    ),
+    Pair(
+        "fact_memory",
+        "last rank recalled",
+        {"d": 64, "exponent": 1.0, "noise": 0.0, "repeated_fraction": 0.5, "repeats": 1},
         [{"repeats": 2}],
     ),
     Pair(
@@ -120,7 +138,13 @@ PAIRS = [
         "linear_grokking",
         "generalises",
         {"noise": 0.0},
-        [COPIES, {"noise": 50.0}, {"p": 100}],
+        [COPIES, {"noise": 50.0}, {"p": 300}],
+    ),
+    Pair(
+        "linear_grokking",
+        "fits",
+        {"repeated_fraction": 0.5, "repeats": 1},
+        [{"repeats": 2}, {"p": 300}],
     ),
     Pair(
         "metric_editing",
@@ -145,6 +169,12 @@ PAIRS = [
         "the power law of the tokens ends",
         {"noise": 0.1, "leak": 0.0},
         [{"noise": 0.0}, {"leak": 0.01}, {"exponent": 1.0}],
+    ),
+    Pair(
+        "network_inheritance",
+        "negative transfer",
+        {"down.ridge": 0.0, "down.n": 19, "d": 20, "up.repeated_fraction": 0.5},
+        [{"down.n": 20}, {"up.poison": 0.1, "up.repeats": 1}, {"down.harmful": 1}],
     ),
     Pair(
         "poisoned_ridge",
@@ -195,10 +225,22 @@ PAIRS = [
         [{"down.ridge": 0.0, "down.n": 10**5}, {"up.noise": 1e6}],
     ),
     Pair(
+        "two_stage_ridge",
+        "negative-transfer boundary",
+        {"down.ridge": 0.0, "down.n": 99, "p": 100},
+        [{"down.n": 100}],
+    ),
+    Pair(
         "zipf_learning",
         "the watched item is learnt",
         {"repeats": 5, "repeated_fraction": 0.0},
         [COPIES],
+    ),
+    Pair(
+        "zipf_learning",
+        "the watched item is learnt",
+        {"repeats": 1, "repeated_fraction": 0.5},
+        [{"repeats": 2}],
     ),
 ]
 

@@ -149,6 +149,20 @@ def test_places_are_where_the_predicted_curves_cross_in_few_dimensions(reversal)
         assert found.value == pytest.approx(place, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    "change", [{"ridge": 80.0}, {"frozen": 0.6}, {"shared": 0.6, "push": 2.0}, {"push": 0.5}]
+)
+def test_places_are_where_the_predicted_curves_cross_in_many_dimensions(change):
+    point = {**BASE, "d": 400, "push": 1.0, "growth": 0.01, **change}
+    rows = np.arange(20.0, 400.0, 4)
+    made = predict(PHENOMENON, {**point, "n": list(rows)})
+    for sought, measure in ((HALF, "response"), (NONE, "attack_success")):
+        curve = made[measure].estimate.value
+        found = Crossing(level=0.5, direction=sought.locator.direction).locate(rows, curve)
+        place = sought.closed_form(build(Params, PHENOMENON.point(point)))
+        assert found.value == pytest.approx(place, rel=0.01)
+
+
 def test_safe_rows_cancel_as_many_that_erase_beyond_the_inertia():
     """Without a ridge, attacks reach one half where n - safe = (d - n - safe)/s^2."""
     s2 = 0.1 * BASE["d"]

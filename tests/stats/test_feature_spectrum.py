@@ -138,6 +138,12 @@ def test_eigenvalues_inside_the_bulk_foretell_nothing():
     assert told == pytest.approx((1 - gamma / signal**2) / (1 + gamma / signal), abs=1e-4)
 
 
+def test_equal_eigenvalues_foretell_nothing_however_few_the_rows():
+    flat = inherited.spectrum(jnp.eye(61))
+    for rows in (5.0, 10.0, 15.0, 61.0, 1e4):
+        assert float(inherited.foretold(flat, rows)) == 0
+
+
 def test_closed_forms_are_where_their_curves_cross():
     """On the predicted curve itself, on a fine axis."""
     point = {**BASE, "p": 60, "up.n": 480, "down.n": 40, "down.noise": 20.0}

@@ -106,6 +106,16 @@ def test_half_of_the_base_is_gone_when_the_closed_form_says():
         assert np.isnan(catastrophe.closed_form(params)) == ("editor" not in change)
 
 
+def test_the_catastrophe_comes_when_as_many_rows_are_kept_as_there_are_parameters():
+    catastrophe, edits = PHENOMENON.breaks[1], np.arange(2.0, 40.0, 2.0)
+    point = {"editor": "batch", "p": 120, "n": 6, "ridge": 0.5}
+    curve = predict(PHENOMENON, {**point, "edits": edits.astype(int)})["base_risk"].estimate.value
+    found = catastrophe.locator.locate(edits, curve)
+    place = catastrophe.closed_form(build(Params, PHENOMENON.point(point)))
+    assert place == 20
+    assert found.value == pytest.approx(place, rel=0.05)
+
+
 def test_keeping_all_edits_has_a_catastrophe_and_a_sequence_has_none():
     grid = np.array([8, 10, 12, 13, 14, 16, 20])
     sought = PHENOMENON.breaks[1]
@@ -298,3 +308,15 @@ def test_bad_values_are_refused_in_a_line(point, word):
     with pytest.raises(BadInput, match=word) as told:
         PHENOMENON.point(point)
     assert "\n" not in str(told.value)
+
+
+def test_edits_kept_at_once_are_one_edit_of_all_their_rows_to_the_decoys_too():
+    at = {"p": 100, "ridge": 4.0, "replay": 0.3}
+    kept = predict(PHENOMENON, {**at, "editor": "batch", "n": 5, "edits": 6})
+    once = predict(PHENOMENON, {**at, "editor": "sequential", "n": 30, "edits": 1})
+    for name in ("base_risk", "edit_risk"):
+        np.testing.assert_allclose(kept[name].estimate.value, once[name].estimate.value, rtol=1e-9)
+        for decoy in ("replay at peace", "only the mean", "replay ignored"):
+            wrong = kept[name].decoys[decoy]
+            np.testing.assert_allclose(wrong, once[name].decoys[decoy], rtol=1e-9)
+            assert wrong != pytest.approx(kept[name].estimate.value, rel=1e-3)

@@ -212,3 +212,14 @@ def test_the_slack_of_an_accuracy_reaches_whatever_the_slack_of_the_loss_allows(
         for moved in (value - slack, value, value + slack):
             there = linear_grokking._accuracy(jnp.maximum(moved, 0.0), params.tolerance)
             assert abs(float(there) - right) <= float(bound.slack) + 1e-15
+
+
+def test_endless_features_have_initial_weights_of_the_same_size():
+    """Of p features taken for the inputs every weight still starts with the variance start/p."""
+    given = {"n": 60, "d": 40, "time": [0.5, 5.0], "signal": 1.0, "noise": 0.3, "decay": 0.1}
+    some = predict(load("linear_grokking"), {**given, "p": 30, "start": 3.0})
+    inputs = predict(load("linear_grokking"), {**given, "p": 0, "start": 3.0 / 30 * 40})
+    for name in ("test_loss", "train_loss"):
+        wrong = some[name].decoys["infinite features"]
+        np.testing.assert_allclose(wrong, inputs[name].estimate.value, rtol=1e-7)
+        assert np.all(np.abs(wrong / some[name].estimate.value - 1) > 1e-3)

@@ -11,7 +11,16 @@ import pytest
 from ci_theory._errors import BadInput
 from ci_theory._keys import key_for
 from ci_theory._record import build
-from ci_theory.phenomena.modular_grokking import PHENOMENON, Params, course
+from ci_theory.measure import fourier
+from ci_theory.phenomena.modular_grokking import (
+    NETWORKS,
+    PHENOMENON,
+    Params,
+    course,
+    init,
+    questions,
+)
+from ci_theory.tasks import modular
 
 STEPS = jnp.array([0, 25, 100, 250])
 SEEDS = 4
@@ -171,3 +180,65 @@ def test_a_diverged_network_says_so():
 def test_bad_parameters_are_told(values, words):
     with pytest.raises(BadInput, match=words):
         PHENOMENON.point(values)
+
+
+SAID = {"p": 7, "width": 9, "corrupted": 0.4, "repeated": 0.5, "repeats": 3, "fraction": 0.5}
+
+
+@pytest.mark.parametrize(
+    "words", [{"loss": "squared"}, {"loss": "entropy"}, {"operation": "divide"}], ids=str
+)
+def test_measures_are_means_over_the_questions_they_say(words):
+    """Of untrained weights, question by question."""
+    params = build(Params, {**PHENOMENON.point({**SAID, **words}), "step": jnp.array([0])})
+    key = key_for(0, 0, 0, 3)
+    weights, world = init(key, params), questions(key, params)
+    found = course(key, params).measure(weights)
+    logits = np.asarray(NETWORKS[params.network](params).apply(weights, world.pairs))
+    right, labels, wrong = (np.asarray(v) for v in (world.right, *world.taught))
+    trained, copies = np.asarray(world.train) > 0, np.asarray(world.copies)
+    assert 0 < wrong.sum() < trained.sum() < len(right)
+    assert sorted(set(copies)) == [0, 1, 3]
+
+    def losses(logits, labels):
+        if params.loss == "squared":
+            return np.sum((logits - np.eye(params.p)[labels]) ** 2, axis=1)
+        return np.log(np.sum(np.exp(logits), axis=1)) - logits[np.arange(len(labels)), labels]
+
+    taught = float(course(key, params).loss(weights))
+    assert taught == pytest.approx(np.average(losses(logits, labels), weights=copies), rel=1e-9)
+    place, size = modular.places(params.operation, params.p)
+    waves = fourier.split(jnp.asarray(logits), place, size)
+    own, bare = losses(logits, labels), losses(np.asarray(waves.excluded), labels)
+    told = {
+        "train_loss": own[trained].mean(),
+        "test_loss": losses(logits, right)[~trained].mean(),
+        "restricted_loss": losses(np.asarray(waves.restricted), right).mean(),
+        "excluded_loss": bare[trained].mean(),
+        "weight_norm": np.sqrt(sum(np.sum(np.square(w)) for w in jax.tree.leaves(weights))),
+    }
+    answer = logits.argmax(axis=1)
+    told |= {
+        "train_accuracy": np.mean(answer[trained] == labels[trained]),
+        "test_accuracy": np.mean(answer[~trained] == right[~trained]),
+        "memorised": np.sum(wrong & (answer == labels)) / trained.sum(),
+        "restored": np.sum(wrong & (answer == right)) / trained.sum(),
+        "inverted": np.mean(answer[wrong] == right[wrong]),
+    }
+    for name, value in told.items():
+        assert float(getattr(found, name)) == pytest.approx(value, rel=1e-9), name
+
+
+@pytest.mark.parametrize(
+    "change", [{"layers": 2}, {"norm": True}, {"d": 16}, {"heads": 4}], ids=str
+)
+def test_a_transformer_is_of_the_shape_that_is_asked_for(change):
+    small = {"network": "transformer", "p": 5, "d": 8, "heads": 2, "layers": 1}
+    made = []
+    for given in (small, {**small, **change}):
+        params = build(Params, PHENOMENON.point(given))
+        weights = init(key_for(0, 0, 0, 1), params)
+        made.append((weights, NETWORKS["transformer"](params).table(weights)))
+    sizes = [sum(leaf.size for leaf in jax.tree.leaves(weights)) for weights, _ in made]
+    assert (sizes[0] == sizes[1]) == ("heads" in change)
+    assert not np.allclose(made[0][1], made[1][1])

@@ -107,12 +107,22 @@ EDGES = {
         Edge("test_error noisy_test_error train_error", "n", 88, 89, LEAST),
         Edge("finite_size_excess", "n", 120, 119, LEAST),
         Edge("finite_size_excess", "ridge", 0.0, 1e-9, {"p": 100, "n": 200}),
+        Edge("finite_size_excess", "spectrum", "isotropic", "two_block", {**LEAST, "n": 200}),
+        Edge("finite_size_excess", "repeats", 1, 2, {**LEAST, "n": 200, "repeated_fraction": 0.5}),
     ],
     "repeated_data": [
         Edge("test_error excess_risk train_error gcv_naive", "budget", 110, 109, PLAIN),
         Edge("gcv_distinct closed_form_excess", "budget", 110, 109, PLAIN),
         Edge("test_error excess_risk gcv_distinct", "p", 10, 9, {"ridge": 0.0, "budget": 100}),
         Edge("closed_form_excess", "ridge", 0.0, 1e-9, {"p": 100, "budget": 400}),
+        # 133 distinct rows, and 80
+        Edge(
+            "closed_form_excess",
+            "repeats",
+            3,
+            5,
+            {**LEAST, "budget": 400, "repeated_fraction": 1.0},
+        ),
     ],
     "repetition_scaling": [
         Edge("excess_risk", "n", 20, 19, {"repeated_fraction": 0.0, "repeats": 1, "level": 1e-3})
@@ -217,6 +227,7 @@ EDGES = {
     ],
     "feature_ensemble": [
         Edge("disagreement", "members", 2, 1, {"n": 100, "p": 50}),
+        Edge("test_error disagreement", "n", 30, 40, {"p": 200, "d": 10, "activation": "tanh"}),
         Edge("test_error disagreement", "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}),
         Edge("test_error disagreement", "p", 16, 15, {"n": 400, "d": 20, "ridge": 0.0}),
         Edge("test_error disagreement", "n", 100, 102, {"p": 300, "d": 8, "ridge": 0.0}),
@@ -226,15 +237,18 @@ EDGES = {
         Edge("excess_risk closed_form", "n", 20, 19, {"alpha": 2.0, "ridge": 0.0}),
         Edge("closed_form", "ridge", 0.0, 1e-9, {"n": 100}),
         Edge("closed_form", "source", 0.97, 0.99, {"n": 100}),
+        Edge("closed_form", "source", 1.03, 1.01, {"n": 100}),
         Edge("closed_form", "modes", 3000, 2000, {"n": 100, "tail": False}),
         Edge("excess_risk", "n", 86, 88, {"ridge": 0.0, "width": 100}),
         Edge("closed_form", "width", 0, 100, {"n": 50}),
     ],
     "sgd_scaling": [
         Edge("risk test_error over_best", "rate", 0.4579, 0.458, {}),
+        Edge("risk test_error over_best", "rate", 0.01843, 0.01847, {"batch": 64}),  # fastest mode
         Edge("risk test_error over_best", "draw", 1, 0, {"rate": 0.05}),
         Edge("average", "draw", 0, 1, {"rate": 0.05}),
         Edge("average", "rate", 0.159, 0.16, {"draw": 0}),
+        Edge("average", "rate", 0.00547, 0.00548, {"draw": 0, "batch": 64}),
         Edge("average", "width", 10, 9, {"draw": 0, "rate": 0.05}),
         Edge("average", "steps", 1, 0, {"draw": 0, "rate": 0.05}),
     ],
@@ -243,12 +257,24 @@ EDGES = {
         Edge("isotropic_excess isotropic_train", "n", 110, 109, LATE),
         Edge("excess_risk isotropic_excess", "n", 88, 89, LATE),
         Edge("isotropic_excess isotropic_train", "slow_variance", 1.0, 0.999, {"n": 400}),
+        Edge("isotropic_excess isotropic_train", "p", 0, 300, {**LATE, "n": 400, "time": 10.0}),
+        Edge(
+            "isotropic_excess isotropic_train",
+            "repeats",
+            1,
+            2,
+            {**LATE, "n": 400, "repeated_fraction": 0.5},
+        ),
     ],
     "linear_grokking": [
         Edge("test_loss train_loss closed_loss", "n", 110, 109, FITTED),
         Edge("test_accuracy train_accuracy", "n", 110, 109, FITTED),
         Edge("test_loss test_accuracy", "n", 88, 89, FITTED),
         Edge("closed_loss", "repeats", 1, 2, {"n": 200, "d": 100, "repeated_fraction": 0.5}),
+        Edge("closed_loss", "p", 0, 300, {"n": 200, "d": 100}),
+        Edge(
+            "test_loss train_loss", "p", 12, 10, {**FITTED, "n": 400, "start": 1.0, "signal": 1.0}
+        ),
     ],
     "fact_memory": [  # one fact of six is copied, and not one of five; one of them is not
         Edge("copied_recalled", "facts", 6, 5, {"repeated_fraction": 0.09, "rank": 1}),
@@ -257,6 +283,7 @@ EDGES = {
     "zipf_learning": [
         Edge("missing", "n", 50, 49, {"vocabulary": 1000, "exponent": 2.0}),
         Edge("missing", "exponent", 1.01, 1.0, {"vocabulary": 1000, "n": 1000, "rank": 1}),
+        Edge("missing", "exponent", 1.15, 1.14, {"vocabulary": 1000, "n": 100}),  # 100 p_1 = 20
         Edge("missing", "n", 3150, 3250, {"vocabulary": 20, "exponent": 2.0, "rank": 1}),
         Edge("known", "n", 5, 6, {"vocabulary": 2, "exponent": 1.0, "rank": 2}),  # 1 - (2/3)^n
         Edge("known", "n", 4, 3, {"vocabulary": 10, "exponent": 1.0, "rank": 10}),

@@ -124,3 +124,19 @@ def test_isotropic_stages_are_the_same_with_numbers():
     a = [0.3, -1.0, 0.8]
     one = float(risk(combined(matrices, a), np.eye(P), target))
     assert float(isotropic_risk(combined_isotropic(numbers, a), target[:2])) == pytest.approx(one)
+
+
+def test_a_direction_that_no_row_shows_keeps_what_it_was_given():
+    """Without a ridge and with rows enough: nothing of the others is left."""
+    base = Weights(mean=jnp.array([1.0, 2.0]), spread=jnp.array([[0.5, 0.2], [0.2, 0.3]]))
+    task = RidgeStage(
+        covariance=jnp.diag(jnp.array([1.0, 0.0])),
+        target=jnp.zeros(2),
+        groups=plain_rows(50, 0.1),
+        ridge=0.0,
+    )
+    found = fine_tuned(independent(base), jnp.ones(1), task)
+    np.testing.assert_allclose(found.joint.means[1], [0.0, 2.0], atol=1e-12)
+    shared = np.asarray(found.joint.covariance[1, 0])  # of new weights and the base
+    np.testing.assert_allclose(shared, [[0.0, 0.0], [0.2, 0.3]], atol=1e-12)
+    np.testing.assert_allclose(found.joint.covariance[1, 1, 1], [0.0, 0.3], atol=1e-12)

@@ -87,6 +87,10 @@ def test_the_shared_shift_is_where_the_slope_vanishes():
         slope = float(found.slope + found.curvature)
         assert slope == pytest.approx(0, abs=1e-12) if sign == 0 else slope * sign > 0
     assert np.isnan(shared_shift(START, tuning, OWN, OWN))  # no shift to share
+    beyond = IsotropicWeights(mean=2 * OWN - OTHER, spread=0.3)  # the start lies past its task
+    share = float(shared_shift(beyond, tuning, OWN, OTHER))
+    found = tuned_course(beyond, tuning, OWN, (1 - share) * OTHER + share * OWN)
+    assert float(found.slope + found.curvature) == pytest.approx(0, abs=1e-12)
     still = IsotropicWeights(mean=OWN, spread=0.0)  # nowhere to go
     clean = clean_tuning(40, 30, 2.0, np.inf, 0.0)
     assert np.isnan(best_mix(tuned_course(still, clean, OWN, OTHER)))

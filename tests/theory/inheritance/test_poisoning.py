@@ -188,6 +188,18 @@ def test_weights_of_nothing_answer_half():
     assert float(attack_success(sure, 3.0)) == pytest.approx(norm.cdf(3.0), rel=1e-12)
 
 
+def test_attack_success_is_an_average_over_runs_of_one_length_across():
+    """By drawing the weight along the trigger: what is left of the spread lies across it."""
+    some = poisoned_ridge(90, 50, 0.1, 2.0, 1.0, jnp.array([0.0, 1.0]), 0.3, 5.0)
+    weights = IsotropicWeights(mean=jnp.array([0.4, 0.1]), spread=jnp.array(0.5))
+    made = some._replace(weights=weights, wobble=jnp.array(0.3))
+    along = 0.4 + np.sqrt(0.3) * np.random.default_rng(5).normal(size=200_000)
+    fooled = norm.cdf(2.0 * along / np.sqrt(along**2 + 0.1**2 + 0.5 - 0.3))
+    error = fooled.std() / len(fooled) ** 0.5
+    assert error < 1e-3
+    assert abs(float(attack_success(made, 2.0)) - fooled.mean()) < 4 * error
+
+
 def test_status_where_there_is_no_answer():
     target = jnp.ones(2)
     assert int(poisoned_ridge(20, 20, 0.1, 3.0, 2.0, target, 0.1, 0.0).status) == Status.NOT_FINITE

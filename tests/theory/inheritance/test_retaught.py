@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -169,3 +170,23 @@ def test_rows_left_of_either_stage_are_those_beyond_the_degrees_of_freedom():
         kappa = np.roots([rows, rows - 100 - ridge, -ridge]).max()
         learnt = 1 / (1 + kappa)
         assert float(made.down_free) == pytest.approx(rows - 100 * learnt**2, rel=1e-9)
+
+
+def test_what_fluctuates_is_a_drift_to_the_rows_and_noise_along_what_they_share(monkeypatch):
+    """By drawing the base's error in the three directions, and rows that see what is left of it."""
+    shown = []
+    monkeypatch.setattr(retaught, "teach", lambda *given: shown.append(given[1]) or teach(*given))
+    d, spread, rows = 12, 3.0, lessons(6, 6)
+    base = IsotropicWeights(mean=jnp.zeros(3), spread=spread)
+    with jax.disable_jit():
+        found = reteach(base, rows, TARGET, d)
+    rng, many = np.random.default_rng(3), 200_000
+    off = rng.normal(size=(many, 3)) * np.sqrt(spread / d) @ np.asarray(found.kept).T
+    x = rng.normal(size=(many, 3))
+    x[::2, 0] += 2.0  # half of the rows carry the trigger
+    squares = np.sum(x * off, axis=1) ** 2
+    (given,) = shown
+    error = squares.std() / many**0.5
+    assert error < 0.02 * squares.mean()
+    assert abs(float(given.noise) - 0.3 - squares.mean()) < 4 * error
+    assert float(given.drift) == pytest.approx(spread * (d - 3) / d, rel=1e-12)

@@ -101,3 +101,5 @@ def test_no_noise_has_an_overlap_of_one_or_more():
         found = float(foretold_overlap(value, value + 59 * 240.0, 240.0, 60.0))
         assert (found > 0) == seen
     assert float(foretold_overlap(240.0, 200.0, 240.0, 60.0)) == 1.0  # nothing but the direction
+    for n in (10.0, 10_000.0):  # what is below the bulk is no outlier: far fewer rows, or more
+        assert float(foretold_overlap(0.3 * n, 0.3 * n + 59 * n, n, 60.0)) == 0
