@@ -18,7 +18,7 @@ import toys.mean
 from jax.experimental.compilation_cache import compilation_cache
 
 from ci_theory import _cache, _record, phenomena
-from ci_theory.cli import main
+from ci_theory.cli import again, main
 from ci_theory.phenomena import _programs, feature_spectrum, linear_grokking
 
 SETTINGS = (
@@ -548,3 +548,12 @@ def test_a_folder_that_the_user_named_to_jax_stays(home, tmp_path):
     before = {name: getattr(jax.config, name) for name in SETTINGS}
     _cache.keep_compiled()
     assert {name: getattr(jax.config, name) for name in SETTINGS} == before
+
+
+def test_an_answer_is_of_the_variables_that_jax_reads(monkeypatch):
+    asked = []
+    monkeypatch.setattr(_cache, "remembered", lambda name, make: asked.append(tuple(name)) or b"")
+    again.answer(["list"], lambda: None)
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    again.answer(["list"], lambda: None)
+    assert asked[0] != asked[1]

@@ -81,3 +81,13 @@ def test_of_two_authors_in_one_folder_the_one_whose_file_it_is_is_told(mine):
     other.PHENOMENON = dataclasses.replace(load("toys.mean"), name="toys.other")
     assert said(mine.call, lambda: 1 / 0).startswith("phenomenon 'toys.mean', mine_.py:3")
     assert said(other.call, lambda: 1 / 0).startswith("phenomenon 'toys.other', other_.py:2")
+
+
+def test_what_lies_in_the_package_of_the_author_is_the_authors(mine, monkeypatch):
+    """Beside the folder of the module, not in it."""
+    monkeypatch.delitem(sys.modules, "mine_")
+    text = "def call(f, *given):\n    return f(*given)\n"
+    inner = mine.made("pack_.inner.mine_", text, "pack_/inner/mine_.py")
+    inner.PHENOMENON = load("toys.mean")
+    beside = mine.made("pack_.other", "def solve(x):\n    return 1 / x\n", "pack_/other.py")
+    assert "pack_/other.py:2, in solve" in said(inner.call, beside.solve, 0)

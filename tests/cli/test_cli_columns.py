@@ -11,6 +11,7 @@ import random
 import re
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -406,3 +407,15 @@ def test_a_name_may_hold_what_cuts_other_files():
     assert_nothing_is_silent(raw, columns(raw))
     alone = b"\xef\xbb\xbf\n# of 2026\na\tb\n1\t2\n3\t4\n"  # a mark that is a line
     assert_nothing_is_silent(alone, columns(alone))
+
+
+def test_no_more_is_unpacked_than_is_allowed(monkeypatch):
+    packed = gzip.compress(b"1,2\n" * 5_000_000, mtime=0)
+    monkeypatch.setattr("ci_theory.cli.text_file.MOST_BYTES", 40_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput, match="larger than 0 MB"):
+            columns(packed)
+        assert tracemalloc.get_traced_memory()[1] < 2e6  # of 20 MB
+    finally:
+        tracemalloc.stop()

@@ -1,6 +1,7 @@
 """Help is instant and light; every mistake is one line and exit code 2; nothing is half-printed."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -241,3 +242,23 @@ def test_a_null_character_in_a_path_is_the_users(tmp_path):
     told = explain(caught.value)
     assert told.code == 2
     assert "U+0000" in told.line
+
+
+def test_a_terminal_without_the_letters_of_a_unit_gets_marks_in_their_place(monkeypatch):
+    paper = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(paper, encoding="ascii"))
+    assert main(["show", "toys.mean"]) == 0
+    assert b"[label?]" in paper.getvalue()
+
+
+def test_a_traceback_sends_nothing_to_the_terminal(monkeypatch, capsys):
+    from ci_theory.cli import describe
+
+    def fails():
+        raise RuntimeError("red\x1b[31m")
+
+    monkeypatch.setattr(describe, "catalogue", fails)
+    assert main(["--debug", "list"]) == failures.BUG
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "\x1b" not in err

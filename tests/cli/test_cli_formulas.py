@@ -27,6 +27,9 @@ def test_all_are_listed_with_statement_scope_source_and_place(capsys, monkeypatc
             assert f"ci_theory.theory.{formula.where}" in flat
             for part in (formula.statement, formula.scope, formula.source):
                 assert part.split()[:2] == [] or " ".join(part.split()[:2]) in flat
+    closed = [formula.closed for formula in catalogue()]
+    told = f"closed forms: {closed.count(True)}, building blocks: {closed.count(False)}"
+    assert told in text.splitlines()
     entries = json.loads(answer(capsys, "--json"))
     assert [f"{e['where']}.{e['name']}" for e in entries] == [
         f"ci_theory.theory.{f.path}" for f in catalogue()

@@ -1,7 +1,9 @@
 """learn: a person's own rows, from the file to the picture, and every mistake in it."""
 
 import gzip
+import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +189,11 @@ def _npz(**arrays):
             ["rows.csv"],
             "the first in row 2 of 'b'",
         ),
+        (
+            lambda: write(x=np.where(np.arange(360).reshape(120, 3) == 4, np.nan, X)),
+            ["rows.csv", "--drop", "constant"],
+            "the first in row 2 of 'b'",
+        ),
         (lambda: write(y=np.where(Y[3] == Y, np.nan, Y)), ["rows.csv"], "the first in row 4"),
         (lambda: write(x=X[:30], y=Y[:30]), ["rows.csv"], "30 distinct rows, at least 40"),
     ],
@@ -208,3 +215,17 @@ def test_a_word_among_the_features_is_refused_with_its_line(capsys):
     Path("rows.csv").write_text("\n".join(text) + "\n")
     assert main(["learn", "rows.csv"]) == 2
     assert "rows.csv, line 6: b = 'red' is not a number" in capsys.readouterr().err
+
+
+def test_arrays_are_known_by_their_ending_in_any_case():
+    np.savez("rows.npz", X=X, y=Y)
+    Path("rows.npz").rename("ROWS.NPZ")
+    np.testing.assert_array_equal(read(Path("ROWS.NPZ"))[0].features, X)
+
+
+def test_rows_of_standard_input_have_a_picture_that_is_called_so(capsys, monkeypatch):
+    write()
+    text = Path("rows.csv").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert main(["learn", "-", *QUICK]) == 0
+    assert [file.name for file in Path("results/figures").iterdir()] == ["stdin-learning-curve.png"]

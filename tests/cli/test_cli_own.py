@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -350,3 +351,18 @@ def test_every_kind_of_note():
     told = [where for where, what in lint._notes(silent) if what.startswith("measured, but")]
     assert told == list(peak.measure_info)
     assert "measured, but" not in " ".join(what for _, what in lint._notes(peak))
+
+
+def test_a_folder_that_python_looks_through_anyway_keeps_its_place(folder, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(folder))
+    before = list(sys.path)
+    assert main(["show", "mine.py"]) == 0
+    assert sys.path == before
+
+
+def test_a_measure_in_which_a_break_is_sought_has_its_use():
+    sought = types.SimpleNamespace(name="top", measure="a", closed_form=None, statement="")
+    bare = types.SimpleNamespace(
+        axes={}, predictions=(), breaks=(sought,), measure_info={"a": ("", ""), "b": ("", "")}
+    )
+    assert [where for where, _ in lint._notes(bare)] == ["b"]

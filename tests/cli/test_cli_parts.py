@@ -67,6 +67,11 @@ def test_a_document_has_an_entry_a_line_and_an_array_on_one(capsys):
     assert (shown, capsys.readouterr().out) == ([1], '{\n  "x": 1\n}\n')
 
 
+def test_a_long_head_is_broken_after_its_last_underscore():
+    heads = ["a_measure_of", "a_measure_off", "measurements"]
+    assert list(map(output._broken, heads)) == ["a_measure_of", "a_measure_\noff", "measurements"]
+
+
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [

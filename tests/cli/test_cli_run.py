@@ -371,3 +371,11 @@ def test_replicates_of_a_name_and_of_an_option_are_one_thing(folder):
     assert declared("toy.toml", {}, "9").replicates == 9
     assert declared("toy.toml", {"replicates": "8"}, None).replicates == 8
     assert declared("toy.toml", {"phenomenon": "toys.mean"}, None).phenomenon == "toys.mean"
+
+
+def test_a_run_that_fails_leaves_the_precision_of_the_others():
+    from ci_theory.cli import run
+
+    with pytest.raises(KeyError), run.computing_in("float32"):
+        raise KeyError
+    assert jax.config.read("jax_enable_x64")

@@ -139,6 +139,7 @@ def test_flags_that_xla_does_not_know_do_not_end_in_a_verdict(folder):
 def test_flags_are_tried_with_the_library_and_no_file_of_the_folder(folder, monkeypatch):
     (folder / "jax.py").write_text("raise SystemExit(1)")
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+    monkeypatch.setenv("JAX_PLATFORMS", "nonsense")  # which is told of devices, not of flags
     surroundings._check_flags()
 
 

@@ -10,10 +10,10 @@ import said
 import toys.mean
 import toys.wrong  # noqa: F401 - files may name what has been imported
 
-from ci_theory import _shipped, answers
+from ci_theory import BadInput, _shipped, answers
 from ci_theory.check import Verdict
 from ci_theory.check.answer import answer
-from ci_theory.cli import demo, experiments, main
+from ci_theory.cli import demo, experiments, main, verdicts
 from ci_theory.sweeps import Store, read_sweep
 
 ROOT = Path(__file__).parents[2]
@@ -351,3 +351,17 @@ def test_the_packaged_demonstration_is_sound(tmp_path, monkeypatch):
 def test_what_is_printed_of_a_verdict(case, code, capsys, monkeypatch):
     for command in ("check", "locate"):
         said.hold(capsys, monkeypatch, command, f"{case}.toml", code=code)
+
+
+def test_experiments_of_the_demonstration_are_called_so(monkeypatch):
+    there = ["demo", "demo_more", "demography", "other"]
+    monkeypatch.setattr(experiments, "names", lambda: there)
+    assert demo.names() == ["demo", "demo_more"]
+
+
+@pytest.mark.parametrize("ask", [verdicts.check_store, verdicts.locate_in_store])
+def test_a_level_is_looked_at_before_the_store_is_read(ask, monkeypatch):
+    """What a store lacks is told as it is read, and would be a line too many."""
+    monkeypatch.setattr(verdicts, "complete_dataset", lambda store: pytest.fail("it is read"))
+    with pytest.raises(BadInput, match="level = 2"):
+        ask(Path("results/stores/good"), 2.0)

@@ -158,3 +158,13 @@ def test_without_a_declared_sweep_it_is_drawn_along_the_first_break():
     about = controls.document(load("ridge_peak"), "a copy of it")
     assert about["presets"] == []
     assert about["first"] == "n=lin(50,800,61)&@measure=test_error"
+
+
+def test_the_sweep_that_is_called_like_its_phenomenon_comes_first():
+    beside = 0
+    for name in names():
+        found = [sweep.name for sweep in controls.sweeps(name)]
+        assert found == [*found[: name in found], *sorted(set(found) - {name})]
+        assert name not in found or found[0] == name
+        beside += found != sorted(found)
+    assert beside > 3

@@ -3,11 +3,13 @@
 import json
 import threading
 import time
+import types
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 
 from ci_theory import BadInput
 from ci_theory.check import check, locate_breaks
@@ -160,3 +162,39 @@ def test_an_event_is_strict_json(simulated):
     events, _ = simulated
     for event in events:
         json.dumps(event, allow_nan=False)
+
+
+def test_dots_are_judged_each_time_that_their_replicates_have_doubled(monkeypatch):
+    """Of the replicates that every place has by then, and of no others."""
+    judged = []
+    monkeypatch.setattr(dots, "summary", lambda data: {"axis": "n"})
+    monkeypatch.setattr(
+        dots, "judged", lambda data, _: judged.append(data.sizes["replicate"]) or {"breaks": []}
+    )
+    watched = dots._Watched(None, None, PEAK)
+
+    def told(whole, done=False):
+        status = np.full((3, 40), -1)
+        status[:, :whole] = 0
+        status[0, whole : whole + 2] = 0  # of the first place there are more
+        data = xarray.Dataset({"status": (("n", "replicate"), status)})
+        store = types.SimpleNamespace(dataset=lambda: data)
+        return "breaks" in watched._known(store, done)
+
+    assert [told(whole) for whole in (7, 8, 9, 15, 16, 31, 32)] == [
+        False, True, False, False, True, False, True,
+    ]  # fmt: skip
+    assert [told(whole, done=True) for whole in (7, 8)] == [False, True]
+    assert judged == [8, 16, 32, 8]
+
+
+def test_a_break_has_the_verdict_of_its_kind(monkeypatch):
+    one = {"why": "w", "measure": "m", "predicted": {"value": 2.0}, "closed_form": None,
+           "measured": {"value": 1.0, "interval": [0.5, 1.5], "status": "OK"}}  # fmt: skip
+    kinds = [{"break": "a", "verdict": "AGREES"}, {"break": "b", "verdict": "DISAGREES"}]
+    found = {"kinds": kinds, "breaks": [{"break": name, **one} for name in "ba"]}
+    for name, document in (("check", {"predictions": []}), ("locate_breaks", found)):
+        answer = types.SimpleNamespace(to_json=lambda document=document: document)
+        monkeypatch.setattr(dots, name, lambda *_, answer=answer, **__: answer)
+    told = dots.judged(None, None)["breaks"]
+    assert [(b["break"], b["verdict"]) for b in told] == [("b", "DISAGREES"), ("a", "AGREES")]

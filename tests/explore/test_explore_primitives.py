@@ -1,5 +1,7 @@
 """Every operation that translated theory is made of, in JavaScript and in JAX."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -8,6 +10,7 @@ import pytest
 from jax import lax
 from jax.scipy import special
 
+from ci_theory.explore import calls, structure
 from ci_theory.explore.elementwise import NoTranslationError
 from ci_theory.explore.javascript import translate
 from engine import engine, results, written
@@ -410,3 +413,15 @@ def test_the_tail_of_the_error_function_ends_where_numbers_do(one_engine):
 def test_what_has_no_translation_is_said(function, arguments, reason):
     with pytest.raises(NoTranslationError, match=reason):
         translate(jax.make_jaxpr(function)(*arguments), "made")
+
+
+def test_what_has_no_rule_is_refused_and_not_written_wrongly():
+    def atom(*shape):
+        return types.SimpleNamespace(aval=types.SimpleNamespace(shape=shape, ndim=len(shape)))
+
+    top = types.SimpleNamespace(invars=[atom(3, 4)], params={"axis": 0, "k": 2})
+    with pytest.raises(NoTranslationError, match="another axis than the last"):
+        calls._top_k(None, top)
+    tiled = types.SimpleNamespace(invars=[atom(2, 1)], outvars=[atom(4, 3)])
+    with pytest.raises(NoTranslationError, match="tiles of more than one element"):
+        structure._tile(None, tiled)

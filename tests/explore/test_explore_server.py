@@ -284,3 +284,29 @@ def test_the_phenomenon_of_the_command_line_is_served_beside_the_registered():
         assert made["places"] == made["table"]["params"][made["axis"]]
         assert told(server, "/of/os/controls")[0] == 400
         server.shutdown()
+
+
+def test_what_a_browser_is_told_of_every_answer():
+    policy = dict(part.split(" ", 1) for part in HEADERS["Content-Security-Policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'",
+        "img-src": "'self' blob: data:", "connect-src": "'self'", "base-uri": "'none'",
+        "form-action": "'none'", "frame-ancestors": "'none'",
+    }  # fmt: skip
+    others = {name: value for name, value in HEADERS.items() if name[:7] != "Content"}
+    assert others == {
+        "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }  # fmt: skip
+
+
+def test_a_server_that_is_closed_ends_its_simulations():
+    with Explorer() as server:
+        assert not server.closing.is_set()
+    assert server.closing.is_set()
+
+
+def test_a_registered_phenomenon_that_is_named_is_listed_once():
+    with Explorer(loaded={"ridge_peak": load("ridge_peak")}) as server:
+        assert [one["name"] for one in server.catalogue()] == phenomena.names()

@@ -239,3 +239,29 @@ def test_the_list_has_the_title_above_the_question(folder):
     assert 'href="index.html"' in (folder / "zipf_learning.html").read_text()
     assert entry["name"] == "zipf_learning"
     assert (entry["title"], entry["question"]) == (phenomenon.title, phenomenon.question)
+
+
+def test_a_script_that_serves_several_presets_is_carried_once(monkeypatch):
+    monkeypatch.setattr(scripts, "of", lambda *_: scripts.Script("one_script();", {}))
+    monkeypatch.setattr(site, "carried", lambda *_: {})
+    assert site._page("zipf_learning", load("zipf_learning"), True).count("one_script();") == 1
+
+
+def test_a_script_that_is_too_long_is_none(monkeypatch):
+    zipf = load("zipf_learning")
+    whole = scripts._translated(zipf, {}).text
+    monkeypatch.setattr(scripts, "MOST_TEXT", len(whole) // 2)
+    assert scripts._translated(zipf, {}).text == ""
+
+
+def test_of_too_many_scripts_the_first_goes(monkeypatch):
+    scripts._made.cache_clear()
+    monkeypatch.setattr(scripts, "_KEPT", 2)
+    monkeypatch.setattr(
+        scripts, "_translated", lambda _, statics: scripts.Script("x", dict(statics))
+    )
+    peak = load("ridge_peak")
+    for p in (1, 2, 3, 2):
+        scripts.of(peak, {"p": p})
+    assert [one.fixed for one in scripts._made(peak)] == [{"p": 2}, {"p": 3}]
+    scripts._made.cache_clear()

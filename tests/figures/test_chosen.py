@@ -105,6 +105,15 @@ def test_the_heading_of_an_overview_says_what_is_left_out(swept, monkeypatch):
     assert heads[3:] == [("Toy", f"{single}; {left_out}"), ("A", single)]
 
 
+def test_the_axis_is_named_below_the_lowest_panels_alone(swept, monkeypatch):
+    panel = curves.Panel(np.arange(3.0), None, [], [], "", "")
+    monkeypatch.setattr(overview, "_panel", lambda *_: panel)
+    monkeypatch.setattr(overview, "_paint", lambda axes, *_: bool(axes.set_xlabel("rows")))
+    with style.applied():
+        made = overview.draw(swept(n=12))
+    assert [axes.get_xlabel() for axes in made.axes] == ["", "rows"]
+
+
 def test_a_heading_goes_on_in_the_next_line_where_the_figure_ends():
     made = Figure(figsize=(1.0, 1.0))  # fifteen letters
     style.head(made, "one two three\nfour", "five six seven eight", {"n": 3, "p": 0.5})

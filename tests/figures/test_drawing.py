@@ -249,3 +249,16 @@ def test_a_curve_can_be_added_on_another_scale(sweep):
     assert measured.value == pytest.approx(0.01 * panel.curves[0].measured.value)
     assert predicted == pytest.approx(0.01 * panel.curves[0].predicted)
     assert axes[0, 0].get_legend_handles_labels()[1] == ["text"]
+
+
+def test_of_several_panels_of_single_runs_the_first_is_drawn():
+    data = networks()
+    both = xarray.concat([data, 0 * data], dim="noise").assign_coords(noise=[0.0, 0.5])
+    made = survival.draw(both.assign_attrs(data.attrs))
+    left, right = made.axes
+    assert "noise = 0\n" in made.get_suptitle() + "\n"
+    one, other = survival.draw(data).axes
+    for mine, wanted in ((left, one), (right, other)):
+        assert len(mine.lines) == len(wanted.lines)
+        for a, b in zip(mine.lines, wanted.lines, strict=True):
+            np.testing.assert_array_equal(a.get_xydata(), b.get_xydata())

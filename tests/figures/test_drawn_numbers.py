@@ -208,3 +208,12 @@ def test_the_head_of_a_figure_has_what_there_is_to_say():
         made = Figure()
         style.head(made, "a $b$", note, held)
         assert made.get_suptitle() == "\n".join(lines).replace("$", r"\$")
+
+
+def test_a_sweep_is_drawn_run_by_run_if_what_is_shown_breaks_so(monkeypatch):
+    silent = types.SimpleNamespace(breaks=(rule(),))
+    monkeypatch.setattr(survival.series, "phenomenon_of", lambda data: silent)
+    for x, measure, speaks in (("step", "m", True), ("step", "other", False), ("n", "m", False)):
+        shown = types.SimpleNamespace(x=x, measure=measure)
+        monkeypatch.setattr(survival.curves, "choose", lambda data, shown=shown: shown)
+        assert survival.speaks(None) is speaks

@@ -85,6 +85,8 @@ def test_a_damaged_file_is_refused(whole, tmp_path):
     texts = [[*head, *rows] for rows in tables]
     texts += [[x for x in lines if not x.startswith(f"# {key}")] for key in ("phen", "replicates")]
     texts += [[x.replace("test_error error", "spread") for x in lines]]
+    names = {x: f"{x},{'more' if x.startswith('n,') else 1}" for x in lines if x[0] != "#"}
+    texts += [[names.get(x, x) for x in lines]]
     texts += [[x[:-1] if x.startswith("# checks") else x for x in lines], [], ["# told: only"]]
     for text in texts:
         file.write_text("\n".join(text))
@@ -206,3 +208,14 @@ def test_differences_of_equal_means_have_the_level_that_is_stated():
     one = np.array([1.0])
     assert agreement.welch(one, 0 * one, 8 * one, one, 0 * one, 8 * one) == 0
     assert agreement.welch(one, 0 * one, 8 * one, 1.01 * one, 0 * one, 8 * one) > 30
+
+
+def test_breaks_of_measures_that_are_not_kept_are_left_out(whole):
+    both = whole.assign(train_error=whole["test_error"])
+    assert json.loads(condensed.condense(both, ["train_error"]).attrs["breaks"]) == []
+    assert len(json.loads(condensed.condense(both, ["test_error"]).attrs["breaks"])) == 4
+
+
+def test_the_first_cell_may_be_the_worst(whole):
+    (told,) = condensed.verdicts(whole.isel(n=[0], noise=[0], ridge=[0]))
+    assert told.z is not None

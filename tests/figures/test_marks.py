@@ -308,3 +308,14 @@ def test_few_decades_have_plain_numbers_and_many_have_powers(axes):
     assert "$" in axes.get_yticklabels()[2].get_text()
     style.scale(axes, "y", -1, 50)
     assert axes.get_yscale() == "linear"
+
+
+def test_the_legend_of_maps_has_what_any_of_them_shows(peaked):
+    rising = peaked.assign(test_error=peaked["test_error"] * 0 + peaked["n"])
+    both = xarray.concat([peaked, rising], dim="p").assign_coords(p=[3, 5])
+    fixed = json.loads(peaked.attrs["fixed"])
+    del fixed["p"]
+    both = both.assign_attrs(phenomenon="toy", fixed=json.dumps(fixed))
+    made = phase.draw(both, measure="test_error", x="n", y="ridge", panel="p")
+    told = [text.get_text() for text in made.legends[0].get_texts()]
+    assert told == ["located break, 95 % interval", "predicted break"]

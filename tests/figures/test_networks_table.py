@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ci_theory.figures.conclusion import LEARNERS, Conclusion, table
+from ci_theory._errors import Status
+from ci_theory.figures.conclusion import LEARNERS, Conclusion, located, table
 from ci_theory.figures.jackknife import jackknifed, quotient
 from ci_theory.figures.paper import Results
+from ci_theory.locate.point import BreakPoint
 from ci_theory.locate.profile import Interval
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +95,12 @@ def test_the_page_shows_what_the_kept_runs_say(monkeypatch):
     number = r"-?[\d.e+-]+ \[-?[\d.e+-]+, -?[\w.+-]+\]"
     assert re.findall(number, shown) == re.findall(number, made)
     assert len(re.findall(number, shown)) > 45
+
+
+def test_a_place_that_is_open_below_begins_at_nothing():
+    def found(status):
+        point = BreakPoint(5.0, -np.inf, 9.0, 1.0, status)
+        return located(SimpleNamespace(locate=lambda x, y: point), None, None)
+
+    assert found(Status.AT_EDGE) == found(Status.OK) == Interval(5.0, 0.0, 9.0)
+    assert np.isnan(found(Status.NO_BREAK)).all()

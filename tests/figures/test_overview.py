@@ -2,6 +2,7 @@
 
 import json
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import xarray
 from ci_theory._errors import BadInput
 from ci_theory.cli import main
 from ci_theory.figures import overview, style
-from ci_theory.phenomena import load
+from ci_theory.phenomena import Estimate, load
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 MEAN = load("toys.mean")
@@ -85,14 +86,16 @@ def test_the_command_draws_a_store(tmp_path, monkeypatch, capsys):
     store = type("Store", (), {"folder": tmp_path / "kept"})
     monkeypatch.setattr(verdicts, "open_store", lambda place: store)
     monkeypatch.setattr(verdicts, "readable", lambda folder: folder)
-    monkeypatch.setattr(
-        verdicts, "complete_dataset", lambda _: data(n=[5, 10, 20], noise=[1, 2, 3, 4, 5, 6, 7])
-    )
+    heads, swept = [], data(n=[5, 10, 20], noise=[1, 2, 3, 4, 5, 6, 7])
+    swept = swept.assign_attrs(title="What it shows")
+    monkeypatch.setattr(verdicts, "complete_dataset", lambda _: swept)
+    monkeypatch.setattr(style, "head", lambda _, *words: heads.append(words))
     assert main(["figure", "kept"]) == 0
     out, err = capsys.readouterr()
     assert out == "results/figures/kept.png\nresults/figures/kept.pdf\n"
     assert err == "ci-theory: not shown: 1 of 7 values of noise\n"
     assert (tmp_path / "results" / "figures" / "kept.png").stat().st_size > 5000
+    assert heads == [("What it shows", "not shown: 1 of 7 values of noise")]
 
 
 def test_a_sweep_that_was_not_run_is_one_line(tmp_path, monkeypatch, capsys):
@@ -106,3 +109,36 @@ def test_a_sweep_that_was_not_run_is_one_line(tmp_path, monkeypatch, capsys):
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert says in err
+
+
+def test_along_words_each_colour_has_its_own_theory_beside_the_others():
+    swept = data(law=["normal", "uniform"], biased=[False, True])
+    fixed = {**json.loads(swept.attrs["fixed"]), "shift": 1.0}
+    (axes,) = drawn(swept.assign_attrs(fixed=json.dumps(fixed))).axes
+    dashes = [line for line in axes.lines if line.get_markersize() == 12]
+    told = [line.get_xydata().tolist() for line in dashes]
+    wanted = [[[-0.125, 0.05], [0.875, 0.05]], [[0.125, 1.05], [1.125, 1.05]]]
+    assert told == [[pytest.approx(place) for place in one] for one in wanted]
+
+
+def test_along_words_the_form_that_speaks_is_drawn(monkeypatch):
+    nan, ones = np.full(2, np.nan), np.ones(2)
+
+    def predict(phenomenon, points):
+        assert points == {"p": 3, "law": ["normal", "uniform"]}
+        return {
+            name: types.SimpleNamespace(
+                estimate=Estimate(value, 0 * ones, ones > 0, np.zeros(2, int))
+            )
+            for name, value in (("mute", nan), ("one", ones), ("two", 2 * ones))
+        }
+
+    monkeypatch.setattr(overview, "predict", predict)
+
+    def told(*names):
+        forms = [types.SimpleNamespace(name=name) for name in names]
+        return overview._told(None, forms, {"p": 3}, "law", ["normal", "uniform"])
+
+    assert told("mute", "one", "two").tolist() == [1.0, 1.0]
+    assert np.isnan(told("mute")).all()
+    assert np.isnan(told()).all()

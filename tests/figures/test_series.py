@@ -173,3 +173,14 @@ def test_means_of_a_selection_have_the_axes_asked_for_in_their_order(sweep):
     wanted = sweep["test_error"].sel(ridge=30.0).mean("replicate").transpose("noise", "n")
     np.testing.assert_allclose(found.mean, wanted)
     assert found.runs.tolist() == [[6] * 7] * 2
+
+
+def test_three_turns_more_than_at_the_places_are_no_saw_and_four_are():
+    def drawn(*values):
+        x, value = np.arange(1.0, 1 + len(values)), np.array([values])
+        line = series.Line(x, value, 0 * value, value == value, {})
+        return len(series.without_rounding(line, x[[0, -1]]).x)
+
+    assert drawn(0.0, 1.0, 0.0, 1.0, 0.0) == 5
+    assert drawn(0.0, 1.0, 0.0, 1.0, 0.0, 1.0) == 2
+    assert drawn(*(1 + 1e-14 * np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0]))) == 6  # rounding

@@ -321,3 +321,91 @@ def test_the_laws_that_need_a_compilation_are_marked():
     ]  # fmt: skip
     first = next(i for i, law in enumerate(LAWS.values()) if law.compiles)
     assert all(law.compiles for law in list(LAWS.values())[first:])  # the cheap ones first
+
+
+def test_a_prediction_must_be_valid_at_the_defaults_themselves(monkeypatch):
+    def seen(*valid):
+        status = np.where(valid, int(Status.OK), int(Status.OUT_OF_SCOPE))
+        estimate = Estimate(np.ones(2), np.zeros(2), np.array(valid), status)
+        found = {"a": types.SimpleNamespace(estimate=estimate)}
+        monkeypatch.setattr(predicting, "everywhere", lambda _: [([{}, {"n": 1}], found)])
+        return predicting.defaults(None)
+
+    assert seen(True, False) is None
+    assert seen(False, True) == "no prediction is valid (a OUT_OF_SCOPE)"
+
+
+def test_a_third_of_the_ends_may_not_all_be_refused(monkeypatch):
+    toy = of()
+    points = predicting.moving(toy)
+    few = (len(points) - predicting.INSIDE) // 3
+
+    def seen(count):
+        monkeypatch.setattr(predicting, "everywhere", lambda _: [(points[:count], {})])
+        return predicting.ranges(toy)
+
+    assert seen(few + 1) is None
+    assert seen(few) == f"only {few} of {len(points)} points at ends are not refused"
+
+
+def test_decoys_that_differ_at_other_static_values_alone_are_found_to(monkeypatch):
+    def predicted(_, points):
+        off = [1.0 + (point["d"] != 8) if "d" in point else 1.0 for point in points]
+        return {"a": told(np.ones(len(points)), same=off)}
+
+    monkeypatch.setattr(predicting, "_predicted", predicted)
+    monkeypatch.setattr(predicting, "everywhere", lambda _: [([{}], predicted(_, [{}]))])
+    assert predicting.decoys(of()) is None
+    assert "decoy same of prediction a says" in predicting.decoys(of(at={"d": 8}))
+
+
+def test_one_measure_that_another_key_changes_is_enough(monkeypatch):
+    monkeypatch.setattr(simulating, "plain", lambda measures: measures)
+    runs = [{"a": np.ones(1), "b": np.ones(1)}, {"a": np.ones(1), "b": np.zeros(1)}]
+    toy = types.SimpleNamespace(
+        run=lambda key=0: runs[key], program=lambda: lambda key, moving: runs[0], moving={}
+    )
+    assert simulating.keys(toy) is None
+    runs[1] = runs[0]
+    assert simulating.keys(toy) == "another key gives the same numbers"
+
+
+def test_both_inner_places_and_both_keys_are_looked_at():
+    measured = {None: [1.0, 2.0], 0.0: [1.0, 1.0], 0.5: [2.0, 2.0]}
+
+    def run(key=0, **changes):
+        value = measured[float(changes["free"][0]) if changes else None]
+        return {"m": np.array(value) + wrong_key * key}
+
+    wrong_key = 0.0
+    toy = types.SimpleNamespace(inner=["free"], point={"free": jnp.array([0.0, 0.5])}, run=run)
+    assert simulating.inner(toy) is None
+    measured[0.5] = [2.0, 2.5]
+    assert "each beside a copy of itself" in simulating.inner(toy)
+    toy.moving, toy.program = {}, lambda: lambda key, moving: Measured(m=jnp.array([1.0, 2.0]))
+    assert simulating.side_by_side(toy) is None
+    wrong_key = 0.5
+    assert "under vmap (run 1)" in simulating.side_by_side(toy)
+
+
+@record
+class Measured:
+    m: object = None
+
+
+def test_blank_words_say_nothing():
+    decoy = types.SimpleNamespace(name="wrong", why=" \n")
+    form = types.SimpleNamespace(name="a", decoys=(decoy,))
+    toy = types.SimpleNamespace(title="t", question="q", model="m", predictions=(form,))
+    one = types.SimpleNamespace(phenomenon=toy)
+    assert declaring.words(one) == "decoy wrong of prediction a does not say why"
+    decoy.why = "it forgets"
+    assert declaring.words(one) is None
+    toy.model = " "
+    assert declaring.words(one) == "its model says nothing"
+
+
+def test_what_a_library_raises_is_told_with_the_line_that_called_it():
+    with pytest.raises(np.linalg.LinAlgError) as caught:
+        np.linalg.inv(np.zeros((2, 2)))
+    assert "(test_testing_parts.py:" in case._raised(caught.value)

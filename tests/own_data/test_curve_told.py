@@ -364,3 +364,6 @@ def test_medians_are_held_to_their_share_of_the_level():
     assert made.reason == "17 of 20 refits of 20 rows are above 2.5, the prediction and its slack"
     wrong = dataclasses.replace(outcome, verdict=Verdict.DISAGREES)
     assert judging._medians(wrong, 1.0) is wrong
+    low = np.concatenate([np.full(17, 3.0), np.full(3, -99.0)])[None]  # the long tail is below
+    below = dataclasses.replace(outcome, comparison=dataclasses.replace(one, values=low))
+    assert judging._medians(below, 0.99) is below

@@ -10,7 +10,7 @@ import scipy.optimize
 import scipy.stats
 
 import ci_theory
-from ci_theory import BadInput
+from ci_theory import BadInput, Status
 from ci_theory.check import Verdict
 from ci_theory.own_data import curve, judging, learning_curve
 from ci_theory.own_data import population as theory
@@ -474,6 +474,7 @@ def typed(*case):
         ({"ridge": [-1.0]}, "must be numbers from 0 to"),
         ({"ridge": [np.nan]}, "must be numbers from 0 to"),
         ({"level": 0.0}, "level = 0"),
+        typed({"seed": 1.5}, "seed = 1.5: must be a whole number >= 0"),
     ],
 )
 def test_what_is_asked_for_is_looked_at_before_anything_is_fitted(change, says, monkeypatch):
@@ -738,3 +739,67 @@ def test_all_ridges_share_one_level(monkeypatch):
     total = sum(level for level, _ in means) + sum(medians)
     assert total == pytest.approx(0.02)
     assert min(medians) > 0
+
+
+def test_the_band_leaves_rows_out_with_their_mean_taken_anew():
+    """From the rows as they are given: what is left of them is centred by itself."""
+    x, y, _ = gaussian(41, 60, 5)
+    x, y, ones = x + 3.0, y - 2.0, np.ones(60)
+    cells = theory.Cells(np.array([20.0, 40.0]), np.array([0.5, 2.0]), np.ones(2, bool))
+    errors = []
+    for part in np.array_split(np.random.default_rng(0).permutation(60), theory.GROUPS):
+        rest = np.setdiff1d(np.arange(60), part)
+        z, label = x[rest] - x[rest].mean(axis=0), y[rest] - y[rest].mean()
+        one = theory.population(z, label, ones[rest], 0 * label, True)
+        errors.append(theory.predict(one, cells, NOTHING).test_error)
+    z, label = x - x.mean(axis=0), y - y.mean()
+    whole = theory.population(z, label, ones, 0 * label, True)
+    found, _ = theory.band(z, label, ones, 0 * label, True, whole, cells, NOTHING)
+    wanted = np.sqrt(theory.GROUPS - 1) * np.std(errors, axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def test_a_share_of_rows_is_rounded_to_the_next_row():
+    """0.29 of 100 rows is 29 of them, though the product is a little less in floating point."""
+    x, y, _ = gaussian(42, 120, 4)
+    order = np.random.default_rng([7, 100, 0]).permutation(120)
+    copies, twice = np.ones(120, int), np.ones(120, int)
+    twice[order[:29]] = 2
+    at = np.array([100]), np.array([0.5])
+    share = refits(x, y, copies, *at, Defects(repeated=0.29, repeats=2.0), 1, 1, seed=7)
+    np.testing.assert_allclose(share, refits(x, y, twice, *at, NOTHING, 1, 1, seed=7), rtol=1e-12)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_rows_without_copies_are_as_many_as_they_are(centred):
+    x, y, _ = gaussian(43, 50, 6)
+    if centred:
+        x, y = x - x.mean(axis=0), y - y.mean()
+    best = best_ridge(whole_of(x, y, centred=centred), x, y, np.ones(50), NOTHING)
+    assert best.effective == pytest.approx(50, rel=1e-9)
+
+
+def test_nothing_is_claimed_where_the_solver_failed():
+    x, y, _ = gaussian(44, 80, 4)
+    whole = whole_of(x, y)
+    cells = theory.Cells(np.array([30.0, 60.0]), np.ones(2), np.ones(2, bool))
+    found = theory.predict(whole, cells, NOTHING)
+    found = found._replace(status=np.array([Status.OK, Status.NOT_CONVERGED]))
+    values = np.random.default_rng(0).normal(1.0, 0.1, (1, 1, 2, 5))
+    report = judging.judged(found, whole, cells, NOTHING, values, 1e-3, 0.1)
+    assert report.outcomes[0].comparison.estimate.valid.tolist() == [True, False]
+
+
+def test_slack_has_what_two_rows_fewer_would_not_have_learnt():
+    x, y, _ = gaussian(45, 80, 8)
+    whole = whole_of(x, y)
+    cells = theory.Cells(np.array([20.0]), np.array([30.0]), np.ones(1, bool))
+    found, fewer = (
+        theory.predict(whole, cells._replace(n=np.array([n])), NOTHING) for n in (20.0, 18.0)
+    )
+    missed, before = (float(one.test_error[0] * (1 - one.gamma[0])) for one in (found, fewer))
+    rest = 2 / (found.free[0] - 4) * found.gamma[0] * found.test_error[0]
+    rest += 2 * found.test_error[0] / 80
+    slack = float(judging.slack_of(found, whole, cells, NOTHING)[0])
+    assert slack - rest == pytest.approx(abs(before - missed), rel=1e-6)
+    assert slack - rest > 0.1 * slack

@@ -465,3 +465,16 @@ def test_replicates_scatter_as_widely_as_the_level_asks():
         wanted = ratio or scipy.stats.t.ppf(1 - level, 3) / scipy.stats.t.ppf(0.95, 3)
         assert max(seen.off) == pytest.approx(wanted, rel=1e-6)
         assert len(seen.off) == RESAMPLES
+
+
+def test_of_fewer_than_three_whole_runs_no_skewness_is_known_and_of_one_no_scatter():
+    nowhere = BreakPoint(np.nan, np.nan, np.nan, np.nan, Status.NO_BREAK)
+    silent = Room(nowhere, np.nan, np.nan, False)
+    runs = bump() + 0.01 * np.array([[-1.0], [0.0], [1.0], [0.0]])
+    assert not _too_skewed(X, runs[:3], nowhere, silent)
+    assert _too_skewed(X, runs[:2], nowhere, silent)
+    torn = runs.copy()
+    torn[:2, 3] = np.nan
+    assert _too_skewed(X, torn, nowhere, silent)
+    assert surely_found(PEAK, X, bump(), runs[:3], 0.05)
+    assert not surely_found(PEAK, X, bump(), runs[:1], 0.05)

@@ -1,9 +1,11 @@
 import dataclasses
+import types
 
 import numpy as np
 import pytest
 
 from ci_theory import BadInput
+from ci_theory.check import calibration
 from ci_theory.check.calibration import Setting, alarms, like, power
 from ci_theory.check.verdict import judge
 
@@ -144,3 +146,14 @@ def test_alarms_and_power_count_what_disagrees():
     certain = Setting(cells=3, replicates=20, spread=(0.01, 0.01))
     assert alarms(certain, level=1e-6, sweeps=5) == (0.0, 0.0, pytest.approx(0.522, abs=1e-3), 5)
     assert power(certain, bias=0.5, sweeps=5) == (1.0, pytest.approx(0.478, abs=1e-3), 1.0, 5)
+
+
+def test_another_seed_draws_other_sweeps(monkeypatch):
+    agrees = types.SimpleNamespace(verdict=None)
+    monkeypatch.setattr(calibration, "judge", lambda comparison, *, level: agrees)
+    drawn = []
+    setting = types.SimpleNamespace(draw=lambda rng: drawn.append(rng.random()))
+    for seed in (0, 1, 0):
+        assert alarms(setting, sweeps=2, seed=seed).value == 0
+    assert drawn[:2] == drawn[4:]
+    assert len(set(drawn)) == 4

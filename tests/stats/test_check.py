@@ -269,6 +269,14 @@ def test_in_single_precision_there_is_a_verdict_only_on_a_stated_rounding():
         assert "simulated in float32" in withheld.outcomes[0].reason
 
 
+def test_what_is_out_of_scope_stays_so_in_single_precision():
+    """To run it in float64, as the reason of a verdict that is withheld says, would not help."""
+    data = sweep({"noise": [60.0, 70.0]}, replicates=5).assign_attrs(dtype="float32")
+    report = check(data, toy(POWER))
+    assert report.verdict is Verdict.OUT_OF_SCOPE
+    assert "float64" not in report.outcomes[0].reason
+
+
 def test_the_order_of_the_dimensions_is_irrelevant(small):
     turned = small.transpose("replicate", "scale", "noise")
     cells = []

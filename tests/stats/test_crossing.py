@@ -196,3 +196,9 @@ def test_each_side_of_a_crossing_is_told_by_what_lies_there(mean, status, sign):
     y = sign * (np.array(mean) + scatter)
     found = Crossing(direction="up" if sign > 0 else "down").locate(np.arange(4.0), y)
     assert found.status == status
+
+
+def test_where_the_correction_turns_the_sign_nothing_is_left():
+    found = corrected(np.array([0.01, -0.01, 0.5]), np.array([-2.0, 2.0, -2.0]), np.full(3, 10))
+    assert found[:2].tolist() == [0.0, 0.0]
+    assert 0 < found[2] < 0.5

@@ -97,7 +97,11 @@ def test_neighbours_are_pooled_only_beyond_the_bins_and_in_equal_steps():
 def test_weights_are_positive_and_not_too_far_apart(weight, says):
     given = np.array([1.0, 2.0, 4.0, 8.0]), np.ones(4), np.array(weight)
     if says is None:
-        assert observed(*given).rows.weight.mean() == pytest.approx(1)
+        weights = observed(*given).rows.weight
+        assert weights.mean() == pytest.approx(1)
+        for unit in (1e-200, 1e200):  # only their ratios count
+            other = observed(*given[:2], unit * given[2]).rows.weight
+            np.testing.assert_allclose(other, weights, rtol=1e-9)
         return
     with pytest.raises(BadInput, match=says):
         observed(*given)
@@ -492,3 +496,10 @@ def test_why_no_larger_form_was_tried_is_said_where_the_tests_do_not():
     assert law(1.1e-9).ended.startswith("1.1e-07 % of y is left, within the resolution of 0.1 %")
     assert "within the resolution" in law(1e-3).ended
     assert law(1.01e-3).ended == ""
+
+
+def test_chances_of_few_resamples_are_not_told():
+    x = np.geomspace(1.0, 100.0, 12)
+    assert breaks.fit(x, 1 / x, 0, resamples=60).points == 12
+    with pytest.raises(BadInput, match="resamples = 59: expected at least 60"):
+        breaks.fit(x, 1 / x, 0, resamples=59)

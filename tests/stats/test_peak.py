@@ -225,3 +225,16 @@ def test_both_doubts_about_a_place_make_up_what_the_confidence_leaves(confidence
     assert Peak(confidence=confidence, log_axis=False).locate(x, y).status == Status.OK
     assert (1 - seen["accepted"]) + seen["plausible"] == pytest.approx(1 - confidence)
     assert 0 < seen["plausible"] < 1 - confidence
+
+
+def test_what_a_maximum_gains_is_never_more_than_half_the_interval():
+    """Runs that agree at the top and tilt: their slopes say nothing of its height."""
+    u = np.linspace(-2.0, 2.0, 5)
+    y = 1 - 1e-6 * u**2 + np.array([-1.0, 0.0, 1.0])[:, None] * u
+    height, half = Peak()._height(u, y, 0.0, 1)
+    assert (height, half) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-12))
+
+
+def test_what_rounding_makes_of_a_plateau_is_no_summit():
+    assert summit(np.array([3.0, 3.0 + 1e-9, 3.0, 2.0])) is None
+    assert summit(np.array([3.0, 3.0 + 1e-8, 3.0, 2.0])) == (0, 1, 3)

@@ -11,10 +11,12 @@ from check_toy import POWER, TOY, sweep
 from ci_theory.check import Verdict, check
 from ci_theory.check.calibration import Setting
 from ci_theory.check.remedy import FIRST, MOST, _enough, _line, _rounded, _Test, remedy
+from ci_theory.check.statistic import NOTHING
 from ci_theory.check.verdict import judge
 from ci_theory.cli import verdicts
 from ci_theory.phenomena import load, predict
 from forms import formed
+from told import DECOYS, OUTCOME
 
 LEVEL, EFFECT = 1e-3, 0.03
 SWEEPS = 100
@@ -178,3 +180,11 @@ def test_the_report_and_the_command_say_it(capsys):
     assert told == {"replicates": said.replicates, "size": 1.0, "line": said.line}
     data.attrs["dtype"] = "float32"
     assert check(data, toy).remedies == {}  # float64 would do, not replicates
+
+
+def test_of_a_decoy_that_too_few_runs_speak_of_no_number_is_told():
+    mute = dataclasses.replace(DECOYS["near"], pooled=NOTHING)
+    assert remedy(OUTCOME, EFFECT).replicates > 0
+    assert remedy(dataclasses.replace(OUTCOME, decoys={"near": mute}), EFFECT) is None
+    rejected = dataclasses.replace(mute, rejected=True)  # of which nothing more is asked
+    assert remedy(dataclasses.replace(OUTCOME, decoys={"near": rejected}), EFFECT).replicates > 0

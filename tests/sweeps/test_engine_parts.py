@@ -1,5 +1,8 @@
 """Who computes what, with workers and stores made by hand: nothing is simulated."""
 
+import dataclasses
+import os
+import stat
 import threading
 import time
 import types
@@ -10,7 +13,8 @@ import numpy as np
 import pytest
 
 from ci_theory import BadInput
-from ci_theory.sweeps import engines, runner
+from ci_theory.phenomena import load
+from ci_theory.sweeps import Sweep, engines, make_plan, parts, program, runner, sessions
 from ci_theory.sweeps.engines import PATIENCE, Job, LocalEngine, Outcome, Worker
 from ci_theory.sweeps.groups import Group
 from ci_theory.sweeps.parts import Damaged
@@ -300,3 +304,153 @@ def test_leftovers_are_swept_where_nobody_works(tmp_path):
     for folder in ("parts", "unfinished"):
         left = sorted(f.name for f in (tmp_path / folder).iterdir())
         assert left == ["0-0.npz.1-0a.tmp", "x.npz.1-0a.tmp"]
+
+
+def test_every_engine_computes_on_one_lapack_thread(monkeypatch):
+    inside, seen = [], []
+
+    @contextmanager
+    def one_thread(devices):
+        inside.append(devices)
+        yield
+        inside.pop()
+
+    monkeypatch.setattr(engines, "one_lapack_thread", one_thread)
+
+    class Seeing(Busy):
+        def compute(self, job):
+            seen.append(list(inside))
+            return super().compute(job)
+
+    worker = Seeing()
+    assert len(list(LocalEngine().outcomes(JOBS[:2], worker))) == 2
+    monkeypatch.setattr(engines, "worker_of", lambda *given: worker)
+    assert engines.compute_job(JOBS[0]).state == "done"
+    assert seen == [[Busy.devices]] * 3
+
+
+def test_of_two_threads_that_find_too_little_memory_the_lower_number_counts():
+    planned = Shape((), (), 12, 12)
+    tried = []
+
+    class Tight:
+        def fitted(self, shape, most):
+            return shape._replace(batch=max(b for b in (1, 2, 3, 4, 6, 12) if b <= most))
+
+        def call(self, shape, *_):
+            tried.append(shape.batch)
+            if shape.batch == 12:
+                worker._smaller[0, planned] = 2  # another thread, meanwhile
+                raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
+            return {}
+
+    group = Group(statics={}, capacity={}, cells=np.arange(2), chunk=12, batch=12)
+    plan = types.SimpleNamespace(
+        sweep=types.SimpleNamespace(seed=9), arguments=lambda c: None, hash="h"
+    )
+    worker = bare(programs=[Tight()])
+    worker._kept = lambda *_: None
+    assert worker._run(JOBS[0], plan, types.SimpleNamespace(group=group))[1] == 2
+    assert tried == [12, 2]
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+def programs_that(compile_, monkeypatch, kept=8):
+    monkeypatch.setattr(program, "_KEPT", kept)
+    made = program.Programs(None, Busy.devices, {})
+    made._compile = compile_
+    return made
+
+
+def test_a_program_that_could_not_be_compiled_is_tried_again(monkeypatch):
+    tries = []
+
+    def compile_(shape):
+        tries.append(shape)
+        if len(tries) == 1:
+            raise MemoryError
+        return "made"
+
+    programs = programs_that(compile_, monkeypatch)
+    with pytest.raises(MemoryError):
+        programs.compiled("a")
+    assert programs.compiled("a") == programs.compiled("a") == "made"
+    assert tries == ["a", "a"]
+
+
+def test_of_too_many_programs_the_one_used_longest_ago_goes(monkeypatch):
+    compiled = []
+    programs = programs_that(lambda shape: compiled.append(shape) or shape, monkeypatch, kept=2)
+    for shape in "abaca":
+        assert programs.compiled(shape) == shape
+    assert compiled == ["a", "b", "c"]
+
+
+def test_memory_is_that_of_arguments_results_and_what_lies_between():
+    account = types.SimpleNamespace(
+        temp_size_in_bytes=1, argument_size_in_bytes=10, output_size_in_bytes=100
+    )
+    for found, size in ((account, 111.0), (None, 0.0)):
+        made = types.SimpleNamespace(memory_analysis=lambda found=found: found)
+        programs = program.Programs(None, Busy.devices, {})
+        programs.compiled = lambda shape, made=made: made
+        assert programs.memory("a") == size
+
+
+def test_every_stage_multiplies_with_all_bits():
+    """On accelerators products have ten bits otherwise."""
+    walk, seen = load("sweep_toys.walk"), {}
+
+    def noting(name):
+        def stage(*given):
+            seen[name] = jax.config.jax_default_matmul_precision
+            return getattr(walk.stages, name)(*given)
+
+        return stage
+
+    names = ("begin", "advance", "finish")
+    stages = dataclasses.replace(walk.stages, **{name: noting(name) for name in names})
+    programs = program.Programs(
+        dataclasses.replace(walk, stages=stages), jax.devices("cpu"), {"step": np.array([0, 5])}
+    )
+    programs.compiled(Shape((), (), 2, 2))
+    assert seen == dict.fromkeys(names, "highest")
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def test_a_session_that_is_noted_keeps_when_it_began(tmp_path):
+    session = {"jax": "1"}
+    sessions.write_session(tmp_path, session)
+    (file,) = tmp_path.iterdir()
+    first = file.read_bytes()
+    file.write_bytes(first.replace(b'"began": "2', b'"began": "1'))  # a thousand years ago
+    early = file.read_bytes()
+    sessions.write_session(tmp_path, session)
+    assert first != early == file.read_bytes()
+
+
+def test_the_name_of_a_file_is_flushed_too(tmp_path, monkeypatch):
+    """Else it is gone after a loss of power, whatever is in the file."""
+    flushed = []
+    monkeypatch.setattr(
+        parts.os, "fsync", lambda handle: flushed.append(stat.S_ISDIR(os.fstat(handle).st_mode))
+    )
+    parts.write_whole(tmp_path / "x", b"one")
+    assert flushed == [False, True]
+
+
+def test_without_locks_what_a_living_process_may_be_writing_stays(tmp_path, monkeypatch):
+    half = tmp_path / "plan-000.json.71-0badcafe.tmp"
+    plan = make_plan(Sweep(phenomenon="sweep_toys.gram", replicates=2))
+    ctrl_c = types.SimpleNamespace(check=lambda: None)
+    half.write_text("half")
+    with monkeypatch.context() as patched:
+        patched.setattr("ci_theory.sweeps.locks.fcntl", None)
+        runner._write_plan(tmp_path, 0, plan, ctrl_c)
+    assert half.exists()
+    runner._write_plan(tmp_path, 1, plan, ctrl_c)
+    assert not half.exists()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_theory import BadInput
+from ci_theory.phenomena import load
 from ci_theory.sweeps import Sweep, grid, read_sweep
 
 GOOD = """
@@ -229,3 +230,19 @@ def test_any_file_is_a_sweep_or_one_line(tmp_path_factory, data):
     path.write_bytes(data)
     with pytest.raises(BadInput):
         read_sweep(path)
+
+
+def test_of_a_huge_grid_both_ends_of_an_inner_axis_are_ruled(monkeypatch):
+    monkeypatch.setattr(grid, "MOST_RULED", 10)
+    line = load("sweep_toys.line")
+    axes = {"ridge": tuple(float(i) for i in range(30))}
+    for end, there in ((0.0, True), (29.0, True), (15.0, False)):
+        ruled = dataclasses.replace(
+            line, rule=lambda params, end=end: "it may not" if params.ridge == end else None
+        )
+        sweep = Sweep(phenomenon="sweep_toys.line", axes=axes).completed()
+        if there:
+            with pytest.raises(BadInput, match="it may not"):
+                grid._check_rule(sweep, ruled)
+        else:
+            grid._check_rule(sweep, ruled)

@@ -54,3 +54,10 @@ def test_words_of_other_people_are_shown_as_they_are(show, capfd):
     err = capfd.readouterr().err
     assert (r"[red]a sweep[/red]\x1b[31m" in err) is show
     assert r"[bold]it says\x1b[31m" in err
+
+
+def test_runs_that_are_stored_count_from_the_start(tmp_path, capfd):
+    sweep = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9)}, replicates=6)
+    run(sweep, tmp_path / "s", shard=(0, 2), most_runs=2)
+    run(sweep, tmp_path / "s", progress=True)
+    assert "12/12" in capfd.readouterr().err

@@ -15,6 +15,7 @@ import pytest
 import sweep_driver
 
 from ci_theory import BadInput, Status
+from ci_theory._errors import MESSAGES
 from ci_theory._keys import key_for, point_hash
 from ci_theory._record import build
 from ci_theory.phenomena import load
@@ -49,6 +50,7 @@ SWEEP = Sweep(
     paired=("mirrored",),
     replicates=3,
     seed=11,
+    title="What it says",
 )
 GRAM = Sweep(phenomenon="sweep_toys.gram", axes={"n": (5, 9, 12)}, replicates=4)
 
@@ -114,6 +116,12 @@ def test_the_dataset_says_what_it_is(finished):
     assert found["shape"].values.tolist() == ["flat", "steep"]
     assert json.loads(found.attrs["fixed"]) == {"slope": 2.5, "up.rows": 6}
     assert found.attrs["phenomenon"] == SWEEP.phenomenon
+    assert found.attrs["title"] == "What it says"
+    assert json.loads(found.attrs["paired"]) == ["mirrored"]
+    assert "partitionable" not in found.attrs  # a truth value, which no file of xarray's can hold
+    legend = found["status"].attrs
+    told = dict(zip(legend["flag_values"], legend["flag_meanings"].split(", "), strict=True))
+    assert told == {-1: "not simulated yet", **{int(s): MESSAGES[s] for s in Status}}
     assert (found.attrs["seed"], found.attrs["missing"], found.attrs["not_finite"]) == (11, 0, 0)
     (session,) = json.loads(found.attrs["sessions"])
     assert session["jax"] == jax.__version__
@@ -343,6 +351,19 @@ def test_dry_run_counts_what_is_stored(tmp_path):
     run(GRAM, tmp_path / "s")
     told = dry_run(GRAM, tmp_path / "s")
     assert (told.done, told.seconds) == (12, 0.0)
+    with pytest.raises(BadInput, match="holds another sweep: its seed is 0, here 1"):
+        dry_run(dataclasses.replace(GRAM, seed=1), tmp_path / "s")
+
+
+def test_dry_runs_of_shards_add_up_to_that_of_the_whole(monkeypatch):
+    monkeypatch.setattr(estimate, "_measure", lambda *_: (0.0, 0.0))
+    whole, *parts = (
+        dry_run(SWEEP, most_runs=8, shard=shard) for shard in (None, (0, 3), (1, 3), (2, 3))
+    )
+    assert sum(part.runs for part in parts) == whole.runs
+    assert sum(part.chunks for part in parts) == whole.chunks
+    assert all(0 < part.runs < whole.runs for part in parts)
+    assert whole.results == 192 * 3 * (2 * 8 + 1)  # two measures and a status of every replicate
 
 
 @pytest.mark.parametrize(

@@ -380,3 +380,21 @@ def test_what_another_process_holds_comes_last_and_is_waited_for():
     assert _drain(engine, jobs, None, bar) == 1 + 2 + 3 + 4
     assert engine.jobs == [(1, False), (2, False), (3, False), (4, False), (1, True), (3, True)]
     assert counted == [10] * 4
+
+
+def test_a_folder_with_nothing_but_states_of_ours_holds_nothing_yet(tmp_path):
+    for name in ("parts", "unfinished"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "lock").write_bytes(b"")
+    assert Store.find(tmp_path) is None
+
+
+def test_a_plan_of_other_parameters_or_measures_extends_no_store(monkeypatch):
+    plan = types.SimpleNamespace(
+        previous="", added=None, start=0, stop=2, hash="h", identity={}, fields={"axes": 1}
+    )
+    more = types.SimpleNamespace(**{**vars(plan), "previous": "h", "start": 2, "stop": 4})
+    monkeypatch.setattr(plans, "is_step", lambda *_: True)
+    assert plans._breach(more, [plan]) is None
+    more.fields = {"axes": 2}
+    assert plans._breach(more, [plan]) == "its parameters or measures are others"

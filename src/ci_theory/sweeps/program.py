@@ -275,7 +275,8 @@ class Programs:
 
         def finish(shared: Any, pair: Any) -> dict[str, Any]:
             run, state = pair
-            return told(stages.finish(*given(shared, run), capacity, state))
+            with jax.default_matmul_precision("highest"):
+                return told(stages.finish(*given(shared, run), capacity, state))
 
         return Staged(begin, advance, finish)
 
