@@ -355,6 +355,47 @@ def test_a_scope_ends_where_it_says(name):
             assert not outside[label][2], (label, edge)
 
 
+# Where some predictions are not claimed any more, and these still are: they do not rest on that.
+STILL = {
+    "poisoned_ridge": [
+        ("survival", {**STUCK, "up.n": 109, "down.n": 150}),
+        ("trigger_response attack_success clean_error", {**STUCK, "up.n": 150, "down.n": 109}),
+    ],
+    "two_stage_ridge": [("upstream_error", {**STAGES, "up.n": 150, "down.n": 109})],
+    "double_double_descent": [("inherited_error upstream_error", {**PARTIAL, "down.n": 29})],
+    "network_inheritance": [
+        ("planted", {**CHAINED, "up.n": 150, "up.poison": 0.1, "down.n": 91}),
+    ],
+    "feature_spectrum": [
+        (SPECTRAL.replace(" error", "") + " entropy", {"down.n": 9}),
+        ("entropy", {"up.noise": 1.44, "up.n": 160, "p": 40, **UNREPEATED}),
+    ],
+    "noisy_features": [(FLIPPED, {"up.flips": 0.48}), ("entropy largest", {"down.n": 10})],
+    "feature_ensemble": [("test_error", {"members": 1, "n": 100, "p": 50})],
+    "fact_memory": [
+        ("recalled error known single_recalled", {"facts": 5, "repeated_fraction": 0.09, "rank": 1})
+    ],
+    "zipf_learning": [
+        ("error singles price known", {"vocabulary": 1000, "exponent": 2.0, "n": 49, "rank": 5}),
+    ],
+    "metric_mirage": [("token_error edit_distance", {"tests": 2, "n": 100, "vocabulary": 1000})],
+    "repeated_data": [("test_error gcv_naive", {"p": 100, "ridge": 1e-9, "budget": 400})],
+    "epochwise_descent": [("excess_risk train_error", {"slow_variance": 0.999, "n": 400})],
+    "imbalanced_mixture": [
+        ("error_minority", {**CLASSES, "minority": 0.3, "ridge": 1.0, "separation": 8.9})
+    ],
+}
+
+
+@pytest.mark.parametrize("name", sorted(STILL))
+def test_what_does_not_rest_on_it_is_claimed_beyond_a_scope(name):
+    for labels, point in STILL[name]:
+        made = estimates(name, point)
+        assert not all(claimed for _, _, claimed in made.values()), point  # beyond some scope
+        for label in labels.split():
+            assert made[label][2], (label, point)
+
+
 def test_fewer_rows_left_have_no_normal_error_bar():
     """Why ten, and twenty for an exact mean: the excess risk of least squares is that skewed."""
     rng, p = np.random.default_rng(0), 20
