@@ -12,6 +12,7 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._keys import key_for, stream
 from ci_theory.phenomena import digits_ridge, load, predict
 from ci_theory.tasks import digits
+from ci_theory.theory.spectra.spectrum import explicit
 
 datasets = pytest.importorskip("sklearn.datasets")
 
@@ -90,6 +91,18 @@ def test_one_run_is_the_explicit_computation_with_literal_copies(features, label
     rest = copy - fit[rows]
     train = np.mean((rest @ y[:n]) ** 2 + noise * np.sum(rest**2, axis=1))
     np.testing.assert_allclose(found.train_error[0, 0], train, rtol=1e-8)
+
+
+@pytest.mark.parametrize("status", [Status.OK, Status.NOT_CONVERGED])
+def test_what_is_said_of_the_leverages_is_said_of_the_errors(status, monkeypatch):
+    pair = np.full(2, 0.5)
+    rows = digits_ridge.RowRisk(
+        np.asarray(0.5), np.asarray(0.5), pair, pair, pair, pair, pair, np.asarray(int(status))
+    )
+    monkeypatch.setattr(digits_ridge, "_by_image", lambda *given: rows)
+    params = digits_ridge.Params(n=100.0, repeats=2.0, ridge=1.0, noise=0.3)
+    made = digits_ridge.forecast(params, explicit(0.8 ** np.arange(60.0), np.ones(60)))
+    assert int(made.status) == status
 
 
 @pytest.mark.parametrize("label", digits.LABELS)

@@ -109,6 +109,13 @@ EDGES = {
         Edge("finite_size_excess", "ridge", 0.0, 1e-9, {"p": 100, "n": 200}),
         Edge("finite_size_excess", "spectrum", "isotropic", "two_block", {**LEAST, "n": 200}),
         Edge("finite_size_excess", "repeats", 1, 2, {**LEAST, "n": 200, "repeated_fraction": 0.5}),
+        Edge(
+            "test_error noisy_test_error train_error",
+            "p",
+            10,
+            9,
+            {"ridge": 0.0, "n": 100, "repeated_fraction": 0.5, "repeats": 2},
+        ),
     ],
     "repeated_data": [
         Edge("test_error excess_risk train_error gcv_naive", "budget", 110, 109, PLAIN),
@@ -357,6 +364,7 @@ def test_a_scope_ends_where_it_says(name):
 
 # Where some predictions are not claimed any more, and these still are: they do not rest on that.
 STILL = {
+    "corrupted_inputs": [("test_error train_error", {"ridge": 1e-9, "n": 100, "p": 9})],
     "poisoned_ridge": [
         ("survival", {**STUCK, "up.n": 109, "down.n": 150}),
         ("trigger_response attack_success clean_error", {**STUCK, "up.n": 150, "down.n": 109}),
