@@ -231,6 +231,12 @@ def test_the_place_of_a_break_is_held_against_bars():
         one = Place("peak in n", per="p", **bar)
         seen = told(kept(rows, breaks=[both[0], gone], answer=sure), one)
         assert [s.holds for s in seen.slices] == [True, None]
+    missing = told(kept(rows, breaks=[gone], answer=sure), Place("peak in n", absent=True))
+    assert missing.numbers == "1 of 1"  # what is not there has no place
+    for ends in ([both[0], gone], [["peak in n", {"noise": 0.1}, *gone[2:]], both[1]]):
+        look = Moves("peak in n", "noise", 0.1, 1.0, "later")
+        (one,) = told(kept(rows, breaks=ends, answer=sure), look).slices
+        assert (one.holds, one.at) == (None, {})
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,18 @@ PAIRS = [
         [{"noise": 0.1}, {"power": 0.0}, {"exponent": 0.0}, {"kept": 2}, COPIES],
     ),
     Pair(
+        "fact_memory",
+        "last rank recalled",
+        {"d": 64, "repeated_fraction": 0.0, "exponent": 1.0, "noise": 0.0},
+        [{"facts": 3, "rank": 1}, {"d": 8, "facts": 2000, "exponent": 0.1}],
+    ),
+    Pair(
+        "feature_spectrum",
+        "probe stops to pay",
+        {"down.n": 5, "down.noise": 2.9},
+        [{"down.noise": 3.0}],
+    ),
+    Pair(
         "icl_population",
         "noise that suits the shift",
         {"decay": 0.0, "tilt": 0.0, "scale": 2.0},
@@ -177,6 +189,12 @@ PAIRS = [
         [{"down.n": 20}, {"up.poison": 0.1, "up.repeats": 1}, {"down.harmful": 1}],
     ),
     Pair(
+        "noisy_features",
+        "in-domain minimum",
+        {},
+        [{"down.named": 0.0, "down.noise": 0.0}, {"down.noise": 1e4}],
+    ),
+    Pair(
         "poisoned_ridge",
         "half of the trigger removed",
         {"down.time": 1e9},
@@ -217,6 +235,17 @@ PAIRS = [
         "worst repeat count",
         {"ridge": 0.0, "shared_noise": True, "deduplicated": False},
         [{"ridge": 1e-9}, {"shared_noise": False}, {"deduplicated": True}],
+    ),
+    Pair(
+        "repetition_scaling",
+        "worst repeat count",
+        {},
+        [
+            {"level": 100.0},
+            {"noise": 1e-9},
+            {"repeated_fraction": 0.02},
+            {"repeated_fraction": 1.0},
+        ],
     ),
     Pair(
         "two_stage_ridge",

@@ -11,6 +11,7 @@ from ci_theory._errors import BadInput, Status
 from ci_theory._keys import key_for, stream
 from ci_theory.phenomena import digits_ridge, load, predict
 from ci_theory.tasks import digits
+from ci_theory.theory.spectra.spectrum import explicit
 
 datasets = pytest.importorskip("sklearn.datasets")
 
@@ -67,6 +68,7 @@ def test_missing_scikit_learn_is_one_line(monkeypatch, anew):
         digits.labels("parity")
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("there", [True, False])
 def test_the_images_are_those_that_scikit_learn_loads(monkeypatch, anew, there):
     """From its file, or by its own function where the file has another place."""
@@ -85,13 +87,21 @@ def test_the_images_are_those_that_scikit_learn_loads(monkeypatch, anew, there):
 
 @pytest.mark.parametrize("features", digits.FEATURES)
 def test_one_run_is_the_explicit_computation_with_literal_copies(features):
+=======
+@pytest.mark.parametrize(
+    ("features", "label"),
+    [*((features, "parity") for features in digits.FEATURES),
+     *(("pixels", label) for label in digits.LABELS[1:])],
+)  # fmt: skip
+def test_one_run_is_the_explicit_computation_with_literal_copies(features, label):
+>>>>>>> h2
     n, repeats, ridge, noise = 40, 3, 0.8, 0.5
-    params = digits_ridge.Params(
-        n=n, features=features, repeats=repeats, ridge=np.array([ridge]), noise=np.array([noise])
-    )
+    words = {"features": features, "label": label}
+    numbers = {"ridge": np.array([ridge]), "noise": np.array([noise])}
+    params = digits_ridge.Params(n=n, repeats=repeats, **words, **numbers)
     found = _runs(params, jnp.arange(1), n + 4)
     order = np.asarray(jax.random.permutation(stream(key_for(0, 1, 2, 0), "design"), 1797))
-    x, y = digits.images()[order], digits.labels("parity")[order]
+    x, y = digits.images()[order], digits.labels(label)[order]
     rows = np.append(np.arange(n), np.repeat(np.arange(n // 4), repeats - 1))
     gram = np.asarray(digits.kernel(features, x, x[rows]))
     copy = np.eye(n)[rows]
@@ -101,6 +111,39 @@ def test_one_run_is_the_explicit_computation_with_literal_copies(features):
     rest = copy - fit[rows]
     train = np.mean((rest @ y[:n]) ** 2 + noise * np.sum(rest**2, axis=1))
     np.testing.assert_allclose(found.train_error[0, 0], train, rtol=1e-8)
+
+
+@pytest.mark.parametrize("status", [Status.OK, Status.NOT_CONVERGED])
+def test_what_is_said_of_the_leverages_is_said_of_the_errors(status, monkeypatch):
+    pair = np.full(2, 0.5)
+    rows = digits_ridge.RowRisk(
+        np.asarray(0.5), np.asarray(0.5), pair, pair, pair, pair, pair, np.asarray(int(status))
+    )
+    monkeypatch.setattr(digits_ridge, "_by_image", lambda *given: rows)
+    params = digits_ridge.Params(n=100.0, repeats=2.0, ridge=1.0, noise=0.3)
+    made = digits_ridge.forecast(params, explicit(0.8 ** np.arange(60.0), np.ones(60)))
+    assert int(made.status) == status
+
+
+@pytest.mark.parametrize("label", digits.LABELS)
+def test_the_theory_is_of_the_label_and_of_the_kernel_that_are_asked_for(label, monkeypatch):
+    asked = []
+    monkeypatch.setattr(digits_ridge, "_spectrum", lambda *words: asked.append(words))
+    digits_ridge.world(digits_ridge.Params(features="pixels", label=label))
+    assert asked == [("pixels", label)]
+
+    def solved(kernel, target, **numbers):
+        asked.append((kernel, target, numbers))
+        return digits_ridge.RowRisk(*[0.0] * len(digits_ridge.RowRisk._fields))
+
+    monkeypatch.setattr(digits_ridge, "row_risk", solved)
+    digits_ridge._by_image("pixels", label, 21.0, 4.0, 3.0, 0.123, 0.98765)
+    kernel, target, numbers = asked[1]
+    x = digits.images()
+    np.testing.assert_allclose(kernel[:5, :7], x[:5] @ x[:7].T, rtol=1e-6)
+    np.testing.assert_array_equal(target, digits.labels(label))
+    assert (numbers["counts"].tolist(), numbers["weights"].tolist()) == ([21, 4], [1, 3])
+    assert (numbers["ridge"], numbers["start"]) == (0.123, 0.988)
 
 
 @pytest.mark.parametrize("features", ["gaussian", "pixels"])

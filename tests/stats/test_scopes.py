@@ -109,6 +109,13 @@ EDGES = {
         Edge("finite_size_excess", "ridge", 0.0, 1e-9, {"p": 100, "n": 200}),
         Edge("finite_size_excess", "spectrum", "isotropic", "two_block", {**LEAST, "n": 200}),
         Edge("finite_size_excess", "repeats", 1, 2, {**LEAST, "n": 200, "repeated_fraction": 0.5}),
+        Edge(
+            "test_error noisy_test_error train_error",
+            "p",
+            10,
+            9,
+            {"ridge": 0.0, "n": 100, "repeated_fraction": 0.5, "repeats": 2},
+        ),
     ],
     "repeated_data": [
         Edge("test_error excess_risk train_error gcv_naive", "budget", 110, 109, PLAIN),
@@ -354,6 +361,48 @@ def test_a_scope_ends_where_it_says(name):
         for label in edge.labels.split():
             assert inside[label][2], (label, edge)
             assert not outside[label][2], (label, edge)
+
+
+# Where some predictions are not claimed any more, and these still are: they do not rest on that.
+STILL = {
+    "corrupted_inputs": [("test_error train_error", {"ridge": 1e-9, "n": 100, "p": 9})],
+    "poisoned_ridge": [
+        ("survival", {**STUCK, "up.n": 109, "down.n": 150}),
+        ("trigger_response attack_success clean_error", {**STUCK, "up.n": 150, "down.n": 109}),
+    ],
+    "two_stage_ridge": [("upstream_error", {**STAGES, "up.n": 150, "down.n": 109})],
+    "double_double_descent": [("inherited_error upstream_error", {**PARTIAL, "down.n": 29})],
+    "network_inheritance": [
+        ("planted", {**CHAINED, "up.n": 150, "up.poison": 0.1, "down.n": 91}),
+    ],
+    "feature_spectrum": [
+        (SPECTRAL.replace(" error", "") + " entropy", {"down.n": 9}),
+        ("entropy", {"up.noise": 1.44, "up.n": 160, "p": 40, **UNREPEATED}),
+    ],
+    "noisy_features": [(FLIPPED, {"up.flips": 0.48}), ("entropy largest", {"down.n": 10})],
+    "feature_ensemble": [("test_error", {"members": 1, "n": 100, "p": 50})],
+    "fact_memory": [
+        ("recalled error known single_recalled", {"facts": 5, "repeated_fraction": 0.09, "rank": 1})
+    ],
+    "zipf_learning": [
+        ("error singles price known", {"vocabulary": 1000, "exponent": 2.0, "n": 49, "rank": 5}),
+    ],
+    "metric_mirage": [("token_error edit_distance", {"tests": 2, "n": 100, "vocabulary": 1000})],
+    "repeated_data": [("test_error gcv_naive", {"p": 100, "ridge": 1e-9, "budget": 400})],
+    "epochwise_descent": [("excess_risk train_error", {"slow_variance": 0.999, "n": 400})],
+    "imbalanced_mixture": [
+        ("error_minority", {**CLASSES, "minority": 0.3, "ridge": 1.0, "separation": 8.9})
+    ],
+}
+
+
+@pytest.mark.parametrize("name", sorted(STILL))
+def test_what_does_not_rest_on_it_is_claimed_beyond_a_scope(name):
+    for labels, point in STILL[name]:
+        made = estimates(name, point)
+        assert not all(claimed for _, _, claimed in made.values()), point  # beyond some scope
+        for label in labels.split():
+            assert made[label][2], (label, point)
 
 
 def test_fewer_rows_left_have_no_normal_error_bar():
