@@ -68,7 +68,6 @@ def test_missing_scikit_learn_is_one_line(monkeypatch, anew):
         digits.labels("parity")
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("there", [True, False])
 def test_the_images_are_those_that_scikit_learn_loads(monkeypatch, anew, there):
     """From its file, or by its own function where the file has another place."""
@@ -85,16 +84,12 @@ def test_the_images_are_those_that_scikit_learn_loads(monkeypatch, anew, there):
     assert asked == ([] if there else [True])
 
 
-@pytest.mark.parametrize("features", digits.FEATURES)
-def test_one_run_is_the_explicit_computation_with_literal_copies(features):
-=======
 @pytest.mark.parametrize(
     ("features", "label"),
     [*((features, "parity") for features in digits.FEATURES),
      *(("pixels", label) for label in digits.LABELS[1:])],
 )  # fmt: skip
 def test_one_run_is_the_explicit_computation_with_literal_copies(features, label):
->>>>>>> h2
     n, repeats, ridge, noise = 40, 3, 0.8, 0.5
     words = {"features": features, "label": label}
     numbers = {"ridge": np.array([ridge]), "noise": np.array([noise])}
