@@ -185,6 +185,20 @@ def test_elasticities_the_one_that_matters_most_first(lines):
     assert lines(elasticity.print_elasticity, plain)[1:] == ["number at c", "value 3.5", "n 2 0.2"]
 
 
+def test_each_part_of_a_table_has_its_own_order(lines):
+    """What matters most to a prediction that stands below says nothing of those above."""
+    made = {
+        "phenomenon": "toy",
+        "values": dict.fromkeys("abcd", 1.0),
+        "elasticities": [
+            *(entry("n", p, 0.5) for p in "abcd"),
+            *(entry("p", p, v) for p, v in zip("abcd", (0.1, 0.1, 0.1, 9.0), strict=True)),
+        ],
+    }
+    told = [line.split()[0] for line in lines(elasticity.print_elasticity, made)[1:]]
+    assert told == ["number", "value", "n", "p", "number", "value", "p", "n"]
+
+
 def kept(name, **more):
     return {
         "sweep": name, "title": "How it is", "version": "9", "formula": "f", "date": "2026-01-02",

@@ -11,7 +11,9 @@ TOY = "toys.mean"
 
 def test_the_rows_that_are_needed(capsys):
     assert main(["solve", TOY, "error=0.05", "n", "noise=2", "--json"]) == 0
-    made = json.loads(capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert '"at": 40,' in text  # whole, as n is
+    made = json.loads(text)
     assert made["solutions"] == [{"at": 40, "value": 0.05, "direction": "falling", "judged": True}]
     assert (made["knob"], made["unit"], made["level"]) == ("n", "rows", 0.05)
     assert made["params"]["noise"] == 2
@@ -55,6 +57,7 @@ def test_what_does_not_depend_on_the_number_is_not_called_none(capsys):
         (["error=1", "law"], "law is no number"),
         (["error=1", "n", "n=3"], "n is sought"),
         (["error=1", "n=9,3"], "low < high"),
+        (["error=1", "n=2.5,9"], "n = 2.5: "),
     ],
 )
 def test_mistakes_are_one_line(capsys, words, told):

@@ -57,6 +57,17 @@ def _lanes(x):
     return jax.vmap(lambda a: lax.while_loop(lambda c: c[0] < a, _step, (0.0, 1.0, a)))(x)
 
 
+def _lanes_of_arrays(x, start):
+    """Each lane carries an array, all of which stays when the lane has ended."""
+
+    first = (0.0, start)
+
+    def lane(end):
+        return lax.while_loop(lambda c: c[0] < end, lambda c: (c[0] + 1, c[1] * 2 + end), first)
+
+    return jax.vmap(lane)(x)
+
+
 def _step(state):
     count, other, end = state
     return count + 1, other * 2 + count, end
@@ -317,6 +328,7 @@ CASES = [
     ),
     *_solves("triangle"),
     ("lanes", _lanes, (np.array([0.0, 3.0, 1.0, 5.0]),)),
+    ("lanes of arrays", _lanes_of_arrays, (np.array([2.0, 0.0, 3.0, 1.0]), A[0, 0])),
     ("one lane", lambda x: lax.while_loop(lambda c: c[0] < x, _step, (0.0, 1.0, x)), (4.0,)),
     ("swapping", _swapping, (np.array([1.0, 2.0]),)),
     ("scan", _scanned, (A[0],)),
@@ -425,3 +437,32 @@ def test_what_has_no_rule_is_refused_and_not_written_wrongly():
     tiled = types.SimpleNamespace(invars=[atom(2, 1)], outvars=[atom(4, 3)])
     with pytest.raises(NoTranslationError, match="tiles of more than one element"):
         structure._tile(None, tiled)
+
+
+def test_what_is_called_again_and_again_is_written_once():
+    """Each function calls the one before it twice: written where they are called they double."""
+
+    def twice(inner):
+        def outer(x):
+            for _ in range(13):
+                x = jnp.sin(x)
+            return inner(x) + inner(x + 1)
+
+        return jax.jit(outer)
+
+    deep = jnp.exp
+    for _ in range(8):
+        deep = twice(deep)
+    assert len(translate(jax.make_jaxpr(deep)(0.5), "made")) < 20_000
+
+
+def test_what_is_squared_is_written_once():
+    """A square writes its argument twice, so that squares of squares would double."""
+
+    def deep(x):
+        for _ in range(12):
+            x = jnp.square(x + 1.5)
+        return x
+
+    for start in (0.5, np.array([0.5, 0.25])):
+        assert len(translate(jax.make_jaxpr(deep)(start), "made")) < 5_000

@@ -10,7 +10,7 @@ from check_toy import POWER, TOY, Params, sweep
 
 from ci_theory._errors import BadInput, Status
 from ci_theory._record import build
-from ci_theory._shown import plain
+from ci_theory._shown import kept, plain
 from ci_theory.check import check, locate_breaks
 from ci_theory.locate import Peak
 from ci_theory.phenomena import load, names, predict
@@ -89,6 +89,13 @@ def test_points_and_parameters_survive_a_pickle():
     assert pickle.loads(pickle.dumps(point)) == point
     params = Params(noise=2.0)
     assert pickle.loads(pickle.dumps(params)) == params
+
+
+def test_a_record_stays_one_where_functions_are_taken_out():
+    """Its entries keep their names; a bare tuple is gone through."""
+    point = Peak(log_axis=False).locate(np.arange(5.0), np.array([[0, 1, 3, 1, 0.0]] * 3))
+    assert kept(point) is point
+    assert kept((point, len, lambda: 0))[:2] == (point, len)
 
 
 @pytest.mark.parametrize("name", names())
