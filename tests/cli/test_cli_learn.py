@@ -174,6 +174,11 @@ def _npz(**arrays):
             ["rows.csv", "--positive", "yes"],
             "labels are missing: leave these rows out",
         ),
+        (
+            lambda: write(y=["yes", "N/A", "no"] * 40),
+            ["rows.csv", "--positive", "yes"],
+            "labels are missing ('N/A' says so): leave these rows out",
+        ),
         (write, ["rows.csv", "--label", "z"], "no column 'z'"),
         (write, ["rows.csv", "--drop", "z"], "no column 'z'"),
         (write, ["rows.csv", "--features", "a"], "only a .npz file has named arrays"),

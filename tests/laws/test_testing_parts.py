@@ -222,6 +222,12 @@ def test_biases_are_found_in_a_record_and_its_parts_and_their_idle_fields_moved(
     moved = {k: simulating._another(toy, f"up.{k}") for k in Noise.IDLE}
     assert moved == {"kind": pytest.approx(0.6), "count": 4, "on": True}
     assert simulating._another(toy, "above") == pytest.approx(3.0)
+    endless, most = AXES["above"], AXES["share"]
+    for axis, value in ((endless, 0.0), (most, most.high), (most, 0.0)):
+        toy.phenomenon.axes, toy.point = {"x": axis}, {"x": value}
+        other = simulating._another(toy, "x")
+        assert other != value
+        assert axis.problem(other) is None
 
 
 def test_a_bias_without_strength_is_run_with_its_other_fields_moved():

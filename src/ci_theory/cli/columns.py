@@ -17,7 +17,7 @@ import numpy as np
 from ci_theory._errors import BadInput
 from ci_theory.cli.text_file import Text, opened
 
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
+MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 _LIKE_A_NUMBER = r"[-+]?\.?\d[^A-DF-Za-df-z]*"  # perhaps a damaged one; not 6enc
 _INDEX = r"Unnamed: \d+"  # what pandas calls an index that it finds without a name
 _SAMPLE = 50  # rows that decide what separates the cells
@@ -301,7 +301,7 @@ def _number(cell: str) -> float | None:
     try:
         return float(cell) if cell.isascii() and "_" not in cell else None
     except ValueError:
-        return float("nan") if cell.lower() in _MISSING else None
+        return float("nan") if cell.lower() in MISSING else None
 
 
 def _refusal(name: str, cell: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ci_theory._errors import BadInput
-from ci_theory.cli.columns import Examples, clean, examples
+from ci_theory.cli.columns import MISSING, Examples, clean, examples
 
 _FEATURES, _LABELS = ("features", "X", "x", "data"), ("labels", "y", "Y", "target")
 _CONSTANT = "constant"  # asked to be dropped: every such column
@@ -58,14 +58,16 @@ def _numbers(file: Path, data: Examples, positive: str | None) -> np.ndarray:
             found = ", ".join(sorted(set(data.labels))[:6])
             which = "every" if hits.all() else "no"
             raise BadInput(f"{file}: {which} label is {positive!r} (there are: {found}, ...)")
-        if any(word.strip() == "" for word in data.labels):
-            raise BadInput(f"{file}: labels are missing: leave these rows out")
+        missing = next((word for word in data.labels if word.strip().lower() in MISSING), None)
+        if missing is not None:
+            said = f" ({missing!r} says so)" if missing.strip() else ""
+            raise BadInput(f"{file}: labels are missing{said}: leave these rows out")
         return np.where(hits.astype(bool), 1.0, -1.0)
     return words if any(v is None for v in values) else values.astype(float)
 
 
 def _value(word: str) -> float | None:
-    if word.strip().lower() in ("", "na", "nan", "null", "none"):
+    if word.strip().lower() in MISSING:
         return float("nan")
     try:
         return float(word)

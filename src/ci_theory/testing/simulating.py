@@ -155,7 +155,10 @@ def _another(case: Case, name: str) -> Any:
     value, axis = case.point[name], case.phenomenon.axes[name]
     if axis.type is bool:
         return not value
-    return value + 1 if axis.type is int else 0.5 * (value + (axis.high or 2 * value))
+    if axis.type is int:
+        return value + 1
+    high = axis.high or 2 * value or 1.0
+    return 0.5 * (value + (high if value != high else axis.low or 0.0))
 
 
 def padding(case: Case) -> str | None:
