@@ -354,3 +354,10 @@ def test_against_simulation(n, p, ridge):
             [float(getattr(flow(n, p, 2 * t, noise, signal, start, ridge), field)) for t in times]
         )
         assert np.any(np.abs(mean[row] - wrong) > 4 * error[row] + 2 / n * wrong), field
+
+
+def test_with_nothing_to_learn_training_is_best_not_begun():
+    for rows in (100.0, np.inf):
+        found = optimal_time(rows, 50.0, 0.25, signal=0.0)
+        assert float(found.value) == 0
+        assert int(found.status) == Status.OK
