@@ -190,7 +190,7 @@ def test_where_copies_saturate_at_a_fixed_ridge():
 
 
 def test_under_a_large_ridge_copies_are_worth_millions_of_rows():
-    """Endless copies leave the interpolator of 5000 rows; beyond a thousand million none is told."""
+    """Endless copies leave the interpolator of 5000 rows; none is told beyond 1e9 times as many."""
     for ridge, status in ((2e4, Status.OK), (2e12, Status.OUT_OF_SCOPE)):
         found = data_constrained.ridge_reuse(ENDLESS, 5000.0, jnp.inf, ridge, 0.0)
         assert int(found.status) == status
