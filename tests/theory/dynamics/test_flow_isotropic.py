@@ -354,3 +354,18 @@ def test_against_simulation(n, p, ridge):
             [float(getattr(flow(n, p, 2 * t, noise, signal, start, ridge), field)) for t in times]
         )
         assert np.any(np.abs(mean[row] - wrong) > 4 * error[row] + 2 / n * wrong), field
+
+
+def test_with_nothing_to_learn_training_is_best_not_begun():
+    for rows in (100.0, np.inf):
+        found = optimal_time(rows, 50.0, 0.25, signal=0.0)
+        assert float(found.value) == 0
+        assert int(found.status) == Status.OK
+
+
+def test_no_step_changes_nothing_though_one_would_forget_all():
+    """A rate of one over the ridge per row: what no row touches is gone after one step."""
+    at = {"n": 100.0, "p": 200.0, "rate": 1.0, "noise": 0.1, "start": 2.0, "ridge": 100.0}
+    assert float(isotropic_descent(steps=0, **at).excess_risk) == pytest.approx(3.0, rel=1e-12)
+    with_start = isotropic_descent(steps=1, **at).initial
+    assert float(with_start) == pytest.approx(2.0 * 3.0, rel=1e-12)  # E s^2 = 1 + p/n

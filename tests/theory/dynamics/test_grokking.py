@@ -323,3 +323,20 @@ def test_either_time_that_was_not_found_is_told(which, monkeypatch):
     monkeypatch.setattr(grokking, "_first_fall", stuck)
     bare = grok_times.__wrapped__.__wrapped__  # not compiled before
     assert int(bare(*at, **given).status) == Status.NOT_CONVERGED
+
+
+def test_a_start_below_the_level_has_not_to_decay():
+    """Half of the inputs are never touched: 0.15 of the start and 0.1 of the signal, of 0.3."""
+    at = decay_time(300.0, 600.0, 0.3, 0.01, 0.2, 0.3)
+    assert float(at.value) == 0
+    assert int(at.status) == Status.OK
+    assert float(decay_time(300.0, 600.0, 0.3, 0.01, 0.2, 0.5).value) > 0
+
+
+def test_what_is_never_learned_is_late_for_ever():
+    """Without decay the null space stays: trained on, but never generalised to."""
+    made = grok_times(300, 600, 1e-3, start=1.0)
+    assert int(made.status) == Status.NO_BREAK
+    assert np.isfinite(made.train)
+    assert np.isposinf(made.test)
+    assert np.isposinf(made.delay)

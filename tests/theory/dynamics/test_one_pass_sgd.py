@@ -19,7 +19,13 @@ from ci_theory.theory.dynamics.one_pass_sgd import (
     recursion,
     stability,
 )
-from ci_theory.theory.spectra.spectrum import Spectrum, from_features, isotropic, power_law
+from ci_theory.theory.spectra.spectrum import (
+    Spectrum,
+    explicit,
+    from_features,
+    isotropic,
+    power_law,
+)
 
 RNG = np.random.default_rng(5)
 NAMES = ("rate", "rows", "squares", "noise")
@@ -271,3 +277,11 @@ def test_a_node_of_no_modes_is_not_there():
     ):
         found, wanted = np.array(asked(filled)), np.array(asked(law))
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_inputs_that_never_vary_are_not_there():
+    at = Descent(rate=0.1, rows=2.0, squares=2.0)
+    some, more = explicit([1.0, 0.2], [1.0, 2.0]), explicit([1.0, 0.2, 0.0], [1.0, 2.0, 3.0])
+    for steps in (0.0, 3.0, 50.0):
+        found = float(one_pass_risk(more, at, 0.3, steps))
+        assert found == pytest.approx(float(one_pass_risk(some, at, 0.3, steps)), rel=1e-13)

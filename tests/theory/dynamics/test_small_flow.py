@@ -45,3 +45,11 @@ def test_the_largest_value_is_kept_after_it_has_passed():
     made = small_flow.flow(turning, jnp.array([0.0, 1.0]), 3.0, 1e-11, lambda x: x[0])
     assert float(made.largest) == pytest.approx(1, abs=2e-3)  # at pi/2, seen at steps
     assert float(made.at[0]) < 0.2
+
+
+def test_the_largest_value_is_that_of_the_start_and_of_steps_that_count():
+    """The first step is a hundred times too long, and thrown away."""
+    made = small_flow.flow(lambda x: -1e5 * x, jnp.ones(1), 1e-4, 1e-10, lambda at: jnp.abs(at[0]))
+    assert int(made.status) == Status.OK
+    assert float(made.largest) == 1
+    assert float(made.at[0]) == pytest.approx(np.exp(-10), abs=1e-8)

@@ -314,3 +314,15 @@ def test_how_much_is_remembered_and_the_best_step():
     for age in (0, 30, 300):
         best = steps[np.argmax(fact_memory.fact_memory(age, steps, 4000, 20))]
         assert float(fact_memory.best_step(age, 4000, 20)) == pytest.approx(best, rel=0.01)
+
+
+def test_what_is_free_in_an_edit_is_counted_in_rows_or_in_directions():
+    """Without a ridge |n - p|, whichever is more; noise counts for replayed rows as for others."""
+    for p, n in ((8.0, 20.0), (20.0, 8.0)):
+        made = next_edit(edit_of(p, n, 0.0), p, n, 0.0)
+        assert float(made.free) == pytest.approx(12.0, rel=1e-12)
+        assert float(made.edit.replay_noise) == float(made.edit.noise)
+        exact = min(n, p) / (12 - 1)  # of the noise, whether rows or directions are more
+        limit = min(n, p) / 12
+        assert float(made.edit.noise) == pytest.approx(limit + limit / 12, rel=1e-9)
+        assert abs(float(made.edit.noise) - exact) < abs(limit - exact) / 8

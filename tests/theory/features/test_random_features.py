@@ -266,3 +266,10 @@ def test_simulated_linear_features(n, p, ridge):
         error = np.std(sample) / np.sqrt(trials)
         finite_size = float(wanted) / left
         assert abs(np.mean(sample) - float(wanted)) < 4 * error + finite_size
+
+
+def test_at_the_ridgeless_peak_the_rows_are_fitted_without_an_error():
+    found = random_feature_risk(isotropic(100), 50, 50, 0.0, 0.3)
+    assert int(found.status) == Status.NOT_FINITE
+    assert np.isposinf([found.test_error, found.excess_risk, found.noise_error]).all()
+    assert float(found.train_error) == 0

@@ -241,3 +241,10 @@ def test_simulated(fresh, repeated, repeats, p, ridge, shared):
     plain = float(random_feature_risk(nodes, len(weight), p, ridge, noise).excess_risk)
     if shared:  # and it is not the formula for rows seen once
         assert abs(np.mean(sample) - wanted) < 0.5 * abs(plain - wanted)
+
+
+def test_at_the_ridgeless_peak_rows_are_fitted_without_a_residual():
+    found = repeated_feature_risk(isotropic(100), repeated_rows(30, 20, 4, 0.3, True), 50, 0.0)
+    assert int(found.status) == Status.NOT_FINITE
+    assert np.isposinf(found.excess_risk)
+    assert found.residual.tolist() == found.forgotten.tolist() == [0.0, 0.0]

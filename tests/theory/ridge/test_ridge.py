@@ -12,6 +12,7 @@ from mp_ridge import LongPowerLaw, Modes, risk
 from ci_theory._errors import Status
 from ci_theory.theory.ridge.risk import gcv, learned_weights, ridge_risk, risk_grid
 from ci_theory.theory.spectra.compression import compress
+from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.spectrum import Spectrum, explicit, isotropic, power_law, two_block
 
 SPECTRA = {
@@ -266,3 +267,20 @@ def test_compiles_once_for_all_spectra_of_a_length():
         for n in (10.0, 40.0):
             evaluate(power_law(40, alpha, tail=True), n, 0.1 * alpha, 0.3)
     assert count == 1
+
+
+def test_the_error_that_is_left_is_that_of_the_effective_ridge():
+    spectrum, left = power_law(50, 1.3), []
+    for n in (3.0, 10.0, 31.0, 49.0, 200.0):
+        for ridge in (1e-6, 0.1, 7.0):
+            left.append(float(ridge_risk(spectrum, n, ridge, 0.1).residual))
+            assert left[-1] == float(solve_kappa(spectrum, n, ridge).residual)
+    assert max(left) > 0
+
+
+def test_of_inputs_that_never_vary_nothing_is_learned_and_nothing_fluctuates():
+    spectrum = explicit([2.0, 0.5, 0.0], [1.0, 1.0, 1.0])
+    fit = learned_weights(spectrum, ridge_risk(spectrum, 12, 0.0, 0.4), 12)
+    assert np.asarray(fit.mean) == pytest.approx([1.0, 1.0, 0.0], abs=1e-14)
+    # least squares on two inputs: noise/(n - p) over the variance
+    assert np.asarray(fit.variance) == pytest.approx([0.04 / 2.0, 0.04 / 0.5, 0.0], rel=1e-12)

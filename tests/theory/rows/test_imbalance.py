@@ -305,3 +305,10 @@ def test_against_simulation():
         )
         assert pairs > 1
         assert abs(runs[:, 2].mean() - float(quiet.balanced_error_optimal)) > 8 * error[2]
+
+
+def test_the_gap_of_the_scores_keeps_its_digits_under_a_large_ridge():
+    """The nearest-mean direction, shrunk: 2 n_+ n_-/n times the squared distance over the ridge."""
+    for ridge in (1e9, 1e13):
+        made = imbalance.mixture_risk(isotropic(20, signal=0.7), 30.0, 10.0, ridge)
+        assert float(made.score_gap) * ridge == pytest.approx(2 * 7.5 * 4 * 0.7, rel=1e-6)

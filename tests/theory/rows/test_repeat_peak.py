@@ -231,3 +231,10 @@ def test_no_row_is_repeated_more_often_than_its_share_has_copies():
     # 160 fresh rows and 10 distinct repeated ones are as many as the 170 parameters
     assert float(repeats_at_interpolation(400, 0.6, 170)) == 24.0
     assert jnp.isinf(repeats_at_interpolation(400, 0.6, 159))
+
+
+def test_less_than_a_second_row_is_no_repetition():
+    for fraction in (0.005, 0.01):  # half a row of a hundred, and one
+        found = worst_repeats(100.0, fraction, 20.0)
+        assert int(found.status) == Status.NO_BREAK
+        assert np.isnan([found.repeats, found.excess]).all()

@@ -227,3 +227,10 @@ def test_a_single_repeated_row_is_an_edge():
     found = worst_repeats_on(isotropic(100.0), 110.0, 0.05, 0.0, 1.0)
     assert int(found.status) == Status.AT_EDGE
     assert float(found.repeats) == pytest.approx(5.5)
+
+
+def test_less_than_a_second_row_is_no_repetition():
+    for fraction in (0.005, 0.01):  # half a row of a hundred, and one
+        found = worst_repeats_on(isotropic(20), 100.0, fraction, 1.0, 0.5)
+        assert int(found.status) == Status.NO_BREAK
+        assert np.isnan([found.repeats, found.excess]).all()

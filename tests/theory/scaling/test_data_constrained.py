@@ -187,3 +187,16 @@ def test_where_copies_saturate_at_a_fixed_ridge():
     np.testing.assert_allclose(
         closed / flow, 20.0 / equal * (1 + 0.5 / 5000) ** (-1 / 0.6), rtol=1e-9
     )
+
+
+def test_under_a_large_ridge_copies_are_worth_millions_of_rows():
+    """Endless copies leave the interpolator of 5000 rows; none is told beyond 1e9 times as many."""
+    for ridge, status in ((2e4, Status.OK), (2e12, Status.OUT_OF_SCOPE)):
+        found = data_constrained.ridge_reuse(ENDLESS, 5000.0, jnp.inf, ridge, 0.0)
+        assert int(found.status) == status
+        if status == Status.OK:
+            closed = float(data_constrained.ridge_saturation(5000.0, 1.5, 0.3, ridge))
+            assert closed > 1e5
+            assert float(found.fresh) == pytest.approx(closed, rel=0.02)
+        else:
+            assert np.isnan(found.fresh)

@@ -136,6 +136,8 @@ def test_the_frontier_is_read_off_a_curve(monkeypatch, bent):
     assert np.isnan(edge.width).tolist() == [False] * 3 + [True]
     near = frontier(1.1, 0.7, budgets[:2], low=240.0, high=2e4)  # 1e6^0.4 is 251: the second place
     assert near.status.tolist() == [Status.AT_EDGE, Status.OK]
+    far = frontier(1.1, 0.7, budgets[-2:], low=20.0, high=5500.0)  # the last place but one
+    assert far.status.tolist() == [Status.OK, Status.AT_EDGE]
 
 
 def test_the_worst_status_near_the_optimum_is_that_of_the_place(monkeypatch):
