@@ -118,8 +118,16 @@ def test_a_kink_has_none():
     assert (own.how, math.isnan(own.slope)) == ("none", True)
 
 
-def test_slopes_that_differ_by_a_twentieth_on_the_two_sides_are_a_kink():
-    own = of_toy(lambda p: p.noise + 0.05 * jnp.maximum(p.noise - 2, 0.0), noise=2.0)["noise"]
+@pytest.mark.parametrize("slope", [0.05, -0.05])
+def test_slopes_that_differ_by_a_twentieth_on_the_two_sides_are_a_kink(slope):
+    """Whatever side the derivative is of: here it is that of the left one."""
+    own = of_toy(lambda p: p.noise + jnp.where(p.noise > 2, slope * (p.noise - 2), 0.0), noise=2.0)[
+        "noise"
+    ]
+    assert (own.how, math.isnan(own.slope)) == ("none", True)
+    own = of_toy(
+        lambda p: p.noise + jnp.where(p.noise >= 2, slope * (p.noise - 2), 0.0), noise=2.0
+    )["noise"]
     assert (own.how, math.isnan(own.slope)) == ("none", True)
 
 
