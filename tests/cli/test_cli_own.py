@@ -272,6 +272,13 @@ def test_a_number_with_an_end_is_not_said_to_have_none(old, new, noted, folder, 
     assert (("share", "no bounds: any number is accepted") in notes) == noted
 
 
+def test_lint_looks_at_the_point_that_is_asked_for(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(lint, "laws", lambda phenomenon, at, only: asked.append(at))
+    assert main(["lint", "mine", "n=12"]) == 0
+    assert asked == [{"n": 12}] * len(asked) != []
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

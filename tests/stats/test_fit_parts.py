@@ -427,6 +427,13 @@ def test_a_break_is_told_in_units_of_x_and_open_where_an_end_is():
         assert found[1:] == (one, other, one, status)
 
 
+def test_a_floor_is_bounded_only_where_a_form_with_one_could_be_fitted():
+    """Else any floor may be there: too few points say nothing of it."""
+    chain = SimpleNamespace(data=observed(np.geomspace(1, 9, 9), 1 / np.geomspace(1, 9, 9)))
+    rungs, again = SimpleNamespace(search=None, chain=chain), SimpleNamespace(form=LADDER[0])
+    assert breaks._floor(rungs, again, LADDER[:1]) == Interval(0.0, 0.0, np.inf)
+
+
 # --- what is said -----------------------------------------------------------------------------
 
 

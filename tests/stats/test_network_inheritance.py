@@ -73,6 +73,15 @@ def test_the_linear_learner_is_as_its_closed_form_says():
             assert one.estimate.slack[i] < 0.3
 
 
+def test_harm_is_beside_a_learner_without_any_defect_copies_included():
+    copies = {"up.poison": 0.0, "up.repeated_fraction": 0.5, "up.repeats": 5}
+    clean = {"up.poison": 0.0, "up.noise": 0.0}
+    made = predicted([copies, {**copies, "up.noise": 0.0}, clean])
+    excess, harm = (made[name].estimate.value for name in ("excess", "harm"))
+    np.testing.assert_allclose(harm, excess - excess[-1], rtol=1e-9, atol=1e-12)
+    assert abs(harm[1]) > 1e-5  # of copies of clean rows: at this ridge it is less than nothing
+
+
 def test_other_learners_are_not_predicted_and_no_poison_plants_nothing():
     for one in PHENOMENON.predictions:
         planting = one.name in ("planted", "response")

@@ -94,6 +94,8 @@ def test_the_law_of_ranks_is_that_of_the_strongest_overlap():
     assert right == pytest.approx(told, abs=4 * 0.5 / 4000**0.5)
     assert np.isfinite(zipf_recall(60.0, c))
     assert np.isnan(zipf_recall(70.0, c))  # more factors than are taken would count
+    assert np.isfinite(zipf_recall(25.0, 0.6))  # (256/25)^0.6 = 4.04
+    assert np.isnan(zipf_recall(26.0, 0.6))
     assert np.isnan(error_exponent(1.5, 0.2))
     assert np.isnan(error_exponent(1.0, 1.0))
 
