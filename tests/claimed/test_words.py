@@ -427,3 +427,17 @@ def test_every_figure_in_the_words_is_one_that_is_looked_at(number):
         looks = numbers_of([look for _, some in part.cases for look in some])
         for figure, percent in re.findall(r"\b(\d+)(?:st|nd|rd|th)?( %)?", part.says):
             assert float(figure) / (100 if percent else 1) in looks, part.says
+
+
+def test_a_part_that_names_a_place_looks_there_alone():
+    """What is said "at a small ridge" rests on no large one, and so on."""
+    places = {"at a small ridge": "ridge", "far from the peak": "n"}
+    met = set()
+    for number, parts in PARTS.items():
+        for part in parts:
+            for words_, axis in places.items():
+                if words_ in part.says:
+                    met.add(words_)
+                    for _, looks in part.cases:
+                        assert all(axis in look.where for look in looks), (number, part.says)
+    assert met == set(places)

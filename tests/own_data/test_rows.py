@@ -115,6 +115,18 @@ def test_duplicates_are_counted_whatever_their_order():
     assert back == list(dict.fromkeys(which.tolist()))  # as they first appear
 
 
+def test_copies_that_contradict_each_other_have_their_mean_label_whatever_their_order():
+    rng = np.random.default_rng(3)
+    times = rng.integers(1, 5, size=60)
+    which = rng.permutation(np.repeat(np.arange(60), times))
+    labels = rng.normal(size=len(which))
+    rows = checked(X[which], labels)
+    for row, label in zip(rows.features, rows.labels, strict=True):
+        own = labels[(X[which] == row).all(axis=1)]
+        assert label == pytest.approx(own.mean(), rel=1e-12)
+    assert rows.conflicting == np.sum(times > 1) > 20
+
+
 def test_minus_zero_is_zero():
     x = np.vstack([changed(0, 0, 0.0), changed(0, 0, -0.0)[:1]])
     assert checked(x, np.r_[Y, Y[:1]]).duplicates == 1
