@@ -28,12 +28,13 @@ GROWN = 0.2e9  # since the last time: what is not given back is not asked for ag
 class Forgetful:
     """Looks at the memory after the last test of each group."""
 
-    def __init__(self):
-        self.left = 0.0
+    def __init__(self, peaks):
+        self.left, self.peaks = 0.0, peaks
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item, nextitem):
         """Forget what was compiled, if it is much."""
+        self.peaks.look(item.nodeid)
         if nextitem is None or held.group_of(item.nodeid) == held.group_of(nextitem.nodeid):
             return
         most = WITHIN if nextitem.path == item.path else BETWEEN_FILES
@@ -57,7 +58,12 @@ class Peaks:
     """Collects the most that each process took, and tells it with the summary."""
 
     def __init__(self):
-        self.workers = []
+        self.most, self.workers = (0.0, "nothing"), []
+
+    def look(self, test):
+        """Take down the test after which it is more than ever."""
+        if peak() > self.most[0]:
+            self.most = peak(), test
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
@@ -67,12 +73,12 @@ class Peaks:
     def pytest_sessionfinish(self, session):
         """Say it to the process that leads, where there is one."""
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput["peak"] = peak()
+            session.config.workeroutput["peak"] = self.most
 
     def pytest_terminal_summary(self, terminalreporter):
         """Print it."""
-        told = ", ".join(f"{each / 1e9:.2f} GB" for each in self.workers or [peak()])
-        terminalreporter.write_line(f"most memory of a process that ran tests: {told}")
+        for most, test in self.workers or [self.most]:
+            terminalreporter.write_line(f"most memory of a process: {most / 1e9:.2f} GB, in {test}")
 
 
 def peak() -> float:
@@ -82,5 +88,6 @@ def peak() -> float:
 
 def pytest_configure(config):
     """Look in every process that runs tests."""
-    config.pluginmanager.register(Forgetful())
-    config.pluginmanager.register(Peaks())
+    peaks = Peaks()
+    config.pluginmanager.register(Forgetful(peaks))
+    config.pluginmanager.register(peaks)

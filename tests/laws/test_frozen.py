@@ -17,6 +17,7 @@ SOURCE = Path(ci_theory.__file__).parent
 WRITTEN = {"explore/frame.py"}  # whose records are filled in step by step
 BY_PLACE = {  # few fields, made in one place, in the order of the class
     *("_shown.py Forgotten", "locate/breaks.py BrokenLaw", "phenomena/_base.py _Place"),
+    "_views.py Outline",
 }
 
 

@@ -215,6 +215,13 @@ def test_closed_forms_give_a_float_or_are_told():
 # --- simulations and locators ---------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("values", "line"), [([1.0, 2.0], False), ([1.0, np.nan], True)])
+def test_one_value_that_is_not_finite_breaks_the_law(values, line):
+    toy = of()
+    toy.run = lambda: {"m": np.array(values)}
+    assert (simulating.finite(toy) is not None) == line
+
+
 def test_biases_are_found_in_a_record_and_its_parts_and_their_idle_fields_moved():
     assert list(simulating._biases(Params)) == [("up.", Noise)]
     assert list(simulating._biases(Noise)) == [("", Noise)]
