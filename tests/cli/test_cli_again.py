@@ -526,6 +526,101 @@ def test_folders_and_files_are_bounded(home, calls, monkeypatch):
     assert (home / "machine 5").exists()
 
 
+def test_what_was_used_last_stays_though_it_is_old(home, calls, monkeypatch):
+    """A thing that is read, and the folder of a machine that computes."""
+    for name in "abc":
+        _cache.remembered([name], calls)
+    for file in home.glob("*/made/*"):
+        os.utime(file, ns=(0, 10**9))
+    _cache.remembered(["b"], calls)
+    monkeypatch.setattr(_cache, "MOST_MADE", 2 * _cache.LEAST_MADE)
+    _cache.remembered(["d"], calls)
+    _cache.remembered(["b"], calls)
+    assert calls.count() == 4
+
+    (folder,) = home.iterdir()
+    os.utime(folder, ns=(0, 10**9))
+    for machine in range(_cache.MOST_MACHINES):
+        _cache._folder.cache_clear()
+        assert _cache._folder() == folder
+        with monkeypatch.context() as patched:
+            patched.setattr(_cache, "_machine", lambda m=machine: f"machine {m}")
+            _cache._folder.cache_clear()
+            _cache._folder()
+    assert folder.exists()
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(home, calls, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    _cache.remembered(["a"], calls)
+    before = list(home.glob("*/made/*"))
+    monkeypatch.setattr(_cache.os, "replace", full)
+    assert _cache.remembered(["b"], calls) == b"made"
+    assert list(home.glob("*/made/*")) == before
+
+
+def test_a_folder_is_of_one_python_one_jax_and_one_type_of_cpu(monkeypatch):
+    names, here = [_cache._machine()], _cache.version
+    for name in ("python_version", "machine", "processor"):
+        with monkeypatch.context() as patched:
+            patched.setattr(_cache.platform, name, lambda: "another")
+            names.append(_cache._machine())
+    for library in ("jax", "jaxlib"):
+        with monkeypatch.context() as patched:
+            told = lambda name, one=library: "0.0" if name == one else here(name)  # noqa: E731
+            patched.setattr(_cache, "version", told)
+            names.append(_cache._machine())
+    for text in ("flags\t: avx512f\n\n", "flags\t: avx2\ncpu MHz: 1\n\n", "flags\t: avx2\n"):
+        with monkeypatch.context() as patched:
+            patched.setattr(_cache.Path, "read_text", lambda *_, said=text, **__: said)
+            names.append(_cache._machine())
+    assert len(set(names)) == len(names) - 1
+    assert names[-1] == names[-2]  # how fast it runs at the moment is no type
+
+
+def test_a_folder_stays_where_it_was_named(tmp_path, monkeypatch, home):
+    """Also after a change of the current folder; the user's own, if none is named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(_cache.VARIABLE, "near")
+    _cache._folder.cache_clear()
+    assert _cache._folder().parent == tmp_path / "near"
+    own = lambda name, appauthor: tmp_path / "own" / name  # noqa: E731
+    monkeypatch.setattr(_cache.platformdirs, "user_cache_path", own)
+    monkeypatch.delenv(_cache.VARIABLE)
+    _cache._folder.cache_clear()
+    assert _cache._folder().parent == tmp_path / "own" / "ci_theory"
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "3"), ("1", "3"), ("0", "0"), ("2", "2")])
+def test_what_the_user_wants_to_hear_of_xla_is_heard(home, monkeypatch, before, after):
+    monkeypatch.delitem(sys.modules, "jaxlib")
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    if before is not None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", before)
+    _cache.open_()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == after
+    assert _cache.keeps_programs() == (after == "3")
+    monkeypatch.setenv(_cache.VARIABLE, "off")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+    _cache._folder.cache_clear()
+    _cache.open_()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_whether_jax_keeps_what_it_compiles_is_as_before(keeps):
+    before = jax.config.jax_enable_compilation_cache
+    try:
+        jax.config.update("jax_enable_compilation_cache", keeps)
+        with _cache.compiled_here():
+            assert not jax.config.jax_enable_compilation_cache
+        assert jax.config.jax_enable_compilation_cache == keeps
+    finally:
+        jax.config.update("jax_enable_compilation_cache", before)
+
+
 def test_jax_keeps_its_programs_there_unless_it_is_told_otherwise(home, monkeypatch):
     told = {}
     monkeypatch.setattr(jax.config, "update", lambda name, value: told.update({name: value}))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +25,7 @@ from ci_theory._record import axes_of, inner, record, sized, static, traced
 from ci_theory._views import hiding
 from ci_theory.cli import main
 from ci_theory.phenomena import Bound, measured, predict
+from ci_theory.phenomena._forecast import told
 
 
 class Bare:
@@ -37,6 +39,20 @@ class Half(Bare):
     """One with a level, and nothing else that the checks ask for."""
 
     confidence = 0.95
+
+
+class Deaf(Half):
+    """One that says all but how it finds the break of a formula."""
+
+    singly = False
+    undivided = matching = None
+
+
+class Blind(Deaf):
+    """One that does not say either whether a peak divides a curve."""
+
+    def matching(self, found):
+        return self
 
 
 def broken(**change):
@@ -71,6 +87,7 @@ def switched(**change):
 
 WRONG = [
     (lambda: changed(name=""), "a phenomenon's name is '': must be a text"),
+    (lambda: changed(claims=(0,)), "claim 0: must be a number in 1..25"),
     (lambda: changed(claims=(26,)), "claim 26: must be a number in 1..25"),
     (lambda: changed(claims=(True,)), "claim True: must be a number in 1..25"),
     (lambda: changed(params=dict), "dict is not a record"),
@@ -90,6 +107,7 @@ WRONG = [
     (lambda: changed(mistakes=(MISTAKE, MISTAKE)), "mistake doubled is there twice"),
     (lambda: mistaken(why=""), "mistake doubled: why says nothing"),
     (lambda: mistaken(against="error"), "mistake doubled: against must be a tuple of predictions"),
+    (lambda: mistaken(against=()), "mistake doubled: against must be a tuple of predictions"),
     (lambda: mistaken(against=("eror",)), "unknown prediction 'eror' in mistake doubled: against"),
     (lambda: mistaken(forecast=None), "mistake doubled changes nothing: expected params or world"),
     (
@@ -111,6 +129,8 @@ WRONG = [
     (lambda: broken(locator=Params), "break peak: locate: must be a function"),
     (lambda: broken(locator=Bare()), "break peak: its locator has no field confidence"),
     (lambda: broken(locator=Half()), "break peak: its locator does not say whether runs break"),
+    (lambda: broken(locator=Deaf()), "break peak: matching: must be a function of (found)"),
+    (lambda: broken(locator=Blind()), "break peak: undivided: must be a function of (x, y)"),
     (lambda: broken(closed_form=lambda: 0.0), "break peak: closed_form() is called with (params)"),
     (lambda: changed(simulate=lambda key, params: None), "simulate(key, params) is called with"),
     (lambda: changed(world=lambda: None), "world() is called with (params)"),
@@ -130,7 +150,10 @@ WRONG = [
         "measure n needs another name: this one is",
     ),
     (lambda: measures(about=measured(unit="1", doc="d")), "measure about needs another name: this"),
-    (lambda: fields(status=traced(1.0, doc="d")), "field status needs another name"),
+    *(
+        (lambda name=name: fields(**{name: traced(1.0, doc="d")}), f"field {name} needs another")
+        for name in ("status", "replicate", "about", "file", "allow_pickle")
+    ),
     (lambda: fields(x=traced(1.0, hgih=2, doc="d")), "unknown bound 'hgih' in field x: did you"),
     (lambda: fields(x=traced(1.0, low=3, high=2, doc="d")), "field x: low = 3 is beyond high = 2"),
     (lambda: fields(x=static(1.0, low=0, above=0, doc="d")), "field x: low and above are both"),
@@ -264,6 +287,29 @@ def test_a_closed_form_does_not_wait_for_a_solver():
         one = dataclasses.replace(PREDICTION, closed=closed)
         found = predict(changed(predictions=(one,), **failing), {})["error"]
         assert found.estimate.valid.tolist() == [closed]
+
+
+def test_each_prediction_has_the_status_of_its_own_solver():
+    class Two(NamedTuple):
+        error: Any = 1.0
+        kept: Any = 2.0
+        status: Any = int(Status.OK)
+        inner_status: Any = int(Status.NOT_CONVERGED)
+
+    kept = dataclasses.replace(PREDICTION, name="kept", measure="kept", status="inner_status")
+    both = (PREDICTION, kept)
+    toy = changed(forecast=lambda params, world: Two(), predictions=both, mistakes=())
+    found = predict(toy, {})
+    status = {name: int(one.estimate.status[0]) for name, one in found.items()}
+    assert status == {"error": Status.OK, "kept": Status.NOT_CONVERGED}
+
+
+def test_what_a_formula_is_worth_is_not_claimed_where_it_does_not_speak():
+    """Said by the estimate itself, which curves are drawn of without a check of its status."""
+    toy = made(where=lambda params: params.n > 5)
+    for n, speaks in ((4, False), (8, True)):
+        ((estimate, _),) = told(toy, Params(n=n), None).values()
+        assert bool(estimate.valid) is speaks
 
 
 @pytest.mark.parametrize(

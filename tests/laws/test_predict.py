@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from declared_toy import TOY, Forecast, changed
 
-from ci_theory._errors import BadInput, Status
+from ci_theory._errors import MESSAGES, BadInput, Status
 from ci_theory.phenomena import Bound, _predict, _programs, predict, sensitivity, solve
 
 
@@ -82,6 +82,27 @@ def test_very_many_points_do_not_go_at_once(sizes):
     predict(traced_toy()[0], {"n": np.arange(1, 3001)})
     assert max(sizes) <= 512
     assert len(set(sizes)) == 1
+
+
+@pytest.mark.parametrize(("count", "again"), [(1024, False), (1025, False), (3, True)])
+def test_a_program_for_many_points_or_for_many_times_is_optimised(monkeypatch, count, again):
+    asked = []
+    made = _predict.program_of
+    monkeypatch.setattr(
+        _predict, "program_of", lambda *given, few: asked.append(few) or made(*given, few=few)
+    )
+    predict(TOY, {"n": np.arange(1, count + 1)}, again=again)
+    assert asked == [count <= 1024 and not again]
+
+
+def test_a_notebook_is_told_why_there_is_no_value():
+    shown = predict(TOY, {"n": [4, 8], "noise": [1.0, 3.0]})
+    shown["error"].estimate.status[1] = Status.NOT_CONVERGED
+    page = shown._repr_html_()
+    assert "<td>0.25</td>" in page
+    assert f"<td>{MESSAGES[Status.NOT_CONVERGED]}</td>" in page
+    assert "0.375" not in page
+    assert "more points" not in page
 
 
 def test_points_with_a_large_world_go_fewer_at_a_time(sizes):

@@ -20,6 +20,7 @@ from ci_theory._record import (
     record,
     sized,
     static,
+    traced,
 )
 from ci_theory._views import hiding, is_parameters, outlined, rebuilt
 from ci_theory.phenomena._programs import quickly
@@ -213,6 +214,15 @@ def test_a_program_takes_a_record_of_any_numbers_and_is_compiled_once_for_each_w
             told = hiding(Whole(p=p, kind=kind, up=Stage(noise=noise)), {"n": "not known here"})
             assert scaled(told, 10) == 10 * p + noise * (100 if kind == "b" else 1)
     assert traced == ["a", "b"]
+
+
+def test_a_truth_value_is_one_in_a_program():
+    @record
+    class Switch:
+        on: bool = traced(True, doc="a switch")
+
+    turned = quickly(lambda params: ~params.on)
+    assert [bool(turned(Switch(on=on))) for on in (True, False)] == [False, True]
 
 
 def test_other_records_of_arrays_are_not_taken_for_parameters():

@@ -1,13 +1,18 @@
 """Where a prediction reaches a level: exact places, whole numbers, jumps, and none."""
 
+import dataclasses
+from typing import Any, NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from declared_toy import TOY, changed
+from declared_toy import PREDICTION, TOY, changed
 
 import ci_theory
 from ci_theory import BadInput
-from ci_theory.phenomena import solve
+from ci_theory._record import Axis, Kind
+from ci_theory.phenomena import Bound, solve
+from ci_theory.phenomena._solve import _range
 
 
 def toy(value):
@@ -147,7 +152,9 @@ def test_values_that_break_a_rule_are_not_tried():
         (("error", np.inf, "n"), {}, "finite number"),
         (("error", 1.0, "n", {"n": 3}), {}, "is sought"),
         (("error", 1.0, "n"), {"within": (5, 2)}, "low < high"),
+        (("error", 1.0, "n"), {"within": (2, 2)}, "low < high"),
         (("error", 1.0, "n"), {"within": (-5, 2)}, "must be >= 1"),
+        (("error", 1.0, "time"), {"within": (1, 20)}, "time = 20.0: must be <= 9"),
     ],
 )
 def test_what_cannot_be_solved_is_one_line(words, options, told):
@@ -158,3 +165,105 @@ def test_what_cannot_be_solved_is_one_line(words, options, told):
 def test_silence_everywhere_is_said():
     with pytest.raises(BadInput, match="speaks for any noise"):
         of_noise(lambda x: x * jnp.nan, 1.0)
+
+
+def test_a_truth_value_reaches_no_level():
+    with pytest.raises(BadInput, match="shared_noise is no number, so it reaches no level"):
+        solve(ci_theory.load("repeated_data"), "train_error", 1.0, "shared_noise")
+
+
+def field(default, kind=Kind.TRACED, **bounds):
+    return Axis(
+        name="x", kind=kind, type=type(default), default=default, unit="", doc="x", **bounds
+    )
+
+
+@pytest.mark.parametrize(
+    ("axis", "low", "least", "high"),
+    [
+        (field(50.0, low=0), 0.0, 50e-9, 50e9),  # nine powers of ten on either side
+        (field(50.0), -50e9, 50e-9, 50e9),
+        (field(50.0, Kind.STATIC, low=0), 0.0, 5.0, 500.0),  # each may be prepared for
+        (field(50.0, Kind.STATIC, low=20, high=900), 20.0, 20.0, 500.0),
+        (field(50.0, high=60), -50e9, 50e-9, 60.0),
+    ],
+)
+def test_where_a_field_has_no_end_powers_of_ten_of_its_default_are_tried(axis, low, least, high):
+    values = np.array(_range(axis, None))
+    assert (values[0], values[-1]) == pytest.approx((low, high))
+    assert values[values > 0][0] == pytest.approx(least)
+
+
+def test_a_range_about_zero_has_it_and_even_places():
+    assert 0.0 in _range(field(1.0), (-1.0, 1.0))
+    assert set(np.linspace(0, 9, 64)[1:]) <= set(_range(TOY.axes["time"], None))  # above 0
+
+
+def test_what_the_rule_says_of_the_first_value_is_told():
+    refused = changed(rule=lambda p: f"n = {p.n} is refused")
+    with pytest.raises(BadInput, match="n = 1 is refused"):
+        solve(refused, "error", 0.02, "n")
+
+
+class Both(NamedTuple):
+    error: Any
+    wider_error: Any
+    status: Any = 0
+
+
+def of_two(short, whole, measure):
+    """Two predictions of one measure, of which the first speaks from 0.1 to 0.3."""
+
+    def forecast(params, world):
+        x = params.noise
+        known = jnp.where((x > 0.1) & (x < 0.3), short(x), jnp.nan)
+        return Both(error=known, wider_error=whole(x))
+
+    told = [dataclasses.replace(PREDICTION, name=n, measure=measure) for n in Both._fields[:2]]
+    return changed(forecast=forecast, predictions=tuple(told), mistakes=())
+
+
+def test_the_prediction_that_speaks_for_the_whole_range_is_divided():
+    """Close to the solution the other one speaks too, and says something else."""
+    both = of_two(lambda x: 2 * x, lambda x: x, measure="kept")
+    found = solve(both, "kept", 0.2, "noise", within=(0.0, 1.0))
+    assert found.prediction == "wider_error"
+    assert [s.at for s in found.found] == pytest.approx([0.2], rel=1e-12)
+
+
+def test_who_asks_for_a_prediction_is_not_given_another_of_its_measure():
+    both = of_two(lambda x: 2 * x, lambda x: x, measure="error")
+    found = solve(both, "error", 0.5, "noise", within=(0.0, 1.0))
+    assert found.prediction == "error"
+    assert [s.at for s in found.found] == pytest.approx([0.25], rel=1e-12)
+    assert found.tried[1] < 0.3
+
+
+def test_whether_a_solution_would_be_judged_is_that_of_its_place():
+    """Between two values tried, and at one; only below a noise of 1 is anything claimed."""
+    narrow = changed(
+        forecast=lambda p, world: TOY.forecast(p, world)._replace(error=jnp.sin(p.noise)),
+        bounds=lambda p, made: {"error": Bound(0.0, p.noise < 1)},
+        mistakes=(),
+    )
+    wave = solve(narrow, "error", 0.5, "noise", within=(0.0, 10.0))
+    assert [s.judged for s in wave.found] == [True, False, False, False]
+    ends = solve(narrow, "error", np.sin(2.0), "noise", within=(0.5, 2.0))
+    assert [(s.at, s.judged) for s in ends.found if s.at == 2.0] == [(2.0, False)]
+
+
+def test_a_stretch_of_whole_numbers_ends_at_one():
+    found = solve(toy(lambda p: jnp.maximum(p.n, 40.0)), "error", 40.0, "n")
+    assert found.stays == ((1.0, 40.0),)
+
+
+def test_neighbours_among_large_whole_numbers_are_several_solutions():
+    wave = toy(lambda p: jnp.cos(jnp.pi * p.n))
+    found = solve(wave, "error", 0.0, "n", within=(2000, 2010))
+    assert [s.at for s in found.found] == list(range(2001, 2011))
+
+
+def test_a_small_jump_over_the_level_in_a_curve_that_rises_is_a_jump():
+    found = of_noise(lambda x: x + 0.01 * (x > 2.5), 2.505, within=(0.0, 63.0))
+    assert found.found == ()
+    assert found.jumps == pytest.approx((2.5,), rel=1e-12)

@@ -19,7 +19,68 @@ from ci_theory.theory.spectra.compression import compress
 from ci_theory.theory.spectra.fixed_point import solve_kappa
 from ci_theory.theory.spectra.spectrum import df1, df2, power_law
 from ci_theory.theory.statements.statement import S, mix, moved
-from ci_theory.theory.statements.symbolic import STATEMENTS, find
+from ci_theory.theory.statements.symbolic import STATEMENTS, concerning, find, stating
+
+STATED = {
+    "alignment_erasure.attack_success": "erasure.attack_success",
+    "fact_memory.error": "memory.mixed_up",
+    "fact_memory.known": "memory.mixed_up",
+    "fact_memory.recalled": "memory.mixed_up",
+    "group_gap.gap": "groups.gap",
+    "icl_linear_attention.fresh_error": "attention.task_inverse",
+    "icl_linear_attention.trained_error": "attention.task_inverse",
+    "icl_population.error": "attention.weight attention.error",
+    "icl_population.gain": "attention.weight attention.error",
+    "icl_population.regret": "attention.weight attention.error",
+    "markov_icl.ordered_gain": "chains.pool_gain",
+    "markov_icl.ordered_harm": "chains.pool_harm",
+    "poisoned_ridge.trigger_response": "poison.response",
+    "power_law_break.closed_form": "power_law.ridgeless_kappa power_law.gamma power_law.bias",
+    "prior_bias.balanced_error": "prior.balanced_error",
+    "prior_bias.gain": "prior.balanced_error",
+    "repetition_scaling.excess_risk": "repetition.worst_count repetition.peak_noise "
+    "repetition.size_exponent",
+    "ridge_peak.finite_size_excess": "isotropic.exact_under isotropic.exact_over",
+    "ridge_peak.test_error": "ridge.kappa ridge.test_error",
+    "ridge_peak.train_error": "ridge.kappa ridge.train_error",
+    "weight_interpolation.id_risk": "interpolation.risk",
+    "weight_interpolation.id_slope": "interpolation.risk",
+    "weight_interpolation.ood_risk": "interpolation.risk",
+    "weight_interpolation.ood_slope": "interpolation.risk",
+}
+"""The statements from which each prediction is made in the tests below."""
+
+RESTS = {
+    "alignment_erasure": {"erasure": 3},
+    "fact_memory": {"memory": 4},
+    "group_gap": {"groups": 2},
+    "icl_linear_attention": {"attention": 1},
+    "icl_population": {"attention": 4},
+    "markov_icl": {"chains": 6},
+    "poisoned_ridge": {"poison": 3},
+    "power_law_break": {"power_law": 5},
+    "prior_bias": {"prior": 3},
+    "repeated_data": {"repetition": 3},
+    "repetition_scaling": {"repetition": 3},
+    "ridge_peak": {"ridge": 3, "isotropic": 10, "power_law": 6},
+    "weight_interpolation": {"interpolation": 3},
+}
+"""Of which family each phenomenon has how many statements."""
+
+
+def test_every_prediction_that_is_made_from_statements_is_found_with_all_of_them():
+    linked = {name for s in STATEMENTS for name in s.predictions}
+    assert linked == set(STATED)
+    for name, statements in STATED.items():
+        assert [s.name for s in stating(*name.split("."))] == statements.split()
+    compared = {name.split(".")[0] for name in STATED}
+    assert all(hasattr(TestPredictions, f"test_{phenomenon}") for phenomenon in compared)
+
+
+def test_every_phenomenon_that_rests_on_statements_is_found_with_all_of_them():
+    for phenomenon in phenomena.names():
+        families = [s.name.split(".")[0] for s in concerning(phenomenon)]
+        assert {f: families.count(f) for f in families} == RESTS.get(phenomenon, {}), phenomenon
 
 
 class TestPredictions:
