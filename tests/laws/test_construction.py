@@ -79,3 +79,21 @@ def test_neurons_of_two_frequencies_do_not_agree():
         assert float(construction(foreign).agreed) == 0
     mixed = quadratic.Weights(one.first + other.first, one.second, one.out)
     assert float(construction(mixed).single) == pytest.approx((0.5 + 1 + 1) / 3, rel=1e-9)
+
+
+def test_phases_are_those_of_the_neurons_that_agree_by_their_strength():
+    """Three neurons with turned answers; the strongest of all has two frequencies."""
+    angle = 2 * np.pi / P * np.arange(P)[:, None]
+    waves, turns = np.array([1, 2, 3, 4]), np.array([0.2, -0.5, 1.0, 1.5])
+    sizes = np.array([1.0, 2.0, 0.5, 7.0])
+    layer = jnp.asarray(np.cos(angle * waves))
+    answers = sizes * np.cos(angle * np.array([1, 2, 3, 5]) - turns)
+    found = construction(quadratic.Weights(layer, layer, jnp.asarray(answers)))
+    assert float(found.agreed) == pytest.approx(3.5 / 10.5, rel=1e-9)
+    mean = np.average(turns[:3] ** 2, weights=sizes[:3])
+    assert float(found.phase) == pytest.approx(np.sqrt(mean), rel=1e-9)
+    apart = construction(
+        quadratic.Weights(*(layer[:, 3:], layer[:, 3:], jnp.asarray(answers)[:, 3:]))
+    )
+    assert float(apart.agreed) == 0
+    assert np.isnan(apart.phase)

@@ -84,3 +84,23 @@ def test_without_a_circle_there_are_no_waves():
     waves = fourier.split(logits, *modular.places("quadratic", 5))
     np.testing.assert_allclose(waves.restricted, jnp.mean(logits), rtol=1e-12)
     np.testing.assert_array_equal(waves.excluded, logits)
+
+
+def test_entries_on_no_circle_belong_to_no_wave():
+    """Multiplication: products of 0 are beside the circle of p - 1 points, of an even number."""
+    place, size = modular.places("multiply", 7)
+    on = place >= 0
+    noise = np.random.default_rng(4).normal(size=place.shape)
+    logits = np.where(on, 2 * (-1.0) ** place + np.cos(2 * np.pi * place / size), 5.0) + noise
+    waves = fourier.split(jnp.asarray(logits), place, size, share=0.6)
+    assert np.flatnonzero(waves.key).tolist() == [2]  # the wave that changes sign at each step
+    wave = np.where(on, (-1.0) ** place, 0.0)
+    part = np.sum(logits * wave) / np.sum(wave**2) * wave
+    np.testing.assert_allclose(waves.restricted, logits.mean() + part, rtol=1e-11)
+    np.testing.assert_allclose(waves.excluded, logits - part, atol=1e-12)
+
+
+@pytest.mark.parametrize(("part", "keys"), [(0.92, 1), (0.88, 2)])
+def test_nine_tenths_of_the_power_are_held_if_nothing_else_is_asked(part, keys):
+    logits = part**0.5 * np.cos(2 * place()) + (1 - part) ** 0.5 * np.cos(3 * place())
+    assert np.sum(fourier.split(jnp.asarray(logits), *PLACES).key) == keys

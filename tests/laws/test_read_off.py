@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 from ci_theory.measure import copies, ensemble
-from ci_theory.training import closed_form, gradient_flow, group_ridge
+from ci_theory.training import closed_form, gradient_flow, group_ridge, tridiagonal
 from ci_theory.training import linear_attention as attention
 
 RNG = np.random.default_rng(11)
@@ -205,3 +205,27 @@ def test_the_error_of_linear_attention_is_that_over_drawn_prompts():
     found = float(attention.test_error(*map(jnp.asarray, (gamma, moment, length, noise))))
     assert abs(squares.mean() - found) < 4.5 * squares.std() / draws**0.5
     assert squares.std() / draws**0.5 < 0.01 * found
+
+
+def test_what_is_fitted_in_single_precision_stays_there():
+    def numbers(*shape):
+        return jnp.asarray(RNG.standard_normal(shape), "float32")
+
+    one, rows = jnp.ones(1, "float32"), jnp.ones(5, "float32")
+    made = {
+        "leverages": closed_form.leverages(closed_form.decompose(numbers(5, 3), rows), one),
+        "several labels": tridiagonal.coefficients(numbers(5, 4), rows, numbers(5, 2), one),
+        "linear attention": attention.fit(numbers(5, 2), numbers(5, 2), rows, rows, one[0]).gamma,
+        "an ensemble": ensemble.ensemble_errors(
+            numbers(2, 5, 3),
+            rows,
+            metric=numbers(2, 4, 3),
+            test_target=numbers(4),
+            signal_labels=rows,
+            ridge=one,
+            noise=one,
+        ).excess,
+    }
+    assert {name: str(value.dtype) for name, value in made.items()} == dict.fromkeys(
+        made, "float32"
+    )

@@ -120,6 +120,20 @@ def test_the_transformer_is_this_decoder_with_three_tokens():
     np.testing.assert_allclose(found, answers, rtol=1e-12, atol=1e-13)
 
 
+def test_initial_weights_have_the_variance_of_the_docstring():
+    """One over the numbers that a product adds, one over d of positions; in the precision asked."""
+    shape = Shape(reads="vectors", inputs=10, outputs=20, d=40, heads=2, norm=True, length=30)
+    made = jax.jit(sequence_decoder.init, static_argnums=(1, 3))(KEY, shape, 3.0, jnp.float32)
+    assert {w.dtype for w in jax.tree.leaves(made)} == {jnp.dtype("float32")}
+    kernels = (made["read"]["kernel"], 10), (made["answer"]["kernel"], 40), (made["place"], 40)
+    for kernel, count in kernels:
+        spread = 5 * (2 / kernel.size) ** 0.5
+        assert float(jnp.mean(kernel**2)) == pytest.approx(9 / count, rel=spread)
+    np.testing.assert_array_equal(made["norm_last"]["scale"], 1.0)
+    plain = jax.jit(sequence_decoder.init, static_argnums=1)(KEY, shape)
+    assert {w.dtype for w in jax.tree.leaves(plain)} == {jnp.dtype(float)}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

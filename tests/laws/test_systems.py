@@ -43,6 +43,11 @@ def test_a_network_is_one_function_of_its_weights_however_it_is_asked(network):
     np.testing.assert_allclose(left, 0, atol=1e-12)
 
 
+def test_a_scale_that_is_not_asked_for_is_one():
+    plain, asked = quadratic.init(KEY, 5, 3), quadratic.init(KEY, 5, 3, 1.0)
+    jax.tree.map(np.testing.assert_array_equal, plain, asked)
+
+
 def test_every_frequency_is_drawn_equally_often():
     p, width = 11, 4000
     weights = quadratic.random_phases(KEY, p, width)

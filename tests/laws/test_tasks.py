@@ -7,7 +7,7 @@ import pytest
 from scipy.special import eval_gegenbauer, gammaln
 
 from ci_theory._keys import key_for
-from ci_theory.tasks import gaussian, mixture, modular, scales, sphere, zipf
+from ci_theory.tasks import gaussian, mixture, modular, scales, sphere, written_prompts, zipf
 
 KEY = key_for(1, 1, 2, 3)
 DRAWS = 20_000
@@ -36,6 +36,16 @@ def test_inputs_of_several_scales():
     np.testing.assert_allclose(shares, [0.2, 0.2, 0.2, 0.2, 0.2])
     decay = np.array([1, 1 / 4, 1 / 9])
     np.testing.assert_allclose(scales.powers("power_law", 3, beta=2.0), decay / decay.sum())
+
+
+def test_what_is_not_said_of_a_spectrum_is_as_documented():
+    decay = np.array([1, 2**-1.5, 3**-1.5])
+    np.testing.assert_allclose(gaussian.variances("power_law", 3), decay)
+    np.testing.assert_allclose(scales.variances("power_law", 3), decay)
+    np.testing.assert_allclose(scales.powers("power_law", 3), decay / decay.sum())
+    np.testing.assert_allclose(scales.variances("two_block", 2), [1, 0.01])
+    np.testing.assert_allclose(scales.powers("two_block", 3), [0.25, 0.25, 0.5])
+    assert float(scales.powers("two_block", 1, slow_share=0.0)[0]) == 1  # no slow input, no share
 
 
 @pytest.mark.parametrize("d", [4, 5, 12])
@@ -112,3 +122,11 @@ def test_numbers_that_are_no_cyclic_group_have_one_place():
         place, size = modular.places(operation, p)
         assert size == 1
         assert not place.any(), (operation, p)
+
+
+def test_draws_are_as_precise_as_what_they_are_drawn_for():
+    """Whatever the precision of other numbers: here of the noise."""
+    half, noise = jnp.float32, jnp.asarray(0.1, "float64")
+    assert gaussian.rows(KEY, 3, jnp.ones(2, half)).dtype == half
+    made = written_prompts.draw(KEY, jnp.ones((3, 2), half), jnp.eye(2, dtype=half), 4, noise)
+    assert made.tokens.dtype == made.answer.dtype == half

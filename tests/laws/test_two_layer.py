@@ -117,6 +117,12 @@ def test_descent_is_adam_whose_step_size_falls_along_half_a_cosine():
         np.testing.assert_allclose(descend(loss, start, rate, steps), now, rtol=1e-12)
 
 
+def test_weights_keep_their_precision_whatever_that_of_the_step_size():
+    start = jnp.ones(2, "float32")
+    made = descend(lambda w: jnp.sum(w**2), start, jnp.asarray(0.1, "float64"), 3)
+    assert made.dtype == start.dtype
+
+
 def test_what_answers_nothing_is_not_attacked():
     """An answer of 0 is no positive one; a line that answers the trigger is always attacked."""
     one = model("linear", KEY, d=5, width=1)

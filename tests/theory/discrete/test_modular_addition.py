@@ -11,6 +11,7 @@ from scipy.special import j0
 
 from ci_theory import BadInput
 from ci_theory.systems import quadratic
+from ci_theory.theory.discrete import modular_addition
 from ci_theory.theory.discrete.modular_addition import accuracy_bound, cancels, margin, pair_error
 
 
@@ -131,6 +132,13 @@ def test_pair_error_is_as_exact_as_it_says(p, width):
         told, k = told + power.imag / (np.pi * (k + 0.5)), k + 1
     found = pair_error(p, width)
     assert abs(found.value - told) < 1e-13 + found.error < 1e-12
+
+
+def test_the_error_told_is_how_far_two_resolutions_are_apart(monkeypatch):
+    monkeypatch.setattr(modular_addition, "_inverted", lambda p, width, angles: 1 / angles)
+    found = pair_error(23, 64)
+    assert 1 / found.value > 64  # the finer one is the value
+    assert found.error == pytest.approx(1 / 64 - found.value, rel=1e-9)
 
 
 def test_pair_error_and_bound_against_networks():

@@ -229,10 +229,11 @@ def test_a_single_repeated_row_is_an_edge():
     assert float(found.repeats) == pytest.approx(5.5)
 
 
-def test_harm_that_only_falls_with_repeats_is_largest_without_repetition():
-    found = worst_repeats_of(lambda rows: 5 / rows.weights[1], 1000.0, 0.3, 0.1)
+def test_harm_that_falls_from_the_first_copy_on_has_its_edge_there():
+    found = worst_repeats_of(lambda rows: 3 / rows.weights[1], 1000.0, 0.3, 0.1)
     assert int(found.status) == Status.AT_EDGE
     assert float(found.repeats) == 1
+    assert float(found.excess) == pytest.approx(30.0, rel=1e-12)
 
 
 def test_less_than_a_second_row_is_no_repetition():

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ci_theory import Status
+from ci_theory.theory.dynamics.flow import FlowRisk
 from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
 from ci_theory.theory.scaling import data_constrained
 from ci_theory.theory.spectra import power_law
-from ci_theory.theory.spectra.spectrum import explicit, tail_as_modes
+from ci_theory.theory.spectra.spectrum import explicit, isotropic, tail_as_modes
 from ci_theory.theory.spectra.spectrum import power_law as finite_law
 
 ENDLESS = power_law.endless(1.5, 0.3)
@@ -200,3 +201,19 @@ def test_under_a_large_ridge_copies_are_worth_millions_of_rows():
             assert float(found.fresh) == pytest.approx(closed, rel=0.02)
         else:
             assert np.isnan(found.fresh)
+
+
+def test_what_the_flow_says_of_itself_is_passed_on(monkeypatch):
+    """A flow whose risk is one over the time: its worth is known, and its word is kept."""
+    for status in (Status.OK, Status.NOT_CONVERGED):
+
+        def told(spectrum, rows, time, ridge, noise, status=status):
+            return FlowRisk(1 / time, *[0.0] * 5, jnp.asarray(int(status)), 0.0)
+
+        monkeypatch.setattr(data_constrained, "flow_risk", told)
+        with jax.disable_jit():
+            stream = data_constrained.reuse(isotropic(10), 20.0, 3.0, 0.1)
+            whole = data_constrained.set_reuse(isotropic(10), 20.0, 3.0, 0.1)
+        assert float(stream.fresh) == pytest.approx(np.log(6) / 2 / 2, rel=1e-9)  # exp(-2 t) = 1/6
+        assert float(whole.fresh) == pytest.approx(3.0, rel=1e-9)
+        assert stream.status == whole.status == status

@@ -82,6 +82,16 @@ def test_a_missing_direction_is_not_counted():
     assert float(rank(from_covariance(doubled.T @ doubled / 30, np.ones(5)))) == 4
 
 
+def test_a_covariance_may_be_off_by_rounding():
+    """Eigenvalues a few last places below 0 are 0, and only the symmetric part is one at all."""
+    flat = from_covariance(np.diag([1.0, 0.5, -4e-15]), np.ones(3))
+    assert flat.eigenvalues.tolist() == [1.0, 0.5, 0.0]
+    with pytest.raises(BadInput, match="negative eigenvalue -2e-14"):
+        from_covariance(np.diag([1.0, 0.5, -2e-14]))
+    lopsided = from_covariance([[2.0, 0.6], [0.2, 2.0]])
+    np.testing.assert_allclose(lopsided.eigenvalues, [2.4, 1.6], rtol=1e-14)
+
+
 def test_named_spectra_are_explicit_ones():
     np.testing.assert_allclose(
         sums(isotropic(5, signal=3.0, variance=2.0), 0.7),
@@ -257,6 +267,7 @@ def test_sums_are_differentiable_at_kappa_zero():
         (lambda: from_covariance(np.ones((2, 3))), "square"),
         (lambda: from_covariance(np.diag([1.0, -1.0])), "negative eigenvalue -1"),
         (lambda: from_features(np.ones(3)), "(rows, features)"),
+        (lambda: from_features(np.ones((0, 3))), "shape (0, 3): must be (rows, features)"),
         (lambda: from_features(np.ones((3, 2)), np.ones(4)), "3 rows"),
     ],
 )

@@ -140,7 +140,9 @@ def test_spectrum_keeps_trace_and_power(activation, d):
 
 
 def test_linear_features_have_rank_d():
-    assert float(rank(sphere_spectrum(lambda t: t, 17))) == 17
+    plain = sphere_spectrum(lambda t: t, 17)
+    assert float(rank(plain)) == 17
+    assert (float(plain.power[1]), float(np.sum(plain.power)), float(plain.tail_power)) == (1, 1, 0)
 
 
 def test_crowded_levels_may_go_to_the_tail():
