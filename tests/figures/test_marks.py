@@ -169,6 +169,23 @@ def test_a_panel_holds_what_was_measured_and_what_is_predicted(peaked):
     assert curves.choose(peaked, colour="ridge", held={"n": 3}, x="ridge").held == {"n": 3}
 
 
+def test_a_form_is_told_at_the_places_asked_for_and_at_those_of_the_runs(peaked, monkeypatch):
+    coarse = peaked.isel(n=slice(0, None, 10))
+
+    def told(grid=None):
+        return curves.contents(coarse, "test_error", "n", "ridge", grid=grid).line.x.tolist()
+
+    assert told(np.array([2.0, 15.0])) == [1, 2, 11, 15, 21]
+    monkeypatch.setattr(series, "load", lambda name, trusted: toy(lambda params: params.n % 2.0))
+    assert told() == [1, 11, 21]  # no saw, unless it is asked for
+    assert told(np.arange(1.0, 22.0)) == list(range(1, 22))
+
+
+def test_of_two_places_no_break_is_sought(peaked):
+    panel = curves.contents(peaked.isel(n=[0, 5]), "test_error", "n", "ridge")
+    assert [(c.measured, c.predicted) for c in panel.curves] == [(None, None)] * 2
+
+
 def test_a_map_shows_means_and_breaks_where_they_are(peaked, axes):
     found = phase.contents(peaked, "test_error", "n", "ridge", {})
     np.testing.assert_allclose(found.image, peaked.test_error.mean("replicate"))
@@ -227,16 +244,21 @@ def test_where_nothing_is_predicted_a_break_stands_where_its_closed_form_says(mo
                                          "measures", "simulate")},
         breaks=(made.breaks[0].__class__(
             name="peak", axis="n", measure="test_error", locator=Peak(log_axis=False),
-            closed_form=lambda params: 3.0 * params.p),),
+            closed_form=lambda params: 3.0 * params.p + params.ridge),),
     )  # fmt: skip
     monkeypatch.setattr(series, "load", lambda name, trusted: silent)
     n = np.arange(1, 12)
-    fixed = {name: axis.default for name, axis in silent.axes.items() if name != "n"} | {"p": 4}
+    fixed = {name: axis.default for name, axis in silent.axes.items() if name != "n"}
+    fixed |= {"p": 4, "ridge": 0.0}
     y = -((n[:, None] - 6.0 + 0.1 * np.arange(3)) ** 2)
     data = xarray.Dataset({"test_error": (("n", "replicate"), y)}, {"n": n},
                           {"phenomenon": "toy", "fixed": json.dumps(fixed)})  # fmt: skip
     (curve,) = curves.contents(data, "test_error", "n").curves
     assert curve.predicted == 12.0
+    del fixed["ridge"]
+    several = data.expand_dims(ridge=[0.5, 2.0]).assign_attrs(fixed=json.dumps(fixed))
+    each = curves.contents(several, "test_error", "n", "ridge").curves
+    assert [one.predicted for one in each] == [12.5, 14.0]
     assert curve.measured.value == pytest.approx(5.9, abs=0.1)
 
 
