@@ -228,7 +228,7 @@ def test_each_curve_has_its_own_form_points_and_break():
         axes, strip = Figure().subplots(2)
         panel = panel_of(line=line_of(dense, 8 + 0 * dense))
         curves.paint(axes, panel, strip=strip, decoys=("wrong",))
-    drawn = [(line.get_color(), line.get_ydata().tolist()) for line in axes.lines]
+    drawn = [(line.get_color(), list(line.get_ydata())) for line in axes.lines]
     for hue, value in (("r", dense), ("b", 8 + 0 * dense)):
         own = [y for colour, y in drawn if colour == hue and len(y) == 17]
         assert own == [value.tolist()] * 2 + [(value + 1).tolist()]
