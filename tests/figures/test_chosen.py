@@ -307,6 +307,16 @@ def test_edges_of_cells_lie_halfway_on_the_drawn_scale():
     assert phase.edges(np.array([0.0, 1.0, 3.0])).tolist() == [-0.5, 0.5, 2.0, 4.0]
 
 
+def test_a_map_has_no_line_where_no_break_is_predicted():
+    places = iter([Status.OK, Status.AT_EDGE, Status.NO_BREAK])
+    locate = lambda x, y: POINT._replace(status=next(places))  # noqa: E731
+    kind = break_("n", locator=types.SimpleNamespace(locate=locate))
+    with style.applied():
+        axes = Figure().subplots()
+        (drawn,) = phase.predicted(axes, kind, np.arange(3), line_of(*np.zeros((3, 17))))
+    np.testing.assert_array_equal(drawn.get_xdata(), [4.0, NAN, NAN])
+
+
 def test_breaks_on_a_map_say_where_their_bars_are_hidden():
     def label(half):
         with style.applied():

@@ -229,6 +229,7 @@ def test_scales_and_words():
     about = {"long_name": "a thing; more", "unit": "m"}
     assert style.label("x", about) == "a thing, x [m]"
     assert style.label("x", {}) == "x [1]"
+    assert style.label("x", {"long_name": "a thing, see there", "unit": "m"}) == "a thing, x [m]"
     assert (
         style.label("edits", {"long_name": "edits made", "unit": "edits"}) == "edits made [edits]"
     )
@@ -328,6 +329,12 @@ def test_few_decades_have_plain_numbers_and_many_have_powers(axes):
     axes.figure.draw_without_rendering()
     assert {t.get_text() for t in axes.get_xticklabels()} >= {"1", "2", "5", "10", "20", "50"}
     assert "$" in axes.get_yticklabels()[2].get_text()
+    style.scale(axes, "x", 1, 300, "log")
+    axes.set_xlim(1, 300)
+    axes.figure.draw_without_rendering()
+    few = {t.get_text() for t in axes.get_xticklabels()}
+    assert few >= {"1", "3", "10", "30", "100", "300"}
+    assert not few & {"2", "5", "20", "50"}
     style.scale(axes, "y", -1, 50)
     assert axes.get_yscale() == "linear"
 
@@ -338,6 +345,12 @@ def test_the_legend_of_maps_has_what_any_of_them_shows(peaked):
     fixed = json.loads(peaked.attrs["fixed"])
     del fixed["p"]
     both = both.assign_attrs(phenomenon="toy", fixed=json.dumps(fixed))
-    made = phase.draw(both, measure="test_error", x="n", y="ridge", panel="p")
+    words = {"measure": "test_error", "x": "n", "y": "ridge", "panel": "p"}
+    made = phase.draw(both, **words, title="T", note="N")
+    assert made.get_suptitle() == "T\nN"
+    assert [axes.get_title("left") for axes in made.axes[:4]] == [
+        f"{what}, p = {p}" for p in (3, 5) for what in ("simulation", "theory")
+    ]
+    assert phase.draw(both, **words).get_suptitle() == "toy"
     told = [text.get_text() for text in made.legends[0].get_texts()]
     assert told == ["located break, 95 % interval", "predicted break"]
