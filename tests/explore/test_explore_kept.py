@@ -76,7 +76,7 @@ def test_a_name_may_hold_quotes_and_backslashes():
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda a: jnp.linalg.cholesky(a * jnp.eye(2) + 0j)[0, 0].real, "of complex matrices"),
+        (lambda a: jnp.linalg.cholesky(a * jnp.eye(2) + 0j)[0, 0].real, "of complex numbers"),
         (
             lambda a: lax.linalg.eigh(a * jnp.eye(3), subset_by_index=(0, 1))[1][0],
             "some eigenvalues only",

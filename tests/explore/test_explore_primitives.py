@@ -103,7 +103,8 @@ CASES = [
     ("comparisons", lambda x, y: (x < y, x <= y, x > y, x >= y, x == y, x != y), (X, Y)),
     ("extremes", lambda x, y: (jnp.maximum(x, y), jnp.minimum(x, y)), (X, Y)),
     ("extremes of what is negative", lambda a: (jnp.max(a, 1), jnp.min(-a, 0)), (-1 - A**2,)),
-    ("clip", lambda x: lax.clamp(-1.0, x, 2.0), (X,)),
+    ("clip", lambda x: (lax.clamp(-1.0, x, 2.0), lax.clamp(2.0, x, -1.0)), (X,)),
+    ("numbers without end", lambda x: (jnp.where(x > 0, -jnp.inf, x), x - -jnp.inf), (X,)),
     ("sizes", lambda x: (abs(x), jnp.sign(x), jnp.isfinite(x), jnp.isnan(x)), (X,)),
     ("rounding", lambda x: (jnp.round(x), lax.round(x), jnp.floor(x), jnp.ceil(x)), (X,)),
     ("whole", lambda x: (x.astype(int), x.astype(bool), x.astype(int) // 2), (X[1:-2],)),
@@ -124,6 +125,7 @@ CASES = [
     ("turns", lambda x, y: (jnp.sin(x), jnp.cos(x), jnp.tan(x), jnp.arctan2(x, y)), (X, Y)),
     ("inverse turns", lambda x: (jnp.arcsin(x), jnp.arccos(x), jnp.arctan(x)), (X,)),
     ("hyperbolic", lambda x: (jnp.sinh(x), jnp.cosh(x), jnp.arcsinh(x), jnp.arccosh(x)), (X,)),
+    ("inverse hyperbolic tangents", jnp.arctanh, (X,)),
     ("remainder", lambda x, y: lax.rem(x, y), (X, Y)),
     ("next", lambda x, y: jnp.nextafter(x, y), (X[5:], Y[5:])),
     ("erf", lambda x: (lax.erf(x), lax.erfc(x)), (np.append(X, np.linspace(-7, 20, 60)),)),
@@ -150,6 +152,12 @@ CASES = [
         lambda z, w: (z == w, z != w, z.real + 1j == w, jnp.isfinite(z * np.inf)),
         (np.array([1 + 2j, 1 - 2j, 3 + 2j, 0j]), np.array([1 + 2j, 1 + 2j, 1 + 2j, 0j])),
     ),
+    (
+        "complex derivatives",
+        lambda z: jax.grad(lambda w: jnp.sum(abs(w * w + 3 * w - 1) ** 2))(z),
+        (Z,),
+    ),
+    ("complex squares", lambda z: (z**2, lax.square(z), lax.integer_pow(z, 2)), (Z,)),
     ("complex", lambda z: (z + z.conj(), z * z, z / z[::-1], -z, abs(z), z.real, z.imag), (Z,)),
     (
         "complex functions",
@@ -420,6 +428,12 @@ def test_the_tail_of_the_error_function_ends_where_numbers_do(one_engine):
         (lambda x: lax.linalg.eigh(x, subset_by_index=(0, 1))[1], (np.eye(3),), "some eigenvalues"),
         (lambda x: lax.bitcast_convert_type(x, jnp.uint64), (1.0,), "bits of a number as uint64"),
         (lambda x: lax.reduce_max(x > 0, (0,)), (np.ones(3),), "extremes of truth values"),
+        (lambda z: jnp.prod(z), (Z,), "reduce_prod of these numbers"),
+        (lambda k: lax.reduce_and(k, (0,)), (WHOLE,), "reduce_and of these numbers"),
+        (lambda k: lax.reduce_or(k, (0,)), (WHOLE,), "reduce_or of these numbers"),
+        (lambda z: lax.cumsum(z), (Z,), "cumsum of complex numbers"),
+        (lambda z: lax.cumprod(z), (Z,), "cumprod of complex numbers"),
+        (lambda z: lax.sort(z), (Z,), "sort of complex numbers"),
     ],
 )
 def test_what_has_no_translation_is_said(function, arguments, reason):

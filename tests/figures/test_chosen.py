@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ci_theory import BadInput
 from ci_theory._errors import Status
-from ci_theory.figures import curves, overview, phase, series, style
+from ci_theory.figures import curves, marks, overview, phase, series, style
 from ci_theory.figures.condensed import Means
 from ci_theory.locate import Peak
 from ci_theory.locate.point import BreakPoint
@@ -163,6 +163,8 @@ def test_a_predicted_break_is_located_on_the_places_of_the_runs():
         seen = POINT._replace(status=status)
         assert told(0, break_("n", locator=Matching()), seen) == pytest.approx(place)
     assert [one.status for one in reaches] == [Status.OK, Status.AT_EDGE]
+    beyond = types.SimpleNamespace(locate=lambda x, y: POINT._replace(status=Status.AT_EDGE))
+    assert told(0, break_("n", locator=beyond)) is None  # a formula's break is on the axis or none
 
 
 def test_without_a_line_the_closed_form_of_a_break_is_asked(monkeypatch):
@@ -192,6 +194,12 @@ def test_the_best_of_several_curves_at_every_place():
     assert (curve.measured, curve.predicted, best.keys) == (None, None, [])
     assert best.line.value.tolist() == [np.minimum(dense, 8).tolist()]
     assert best.line.decoys == {}
+    line = line_of(dense, 8 + 0 * dense)
+    line = line._replace(slack=np.array([[0.1] * 17, [0.2] * 17]), valid=np.array([[0], [1]]) > 0)
+    line = line._replace(valid=np.repeat(line.valid, 17, axis=1))
+    best = curves.lowest(panel_of(line=line)).line
+    assert best.slack[0].tolist() == [0.1] * 9 + [0.2] * 8  # those of the curve that is taken
+    assert best.valid[0].tolist() == [False] * 9 + [True] * 8
     silent = line_of(np.where(dense < 5, NAN, dense), 8 + 0 * dense)
     assert curves.lowest(panel_of(line=silent)).line.value[0, :7].tolist() == [8] * 5 + [5, 6]
     assert curves.lowest(panel_of()).line is None
@@ -214,6 +222,35 @@ def test_a_curve_on_another_scale_takes_its_breaks_along():
     assert (measured, predicted, axes.lines[0].get_xdata().tolist()) == (None, None, [1, 2, 4])
 
 
+def test_each_curve_has_its_own_form_points_and_break():
+    dense = np.arange(17.0)
+    with style.applied():
+        axes, strip = Figure().subplots(2)
+        panel = panel_of(line=line_of(dense, 8 + 0 * dense))
+        curves.paint(axes, panel, strip=strip, decoys=("wrong",))
+    drawn = [(line.get_color(), list(line.get_ydata())) for line in axes.lines]
+    for hue, value in (("r", dense), ("b", 8 + 0 * dense)):
+        own = [y for colour, y in drawn if colour == hue and len(y) == 17]
+        assert own == [value.tolist()] * 2 + [(value + 1).tolist()]
+        assert [4.5, 4.5] in [
+            line.get_xdata()
+            for line in axes.lines
+            if line.get_color() == hue and line.get_label() == style.BREAK
+        ]
+    points = [container.lines[0].get_ydata().tolist() for container in axes.containers]
+    assert points == [[1.0, 5.0, 3.0], [2.0, 4.0, 3.5]]
+    assert {line.get_color() for line in strip.lines} == {"r", "b", "black"}
+
+
+def test_places_in_falling_order_have_the_scale_of_rising_ones():
+    for x, kind in (([1.0, 2.0, 4.0], "log"), ([1.0, 2.0, 3.0], "linear")):
+        for places in (x, x[::-1]):
+            with style.applied():
+                axes = Figure().subplots()
+                curves.paint(axes, panel_of(None, None)._replace(x=np.array(places)))
+            assert axes.get_xscale() == kind
+
+
 def test_thin_is_where_a_form_has_a_value_and_no_claim():
     dense = np.arange(17.0)
     line = line_of(dense)
@@ -222,6 +259,41 @@ def test_thin_is_where_a_form_has_a_value_and_no_claim():
     assert panel_of(line=line._replace(valid=line.valid & (dense != 3))).thin
     gap = line_of(np.where(dense == 3, NAN, dense))
     assert not panel_of(line=gap).thin
+
+
+def test_a_figure_of_curves_says_what_any_of_its_panels_shows(swept, monkeypatch):
+    dense = np.arange(17.0)
+    whole = line_of(dense, dense)
+    part = whole._replace(valid=whole.valid & (dense != 3))
+    said, asked = {}, []
+    monkeypatch.setattr(marks, "keys", lambda **words: said.update(words) or ["symbol"])
+    monkeypatch.setattr(style, "head", lambda _, *words: said.update(head=words))
+    below = lambda _, handles, columns: said.update(handles=handles, columns=columns)  # noqa: E731
+    monkeypatch.setattr(style, "legend_below", below)
+
+    def drawn(*panels, **words):
+        each = iter(panels)
+        monkeypatch.setattr(curves, "contents", lambda *given, **how: asked.append((given, how))
+                            or next(each))  # fmt: skip
+        return curves.draw(swept(n=3, p=2, q=9), x="n", measure="err", **words)
+
+    wide = drawn(panel_of(line=whole), panel_of(line=part), panel="p", title="T", note="N")
+    assert (said["replicates"], said["line"], said["thin"], said["breaks"]) == (2, True, True, True)
+    assert (said["head"], said["columns"]) == (("T", "N", {"q": 40}), 3)
+    assert said["handles"] == ["symbol", "key"]
+    assert [axes.get_title("left") for axes in wide.axes] == ["p = 0", "p = 10", "", ""]
+    assert [axes.get_ylabel() for axes in wide.axes] == ["break", "break", "y", ""]
+    assert [given[4] for given, _ in asked] == [{"q": 40, "p": 0}, {"q": 40, "p": 10}]
+    one = drawn(panel_of(None, None), colour="p", prediction="named", decoys=())
+    assert (said["line"], said["thin"], said["breaks"], said["columns"]) == (False, False, False, 2)
+    assert said["head"] == ("Toy", "", {"q": 40})
+    assert (asked[-1][0][1:], asked[-1][1]) == (
+        ("err", "n", "p", {"q": 40}, "named"),
+        {"decoys": False},
+    )
+    assert one.get_figwidth() < wide.get_figwidth() == style.PAGE
+    with pytest.raises(BadInput, match="unknown decoy 'wrong'"):
+        drawn(panel_of(), colour="p", decoys=("wrong",))
 
 
 # --- maps -----------------------------------------------------------------------------------------
@@ -233,6 +305,16 @@ def test_edges_of_cells_lie_halfway_on_the_drawn_scale():
         [2**-0.5, 2**0.5, 2**1.5, 2**2.5]
     )
     assert phase.edges(np.array([0.0, 1.0, 3.0])).tolist() == [-0.5, 0.5, 2.0, 4.0]
+
+
+def test_a_map_has_no_line_where_no_break_is_predicted():
+    places = iter([Status.OK, Status.AT_EDGE, Status.NO_BREAK])
+    locate = lambda x, y: POINT._replace(status=next(places))  # noqa: E731
+    kind = break_("n", locator=types.SimpleNamespace(locate=locate))
+    with style.applied():
+        axes = Figure().subplots()
+        (drawn,) = phase.predicted(axes, kind, np.arange(3), line_of(*np.zeros((3, 17))))
+    np.testing.assert_array_equal(drawn.get_xdata(), [4.0, NAN, NAN])
 
 
 def test_breaks_on_a_map_say_where_their_bars_are_hidden():

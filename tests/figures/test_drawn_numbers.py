@@ -61,6 +61,17 @@ def test_the_share_of_runs_that_have_not_broken_steps_down_where_each_does(axes)
     assert none.lines[1].get_xydata().tolist() == [[4.0, 1.0]]
 
 
+def test_shares_are_of_the_direction_of_the_rule_and_have_the_band_that_is_told(axes):
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    y = (x[:, None] < np.array([2.0, 3.0, 3.0, 9.0])).astype(float)
+    falls = Survival(level=0.5, direction="down", confidence=0.5)
+    survival.shares(axes, x, y, dataclasses.replace(rule(), locator=falls), "C0")
+    assert axes.lines[0].get_ydata().tolist() == [1.0, 0.75, 0.25, 0.25]
+    curve = survival_curve(break_times(x, y.T, 0.5, "down"), 0.95)
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert set(heights) >= {*curve.low, *curve.high}
+
+
 def test_breaks_of_single_runs_are_those_along_the_axis():
     breaks = (
         rule(),
@@ -197,6 +208,35 @@ def test_a_fitted_law_is_drawn_with_its_breaks_and_what_lies_beyond():
     assert curve.get_title("left") == f"{law.form}; break with 95 % interval"
     with pytest.raises(BadInput, match=r"x or y beyond 1e\+290, or below its inverse"):
         picture.draw(x, y * 1e291, law, "x", "y")
+
+
+def test_dots_of_a_fit_are_rows_with_their_deviations_or_means_without():
+    law = types.SimpleNamespace(scatter=0.1)
+    x, y = np.array([1.0, 2.0, NAN, 3.0]), np.array([4.0, 5.0, 6.0, 8.0])
+    weights = np.array([10.0, 20.0, 1e6, 30.0])
+    at, value, sd = picture._dots(x, y, law, weights, None, None)
+    assert (at.tolist(), value.tolist()) == ([1, 2, 3], [4, 5, 8])
+    np.testing.assert_allclose(sd, 0.1 * value / np.sqrt([0.5, 1.0, 1.5]))
+    given = picture._dots(x, y, law, None, np.arange(4.0), None)
+    assert given[2].tolist() == [0, 1, 3]
+    many = np.tile([1.0, 2.0, 4.0], 1500)
+    at, value, sd = picture._dots(many, 3 * many, law, None, 0.1 * many, None)
+    np.testing.assert_allclose(at, [1, 2, 4])
+    np.testing.assert_allclose(value, [3, 6, 12])
+    assert sd is None
+
+
+def test_a_fit_to_several_runs_says_how_many_and_shows_its_floor():
+    x = np.tile(np.geomspace(1.0, 1e4, 30), 2)
+    run = np.repeat([0, 1], 30)
+    y = (1 / x + 0.01) * np.exp(0.01 * np.random.default_rng(0).normal(size=60))
+    law = fit(x, y, run=run, resamples=60)
+    with style.applied():
+        curve, _ = picture.draw(x, y, law, "x", "y", run=run).axes
+    lines = {line.get_label(): line for line in curve.lines}
+    assert set(lines) >= {"2 runs", "floor"}
+    assert lines["floor"].get_ydata()[0] == pytest.approx(law.floor.value)
+    assert curve.get_ylim()[0] < law.floor.value
 
 
 def test_the_head_of_a_figure_has_what_there_is_to_say():

@@ -147,6 +147,22 @@ def test_a_mean_without_an_error_says_nothing_and_one_that_is_lost_does(monkeypa
         assert (told.agrees, told.means, told.z) == (False, 2, np.inf)
 
 
+def test_axes_and_values_in_another_order_are_the_same_sweep(monkeypatch):
+    rng = np.random.default_rng(4)
+    data = {
+        f"test_error{part}": (("n", "ridge"), one)
+        for part, one in zip(
+            PARTS, (rng.normal(size=(3, 2)), np.full((3, 2), 1e-3), np.full((3, 2), 9)), strict=True
+        )
+    }
+    attrs = {"name": "toy", "breaks": "[]", "checks": "[]"}
+    old = xarray.Dataset(data, {"n": [1, 2, 4], "ridge": [0.5, 2.0]}, attrs)
+    new = old.isel(n=[2, 0, 1], ridge=[1, 0]).transpose("ridge", "n")
+    for one, other in ((old, new), (new, old)):
+        told = compared(one, other, monkeypatch)
+        assert (told.agrees, told.means, told.z) == (True, 6, 0.0)
+
+
 def test_breaks_that_touch_do_not_differ(monkeypatch):
     def with_interval(low, high):
         return small([1.0], breaks=[["peak", {}, ["OK", 2.0, low, high, 1], ["OK", low, high]]])
@@ -236,6 +252,8 @@ def test_runs_of_networks_are_kept_with_their_code_and_a_page_between_its_marks(
     assert lines[3].startswith("# session: jax ")
     assert lines[4:] == ["a,b", "1,2", "3,4"]
     assert trained.rows(file) == [["1", "2"], ["3", "4"]]
+    parts = [trained.rows, jackknifed, less]
+    assert trained.formula(parts) == trained.formula(parts[::-1])  # in no order
     page = tmp_path / "page.md"
     page.write_text("x<a>old<b>y")
     trained.write_between(page, "<a>", "<b>", "new")

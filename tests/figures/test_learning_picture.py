@@ -86,6 +86,15 @@ def test_what_is_far_above_the_lowest_error_is_not_shown(found):
         assert panel.get_ylim() == pytest.approx((lowest / 1.2, 30 * lowest))
 
 
+def test_refits_below_and_above_all_predictions_are_on_the_picture(found):
+    for factor in (0.2, 2.0):
+        mean = found.mean * np.where(found.n == 10, factor, 1.0)
+        with style.applied():
+            (panel, _) = draw(dataclasses.replace(found, mean=mean), "t").axes
+        low, high = panel.get_ylim()
+        assert low < mean.min() < mean.max() < high
+
+
 def test_without_copies_there_is_one_panel(found):
     with style.applied():
         made = draw(dataclasses.replace(found, kept=np.ones(12, bool)), "t")

@@ -169,6 +169,23 @@ def test_a_panel_holds_what_was_measured_and_what_is_predicted(peaked):
     assert curves.choose(peaked, colour="ridge", held={"n": 3}, x="ridge").held == {"n": 3}
 
 
+def test_a_form_is_told_at_the_places_asked_for_and_at_those_of_the_runs(peaked, monkeypatch):
+    coarse = peaked.isel(n=slice(0, None, 10))
+
+    def told(grid=None):
+        return curves.contents(coarse, "test_error", "n", "ridge", grid=grid).line.x.tolist()
+
+    assert told(np.array([2.0, 15.0])) == [1, 2, 11, 15, 21]
+    monkeypatch.setattr(series, "load", lambda name, trusted: toy(lambda params: params.n % 2.0))
+    assert told() == [1, 11, 21]  # no saw, unless it is asked for
+    assert told(np.arange(1.0, 22.0)) == list(range(1, 22))
+
+
+def test_of_two_places_no_break_is_sought(peaked):
+    panel = curves.contents(peaked.isel(n=[0, 5]), "test_error", "n", "ridge")
+    assert [(c.measured, c.predicted) for c in panel.curves] == [(None, None)] * 2
+
+
 def test_a_map_shows_means_and_breaks_where_they_are(peaked, axes):
     found = phase.contents(peaked, "test_error", "n", "ridge", {})
     np.testing.assert_allclose(found.image, peaked.test_error.mean("replicate"))
@@ -212,6 +229,7 @@ def test_scales_and_words():
     about = {"long_name": "a thing; more", "unit": "m"}
     assert style.label("x", about) == "a thing, x [m]"
     assert style.label("x", {}) == "x [1]"
+    assert style.label("x", {"long_name": "a thing, see there", "unit": "m"}) == "a thing, x [m]"
     assert (
         style.label("edits", {"long_name": "edits made", "unit": "edits"}) == "edits made [edits]"
     )
@@ -227,16 +245,21 @@ def test_where_nothing_is_predicted_a_break_stands_where_its_closed_form_says(mo
                                          "measures", "simulate")},
         breaks=(made.breaks[0].__class__(
             name="peak", axis="n", measure="test_error", locator=Peak(log_axis=False),
-            closed_form=lambda params: 3.0 * params.p),),
+            closed_form=lambda params: 3.0 * params.p + params.ridge),),
     )  # fmt: skip
     monkeypatch.setattr(series, "load", lambda name, trusted: silent)
     n = np.arange(1, 12)
-    fixed = {name: axis.default for name, axis in silent.axes.items() if name != "n"} | {"p": 4}
+    fixed = {name: axis.default for name, axis in silent.axes.items() if name != "n"}
+    fixed |= {"p": 4, "ridge": 0.0}
     y = -((n[:, None] - 6.0 + 0.1 * np.arange(3)) ** 2)
     data = xarray.Dataset({"test_error": (("n", "replicate"), y)}, {"n": n},
                           {"phenomenon": "toy", "fixed": json.dumps(fixed)})  # fmt: skip
     (curve,) = curves.contents(data, "test_error", "n").curves
     assert curve.predicted == 12.0
+    del fixed["ridge"]
+    several = data.expand_dims(ridge=[0.5, 2.0]).assign_attrs(fixed=json.dumps(fixed))
+    each = curves.contents(several, "test_error", "n", "ridge").curves
+    assert [one.predicted for one in each] == [12.5, 14.0]
     assert curve.measured.value == pytest.approx(5.9, abs=0.1)
 
 
@@ -306,6 +329,12 @@ def test_few_decades_have_plain_numbers_and_many_have_powers(axes):
     axes.figure.draw_without_rendering()
     assert {t.get_text() for t in axes.get_xticklabels()} >= {"1", "2", "5", "10", "20", "50"}
     assert "$" in axes.get_yticklabels()[2].get_text()
+    style.scale(axes, "x", 1, 300, "log")
+    axes.set_xlim(1, 300)
+    axes.figure.draw_without_rendering()
+    few = {t.get_text() for t in axes.get_xticklabels()}
+    assert few >= {"1", "3", "10", "30", "100", "300"}
+    assert not few & {"2", "5", "20", "50"}
     style.scale(axes, "y", -1, 50)
     assert axes.get_yscale() == "linear"
 
@@ -316,6 +345,12 @@ def test_the_legend_of_maps_has_what_any_of_them_shows(peaked):
     fixed = json.loads(peaked.attrs["fixed"])
     del fixed["p"]
     both = both.assign_attrs(phenomenon="toy", fixed=json.dumps(fixed))
-    made = phase.draw(both, measure="test_error", x="n", y="ridge", panel="p")
+    words = {"measure": "test_error", "x": "n", "y": "ridge", "panel": "p"}
+    made = phase.draw(both, **words, title="T", note="N")
+    assert made.get_suptitle() == "T\nN"
+    assert [axes.get_title("left") for axes in made.axes[:4]] == [
+        f"{what}, p = {p}" for p in (3, 5) for what in ("simulation", "theory")
+    ]
+    assert phase.draw(both, **words).get_suptitle() == "toy"
     told = [text.get_text() for text in made.legends[0].get_texts()]
     assert told == ["located break, 95 % interval", "predicted break"]

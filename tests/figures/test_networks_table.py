@@ -77,6 +77,9 @@ def test_a_quotient_adds_relative_errors_and_stays_open_where_one_is():
     assert made.value == 2.0
     assert made.high == pytest.approx(2 * 2**2**0.5)
     assert made.low == pytest.approx(2 / 2**2**0.5)
+    uneven = quotient(Interval(4.0, 1.0, 5.0), Interval(2.0, 1.0, 7.0))
+    assert np.log(2 / uneven.low) == pytest.approx(np.hypot(np.log(4), np.log(3.5)))
+    assert np.log(uneven.high / 2) == pytest.approx(np.hypot(np.log(1.25), np.log(2)))
     assert quotient(Interval(4.0, 0.0, np.inf), Interval(2.0, 1.0, 4.0))[1:] == (0.0, np.inf)
 
 

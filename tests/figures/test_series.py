@@ -49,6 +49,7 @@ def test_dense_grid_holds_the_values_and_whole_numbers_stay_whole():
     ridge = series.dense(axes["ridge"], [1e-4, 0.37, 1.0], count=50)
     assert set(ridge) >= {1e-4, 0.37, 1.0}
     assert np.all(np.diff(ridge) > 0)
+    assert 50 <= len(ridge) <= 53  # as many as asked for, and the values
 
 
 def test_line_is_the_prediction_point_by_point(sweep):
@@ -77,6 +78,9 @@ def test_the_verdict_of_a_check_fits_in_a_line(sweep):
     wrong["test_error"] = 1.3 * sweep["test_error"]
     assert "test error DISAGREES" in series.verdict(wrong, "test_error")
     assert series.verdict(sweep, "train_error") == ""
+    assert "(+" in series.verdict(wrong, "test_error")
+    wrong["test_error"] = 0.7 * sweep["test_error"]
+    assert "(-" in series.verdict(wrong, "test_error")
 
 
 def test_unknown_prediction_is_named():

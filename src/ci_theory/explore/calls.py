@@ -31,6 +31,11 @@ def _called(frame: Frame, out: Any, call: str) -> Value:
     return named_array(frame.block.define(call), size_of(out), out.aval.shape)
 
 
+def _no_complex(equation: Any) -> None:
+    if any(atom.aval.dtype.kind == "c" for atom in equation.invars):
+        raise NoTranslationError(f"{equation.primitive.name} of complex numbers")
+
+
 def _gather(frame: Frame, equation: Any) -> Results:
     atom, indices = equation.invars
     numbers, params = equation.params["dimension_numbers"], equation.params
@@ -93,6 +98,7 @@ def _several(frame: Frame, equation: Any, call: str) -> Results:
 
 
 def _sort(frame: Frame, equation: Any) -> Results:
+    _no_complex(equation)
     each = ", ".join(frame.flat(atom) for atom in equation.invars)
     shape, params = equation.invars[0].aval.shape, equation.params
     how = f"{_js(shape)}, {params['dimension']}, {params['num_keys']}"
@@ -103,6 +109,7 @@ def _top_k(frame: Frame, equation: Any) -> Results:
     (atom,) = equation.invars
     if equation.params.get("axis", -1) not in (-1, atom.aval.ndim - 1):
         raise NoTranslationError("top_k along another axis than the last")
+    _no_complex(equation)
     last = atom.aval.shape[-1]
     call = f"topK({frame.flat(atom)}, {last}, {equation.params['k']})"
     return _several(frame, equation, call)
@@ -110,6 +117,7 @@ def _top_k(frame: Frame, equation: Any) -> Results:
 
 def _along(frame: Frame, equation: Any) -> Results:
     """Call what goes along one axis: argmax, argmin, cumulative sums and their like."""
+    _no_complex(equation)
     (atom,), params = equation.invars, equation.params
     axis = params["axes"][0] if "axes" in params else params["axis"]
     shape = _js(atom.aval.shape)
@@ -119,9 +127,8 @@ def _along(frame: Frame, equation: Any) -> Results:
 
 
 def _linear_algebra(frame: Frame, equation: Any) -> Results:
+    _no_complex(equation)
     name, params = equation.primitive.name, equation.params
-    if any(atom.aval.dtype.kind == "c" for atom in equation.invars):
-        raise NoTranslationError(f"{name} of complex matrices")
     rows, columns = equation.invars[0].aval.shape[-2:]
     each = ", ".join(frame.flat(atom) for atom in equation.invars)
     if name == "triangular_solve":

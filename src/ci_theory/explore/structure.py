@@ -201,6 +201,7 @@ _FOLDS = {
     "reduce_and": ("1", "{0} &= {1}"),
     "reduce_or": ("0", "{0} |= {1}"),
 }
+_OF_TRUTH = ("reduce_and", "reduce_or")
 
 
 def _element(value: Any, kept: Any, shape: Any, summed: Any, inner: Any) -> str:
@@ -224,10 +225,13 @@ def _element(value: Any, kept: Any, shape: Any, summed: Any, inner: Any) -> str:
 
 def _reduce(frame: Frame, equation: Any) -> Results:
     (atom,), (out,) = equation.invars, equation.outvars
-    begin, fold = _FOLDS[equation.primitive.name]
+    name, kind = equation.primitive.name, atom.aval.dtype.kind
+    begin, fold = _FOLDS[name]
     shape, axes = atom.aval.shape, equation.params["axes"]
-    if equation.primitive.name in ("reduce_max", "reduce_min") and out.aval.dtype.kind == "b":
+    if name in ("reduce_max", "reduce_min") and kind == "b":
         raise NoTranslationError("extremes of truth values")
+    if (kind == "c" and name != "reduce_sum") or (kind != "b" and name in _OF_TRUTH):
+        raise NoTranslationError(f"{name} of these numbers")
     kept = [k for k in range(len(shape)) if k not in axes]
     inner = tuple(shape[k] for k in axes)
     made: list[Value] = []
