@@ -16,10 +16,10 @@ import pytest
 
 import held
 
-BETWEEN_FILES = 1.0e9
+BETWEEN_FILES = 0.8e9
 """Bytes above which a worker forgets what it has compiled, between two files."""
 
-WITHIN = 1.4e9
+WITHIN = 1.1e9
 """The same between two groups of one file, whose programs the next group may ask for."""
 
 GROWN = 0.2e9  # since the last time: what is not given back is not asked for again and again
