@@ -268,10 +268,13 @@ CASES = [
         lambda a, k: (
             lax.dynamic_slice(a, (0, k[0], k[1]), (1, 2, 3)),
             lax.dynamic_slice(a, (k[1], k[0], k[0]), (2, 1, 2)),
+            lax.dynamic_slice(
+                a, (k[2], k[2], k[2]), (1, 2, 3)
+            ),  # before the first, also from the end
             lax.dynamic_update_slice(a, -a[:, 1:, 2:], (k[1], k[0], k[0])),
             lax.dynamic_update_slice(a, -a[:, 1:, 2:], (k[1], k[1], k[1])) + a,
         ),
-        (A, np.array([9, -3])),
+        (A, np.array([9, -3, -9])),
     ),
     (
         "what is at the front of more",

@@ -106,8 +106,8 @@ def test_of_copies_the_distinct_rows_meet_the_parameters(name):
 
 def test_an_item_is_learnt_when_half_of_the_runs_have_met_it():
     rule = load("zipf_learning").breaks[0]
-    params = build(load("zipf_learning").params, {"vocabulary": 2, "exponent": 1.0, "rank": 2})
-    assert (1 - 1 / 3) ** rule.closed_form(params) == pytest.approx(0.5)
+    params = build(load("zipf_learning").params, {"vocabulary": 3, "exponent": 1.0, "rank": 2})
+    assert (1 - 3 / 11) ** rule.closed_form(params) == pytest.approx(0.5)
 
 
 def test_the_apparent_peak_solves_its_quadratic():
