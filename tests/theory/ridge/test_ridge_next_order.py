@@ -1,12 +1,13 @@
 """The next order of ridge regression: derivatives of its generating function, exact means."""
 
 import jax
+import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
 
 from ci_theory._errors import Status
-from ci_theory.theory.ridge.ridge_next_order import next_order
+from ci_theory.theory.ridge.ridge_next_order import Sums, moved_risk, next_order
 from ci_theory.theory.ridge.risk import ridge_risk
 from ci_theory.theory.spectra.spectrum import explicit, isotropic, power_law
 
@@ -105,3 +106,14 @@ def test_a_simulation_of_a_power_law_with_a_tail_agrees():
     assert abs(values.mean() - float(found.signal)) > 8 * error
     left = values.mean() - float(found.signal + found.signal_shift)
     assert abs(left) < 4 * error + 4 * float(found.signal) / float(found.left) ** 2
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(Status.OK, Status.NOT_FINITE), (Status.OUT_OF_SCOPE, Status.OUT_OF_SCOPE)],
+)
+def test_rows_left_that_are_no_number_are_never_told_as_fine(status, told):
+    sums = Sums(*(jnp.array(v) for v in (jnp.nan, 50.0, 50.0, 50.0)))
+    found = moved_risk(sums, (jnp.zeros(()),) * 3, 1.0, status)
+    assert jnp.isnan(found.left)
+    assert int(found.status) == told

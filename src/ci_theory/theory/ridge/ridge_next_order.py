@@ -172,11 +172,12 @@ def moved_risk(
         - p_r * r_c * w * tau_t
         + p * (v * tau_t * (tau_c - 1) - w * tau_tc)
     )
+    told = (left > 0) | (jnp.asarray(status) == Status.OUT_OF_SCOPE)  # refused: left is NaN
     return NextOrder(
         signal=-tau_u,
         noise=-noise * tau_c,
         signal_shift=-mixed(gamma_u, gamma_tu),
         noise_shift=-noise * mixed(gamma_c, gamma_tc),
         left=sums.n * left,
-        status=jnp.where(left <= 0, jnp.maximum(status, Status.NOT_FINITE), status),
+        status=jnp.where(told, status, jnp.maximum(status, Status.NOT_FINITE)),
     )
