@@ -26,6 +26,8 @@ LEFT_OUT = {
     "compile_share",
     "coverage",
     "fuzz",
+    "fuzz_pages",
+    "fuzz_rows",
     "modular_accelerator",
     "mutants",
     "precision",

@@ -116,9 +116,9 @@ SCOPES = {
     ),
     "group_gap": Scope(_PLAIN, one_stage.group_gap, one_stage.angle, 18),
     "random_feature_peak": Scope(
-        _FEATURES, one_stage.random_feature_peak, one_stage.kernel_ridge, 5
+        _FEATURES, one_stage.random_feature_peak, one_stage.leaked_copies, 5
     ),
-    "feature_ensemble": Scope(_MEMBERS, one_stage.random_feature_peak, one_stage.kernel_ridge, 5),
+    "feature_ensemble": Scope(_MEMBERS, one_stage.member, one_stage.kernel_ridge, 5),
     "epochwise_descent": Scope(_SCALES, trained.epochwise_descent, trained.moment, 8, "d"),
     "linear_grokking": Scope(
         [({"d": d}, count) for d, count in ((30, 1500), (60, 1000), (120, 400))],

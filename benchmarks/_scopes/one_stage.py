@@ -86,12 +86,30 @@ def angle(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     return {**plain(rng, fixed), "alignment": float(rng.uniform(-1, 1))}
 
 
-def random_feature_peak(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+def member(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
     """Rows from a few per input to four times the features; a linear and a quadratic target."""
     n = round(spread(rng, 2.0 * fixed["d"], 4.0 * fixed["p"]))
     return {"n": max(n, 12), "signal": signal(rng), "quadratic": spread(rng, 0.05, 2.0, 0.6)}
 
 
+def random_feature_peak(rng: Random, fixed: dict[str, Any]) -> dict[str, Any]:
+    """The same, inputs corrupted in half of the runs, and a part of the rows repeated in half."""
+    drawn = member(rng, fixed)
+    repeats = 1 if rng.random() < 0.5 else round(spread(rng, 1.0, min(30.0, drawn["n"])))
+    return {
+        **drawn,
+        "input_noise": spread(rng, 0.01, 10.0, 0.5),
+        "repeated_fraction": float(rng.uniform(0.05, 1.0)),
+        "repeats": repeats,
+        "shared_noise": bool(rng.random() < 0.7),
+    }
+
+
 def kernel_ridge(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
     """Ridge in units of the kernel, and noise."""
     return {"ridge": spread(rng, 1e-5, 10.0, 0.1), "noise": spread(rng, 1e-2, 10.0, 0.15)}
+
+
+def leaked_copies(rng: Random, fixed: dict[str, Any]) -> dict[str, float]:
+    """The same, and how much of the test set has leaked."""
+    return {**kernel_ridge(rng, fixed), "contamination": spread(rng, 0.05, 1.0, 0.2)}

@@ -67,7 +67,7 @@ CLAIMS = _claims(
     (
         "Leaked test data falsify evaluation and bend scaling curves",
         "Schaeffer 2023; Roberts; Jiang",
-        "contaminated_test",
+        "contaminated_test random_feature_peak",
         "the break one sees against the true one",
     ),
     (
@@ -180,7 +180,12 @@ CLAIMS = _claims(
         "weight_interpolation",
         "best mixing weight",
     ),
-    ("Corrupted inputs spoil what is learnt", "Elazar; Luccioni", "corrupted_inputs", ""),
+    (
+        "Corrupted inputs spoil what is learnt",
+        "Elazar; Luccioni",
+        "corrupted_inputs random_feature_peak",
+        "",
+    ),
     (
         "A model should stay editable for life",
         "section 4.3 of the seed paper",

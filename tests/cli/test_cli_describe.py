@@ -153,7 +153,8 @@ def test_a_phenomenon_is_shown_by_the_claims_that_it_declares_and_no_others(monk
     peak = phenomena.load("ridge_peak")
     loaded = {"theirs": dataclasses.replace(peak, name="theirs", claims=(3, 25))}
     monkeypatch.setattr(phenomena, "load", lambda name, **_: loaded[name])
-    shown = [c.number for c in CLAIMS if "theirs" in claims._models(c, ["theirs"])]
+    declared = {"theirs": claims._declared("theirs")}
+    shown = [c.number for c in CLAIMS if "theirs" in claims._models(c, declared)]
     assert shown == [3, 25]
 
 

@@ -22,6 +22,7 @@ from ci_theory.biases import (
     subset,
     whole,
 )
+from ci_theory.tasks import sphere
 
 KEY = key_for(0, 1, 2, 3)
 DRAWS = 20_000
@@ -106,6 +107,19 @@ def test_noise_of_the_inputs_has_its_variance():
     np.testing.assert_array_equal(input_noise.noisy(KEY, x, 0.0), x)
     added = np.asarray(input_noise.noisy(KEY, x, 0.25) - x)
     assert added.var() == pytest.approx(0.25, rel=5 * (2 / DRAWS) ** 0.5)
+
+
+@pytest.mark.parametrize("tangent", [0.0, 0.5, 4.0])
+def test_inputs_on_a_sphere_are_turned_by_one_angle_any_way(tangent):
+    x = sphere.rows(KEY, DRAWS, 5)
+    seen = np.asarray(input_noise.turned(KEY, x, tangent))
+    np.testing.assert_allclose(np.sum(seen**2, axis=1), 5.0, rtol=1e-12)
+    cosine = np.sum(seen * np.asarray(x), axis=1) / 5.0
+    np.testing.assert_allclose(cosine, 1 / np.sqrt(1 + tangent), rtol=1e-12)
+    moved = np.mean(seen - cosine[:, None] * np.asarray(x), axis=0)
+    assert np.all(np.abs(moved) < 5 / np.sqrt(DRAWS))
+    given = Mixed(input_noise=tangent).seen_on_sphere(KEY, x)
+    np.testing.assert_array_equal(given, seen)
 
 
 @pytest.mark.parametrize(

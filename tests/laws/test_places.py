@@ -98,7 +98,7 @@ def test_a_peak_is_where_rows_meet_parameters(name, label):
 def test_of_copies_the_distinct_rows_meet_the_parameters(name):
     phenomenon = load(name)
     copies = {"repeated_fraction": 0.5, "repeats": 5, "ridge": 0.0}  # 6 of 10 rows are distinct
-    of = {b.axis: b.closed_form for b in phenomenon.breaks if b.axis in ("n", "p")}
+    of = {b.axis: b.closed_form for b in phenomenon.breaks if b.name in ("peak in n", "peak in p")}
     params = build(phenomenon.params, phenomenon.point({**copies, "n": 200, "p": 60}))
     assert of["n"](params) == pytest.approx(100)
     assert of["p"](params) == 120

@@ -30,7 +30,10 @@ REFUSED = {
     ],
     "induction_onset": [({"items": 9, "labels": 8}, "must be >= items = 9", {"labels": 9})],
     "corrupted_inputs": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
-    "random_feature_peak": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
+    "random_feature_peak": [
+        ({**REPEATED, "n": 10}, COPIES, {"n": 11}),
+        ({"contamination": 0.1}, "the rows that leak", {"repeated_fraction": 0.1}),
+    ],
     "epochwise_descent": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "linear_grokking": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],
     "repetition_scaling": [({**REPEATED, "n": 10}, COPIES, {"n": 11})],

@@ -38,6 +38,7 @@ MIXED = "id_risk ood_risk id_slope ood_slope"
 FLIPPED = "id_excess ood_excess id_change ood_change"
 SPECTRAL = "outlier overlap foretold entropy largest error"
 ERRORS = "excess harm gain"
+FEATURES = "test_error excess_risk train_error apparent_error"
 SOLVED = [
     Case("ridge_peak", "ridge_risk", "test_error train_error"),
     Case("corrupted_inputs", "weighted_input_noise_risk",
@@ -46,7 +47,7 @@ SOLVED = [
     Case("repeated_data", "weighted_ridge_risk",
          "test_error excess_risk train_error gcv_naive gcv_distinct"),
     Case("repetition_scaling", "weighted_ridge_risk", "excess_risk"),
-    Case("random_feature_peak", "repeated_feature_risk", "test_error excess_risk train_error"),
+    Case("random_feature_peak", "turned_feature_risk", FEATURES),
     Case("feature_ensemble", "error_parts", "test_error disagreement"),
     Case("imbalanced_mixture", "mixture_risk",
          "error_majority error_minority balanced_error balanced_error_optimal"),
@@ -87,8 +88,7 @@ NEXT_ORDERS = [
     Case("linear_grokking", "flow_shift", LINEAR + " closed_loss", GROKKING),
     Case("linear_grokking", "start_shift", LINEAR + " closed_loss", GROKKING),
     Case("power_law_break", "next_order", "excess_risk closed_form"),
-    Case("random_feature_peak", "feature_ridge_shift", "test_error excess_risk train_error",
-         {"n": 100}),
+    Case("random_feature_peak", "feature_ridge_shift", FEATURES, {"n": 100}),
     Case("repetition_scaling", "feature_ridge_shift", "excess_risk"),
     Case("lifelong_editing", "next_edit", "base_risk edit_risk edit_miss base_share"),
     Case("metric_editing", "metric_edit", "base_risk edit_risk base_share",

@@ -10,6 +10,7 @@ from scipy.special import roots_jacobi
 
 from ci_theory._errors import Status
 from ci_theory._keys import stream
+from ci_theory.biases import input_noise
 from ci_theory.phenomena import load, predict
 from ci_theory.phenomena._programs import program_of
 from ci_theory.systems import random_features
@@ -28,7 +29,8 @@ def simulate(params, capacity):
 def runs(replicates, seed=0, *, ridge, noise, capacity=None, **point):
     """Simulate replicates at inner points: measure -> (replicates, len(ridge))."""
     values = PEAK.point(point)
-    values["ridge"], values["noise"] = jnp.array(ridge), jnp.array(noise)
+    values |= {"ridge": jnp.array(ridge), "noise": jnp.array(noise)}
+    values["contamination"] = jnp.full(len(ridge), values["contamination"])
     params = PEAK.params(**values)
     one = simulate(params, capacity or values["n"])
     draws = [one(key) for key in jax.random.split(jax.random.key(seed), replicates)]
@@ -112,6 +114,39 @@ def test_one_run_matches_direct_solves_with_drawn_noise():
     assert float(measured.test_error[0] - measured.excess_risk[0]) == pytest.approx(noise)
 
 
+@pytest.mark.parametrize("shared_noise", [True, False])
+@pytest.mark.parametrize("p", [18, 40])
+def test_a_leaked_test_shows_residuals_of_single_copies(p, shared_noise):
+    """Literal copies of corrupted inputs, each with its label drawn: fewer features, and more."""
+    d, ridge, noise, share, copies = 8, 0.05, 0.4, 0.6, 4
+    repeated, fresh = 3, 18  # of 30 rows
+    params = PEAK.params(
+        n=30, p=p, d=d, ridge=jnp.array([ridge]), noise=jnp.array([noise]),
+        contamination=jnp.array([share]), repeated_fraction=0.4, repeats=copies,
+        shared_noise=shared_noise, input_noise=0.3,
+    )  # fmt: skip
+    key = jax.random.key(3)
+    measured = simulate(params, 30)(key)
+    theta, x = random_features.init(key, p, d), sphere.rows(key, 30, d)[: repeated + fresh]
+    seen = input_noise.turned(key, sphere.rows(key, 30, d), 0.3)[: repeated + fresh]
+    order = np.append(np.repeat(np.arange(repeated), copies), np.arange(repeated, repeated + fresh))
+    phi, clean = random_features.apply(theta, seen, "relu")[order], sphere.linear(x)[order]
+    own = np.arange(30) if not shared_noise else order
+    solve = jnp.linalg.solve(phi.T @ phi + ridge * jnp.eye(p), phi.T)
+    residual = jnp.eye(30) - phi @ solve
+    covariance = noise * (own[:, None] == own[None, :])
+    leaked = (residual @ clean) ** 2 + jnp.diagonal(residual @ covariance @ residual.T)
+    shown = float(jnp.mean(leaked[: repeated * copies]))
+    test = float(measured.test_error[0])
+    assert float(measured.apparent_error[0]) == pytest.approx(
+        (1 - share) * test + share * shown, rel=1e-9
+    )
+    law = random_features.population(theta, "relu", signal=jnp.array(1.0), quadratic=jnp.array(0.0))
+    onto = law.metric @ solve
+    excess = jnp.sum((onto @ clean - law.target) ** 2) + jnp.trace(onto @ covariance @ onto.T)
+    assert test == pytest.approx(float(excess) + noise, rel=1e-9)
+
+
 def test_rows_beyond_the_count_do_not_matter():
     key, n, capacity, d, p = jax.random.key(4), 20, 33, 8, 25
     params = PEAK.params(n=n, p=p, d=d, ridge=jnp.array([0.1, 0.0]), noise=jnp.array([0.3, 0.3]))
@@ -150,6 +185,14 @@ CELLS = [
         "n": 100, "p": 160, "d": 16, "activation": "relu", "shared_noise": False,
         "repeated_fraction": 0.6, "repeats": 5,
     },
+    {
+        "n": 160, "p": 60, "d": 16, "activation": "relu", "quadratic": 0.3, "input_noise": 0.5,
+        "repeated_fraction": 0.5, "repeats": 3, "contamination": 0.5,
+    },
+    {
+        "n": 120, "p": 200, "d": 16, "activation": "relu", "input_noise": 2.0,
+        "repeated_fraction": 0.4, "repeats": 1, "contamination": 0.8, "shared_noise": False,
+    },
 ]  # fmt: skip
 
 
@@ -167,7 +210,9 @@ def gaps(measure, cells=CELLS, replicates=100):
     return np.array(mean), np.array(error), found
 
 
-@pytest.mark.parametrize(("measure", "lazy"), [("test_error", 0.06), ("train_error", 0.1)])
+@pytest.mark.parametrize(
+    ("measure", "lazy"), [("test_error", 0.06), ("train_error", 0.1), ("apparent_error", 0.06)]
+)
 def test_predictions_agree_and_decoys_do_not(measure, lazy):
     mean, error, found = gaps(measure)
     estimate = found.estimate

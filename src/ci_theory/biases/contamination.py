@@ -83,3 +83,25 @@ class Contamination:
         """Return the leaked rows: a whole number of them."""
         given = getattr(self, self.ROWS), self.leaked, self.repeats
         return leak(*(jnp.asarray(v, float) for v in given))
+
+
+@record
+class LeakedCopies:
+    """The axis of a test set that holds repeated rows: it goes with ``Repetition``.
+
+    What is repeated in training is what leaks, with a label that was trained on; repeated once, a
+    row leaks all the same.
+    """
+
+    contamination: float = inner(
+        0.0, low=0, high=1, unit="", doc="share of the test set that is repeated training rows"
+    )
+
+    def problem(self) -> str | None:
+        """Say in a line what is wrong, if anything is."""
+        if self.contamination > 0 and getattr(self, "repeated_fraction", 0.0) == 0:
+            return (
+                f"contamination = {self.contamination}: the rows that leak are those of "
+                "repeated_fraction > 0 (repeats = 1 has them seen once)"
+            )
+        return None

@@ -5,6 +5,9 @@
 (7.0, 3.0)
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import jax.numpy as jnp
 
 from ci_theory._keys import stream
@@ -22,6 +25,10 @@ class Oversampling:
     Its ``repeats`` are of these rows: it does not go with ``Repetition``, whose field has the
     same name.
     """
+
+    OFF: ClassVar[Mapping[str, Any]] = {"repeated": 0.0}
+    IDLE: ClassVar[tuple[str, ...]] = ("repeats",)
+    """Where no row is repeated, and what then does not matter."""
 
     repeated: float = traced(
         0.0, low=0, high=1, unit="", doc="share of the distinct rows that is repeated"

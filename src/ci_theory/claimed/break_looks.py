@@ -52,13 +52,14 @@ class Place(NamedTuple):
 
     def slices(self, evidence: Evidence) -> list[Slice]:  # noqa: D102
         found = []
+        fixed = _fixed(evidence.data) if self.per else {}
         for at, seen in _places(evidence, self.kind, self.where):
             if seen is None:
                 anywhere = np.isinf(self.above) and np.isinf(self.below)
                 place = NOWHERE
                 there = False if anywhere and _all_found(evidence, self.kind) else None
             else:
-                unit = _value(evidence.data, at, self.per) if self.per else 1.0
+                unit = float({**fixed, **at}[self.per]) if self.per else 1.0
                 place = Interval(*(v / unit for v in seen))
                 there = place.sides(self.above, self.below)
             holds = there if there is None else there is not self.absent
@@ -141,7 +142,6 @@ def _all_found(evidence: Evidence, kind: str) -> bool:
     return bool(kept) and not kept[0]["disagree"] and kept[0]["told"] == kept[0]["predicted"]
 
 
-def _value(data: xarray.Dataset, at: Mapping[str, Any], name: str) -> float:
-    """Return a parameter: where the slice is, or what the sweep holds fixed."""
-    fixed = reading.fixed_values(data, load(data.attrs["phenomenon"], trusted=False))
-    return float(at[name] if name in at else fixed[name])
+def _fixed(data: xarray.Dataset) -> Mapping[str, Any]:
+    """Return the parameters that a sweep holds fixed."""
+    return reading.fixed_values(data, load(data.attrs["phenomenon"], trusted=False))

@@ -33,6 +33,7 @@ def table(results: Path | None) -> list[dict[str, Any]]:
     mine = {} if results is None else stored_answers(results)
     registered = sorted({*phenomena.names(), *mine})
     about = {name: _of(name, mine) for name in registered}
+    declared = {name: _declared(name) for name in registered}
     figures = paper.shown()
     return [
         {
@@ -43,7 +44,7 @@ def table(results: Path | None) -> list[dict[str, Any]]:
             "answer": _answer(claim, figures),
             "phenomena": {
                 name: about.get(name, {"implemented": False, "verdict": PLANNED, "verdicts": {}})
-                for name in _models(claim, registered)
+                for name in _models(claim, declared)
             },
         }
         for claim in CLAIMS
@@ -72,19 +73,19 @@ def _answer(claim: Claim, figures: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _models(claim: Claim, registered: Sequence[str]) -> list[str]:
+def _declared(name: str) -> Sequence[int]:
+    """Return the numbers of the claims that a phenomenon says it tests."""
+    try:
+        return phenomena.load(name, trusted=False).claims
+    except BadInput:  # `ci-theory list` says what is wrong with it
+        return ()
+
+
+def _models(claim: Claim, declared: Mapping[str, Sequence[int]]) -> list[str]:
     """Names in the claim's row, then others (of third parties) that declare its number."""
-    others = []
-    for name in registered:
-        if name in claim.phenomena:
-            continue
-        try:
-            declared = phenomena.load(name, trusted=False).claims
-        except BadInput:  # `ci-theory list` says what is wrong with it
-            continue
-        if claim.number in declared:
-            others.append(name)
-    return [*claim.phenomena, *others]
+    named = claim.phenomena
+    others = [k for k, numbers in declared.items() if k not in named and claim.number in numbers]
+    return [*named, *others]
 
 
 def _of(name: str, mine: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
 
 from ci_theory._record import again, inner, record, sized, static, traced
-from ci_theory._types import Array, Bool, Float, Key, Scalar
+from ci_theory._types import Array, Float, Key, Scalar
 from ci_theory.biases import contamination
 from ci_theory.locate.peak import Peak
+from ci_theory.measure.leaked_rows import leaked_error
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import noise_halved
@@ -56,61 +56,29 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     rows = params.leak()
     weights = contamination.weights(rows, size)
     path = closed_form.decompose(x, weights)
+    row_noise = (weights > 0).astype(x.dtype)
     errors = closed_form.path_errors(
         path,
         metric=jnp.ones(params.p),
         test_target=target,
         signal_labels=x @ target,
-        row_noise=(weights > 0).astype(x.dtype),
+        row_noise=row_noise,
         ridge=jnp.asarray(params.ridge),
         noise=jnp.asarray(params.noise),
         equal_weights=False,
     )
-    among = contamination.leaked(rows, size)
-    fresh = jnp.where(params.fresh_labels, 1.0, 0.0)
-    shown = _leaked_error(
-        path, x @ target, among, jnp.asarray(params.ridge), jnp.asarray(params.noise), fresh
+    shown = leaked_error(
+        path,
+        x @ target,
+        contamination.leaked(rows, size),
+        row_noise,
+        jnp.asarray(params.ridge),
+        jnp.asarray(params.noise),
+        fresh=jnp.where(params.fresh_labels, 1.0, 0.0),
     )
     test = errors.excess + params.noise
     apparent = contamination.mixed(test, shown, jnp.asarray(params.contamination))
     return Measures(apparent_error=apparent, test_error=test, gain=test - apparent)
-
-
-def _leaked_error(
-    path: closed_form.RidgePath,
-    signal: Float[Array, " n"],
-    leaked: Bool[Array, " n"],
-    ridge: Float[Array, " m"],
-    noise: Float[Array, " m"],
-    fresh: Scalar,
-) -> Float[Array, " m"]:
-    """Mean squared error over the leaked rows, the label noise averaged exactly.
-
-    With weighted labels z = sqrt(c) y the residuals are (a + F U F') z, U diagonal: the labels
-    less their fit (a = 1), or, with fewer rows than features, without subtraction (a = 0). The
-    label noise of row j enters with variance c_j. A new label is not the one that was fitted,
-    which adds twice the leverage.
-    """
-    values, alive = path.eigenvalues, path.eigenvalues > 0
-    keep = 1.0 if path.primal else 0.0
-    f = path.design @ path.vectors if path.primal else path.vectors
-    spread = path.root**2
-    gram = f.T @ (spread[:, None] * f)
-    labels = path.root * signal
-    along = f.T @ labels
-    weight = jnp.where(leaked, 1.0 / jnp.where(leaked, spread, 1.0), 0.0) / jnp.sum(leaked)
-
-    def at(point: tuple[Array, Array]) -> Array:
-        delta, level = point
-        inverse = closed_form.shrinkage(values, delta)
-        u = -inverse if path.primal else jnp.where(alive, delta * inverse, 1.0)
-        own = f**2 @ (inverse if path.primal else values * inverse)  # leverage
-        residual = keep * labels + f @ (u * along)
-        mixed = f * u[None, :]
-        fitted = jnp.sum((mixed @ gram) * mixed, axis=1) + keep * spread * (1 - 2 * own)
-        return weight @ (residual**2 + level * (fitted + 2 * fresh * own * spread))
-
-    return jax.lax.map(at, (ridge, noise))
 
 
 @record

@@ -1,7 +1,7 @@
 """Double descent of random features: the peak where features meet rows, with and without noise."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -9,10 +9,13 @@ import jax.numpy as jnp
 from ci_theory._errors import Status
 from ci_theory._record import inner, record, sized, static, traced
 from ci_theory._types import Array, Float, Key, Scalar
+from ci_theory.biases import contamination, repetition
 from ci_theory.biases import noise as label_noise
-from ci_theory.biases import repetition
+from ci_theory.biases.contamination import LeakedCopies
+from ci_theory.biases.input_noise import InputNoise
 from ci_theory.biases.repetition import Repetition
 from ci_theory.locate.peak import Peak
+from ci_theory.measure.leaked_rows import leaked_error
 from ci_theory.phenomena import _slack
 from ci_theory.phenomena._base import Bound, Break, Mistake, Phenomenon, measured
 from ci_theory.phenomena._mistakes import copies_are_fresh, labels_swapped, noise_halved
@@ -23,10 +26,10 @@ from ci_theory.tasks import sphere
 from ci_theory.theory.dynamics.feature_flow_next_order import feature_ridge_shift
 from ci_theory.theory.dynamics.flow_next_order import what_is_left
 from ci_theory.theory.features.mei_montanari import gaussian_moments, limit_spectrum
-from ci_theory.theory.features.repeated_features import RepeatedFeatureRisk, repeated_feature_risk
+from ci_theory.theory.features.turned_features import TurnedFeatureRisk, turned_feature_risk
 from ci_theory.theory.rows.repetition import copy_errors, weighted_ridge_risk
 from ci_theory.theory.spectra.groups import Groups, over_copies, repeated_rows
-from ci_theory.theory.spectra.spectrum import Spectrum, fractions, isotropic, trace
+from ci_theory.theory.spectra.spectrum import Spectrum, fractions, isotropic, scale_target, trace
 from ci_theory.theory.spectra.sphere import sphere_spectrum
 from ci_theory.training import closed_form
 
@@ -50,15 +53,15 @@ class Features:
 
 
 @record
-class Params(Features, Repetition):
-    """The same, some of the rows repeated."""
+class Params(Features, Repetition, InputNoise, LeakedCopies):
+    """The same on corrupted inputs, some of the rows repeated and leaked into the test."""
 
     shared_noise: bool = traced(True, doc="copies share their label, or are labelled afresh")
 
 
 @record
 class Measures:
-    """Averaged over the label noise and the whole sphere of test inputs, given the design."""
+    """Averaged over the label noise and the sphere of clean test inputs, given the design."""
 
     test_error: Float[Array, " m"] = measured(
         unit="label²", doc="mean squared error on fresh noisy labels"
@@ -69,13 +72,17 @@ class Measures:
     train_error: Float[Array, " m"] = measured(
         unit="label²", doc="mean squared residual on the training labels, over all copies"
     )
+    apparent_error: Float[Array, " m"] = measured(
+        unit="label²", doc="test_error on a test set that holds repeated training rows"
+    )
 
 
 def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     """Draw one design and one set of features, and fit every ridge and noise level to them."""
     theta = random_features.init(key, params.p, params.d)
     x = sphere.rows(key, capacity["n"], params.d)
-    weights = repetition.weights(params.split(), capacity["n"])
+    split = params.split()
+    weights = repetition.weights(split, capacity["n"])
     mean_noise = label_noise.row_noise(weights, jnp.asarray(params.shared_noise))
     law = random_features.population(
         theta,
@@ -85,21 +92,28 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
     target = jnp.sqrt(params.signal) * sphere.linear(x)
     target = target + jnp.sqrt(params.quadratic) * sphere.quadratic(x)
+    seen = params.seen_on_sphere(key, x)
+    path = closed_form.decompose(random_features.apply(theta, seen, params.activation), weights)
+    ridge, noise = jnp.asarray(params.ridge), jnp.asarray(params.noise)
     errors = closed_form.path_errors(
-        closed_form.decompose(random_features.apply(theta, x, params.activation), weights),
+        path,
         metric=law.metric,
         test_target=law.target,
         signal_labels=target,
         row_noise=mean_noise,
-        ridge=jnp.asarray(params.ridge),
-        noise=jnp.asarray(params.noise),
+        ridge=ridge,
+        noise=noise,
         equal_weights=False,
     )
     among_copies = 1 - weights @ mean_noise / jnp.sum(weights)
+    leaked = jnp.arange(capacity["n"]) < split.repeated
+    shown = leaked_error(path, target, leaked, mean_noise, ridge, noise)
+    test = errors.excess + noise
     return Measures(
-        test_error=errors.excess + params.noise,
+        test_error=test,
         excess_risk=errors.excess,
-        train_error=errors.train + params.noise * among_copies,
+        train_error=errors.train + noise * among_copies,
+        apparent_error=contamination.mixed(test, shown, jnp.asarray(params.contamination)),
     )
 
 
@@ -148,24 +162,33 @@ class Forecast:
         scope="as test_error; zero for an interpolator of rows with one label each",
         source="Simon et al. 2023 (arXiv:2311.14646); with repeats derived here",
     )
-    risk: RepeatedFeatureRisk
-    groups: Groups
-    spectrum: Spectrum  # of the mean kernel, with the target
+    apparent_error: Scalar = predicted(
+        statement="(1 - phi) E + phi [(1-h)^2 (E_x + v) + noise - v] of a repeated row",
+        source="derived here (docs/contamination.md)",
+    )
+    risk: TurnedFeatureRisk
+    groups: Groups  # with their label noise
     status: Array
 
 
 def forecast(params: Params, world: World) -> Forecast:
     """Solve the fixed point of rows and features, repeated rows heavier than others."""
-    spectrum = spectrum_of(params, world)
     groups = repeated_rows(*params.split(), params.noise, params.shared_noise)
-    risk = repeated_feature_risk(spectrum, groups, params.p, params.ridge)
+    one = scale_target(world.linear, params.signal)
+    two = scale_target(world.quadratic, params.quadratic)
+    risk = turned_feature_risk(
+        one, two, groups, params.p, params.ridge, params.d, params.input_noise
+    )
+    shown = risk.inside.residual + (params.noise - groups.noise)
+    test = risk.excess_risk + params.noise
+    phi = params.contamination
     return Forecast(
-        test_error=risk.excess_risk + params.noise,
+        test_error=test,
         excess_risk=risk.excess_risk,
-        train_error=over_copies(groups, risk.residual + (params.noise - groups.noise)),
+        train_error=over_copies(groups, shown),
+        apparent_error=(1 - phi) * test + phi * shown[1],
         risk=risk,
         groups=groups,
-        spectrum=spectrum,
         status=risk.status,
     )
 
@@ -184,45 +207,65 @@ def resolved(spectrum: Spectrum, gamma: Scalar) -> Scalar:
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     """Measured multiples of the next order of Gaussian rows and features (docs/finite_size.md).
 
-    The target's part of the training error moves as that of the excess risk does. Beyond that,
-    the nearer to interpolation, the more its mean owes to rare designs: its relative deviation
-    times the rows left was below 1.3 for p < n and up to 3.3 where only a few percent of a label
-    remain. Out of scope are fewer than 10 rows or features left, where means are too heavy-tailed,
-    and points that resolve harmonics of degree 3 or more.
+    Everything is of the law that the learner faces; what it misses of the target on clean inputs
+    moves as little as an error does. The target's part of the training error, and of a leaked
+    row's, moves as that of the excess risk does. Beyond that, the nearer to interpolation, the
+    more its mean owes to rare designs: its relative deviation times the rows left was below 1.3
+    for p < n and up to 3.3 where only a few percent of a label remain. Out of scope are fewer than
+    10 rows or features left, where means are too heavy-tailed, and points that resolve harmonics
+    of degree 3 or more.
     """
-    risk, groups, spectrum = made.risk, made.groups, made.spectrum
+    inside, groups, spectrum = made.risk.inside, made.risk.groups, made.risk.law.spectrum
     shift = feature_ridge_shift(spectrum, groups, params.p, params.ridge)
     left = what_is_left(spectrum, groups, jnp.maximum(params.ridge, 1e-12), params.p)
     room = 1 / left.rows + 1 / left.features
-    parts = risk.excess_risk - risk.noise_variance, risk.noise_variance
-    test = _slack.features((shift.signal, shift.noise), parts, room)
-    kept, residual = over_copies(groups, risk.forgotten**2), over_copies(groups, risk.residual)
-    rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * residual / left.rows
-    train = rare + 4 * kept * jnp.abs(shift.signal)
-    few = resolved(spectrum, risk.gamma) <= 0.05 * jnp.sum(groups.counts)
+    parts = inside.excess_risk - inside.noise_variance, inside.noise_variance
+    test = _slack.features((shift.signal, shift.noise), (*parts, made.risk.unlearned), room)
+
+    def residual(mean: Callable[[Array], Scalar]) -> Scalar:
+        kept = mean(inside.forgotten**2)
+        rare = (1.5 + 3.0 * (1.0 - jnp.sqrt(kept)) ** 2) * mean(inside.residual) / left.rows
+        return rare + 4 * kept * jnp.abs(shift.signal)
+
+    few = resolved(spectrum, inside.gamma) <= 0.05 * jnp.sum(groups.counts)
     valid = (jnp.minimum(left.rows, left.features) >= _slack.FEWEST_FREE) & few
     valid = valid & (shift.status == Status.OK)
-    return {
-        "test_error": Bound(test, valid),
-        "excess_risk": Bound(test, valid),
-        "train_error": Bound(train, valid),
+    phi = params.contamination
+    slacks = {
+        "test_error": test,
+        "excess_risk": test,
+        "train_error": residual(lambda values: over_copies(groups, values)),
+        "apparent_error": (1 - phi) * test + phi * residual(lambda values: values[1]),
     }
+    return {name: Bound(slack, valid) for name, slack in slacks.items()}
 
 
 def _as_kernel(params: Params, made: Forecast) -> dict[str, Scalar]:
     """Infinitely many features: kernel ridge regression."""
-    kernel = weighted_ridge_risk(made.spectrum, made.groups, params.ridge)
-    seen = copy_errors(kernel, made.groups, params.noise)
-    return {"test_error": seen.test_error, "train_error": seen.train_error}
+    law, groups = made.risk.law, made.risk.groups
+    kernel = weighted_ridge_risk(law.spectrum, groups, params.ridge)
+    seen = copy_errors(kernel, groups, params.noise + law.noise)
+    test = kernel.excess_risk + made.risk.unlearned + params.noise
+    return {"test_error": test, "train_error": seen.train_error}
 
 
 def _as_inputs(params: Params, made: Forecast) -> dict[str, Scalar]:
     """The features taken for p independent inputs that hold the whole target."""
-    variance = trace(made.spectrum) / params.p
+    law = made.risk.law
+    variance = trace(law.spectrum) / params.p
     power = params.signal + params.quadratic
     inputs = isotropic(params.p, signal=power / variance, variance=variance)
     plain = weighted_ridge_risk(inputs, made.groups, params.ridge)
     return {"test_error": plain.excess_risk + params.noise}
+
+
+def _on_turned_inputs(params: Params, made: Forecast) -> dict[str, Scalar]:
+    return {"test_error": made.risk.turned_excess_risk + params.noise}
+
+
+def _not_squared(params: Params, made: Forecast) -> dict[str, Scalar]:
+    phi, h = params.contamination, made.risk.inside.leverage[1]
+    return {"apparent_error": (1 - phi) * made.test_error + phi * (1 - h) * made.test_error}
 
 
 def _in_the_limit(params: Params, world: World) -> World:
@@ -240,14 +283,18 @@ def _distinct(params: Params) -> Scalar:
 PHENOMENON = Phenomenon(
     name="random_feature_peak",
     title="Double descent of random features, with a peak even without noise",
-    claims=(1, 2),
-    question="Do label noise and repeated rows strengthen the peak where features meet rows?",
+    claims=(1, 2, 4, 24),
+    question=(
+        "Do label noise, corrupted inputs and repeated rows strengthen the peak where features "
+        "meet rows, and would a leaked test show it?"
+    ),
     model=(
         "Inputs x and directions theta uniform on the sphere of radius sqrt d. Features "
         "act(theta.x / sqrt d) / sqrt p, so that Phi Phi^T averages to the kernel; minimise "
         "sum (y - phi(x).a)^2 + ridge |a|^2. Labels: a linear target of power `signal` plus a "
         "harmonic of degree 2 of power `quadratic`, plus noise. A share of the rows may be copies "
-        "of the same few, with one label or with one each."
+        "of the same few, with one label or with one each, and fill a share of the test set. The "
+        "learner may see x turned by an angle of squared tangent input_noise; tests are on x."
     ),
     params=Params,
     measures=Measures,
@@ -264,7 +311,7 @@ PHENOMENON = Phenomenon(
         "(arXiv:2405.15699); with repeats derived here (docs/repetition.md)",
     ),
     mistakes=(
-        noise_halved("test_error", "excess_risk", "train_error"),
+        noise_halved("test_error", "excess_risk", "train_error", "apparent_error"),
         Mistake(
             name="infinite dimension",
             why="the limit d -> infinity (Mei, Montanari 2019) used at this d",
@@ -285,6 +332,30 @@ PHENOMENON = Phenomenon(
         ),
         copies_are_fresh("test_error", "excess_risk", "train_error"),
         labels_swapped("test_error", "excess_risk", "train_error"),
+        Mistake(
+            name="corruption ignored",
+            why="the inputs are taken for clean",
+            against=("test_error", "train_error"),
+            params=lambda params: {"input_noise": 0.0},
+        ),
+        Mistake(
+            name="corrupted test",
+            why="the error on inputs as corrupted as in training is taken for it",
+            against=("test_error",),
+            forecast=_on_turned_inputs,
+        ),
+        Mistake(
+            name="contamination ignored",
+            why="the measured error is taken for the test error",
+            against=("apparent_error",),
+            forecast=lambda params, made: {"apparent_error": made.test_error},
+        ),
+        Mistake(
+            name="leverage once",
+            why="a leaked residual shrinks by 1 - h, not by its square",
+            against=("apparent_error",),
+            forecast=_not_squared,
+        ),
     ),
     breaks=(
         Break(
@@ -302,6 +373,12 @@ PHENOMENON = Phenomenon(
             locator=Peak(),
             statement="as many distinct rows as features as ridge -> 0: n = p / (1 - f + f/r)",
             closed_form=lambda params: params.p / (1 - params.copied()),
+        ),
+        Break(
+            name="apparent peak in p",
+            axis="p",
+            measure="apparent_error",
+            locator=Peak(),
         ),
         Break(
             name="worst repeat count",
