@@ -274,6 +274,18 @@ def test_small_dimensions_need_their_own_spectrum():
     assert abs(limit[1] - value[1]) > 0.03 * (value[1] - 0.5)
 
 
+@pytest.mark.parametrize("corrupted", [0.0, 0.5])
+def test_a_test_set_of_all_training_rows_shows_the_training_error(corrupted):
+    point = {"n": 120, "p": 60, "contamination": 1.0, "repeated_fraction": 1.0, "repeats": 1}
+    found = predict(PEAK, {**point, "input_noise": corrupted})
+    shown, train = (found[k].estimate for k in ("apparent_error", "train_error"))
+    np.testing.assert_allclose(shown.value, train.value, rtol=1e-12)
+    np.testing.assert_allclose(shown.slack, train.slack, rtol=1e-12)
+    assert shown.slack[0] > 0
+    drawn = runs(2, ridge=(0.1,), noise=(0.3,), input_noise=corrupted, **point)
+    np.testing.assert_allclose(drawn["apparent_error"], drawn["train_error"], rtol=1e-9)
+
+
 def test_masks():
     def valid(ridge, **point):
         found = predict(PEAK, {**point, "ridge": [ridge] * 4})["test_error"]
