@@ -383,3 +383,21 @@ def test_the_middle_of_a_kind_that_nothing_predicts_is_of_those_that_were_found(
     assert answers.middle(kind).at == {"p": 7}
     (none,) = Breaks(phenomenon="toy", found=(NOWHERE,), level=1e-3).kinds
     assert answers.middle(none) is None
+
+
+def test_an_answer_has_kinds_of_which_nothing_is_told_and_counts_what_is_silent(monkeypatch):
+    off = dataclasses.replace(FOUND, judged_by=Room(POINT, 3.5, 3.75, False))
+    mute = dataclasses.replace(FOUND, coarse=True, kind=dataclasses.replace(KIND, name="mute"))
+    found = Breaks(phenomenon="toy", found=(off, mute), level=1e-3)
+    monkeypatch.setattr(answers, "check", lambda data: report())
+    monkeypatch.setattr(answers, "locate_breaks", lambda data: found)
+    about = dict.fromkeys(("name", "title", "phenomenon", "version", "formula"), "x")
+    data = xarray.Dataset({"power": ("replicate", np.zeros(4))}, attrs={**about, "sessions": "[]"})
+    told = answers.answer(data)
+    assert (told["jax"], told["date"]) == (None, None)
+    why = "simulated in float32, of unknown rounding"
+    assert [(one["name"], one["silent"], one["disagree"]) for one in told["breaks"]] == [
+        ("top", {}, 1),
+        ("mute", {why: 1}, 0),
+    ]
+    assert told["breaks"][1]["middle"] is None
