@@ -246,3 +246,9 @@ def test_code_that_a_dataset_names_is_not_run(data, tmp_path, monkeypatch):
     for ask in (check, locate_breaks):
         with pytest.raises(BadInput, match="that you trust, add --allow some_stranger"):
             ask(data.assign_attrs(phenomenon="some_stranger"))
+
+
+def test_a_measure_without_one_of_the_axes_is_refused(data):
+    lacking = data.assign(bump=data["bump"].isel(top=0, drop=True))
+    with pytest.raises(BadInput, match=r"bump has dimensions \[.*\], expected \[.*'top'"):
+        simulated(lacking, "bump")

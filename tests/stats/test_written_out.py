@@ -14,7 +14,7 @@ from ci_theory.check import Verdict, break_table
 from ci_theory.check import answer as answers
 from ci_theory.check.breaks import Breaks
 from ci_theory.check.remedy import Remedy
-from ci_theory.check.report import Report
+from ci_theory.check.report import Report, _moves
 from ci_theory.check.room import Room
 from told import (
     COMPARISON,
@@ -401,3 +401,13 @@ def test_an_answer_has_kinds_of_which_nothing_is_told_and_counts_what_is_silent(
         ("mute", {why: 1}, 0),
     ]
     assert told["breaks"][1]["middle"] is None
+
+
+def test_a_value_that_is_none_moves_nothing():
+    def moves(*values):
+        estimate = COMPARISON.estimate._replace(value=np.array(values))
+        axes = {"noise": np.arange(5.0)}
+        return _moves(dataclasses.replace(COMPARISON, axes=axes, estimate=estimate), "noise")
+
+    assert not moves(1.0, NAN, 1.0, INF, 1.0)
+    assert moves(1.0, NAN, 1.0, INF, 2.0)
