@@ -411,3 +411,13 @@ def test_a_value_that_is_none_moves_nothing():
 
     assert not moves(1.0, NAN, 1.0, INF, 1.0)
     assert moves(1.0, NAN, 1.0, INF, 2.0)
+
+
+def test_a_range_of_a_predicted_break_is_told_where_there_is_one():
+    for low, high, vanish, told in (
+        (2.125, 2.125, False, "2.125"),
+        (2.125, 2.125, True, "2.125 or none"),
+        (2.0, 2.25, True, "2.125 [2, 2.25] or none"),
+    ):
+        one = dataclasses.replace(FOUND, expected=Room(POINT, low, high, vanish))
+        assert break_table.row(one)["predicted"] == told
