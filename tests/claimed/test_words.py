@@ -12,7 +12,7 @@ from ci_theory import answers
 from ci_theory._errors import BadInput
 from ci_theory.claimed import Word, answered, said, words
 from ci_theory.claimed.break_looks import Moves, Place
-from ci_theory.claimed.looks import LEVEL, Change, Evidence, Level, Middle
+from ci_theory.claimed.looks import LEVEL, Change, Evidence, Interval, Level, Middle, over
 from ci_theory.claimed.parts import PARTS, Part
 from ci_theory.claims import CLAIMS
 from ci_theory.figures import condensed
@@ -441,3 +441,81 @@ def test_a_part_that_names_a_place_looks_there_alone():
                     for _, looks in part.cases:
                         assert all(axis in look.where for look in looks), (number, part.says)
     assert met == set(places)
+
+
+def test_of_two_sweeps_what_each_holds_decides_and_not_where_it_is_looked_at():
+    """A look names one value of n in each: not that but the ridge is what they differ by."""
+    high, low = kept([[2, 3, 4], [3, 4, 5]]), kept([[1, 1, 1], [1, 1, 1]])
+    low.data.attrs["fixed"] = json.dumps({**FIXED, "ridge": 3.0})
+    cases = (("a", {"n": 100}), ("b", {"n": 200}))
+    looks = [(name, (Level("test_error", "above", 1.5, at),)) for name, at in cases]
+    found = said(Part("it is so", tuple(looks)), {"a": high, "b": low}.get)
+    assert (found.word, found.why) == (Word.ONLY_WHEN, "ridge = 1")
+    assert found.behind == ("a: test_error", "b: test_error")
+
+
+def test_breaks_are_looked_at_where_every_axis_is_as_it_is_said():
+    def one(noise, ridge, place):
+        ends = [place, place - 1, place + 1]
+        return ["peak in n", {"noise": noise, "ridge": ridge}, ["OK", *ends, 1], ["OK", *ends[1:]]]
+
+    breaks = [one(0.1, 1.0, 100), one(1.0, 1.0, 130), one(0.1, 2.0, 100), one(1.0, 2.0, 70)]
+    evidence = kept([[1, 2, 1], [1, 2, 1]], breaks=breaks)
+    (seen,) = Moves("peak in n", "noise", 0.1, 1.0, "later", {"ridge": 1.0}).slices(evidence)
+    assert (seen.at, seen.holds) == ({"ridge": 1.0}, True)
+
+
+def test_what_is_measured_and_not_predicted_supports_nothing():
+    found = kept([[1, 2, 3], [2, 3, 4]])
+    found.data.attrs["phenomenon"] = "modular_grokking"
+    assert told(found, RISES).why == "modular_grokking measures it, and nothing predicts it"
+
+
+def test_code_that_kept_evidence_names_is_not_run(tmp_path, monkeypatch):
+    (tmp_path / "some_stranger.py").write_text("raise SystemExit")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = kept([[1, 2, 3], [2, 3, 4]], breaks=[found_at(0.1, 101, 99, 103)])
+    found.data.attrs["phenomenon"] = "some_stranger"
+    for ask in (
+        lambda: told(found, RISES),
+        lambda: words.today("some_stranger"),
+        lambda: Place("peak in n").measures(found),
+        lambda: Place("peak in n", per="p").slices(found),
+    ):
+        with pytest.raises(BadInput, match="that you trust, add --allow some_stranger"):
+            ask()
+
+
+def test_looks_are_joined_by_where_they_are_whatever_their_order():
+    breaks = [found_at(1.0, 130, 120, 140), found_at(0.1, 101, 99, 103)]
+    evidence = kept([[1, 2, 1], [1, 2, 1]], breaks=breaks)
+    looks = Middle("test_error", "n"), Place("peak in n", above=90, below=110)
+    found = told(evidence, *looks)
+    assert {one.at["noise"]: one.holds for one in found.slices} == {0.1: True, 1.0: False}
+    both = Part("it is so", (("toy", looks[:1]), ("toy", looks[:1])))
+    assert said(both, {"toy": evidence}.get).behind == ("toy: test_error",)
+
+
+def test_half_of_the_curves_are_enough():
+    level = Level("test_error", "above", 1.5)
+    assert told(kept([[1.5, 1.5, 1.5], [2, 3, 4]]), level).word is Word.SUPPORTED
+    assert told(kept([[1.5, 1.5, 1.5], [1.5, 3, 4]]), level).word is Word.NOT_YET
+
+
+def test_in_short_a_claim_is_what_keeps_it_from_being_supported(monkeypatch):
+    sweeps = {"up": kept([[1, 2, 3], [2, 3, 4]]), "down": kept([[2, 3, 4], [1, 2, 3]])}
+    parts = {name: Part(name, ((name, (RISES,)),)) for name in ("up", "down", "lost")}
+    for names, short in (
+        (("up", "up"), "supported: up; up"),
+        (("up", "down"), "contradicted: down: not so"),
+        (("up", "lost"), "not yet: lost: not yet, nothing is kept of lost"),
+    ):
+        monkeypatch.setitem(PARTS, 3, tuple(parts[name] for name in names))
+        assert answered(3, sweeps.get).short == short
+
+
+def test_a_ratio_of_what_may_be_nothing_may_be_anything():
+    surely, perhaps = Interval(1.0, 0.5, 2.0), Interval(1.0, -0.1, 2.0)
+    for one, other in ((surely, perhaps), (perhaps, surely)):
+        assert over(one, other) == Interval(1.0, -np.inf, np.inf)
+    assert over(surely, surely) == Interval(1.0, 0.25, 4.0)

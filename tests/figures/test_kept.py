@@ -219,3 +219,55 @@ def test_breaks_of_measures_that_are_not_kept_are_left_out(whole):
 def test_the_first_cell_may_be_the_worst(whole):
     (told,) = condensed.verdicts(whole.isel(n=[0], noise=[0], ridge=[0]))
     assert told.z is not None
+
+
+def test_single_runs_are_compared_with_the_same_cells_of_a_store(whole, tmp_path):
+    file = tmp_path / "runs.csv"
+    fresh = whole.assign_attrs(paired="[]")
+    kept.write(fresh.isel(ridge=0), file)
+    found = agreement.compare(kept.read(file), fresh)
+    assert (found.agrees, found.means, found.notes) == (True, 14, ())
+    assert found.breaks >= 1
+
+
+def test_a_measure_that_the_fresh_runs_lack_is_another_sweep(whole, small):
+    with pytest.raises(BadInput, match="toy: what is kept is of another sweep: see more"):
+        agreement.restricted(whole, whole.assign(more=whole["test_error"]))
+
+
+@pytest.mark.parametrize(
+    "ask", [series.phenomenon_of, condensed.condense, condensed._breaks, kept.read]
+)
+def test_code_that_a_file_names_is_not_run(ask, tmp_path, monkeypatch):
+    """To load a phenomenon is to run its code, which may be anybody's."""
+    (tmp_path / "some_stranger.py").write_text("raise SystemExit")
+    monkeypatch.syspath_prepend(tmp_path)
+    named = xarray.Dataset(attrs={"phenomenon": "some_stranger"})
+    if ask is kept.read:
+        named = tmp_path / "kept.csv"
+        named.write_text("# phenomenon: some_stranger\nn,error\n1,2\n")
+    with pytest.raises(BadInput, match="that you trust, add --allow some_stranger"):
+        ask(named)
+
+
+@pytest.mark.parametrize("table", ["n\n1", "n,replicate\n1,0", "n,test_error\n[1],2"])
+def test_a_table_without_a_measure_or_with_a_list_for_a_place_is_refused(table, tmp_path):
+    file = tmp_path / "kept.csv"
+    file.write_text(f"# phenomenon: ridge_peak\n# replicates: 3\n{table}\n")
+    with pytest.raises(BadInput, match=r"kept\.csv: is not a kept result of a sweep"):
+        kept.read(file)
+    with pytest.raises(BadInput, match=r"none\.csv: cannot be read: No such file or directory$"):
+        kept.read(tmp_path / "none.csv")
+
+
+def test_measures_alone_are_condensed_and_only_means_have_their_unit(whole):
+    made = condensed.condense(whole.assign(status=0 * whole["test_error"]))
+    assert list(made.data_vars) == [f"test_error{part}" for part in condensed.PARTS]
+    units = [made[name].attrs for name in made.data_vars]
+    assert units == [whole["test_error"].attrs, {}, {}]
+    assert units[0]
+
+
+def test_three_places_are_enough_for_a_break_to_be_kept(whole):
+    assert len(condensed._breaks(whole.isel(n=[1, 3, 5]))) == 4
+    assert condensed._breaks(whole.isel(n=[1, 3])) == []

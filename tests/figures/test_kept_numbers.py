@@ -319,3 +319,28 @@ def test_all_breaks_that_are_compared_may_be_off_at_one_level_together(monkeypat
     strict = [d for d in doubts if d < 0.04]
     assert len(strict) == 3 * len(kinds)
     assert 2 * sum(strict) == pytest.approx(condensed.LEVEL / 2)
+
+
+def test_another_version_and_another_simulation_are_noted(monkeypatch):
+    old = small([1.0])
+    for key in ("formula", "version", "seed"):
+        told = compared(old, old.assign_attrs({key: "other"}), monkeypatch)
+        assert told.notes == (f"{key}: {old.attrs[key]} when it was kept, now other",)
+        assert told.agrees
+
+
+def test_a_break_that_one_of_two_sweeps_did_not_find_is_not_compared(monkeypatch):
+    def with_break(status, *ends):
+        return small([1.0], breaks=[["peak", {}, [status, None, *ends, 1], [status, *ends]]])
+
+    found, none = with_break("OK", 1.0, 3.0), with_break("NO_BREAK", None, None)
+    for one, other in ((found, none), (none, found)):
+        told = compared(one, other, monkeypatch)
+        assert (told.agrees, told.breaks) == (True, 0)
+
+
+def test_leaving_one_of_two_runs_out_of_a_square_by_hand():
+    """Left are 9 and 1, about their own mean 5 and not about the square 4 of the mean."""
+    made = jackknifed(np.array([1.0, 3.0]), lambda mean: float(mean**2))
+    assert made.value == 4
+    assert made.high - made.value == pytest.approx(4 * scipy.stats.t.ppf(0.975, 1))

@@ -354,3 +354,30 @@ def test_the_legend_of_maps_has_what_any_of_them_shows(peaked):
     assert phase.draw(both, **words).get_suptitle() == "toy"
     told = [text.get_text() for text in made.legends[0].get_texts()]
     assert told == ["located break, 95 % interval", "predicted break"]
+
+
+def test_a_title_goes_on_in_the_next_line_of_a_narrow_picture():
+    for width in (2.0, 6.0):
+        made = Figure(figsize=(width, 1.0))
+        style.head(made, "word " * 60)
+        longest = max(map(len, made.get_suptitle().splitlines()))
+        assert 15 * width - 5 <= longest <= 15 * width
+
+
+def test_a_place_that_may_be_anywhere_has_no_arrow():
+    for low, arrows in ((-np.inf, 0), (5.0, 1)):
+        axes = Figure().subplots()
+        late = BreakPoint(np.nan, low, np.inf, np.nan, Status.CENSORED)
+        marks.places(axes, [1.0], [late], "k", "o", "it")
+        assert len(axes.texts) == arrows
+
+
+def test_a_curve_that_is_added_in_another_unit_has_its_break_in_it_too():
+    measured = BreakPoint(2.0, 1.0, 3.0, 7.0, Status.OK)
+    three = np.array([1.0, 2.0, 3.0])
+    means = series.Means(three, 0.1 * three, np.full(3, 5))
+    panel = curves.Panel(three, None, [curves.Curve(means, "k", "o", measured, 2.5)], [], "", "")
+    axes = Figure().subplots()
+    _, found, predicted = curves.add(axes, panel, 0, "it", per=10.0)
+    assert (found.value, found.low, found.high, predicted) == (20.0, 10.0, 30.0, 25.0)
+    assert axes.containers[0][0].get_xdata().tolist() == [10.0, 20.0, 30.0]

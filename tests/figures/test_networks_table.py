@@ -107,3 +107,14 @@ def test_a_place_that_is_open_below_begins_at_nothing():
 
     assert found(Status.AT_EDGE) == found(Status.OK) == Interval(5.0, 0.0, 9.0)
     assert np.isnan(found(Status.NO_BREAK)).all()
+
+
+def test_a_law_whose_upper_end_is_not_known_is_not_told():
+    assert word("law", 2.0, (2.1, 1.9, np.inf)) == "not told"
+
+
+def test_only_what_holds_is_counted():
+    found = dict.fromkeys(LEARNERS, Interval(0.2, 0.1, 0.3))
+    rows = [Conclusion("d", "t", "sign", told, found, np.inf) for told in (0.3, -0.3, 0.1)]
+    held = ", ".join(f"{system} 2" for system in LEARNERS)
+    assert table(rows).endswith(f"\n\nOf 3 conclusions hold: {held}.\n")

@@ -1,5 +1,6 @@
 """A picture of any sweep: what is shown, and what is said to be left out."""
 
+import itertools
 import json
 import sys
 import types
@@ -11,7 +12,7 @@ import xarray
 
 from ci_theory._errors import BadInput
 from ci_theory.cli import main
-from ci_theory.figures import overview, style
+from ci_theory.figures import curves, marks, overview, series, style
 from ci_theory.phenomena import Estimate, load
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
@@ -142,3 +143,72 @@ def test_along_words_the_form_that_speaks_is_drawn(monkeypatch):
     assert told("mute", "one", "two").tolist() == [1.0, 1.0]
     assert np.isnan(told("mute")).all()
     assert np.isnan(told()).all()
+
+
+CURVES = {"noise": [0.5, 1.0, 2.0], "n": [5, 10, 20, 40]}
+
+
+def keys_of(swept, monkeypatch, change=lambda place, panel: panel, hides=(True, True)):
+    """Draw panels that are changed by their place; return the picture and what its keys tell."""
+    asked, panels, hidden = [], itertools.count(), iter(hides)
+    contents, paint, keys = curves.contents, curves.paint, marks.keys
+    with monkeypatch.context() as now:
+        now.setattr(curves, "contents", lambda *given: change(next(panels), contents(*given)))
+        now.setattr(curves, "paint", lambda *on, **more: (paint(*on, **more), next(hidden))[1])
+        now.setattr(marks, "keys", lambda **told: asked.append(told) or keys(**told))
+        made = drawn(swept)
+    return made, asked[0]
+
+
+def legend(made):
+    return [text.get_text() for text in made.legends[0].get_texts()]
+
+
+def test_the_keys_tell_of_all_panels_and_not_of_one_alone(monkeypatch):
+    swept = data(**CURVES, d=[4, 8])
+    made, told = keys_of(swept, monkeypatch)
+    plain = {"replicates": 3, "hidden": True, "line": True, "thin": False, "breaks": True}
+    assert told == plain
+    assert legend(made)[-3:] == ["noise = 0.5", "noise = 1", "noise = 2"]
+
+    def mute(place, panel):
+        return panel._replace(line=None) if place == 0 else panel
+
+    def beyond(place, panel):
+        out = panel.line._replace(valid=panel.line.valid & False)
+        return panel._replace(line=out) if place == 1 else panel
+
+    assert keys_of(swept, monkeypatch, mute)[1] == plain
+    assert keys_of(swept, monkeypatch, beyond)[1] == {**plain, "thin": True}
+    for hides in ((False, True), (True, False)):
+        assert keys_of(swept, monkeypatch, hides=hides)[1] == {**plain, "hidden": False}
+
+
+def test_a_strip_is_told_of_whichever_measure_has_it_and_each_row_has_its_label(monkeypatch):
+    swept = data(**CURVES)
+    swept["other"] = swept["error"].assign_attrs(long_name="of another kind", unit="rows")
+    choose = overview.choose
+    monkeypatch.setattr(
+        overview, "choose", lambda data: choose(data)._replace(measures=["other", "error"])
+    )
+    made, told = keys_of(swept, monkeypatch)
+    assert told["breaks"]
+    assert [axes.get_ylabel() for axes in made.axes] == [
+        style.label("other", swept["other"].attrs, width=26), "break", style.label("error", {})
+    ]  # fmt: skip
+
+
+def test_columns_are_as_wide_as_a_page_and_one_panel_is_not():
+    assert drawn(data(**CURVES, d=[4, 8])).get_figwidth() == style.PAGE
+    assert drawn(data(**CURVES)).get_figwidth() == pytest.approx(1.35 * style.COLUMN)
+
+
+def test_along_words_each_colour_has_its_symbol_and_its_key(monkeypatch):
+    swept = data(law=["normal", "uniform"], biased=[False, True])
+    fixed = {**json.loads(swept.attrs["fixed"]), "shift": 1.0}
+    swept = swept.assign_attrs(fixed=json.dumps(fixed))
+    made = drawn(swept)
+    assert [bars[0].get_marker() for bars in made.axes[0].containers] == list(style.MARKERS[:2])
+    assert legend(made)[1:] == ["theory", "biased = no", "biased = yes"]
+    monkeypatch.setattr(series, "predictions", lambda *_: [])
+    assert legend(drawn(swept))[1:] == ["biased = no", "biased = yes"]

@@ -285,3 +285,19 @@ def test_agreement_is_between_what_is_kept_and_the_runs_of_a_store(tmp_path, mon
     compared = [name for name in sweeps_of(script) if paper.kept_file(name)]
     assert asked == [(name, Results(tmp_path, fresh=True)) for name in compared]
     assert len(found) == len(compared)
+
+
+def test_a_script_computes_in_double_precision_and_draws_in_the_style_of_all(monkeypatch, capsys):
+    seen = []
+
+    def draw(results):
+        seen.append(mpl.rcParams["font.size"])
+        return "drawn"
+
+    monkeypatch.setattr(paper, "_load", lambda script: types.SimpleNamespace(draw=draw))
+    monkeypatch.setattr(paper, "enable_float64", lambda: seen.append("float64"))
+    monkeypatch.setattr(style, "save", lambda *_, **__: [])
+    monkeypatch.setattr(sys, "argv", ["mine.py"])
+    with mpl.rc_context({"font.size": 33}):
+        paper.main(str(SCRIPTS[0]))
+    assert seen == ["float64", 7.5]

@@ -227,3 +227,8 @@ def test_counts_are_whole_again_whatever_happened():
         raise RuntimeError("lost")
     assert float(whole.whole(2.6)) == 3
     assert float(whole.whole_below(2.6)) == 2
+
+
+def test_of_a_budget_below_the_repeats_nothing_is_repeated():
+    made = repetition.counts(5.0, 0.5, jnp.array(7.0))
+    assert [float(v) for v in made] == [5.0, 0.0, 7.0]

@@ -1,9 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
 from ci_theory import Status
-from ci_theory.locate import Crossing
+from ci_theory.locate import Crossing, student
 from ci_theory.locate.student import accepted, accepted_skewed, corrected, scores, skewness
 
 U = np.linspace(-1.0, 1.0, 13)
@@ -202,3 +204,21 @@ def test_where_the_correction_turns_the_sign_nothing_is_left():
     found = corrected(np.array([0.01, -0.01, 0.5]), np.array([-2.0, 2.0, -2.0]), np.full(3, 10))
     assert found[:2].tolist() == [0.0, 0.0]
     assert 0 < found[2] < 0.5
+
+
+def test_runs_that_agree_leave_no_doubt_about_their_crossing():
+    """Everywhere, or at the very place where all of them are at the level."""
+    x, each = np.arange(6.0), 1 + 0.1 * np.arange(5.0)[:, None]
+    for place, runs in ((2.25, np.tile(x - 2.25, (5, 1))), (2.0, each * (x - 2.0))):
+        found = Crossing().locate(x, runs)
+        assert found.status == Status.OK
+        np.testing.assert_allclose([found.low, found.value, found.high], place, atol=1e-8)
+
+
+def test_where_a_parabola_is_not_positive_whatever_is_left_of_it():
+    s = (np.arange(400) + 0.5) / 400
+    for a, b, c in itertools.product((-2.0, 0.0, 2.0), (-1.5, 0.0, 1.0), (-0.7, -0.2, 0.0, 0.3)):
+        spans = student._not_positive(a, b, c)
+        inside = np.any([(low <= s) & (s <= high) for low, high in [*spans, (9, 9)]], axis=0)
+        value = (a * s + b) * s + c
+        np.testing.assert_array_equal(inside, value <= 0, err_msg=f"{a} s^2 + {b} s + {c}")

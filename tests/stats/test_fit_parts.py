@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from ci_theory import BadInput, Status
 from ci_theory.locate import breaks, ladder, profile
@@ -510,3 +510,70 @@ def test_chances_of_few_resamples_are_not_told():
     assert breaks.fit(x, 1 / x, 0, resamples=60).points == 12
     with pytest.raises(BadInput, match="resamples = 59: expected at least 60"):
         breaks.fit(x, 1 / x, 0, resamples=59)
+
+
+def test_what_is_left_out_may_have_any_weight_and_any_run_and_is_told_once():
+    x, y = np.array([1.0, -1.0, 2.0, 4.0]), np.array([3.0, -2.0, 2.0, 1.0])
+    there = np.array([0, 2, 3])
+    for given in (
+        {"weights": np.array([1.0, 0.0, 2.0, 3.0])},
+        {"sd": np.array([1.0, np.nan, 2.0, 3.0])},
+        {"run": np.array([7, 9, 7, 7])},
+    ):
+        data, alone = (
+            observed(x, y, **given),
+            observed(x[there], y[there], **{name: values[there] for name, values in given.items()}),
+        )
+        for part, other in zip(data.rows, alone.rows, strict=True):
+            np.testing.assert_array_equal(part, other)
+        assert data.left_out == ("1 of 4 points left out: with x <= 0, which has no logarithm",)
+
+
+def test_a_table_is_no_curve():
+    with pytest.raises(BadInput, match=r"x has shape \(3, 2\), y has \(3, 2\); expected \(m,\)"):
+        observed(np.ones((3, 2)), np.ones((3, 2)))
+
+
+def test_a_resolution_is_a_share_and_a_number_of_breaks_is_no_yes():
+    x = np.geomspace(1.0, 100.0, 12)
+    assert breaks.fit(x, 1 / x, 0, resolution=1.0, resamples=60).resolution == 1
+    for resolution in (1.01, -0.01, np.nan):
+        with pytest.raises(BadInput, match="expected a share of y, 0 to 1"):
+            breaks.fit(x, 1 / x, 0, resolution=resolution)
+    with pytest.raises(BadInput, match="least = True: expected 0 to 4 breaks"):
+        breaks.fit(x, 1 / x, least=True)
+    with pytest.raises(BadInput, match="breaks = True: expected auto or 0 to 4"):
+        breaks.fit(x, 1 / x, True)
+
+
+def test_a_floor_may_be_as_high_as_an_f_test_of_one_more_number_lets_it():
+    """Of a power law in nine points: floors are held, and the rest is fitted by another program."""
+    x = np.geomspace(1.0, 100.0, 9)
+    y = x**-0.5 * np.exp(0.1 * np.random.default_rng(1).standard_normal(9))
+    law = breaks.fit(x, y, 0, resamples=60)
+    assert law.form == Form(0, False)
+
+    def loss(floor):
+        def rest(theta):
+            return np.logaddexp(theta[0] - theta[1] * np.log(x), floor) - np.log(y)
+
+        return 2 * optimize.least_squares(rest, [0.0, 0.5], xtol=1e-12, ftol=1e-12).cost
+
+    line = np.polyfit(np.log(x), np.log(y), 1)
+    plain = np.sum((np.log(y) - np.polyval(line, np.log(x))) ** 2)
+    most = plain * (1 + stats.f.ppf(0.95, 1, 9 - 3) / (9 - 3))
+    shares = np.linspace(0.01, 1.0, 100)
+    allowed = [share for share in shares if loss(np.log(share * y.min())) <= most]
+    assert 0.1 < max(allowed) < 0.99
+    assert law.floor == pytest.approx((0.0, 0.0, max(allowed) * y.min()))
+
+
+def test_what_is_pooled_again_is_told_once(monkeypatch):
+    """Neighbours that are alike are pooled more coarsely, from the measurements themselves."""
+    alike = Alike(0.0, 0.3, np.array([0.3]))
+    monkeypatch.setattr(breaks, "alike", lambda *_: alike)
+    monkeypatch.setattr(breaks, "CHAINED", 20)
+    x = np.geomspace(1.0, 100.0, 450)
+    law = breaks.fit(x, x**-0.5 * (1 + 0.01 * np.cos(np.arange(450.0))), 0, resamples=60)
+    pooled_ = [line for line in law.warnings if "averaged" in line]
+    assert pooled_ == ["450 points averaged into 20 bins of log x"]

@@ -46,8 +46,9 @@ def test_units_and_order_are_irrelevant(dx, dy):
         (law(X, 1.0, 1.0, 1e5), Status.NO_BREAK),
         (np.where(X < 200, np.nan, 1.0), Status.NOT_FINITE),
         (1 - X / 500, Status.NOT_FINITE),
+        (np.where(X < 900, law(X, 3.0, 0.7, 120.0), 0.0), Status.NOT_FINITE),
     ],
-    ids=["power law", "rising", "beyond the axis", "too few places", "negative"],
+    ids=["power law", "rising", "beyond the axis", "too few places", "negative", "zero"],
 )
 def test_where_there_is_none(y, status):
     found = Floor().locate(X, y)
@@ -76,3 +77,12 @@ def test_a_wide_interval_is_open():
     found = Floor().locate(X, y)
     assert found.status == Status.AT_EDGE
     assert found.high == np.inf
+
+
+def test_of_a_place_beyond_the_axis_all_that_is_told_is_the_side():
+    noise = 1e-4 * np.random.default_rng(4).standard_normal((8, 9))
+    late, early = (Floor().locate(X, law(X, 5.0, 0.8, d) * (1 + noise)) for d in (1500.0, 7.0))
+    assert (late.status, late.high) == (Status.AT_EDGE, np.inf)
+    assert (early.status, early.low) == (Status.AT_EDGE, -np.inf)
+    np.testing.assert_allclose([late.value, late.low], [1500.0, 1000.0], rtol=0.01)
+    np.testing.assert_allclose([early.value, early.high], [7.0, 10.0], rtol=0.01)

@@ -131,3 +131,15 @@ def test_a_mean_that_hangs_on_one_run_foretells_nothing():
     first = np.flatnonzero((y[0] > 0.01) & (y[0] < 0.4))[0]
     y[:, first] += y[0, first] * np.array([6.0, -2.0, -2.0, -2.0])  # the mean stays
     assert ONSET.locate(X, y).status == Status.NO_BREAK
+
+
+@pytest.mark.parametrize(
+    ("heights", "seen"),
+    [
+        ((0.015, 0.1, 0.2, 0.3), (0.015, 0.1, 0.2, 0.4)),
+        ((0.005, 0.02, 0.1, 0.35), (0.01, 0.02, 0.1, 0.35)),
+    ],
+)
+def test_places_at_an_end_of_the_window_are_outside_it(heights, seen):
+    x = 1.3 * np.sqrt(heights)
+    np.testing.assert_allclose(ONSET.locate(x, np.array(seen)).value, 1.3, rtol=1e-9)

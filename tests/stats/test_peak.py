@@ -238,3 +238,8 @@ def test_what_a_maximum_gains_is_never_more_than_half_the_interval():
 def test_what_rounding_makes_of_a_plateau_is_no_summit():
     assert summit(np.array([3.0, 3.0 + 1e-9, 3.0, 2.0])) is None
     assert summit(np.array([3.0, 3.0 + 1e-8, 3.0, 2.0])) == (0, 1, 3)
+
+
+def test_the_reach_of_a_formula_is_that_which_was_asked_for_as_far_as_there_are_places():
+    for asked, reach in ((None, 1), (3, 3), (99, 8), (0, 1)):
+        assert Peak(reach=asked).locate(U, -(U**2)).reach == reach

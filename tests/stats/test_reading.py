@@ -238,3 +238,17 @@ def test_a_run_counts_by_its_status_whatever_its_number_and_whatever_the_order()
     kept, lost = simulated(data.drop_vars("status"), "bump")
     assert np.array_equal(kept, [[1, NAN, 3], [4, 5, NAN]], equal_nan=True)
     assert lost.tolist() == [[False, True, False], [False, False, True]]
+
+
+def test_code_that_a_dataset_names_is_not_run(data, tmp_path, monkeypatch):
+    (tmp_path / "some_stranger.py").write_text("raise SystemExit")
+    monkeypatch.syspath_prepend(tmp_path)
+    for ask in (check, locate_breaks):
+        with pytest.raises(BadInput, match="that you trust, add --allow some_stranger"):
+            ask(data.assign_attrs(phenomenon="some_stranger"))
+
+
+def test_a_measure_without_one_of_the_axes_is_refused(data):
+    lacking = data.assign(bump=data["bump"].isel(top=0, drop=True))
+    with pytest.raises(BadInput, match=r"bump has dimensions \[.*\], expected \[.*'top'"):
+        simulated(lacking, "bump")

@@ -2,11 +2,15 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from ci_theory import Status
+from ci_theory.check.located import Slice, locate_slice
 from ci_theory.check.room import Room
-from told import FOUND, INF, LATE, MEASURED, NAN, NOWHERE, POINT
+from ci_theory.locate import Peak, Survival
+from ci_theory.phenomena import Break, Estimate
+from told import FOUND, GONE, INF, LATE, MEASURED, NAN, NOWHERE, POINT
 
 EXACT = Room(POINT, 2.0, 2.0, False)
 NONE = NOWHERE.judged_by
@@ -98,3 +102,56 @@ def test_what_there_is_nothing_to_compare_for(judged, by, coarse, why):
     assert dataclasses.replace(FOUND, expected=EXACT).due
     assert not dataclasses.replace(FOUND, expected=EXACT._replace(may_vanish=True)).due
     assert not dataclasses.replace(FOUND, expected=MAYBE._replace(may_vanish=False)).due
+
+
+X = np.arange(9.0)
+
+
+def looked_at(locator, y, value, slack=0.0, valid=True):
+    """Look for a break in runs y (r, t) of which a curve (t,) is predicted."""
+    zeros = np.zeros(len(X))
+    estimate = Estimate(value, zeros + slack, np.broadcast_to(valid, X.shape), zeros.astype(int))
+    sought = Break(name="top", axis="x", measure="m", locator=locator)
+    return locate_slice(Slice(sought, {}, X, y, estimate, "form", NAN), 1e-3)
+
+
+def test_a_break_that_the_slack_lets_vanish_need_not_be_found():
+    flat = 1e-3 * np.random.default_rng(0).standard_normal((12, 9))
+    bump = np.exp(-((X - 4) ** 2))
+    told = {slack: looked_at(Peak(log_axis=False), flat, bump, slack) for slack in (0.0, 0.6)}
+    assert told[0.0].said == (False, True, "predicted, and would have been found")
+    assert told[0.6].said == (True, False, "none found, which the slack allows")
+    assert (told[0.0].sure, told[0.6].sure) == (True, False)
+
+
+def test_runs_that_break_singly_are_judged_by_ranks_whatever_their_skewness():
+    times = np.array([3.0] * 19 + [6.0])
+    runs = (times[:, None] <= X).astype(float)
+    found = looked_at(Survival(level=0.5), runs, (X >= 7.5).astype(float))
+    assert not found.skewed
+    assert found.said == (False, True, "elsewhere than predicted")
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubtful:
+    """Finds a break in runs unless it has to be sure."""
+
+    confidence: float = 0.95
+    singly = False
+
+    def locate(self, x, y):
+        return MEASURED if np.ndim(y) == 1 or self.confidence < 0.99 else GONE
+
+    def matching(self, found):
+        return self
+
+    def undivided(self, x, y):
+        return False
+
+
+def test_heavy_tails_are_told_also_of_a_break_that_is_too_weak_to_judge():
+    valid = MEASURED.value != X
+    for where, delicate in ((True, False), (valid, True), (X < 8, False)):
+        found = looked_at(Doubtful(), np.zeros((5, 9)), X, valid=where)
+        assert (found.measured, found.judged.status) == (MEASURED, Status.NO_BREAK)
+        assert found.delicate == delicate

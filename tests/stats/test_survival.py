@@ -127,3 +127,8 @@ def test_the_band_covers_the_true_survival():
                 total += 1
                 held += curve.low[seen] <= np.exp(-t / 20) <= curve.high[seen]
     assert 0.92 <= held / total <= 0.98
+
+
+def test_where_no_run_broke_the_band_is_that_of_a_share_of_one():
+    curve = survival_curve(Times(np.full(8, 50.0), np.zeros(8, bool)))
+    assert curve.start == pytest.approx(0.025 ** (1 / 8))

@@ -135,3 +135,9 @@ def test_lost_replicates_are_counted():
     y[:3, 5] = [np.nan, np.inf, -np.inf]
     found = Valley().locate(U, y)
     assert (found.replicates, found.excluded) == (27, 3)
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_of_two_runs_no_side_is_looked_at(side):
+    found = Valley(side=side).locate(U, np.stack([bowl(U, 0.1), bowl(U, 0.2)]))
+    assert found.status == Status.NOT_FINITE

@@ -14,7 +14,7 @@ from ci_theory.check import Verdict, break_table
 from ci_theory.check import answer as answers
 from ci_theory.check.breaks import Breaks
 from ci_theory.check.remedy import Remedy
-from ci_theory.check.report import Report
+from ci_theory.check.report import Report, _moves
 from ci_theory.check.room import Room
 from told import (
     COMPARISON,
@@ -383,3 +383,41 @@ def test_the_middle_of_a_kind_that_nothing_predicts_is_of_those_that_were_found(
     assert answers.middle(kind).at == {"p": 7}
     (none,) = Breaks(phenomenon="toy", found=(NOWHERE,), level=1e-3).kinds
     assert answers.middle(none) is None
+
+
+def test_an_answer_has_kinds_of_which_nothing_is_told_and_counts_what_is_silent(monkeypatch):
+    off = dataclasses.replace(FOUND, judged_by=Room(POINT, 3.5, 3.75, False))
+    mute = dataclasses.replace(FOUND, coarse=True, kind=dataclasses.replace(KIND, name="mute"))
+    found = Breaks(phenomenon="toy", found=(off, mute), level=1e-3)
+    monkeypatch.setattr(answers, "check", lambda data: report())
+    monkeypatch.setattr(answers, "locate_breaks", lambda data: found)
+    about = dict.fromkeys(("name", "title", "phenomenon", "version", "formula"), "x")
+    data = xarray.Dataset({"power": ("replicate", np.zeros(4))}, attrs={**about, "sessions": "[]"})
+    told = answers.answer(data)
+    assert (told["jax"], told["date"]) == (None, None)
+    why = "simulated in float32, of unknown rounding"
+    assert [(one["name"], one["silent"], one["disagree"]) for one in told["breaks"]] == [
+        ("top", {}, 1),
+        ("mute", {why: 1}, 0),
+    ]
+    assert told["breaks"][1]["middle"] is None
+
+
+def test_a_value_that_is_none_moves_nothing():
+    def moves(*values):
+        estimate = COMPARISON.estimate._replace(value=np.array(values))
+        axes = {"noise": np.arange(5.0)}
+        return _moves(dataclasses.replace(COMPARISON, axes=axes, estimate=estimate), "noise")
+
+    assert not moves(1.0, NAN, 1.0, INF, 1.0)
+    assert moves(1.0, NAN, 1.0, INF, 2.0)
+
+
+def test_a_range_of_a_predicted_break_is_told_where_there_is_one():
+    for low, high, vanish, told in (
+        (2.125, 2.125, False, "2.125"),
+        (2.125, 2.125, True, "2.125 or none"),
+        (2.0, 2.25, True, "2.125 [2, 2.25] or none"),
+    ):
+        one = dataclasses.replace(FOUND, expected=Room(POINT, low, high, vanish))
+        assert break_table.row(one)["predicted"] == told
