@@ -140,7 +140,12 @@ def test_a_place_that_a_rule_forbids_is_empty_and_all_of_them_are_an_error(alone
 
 
 def test_a_value_counts_with_a_status_a_number_and_an_honest_slack(alone):
-    go(alone, "n=6,7,8")
+    go(alone, "n=6,7,8&@decoys=half")
+    assert alone.get("explore.page.shown.decoys.error.half.map((v) => v === null)") == [
+        False, True, False,
+    ]  # fmt: skip
+    told = {"n": [6, 7, 8], "up.noise": 1, "p": 4, "kind": "a", "on": False}
+    assert alone.get("explore.page.shown.table.params") == told
     one = alone.get("explore.page.shown.table.observables")
     assert one["error"]["status"] == ["OK", "NOT_FINITE", "OK"]
     assert one["error"]["valid"] == [True, False, False]
@@ -698,7 +703,9 @@ def test_where_the_server_is_slow_its_theory_is_loaded_once_and_used(live):
     assert live.get("[explore.page.shown.quick, explore.page.shown.curve.error]") == [
         True, [8, 4, 2, 1],
     ]  # fmt: skip
-    live.do("explore.page.source.learn('p=2,4')")
+    assert live.get("document.head.children.every((one) => one.async === false)")  # in order
+    live.do("var runtime = {}; explore.page.source.learn('p=2,4')")
+    assert live.get(f"{scripts}.slice(2)") == ["of/toy/theory?p=2,4"]  # its runtime is there
     live.do("document.head.children.at(-1).fire('load')")
     before = len(live.get(scripts))
     live.do("explore.page.source.learn('p=2,4')")  # of no use along what is built in
@@ -724,6 +731,22 @@ def test_a_slow_server_is_asked_for_few_places_while_a_hand_moves(live):
     assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}", f"of/toy/few?{FIRST}"]
     knob(live, "up.noise", 3)
     assert live.get("asked.slice(-2)") == [f"of/toy/few?{text}", f"of/toy/curve?{text}"]
+
+
+def test_a_curve_that_nobody_waits_for_is_none_and_no_failure(live):
+    live.do(
+        "fetch = (path, { signal } = {}) => new Promise((_, no) => { signal.heard = () => no(); });"
+        "var got = 'nothing yet'; explore.page.source.curve('n=1,2').then((v) => { got = v; },"
+        "(problem) => { got = problem.message; })"
+    )
+    assert live.get("got") == "nothing yet"
+    live.do("explore.page.source.leave()")
+    assert live.get("got") is None
+
+
+def test_any_name_in_the_address_of_the_page_is_asked_for(live):
+    live.do("location.pathname = '/my%20toy%2F'")
+    assert live.get("explore.source().base") == "of/my%20toy%2F"
 
 
 def test_a_slow_curve_is_not_waited_for_once_the_hand_moves_on(live):
@@ -785,8 +808,11 @@ def test_what_is_saved(live):
     assert [row["exact"] for row in rows] == ["", "2", "1", "0.5"]
     assert [row["error simulated mean"] for row in rows] == ["4", "", "2", ""]
     assert [row["error simulated low"] for row in rows] == ["3.9", "", "1.9", ""]
-    live.do("$('#save-svg').click()")
+    live.do("explore.page.chart.read(1); $('#save-svg').click()")
     name, text = live.get("downloads")[1]
+    reading = live.get("$$('#plot .cursor *').length")
+    assert reading > 1
+    assert text.count('display="none"') == reading + 1  # where one reads is no part of the picture
     assert name == "toy.svg"
     assert "class=" not in text.replace("<svg viewBox", "")
     assert 'stroke="stroke of path"' in text

@@ -260,6 +260,8 @@ def test_places_spread_by_factors(page):
     assert not call(page, "byFactors", [0, 3, 10, 30, 100])
     assert not call(page, "byFactors", [10, 20, 30, 40, 60])
     assert not call(page, "byFactors", [100, 10, 1])
+    assert not call(page, "byFactors", [1, 2, 8])
+    assert call(page, "byFactors", [1, 2, 9])
 
 
 # ---- chart.js ------------------------------------------------------------------------------------
