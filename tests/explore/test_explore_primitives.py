@@ -439,7 +439,7 @@ NONE, INFINITE = float("nan"), float("inf")
         ("along(Float64Array.of(1, NaN, 3, NaN), [4], 0, 'argmax', false)", [1]),
         ("along(Float64Array.of(1, NaN, 0, NaN), [4], 0, 'argmin', false)", [1]),
         ("topK(Float64Array.of(2, 3, 3, 1, 3), 5, 2)[1]", [1, 2]),
-        ("cholesky(Float64Array.of(-1, 4, 9), 1)", [NONE, 2, 3]),
+        ("cholesky(Float64Array.of(4, -1, 9), 1)", [2, NONE, 3]),
     ],
 )
 def test_the_runtime_at_its_ends(call, right, one_engine):
@@ -451,20 +451,20 @@ def test_the_runtime_at_its_ends(call, right, one_engine):
 def test_values_of_a_nearly_diagonal_matrix_have_all_digits(one_engine):
     """What is left beside the diagonal moves its values by the square of it over their distance."""
     with mpmath.workdps(40):
-        small, near = mpmath.mpf("1e-7"), mpmath.mpf(1) + mpmath.mpf(2) ** -20
+        small, near = mpmath.mpf(1e-10), mpmath.mpf(1) + mpmath.mpf(2) ** -30
         middle, half = (1 + near) / 2, mpmath.hypot((near - 1) / 2, small)
         right = [float(middle - half), float(middle + half)]
-    given = f"Float64Array.of(1, 1e-7, 1e-7, {1 + 2.0**-20!r})"
+    given = f"Float64Array.of(1, 1e-10, 1e-10, {1 + 2.0**-30!r})"
     (got,) = results(one_engine, f"[eigh({given}, 2)[1]]")
     np.testing.assert_allclose(got, right, rtol=4e-16)
 
 
 def test_the_logarithm_of_a_complex_number_near_one_has_all_digits(one_engine):
-    for a, b in ((1 + 1e-9, 1e-9), (0.6, 0.8), (1e-9, 1 - 1e-9), (1.9, 0.1)):
+    for a, b in ((1.0, 1e-5), (1e-5, -1.0), (1.9, 0.1), (0.9, 0.2)):
         (got,) = results(one_engine, f"[complexLog({a!r}, {b!r}, 0)]")
         with mpmath.workdps(40):
             right = float(mpmath.log(mpmath.hypot(mpmath.mpf(a), mpmath.mpf(b))))
-        np.testing.assert_allclose(got, right, rtol=1e-14, atol=1e-16)
+        np.testing.assert_allclose(got, right, rtol=1e-14)
 
 
 @pytest.mark.parametrize(
