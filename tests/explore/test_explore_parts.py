@@ -285,6 +285,7 @@ def test_limits_show_the_predictions_and_what_is_near_them(page):
     assert limits(drawn([10, 12, 11, 10])) == pytest.approx([9.88, 12.12])
     assert limits(drawn([-2, 2, 0, 0])) == pytest.approx([-2.24, 2.24])
     assert limits(drawn([3, 3, 3, 3])) == pytest.approx([2.7, 3.3])
+    assert limits(drawn([0, 0, 0, 0])) == [-1, 1]
     assert limits(drawn([None] * 4)) == pytest.approx([0, 1.06])
     far, near = drawn([99, 99, 99, 99], decoy=True), drawn([13, 13, 13, 13], decoy=True)
     assert limits(drawn([10, 12, 11, 10]), far, near) == pytest.approx([9.82, 13.18])
@@ -356,10 +357,11 @@ def test_places_of_breaks_and_their_intervals(page, chart):
     breaks = [
         {"name": "peak", "kind": "closed", "at": 2, "text": ""},
         {"name": "far", "kind": "closed", "at": 99, "text": ""},
+        {"name": "before", "kind": "closed", "at": 0.5, "text": ""},
         {"name": "seen", "kind": "measured", "at": 4, "low": 2, "high": None, "text": ""},
     ]
     chart(drawn([1, 2, 3, 4]), breaks=breaks)
-    assert page.get("place.querySelectorAll('.break').length") == 1  # the far one is not there
+    assert page.get("place.querySelectorAll('.break').length") == 1  # those outside are not there
     at = page.get("chart.x.at(2)")
     assert float(page.get("place.querySelector('.break').attributes.x1")) == pytest.approx(at)
     assert page.get("place.querySelector('.break-label').textContent") == "peak 2"
@@ -419,7 +421,7 @@ def test_labels_of_breaks_turn_inwards_and_stand_in_two_rows(page, chart):
 
 
 def test_an_interval_without_an_end_goes_to_the_end_of_the_picture(page, chart):
-    ends = [(None, 4), (2, None), (None, None)]
+    ends = [(None, 4), (2, None), (None, None), (3, 3.0001)]
     breaks = [
         {"name": "seen", "kind": "measured", "at": 3, "low": low, "high": high, "text": ""}
         for low, high in ends
@@ -428,7 +430,9 @@ def test_an_interval_without_an_end_goes_to_the_end_of_the_picture(page, chart):
     boxes = page.get("place.querySelectorAll('.measured').map((one) => one.attributes)")
     shown = [(float(b["x"]), float(b["x"]) + float(b["width"])) for b in boxes]
     first, two, four, last = page.get("[chart.x.from, chart.x.at(2), chart.x.at(4), chart.x.to]")
-    for pair, wanted in zip(shown, [(first, four), (two, last), (first, last)], strict=True):
+    three = page.get("chart.x.at(3)")
+    right = [(first, four), (two, last), (first, last), (three, three + 1.5)]  # none is unseen
+    for pair, wanted in zip(shown, right, strict=True):
         assert pair == pytest.approx(wanted)
 
 

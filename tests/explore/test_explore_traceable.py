@@ -88,6 +88,14 @@ def _shifted(a, b, by=2.5, *, scale=3.0):
     return a + by if b > 0 else scale * b
 
 
+def _one_or_the_other(a, b):
+    """Numbers, of which `and` and `or` return one; and a truth value beside a number."""
+    c = a or b or 2.5
+    d = b and a
+    e = a > 0 and b
+    return c + 10 * d + 100 * e if a and not b else c - d + 1000 * (e or a < 0)
+
+
 def _around(scale):
     def inside(a, b):
         return scale * a if b > 0 else float(scale)
@@ -116,7 +124,8 @@ def _calls_it(a, b):
     "function",
     [
         _early, _nested, _several, _known_values, _unused, _calls_it, _around(3.0),
-        _of_a_list, _by_word("flat"), _by_word("steep"), _by_word("other"), _shifted,
+        _one_or_the_other, _of_a_list, _shifted,
+        _by_word("flat"), _by_word("steep"), _by_word("other"),
         lambda a, b: -b if a else b,
         lambda a, b: Params(a=a, b=b).share() if b else -1.0,
         lambda a, b: math.pow(2, a) + math.atan2(3.0, b) + math.hypot(b, 1) + math.sqrt(4),
