@@ -94,6 +94,7 @@ def sweeps_of(*values):
         (number(default=0.0, low=0, high=2.5), (0.1, 1.0), 0.0, 1.0, False),
         (number(default=0.5, above=0, high=1), (0.5,), 0.01, 1.0, True),
         (number(default=2, above=0, type=int, kind=Kind.SIZED), (2, 3), 1.0, 12.0, False),
+        (number(default=4, above=3, type=int, kind=Kind.SIZED), (4,), 4.0, 16.0, False),
         (number(default=0.0, low=0), (0.0,), 0.0, 1.0, False),
         (number(default=-3.0, high=-3.0), (-3.0,), -6.0, -3.0, False),  # alone at a bound
         (number(default=-3.0, low=-4.0, high=-3.0), (-3.0,), -4.0, -3.0, False),
