@@ -232,6 +232,8 @@ def test_another_axis_is_drawn_along_with_the_measure_of_its_break(alone):
     rows = "[...explore.page.knobs.rows.values()].filter((one) => one.slider)"
     for part in ("slider", "play"):
         assert alone.get(f"{rows}.map((one) => one.{part}.hidden)") == [False, True, False]
+    seen = "one.row.classList.contains('along')"
+    assert alone.get(f"{rows}.map((one) => {seen})") == [False, True, False]
     assert alone.get(f"{rows}.map((one) => one.along.getAttribute('aria-pressed'))") == [
         "false", "true", "false",
     ]  # fmt: skip
@@ -380,6 +382,8 @@ def test_the_keyboard_reads_the_curves(live):
     def press(key, **more):
         return live.get(f"$('#plot').fire('keydown', {json.dumps({'key': key, **more})})")
 
+    live.do("$('#skip').click()")
+    assert live.get("document.activeElement === $('#plot')")
     assert press("End")
     assert live.text("#reading") == "n 8 · error 0.5 ± 0.05 · exact 0.5"
     assert live.get("$('#plot').getAttribute('aria-valuenow')") == "3"
@@ -560,6 +564,18 @@ def test_who_has_waited_is_told_no_longer(live):
     assert not live.get("$('#message').classList.contains('waiting')")
 
 
+def test_a_quick_server_is_waited_for_and_a_slow_one_is_not(live):
+    """Up to 60 ms the page works out nothing itself, up to 300 ms it breaks nothing off."""
+    live.do(f"{THEORY} var left = 0; explore.page.source.leave = () => left++")
+    live.do("fetch = () => new Promise(() => {})")
+    for noise, server, quick, broken in ((0, 60, False, 0), (0.5, 61, True, 0), (2, 300, True, 0),
+                                         (1.5, 301, True, 1)):  # fmt: skip
+        live.do(f"explore.page.server = {server}; delete document.body.dataset.quick")
+        live.do(f"explore.page.state.set('up.noise', {noise}); explore.page.changed(false)")
+        assert live.get("'quick' in document.body.dataset") is quick
+        assert live.get("left") == broken
+
+
 def test_what_takes_long_is_made_ready_only_when_the_hand_has_let_go(live):
     live.do(
         "const plain = fetch; fetch = async (path) => { clock.now += 400; return plain(path); };"
@@ -593,6 +609,9 @@ def test_dots_come_as_they_are_simulated_and_go_when_a_knob_moves(live):
     live.do("$('#simulate').click(); pass(1)")
     assert live.get("streams.map((one) => one.path)") == [f"of/toy/dots?{text}"]
     assert live.get("[$('#simulate').textContent, $('#progress').hidden]") == ["Stop", False]
+    assert live.get("$('#simulate').getAttribute('aria-pressed')") == "true"
+    assert live.text("#progress-text") == "compiling"
+    assert live.get("$('#progress').getAttribute('value')") is None  # how much is not known yet
     live.do(f"streams[0].send('dots', {json.dumps(event(8, [4, 2, 1, 0.5]))})")
     assert live.get("explore.page.chart.model.dots.mean") == [4, 2, 1, 0.5]
     assert live.text("#progress-text") == "8 of 40 runs"
@@ -623,6 +642,11 @@ def test_dots_come_as_they_are_simulated_and_go_when_a_knob_moves(live):
     live.do("$('#simulate').click(); pass(1)")
     assert not live.get("streams[1].open")
     assert live.get("location.hash") == f"#{FIRST}&@replicates=10&up.noise=2"
+    assert live.get("[$('#simulate').textContent, $('#progress').hidden]") == ["Simulate", True]
+    assert live.get("$('#simulate').getAttribute('aria-pressed')") == "false"
+    assert live.text("#progress-text") == ""
+    go(live, f"{FIRST}&@dots=5")
+    assert live.get("$('#dots').value") == "5"
 
 
 def test_the_fields_of_a_simulation_are_those_of_the_address(live):
@@ -679,6 +703,7 @@ def test_a_simulation_that_fails_says_why(live):
     live.do("streams[0].send('failed', { error: 'out of luck' })")
     assert live.text("#message") == "out of luck"
     assert live.get("[$('#progress').hidden, streams[0].open]") == [True, False]
+    assert live.text("#progress-text") == ""
     live.do("explore.page.changed(true); pass(1)")
     live.do(f"answers['of/toy/sweep?{text}'] = [400, JSON.stringify({{ error: 'refused' }})];")
     live.do("streams[1].onerror()")
@@ -808,6 +833,7 @@ def test_what_is_saved(live):
     assert [row["exact"] for row in rows] == ["", "2", "1", "0.5"]
     assert [row["error simulated mean"] for row in rows] == ["4", "", "2", ""]
     assert [row["error simulated low"] for row in rows] == ["3.9", "", "1.9", ""]
+    assert [row["error simulated count"] for row in rows] == ["2", "", "2", ""]
     live.do("explore.page.chart.read(1); $('#save-svg').click()")
     name, text = live.get("downloads")[1]
     reading = live.get("$$('#plot .cursor *').length")
