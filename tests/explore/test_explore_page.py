@@ -62,6 +62,7 @@ def test_it_opens_with_its_first_preset_and_asks_nobody(alone):
     assert alone.get("asked") == []
     assert alone.get("document.body.dataset.shown") == FIRST
     assert alone.get("explore.page.shown.curve.error") == [4.0, 2.0, 1.0, 0.5]
+    assert alone.get("[$('#preset').value, $('#measure').value]") == [FIRST, "error"]
     assert alone.get("$$('#preset option').map((o) => o.value)") == [FIRST, SECOND]
     assert alone.get("$$('#measure option').map((o) => o.value)") == ["error", "gap", "size"]
     for name in ("simulate", "dots", "replicates", "seed", "save-toml"):
@@ -91,6 +92,8 @@ def test_what_it_does_not_carry_is_said_and_nothing_old_is_left(alone):
     assert alone.get("$('#plot').classList.contains('stale')")
     assert alone.get("[explore.page.shown, $$('#table tr').length]") == [None, 0]
     assert "run ci-theory explore toy" in alone.text("#message")
+    go(alone, FIRST)
+    assert not alone.get("$('#plot').classList.contains('stale')")
     held = Browserless(carried={"controls": ABOUT, "curves": {PLAIN: served()}})
     assert held.text("#message") == ""  # the seed of its address is none of the words of a curve
     assert held.get("explore.page.shown.curve.exact") == [None, 2.0, 1.0, 0.5]
