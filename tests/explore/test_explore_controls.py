@@ -88,6 +88,16 @@ def sweeps_of(*values):
         (number(default=0.0, low=0, high=1), (0.3,), 0.0, 1.0, False),  # a share
         (number(default=0.0, low=0, high=1), (0.0002, 0.0005), 0.0, 0.002, False),  # and a rare one
         (number(default=0.0, low=-1, high=1), (0.5,), -1.0, 1.0, False),
+        (number(default=0.0, low=0, high=1), (0.05, 0.2), 0.0, 1.0, False),  # a fifth is much of it
+        (number(default=0.0, low=0, high=1), (0.04, 0.19), 0.0, 0.19, False),
+        (number(default=0.0, low=0, high=2), (0.2, 1.0), 0.0, 2.0, False),  # no share is larger
+        (number(default=0.0, low=0, high=2.5), (0.1, 1.0), 0.0, 1.0, False),
+        (number(default=0.5, above=0, high=1), (0.5,), 0.01, 1.0, True),
+        (number(default=2, above=0, type=int, kind=Kind.SIZED), (2, 3), 1.0, 12.0, False),
+        (number(default=4, above=3, type=int, kind=Kind.SIZED), (4,), 4.0, 16.0, False),
+        (number(default=0.0, low=0), (0.0,), 0.0, 1.0, False),
+        (number(default=-3.0, high=-3.0), (-3.0,), -6.0, -3.0, False),  # alone at a bound
+        (number(default=-3.0, low=-4.0, high=-3.0), (-3.0,), -4.0, -3.0, False),
         (number(default=1.0, above=0), (1.0,), 0.25, 4.0, False),
         (number(default=1.0, above=0, kind=Kind.STATIC), (1.0,), 0.5, 2.0, False),
         (number(default=0.0), (0.0,), -1.0, 1.0, False),
@@ -108,7 +118,54 @@ def test_counts_that_divide_the_largest_keep_their_places():
     whole = number(default=1, low=1, type=int, kind=Kind.SIZED)
     assert controls._places(whole, (1, 2, 3, 4, 6, 12)) == "1,2,3,4,6,12"
     assert controls._places(whole, (100, 200, 300, 400, 900)) == "lin(100,900,61)"
-    assert controls._places(number(default=1.0), (0.1, 1.0, 10.0)) == "geom(0.1,10,61)"
+
+
+REAL = number(default=1.0)
+COUNT = number(default=1, low=1, type=int, kind=Kind.SIZED)
+TENTHS = tuple(round(0.1 * k, 12) for k in range(1, 10))
+SQUARES = tuple(k * k for k in range(3, 12))
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "count", "places"),
+    [
+        (REAL, (0.1, 1.0, 10.0), 61, "geom(0.1,10,61)"),
+        (REAL, (1.0, 10.0), 61, "lin(1,10,61)"),
+        (REAL, (1.0, 11.0), 61, "geom(1,11,61)"),
+        (REAL, (0.0, 0.1, 40.0), 61, "lin(0,40,61)"),
+        (REAL, (0.0, 0.1, 41.0), 61, "0,0.1,41"),  # a zero, and then by factors
+        (REAL, (0.0, 41.0), 61, "lin(0,41,61)"),
+        (REAL, TENTHS, 9, ",".join(map(str, TENTHS))),  # as many as are drawn
+        (REAL, TENTHS[:8], 8, "lin(0.1,0.8,8)"),
+        (REAL, TENTHS, 10, "lin(0.1,0.9,10)"),
+        (COUNT, (40, 100), 61, "lin(40,100,61)"),  # every one of them
+        (COUNT, (3, 40), 61, "lin(3,40,61)"),
+        (COUNT, (3, 64), 61, "geom(3,64,61)"),
+        (COUNT, SQUARES, 61, "geom(9,121,61)"),
+        (COUNT, (5, 10, 15, 30), 20, "lin(5,30,20)"),  # four may divide the largest by chance
+        (COUNT, (4, 5, 10, 15, 30), 20, "lin(4,30,20)"),
+        (COUNT, (3, 5, 10, 15, 30), 20, "3,5,10,15,30"),
+    ],
+)
+def test_places_along_an_axis_are_as_it_was_declared_but_more(axis, values, count, places):
+    assert controls._places(axis, values, count) == places
+
+
+def test_a_preset_has_the_middle_of_other_numbers_and_the_first_of_words():
+    chosen = []
+    for name in names():
+        phenomenon = load(name)
+        swept = {s.name: s for s in controls.sweeps(name)}
+        for preset in controls.document(phenomenon, name)["presets"]:
+            along, asked = line(phenomenon, read(preset["address"], phenomenon))
+            point = phenomenon.point(asked.first)
+            for key, values in swept[preset["name"]].axes.items():
+                if key == along or len(values) == 1:
+                    continue
+                number = phenomenon.axes[key].type in (int, float)
+                assert point[key] == values[len(values) // 2 if number else 0]
+                chosen.append(number)
+    assert {True, False} == set(chosen)
 
 
 @pytest.mark.parametrize("name", names())

@@ -62,6 +62,7 @@ def test_it_opens_with_its_first_preset_and_asks_nobody(alone):
     assert alone.get("asked") == []
     assert alone.get("document.body.dataset.shown") == FIRST
     assert alone.get("explore.page.shown.curve.error") == [4.0, 2.0, 1.0, 0.5]
+    assert alone.get("[$('#preset').value, $('#measure').value]") == [FIRST, "error"]
     assert alone.get("$$('#preset option').map((o) => o.value)") == [FIRST, SECOND]
     assert alone.get("$$('#measure option').map((o) => o.value)") == ["error", "gap", "size"]
     for name in ("simulate", "dots", "replicates", "seed", "save-toml"):
@@ -91,9 +92,14 @@ def test_what_it_does_not_carry_is_said_and_nothing_old_is_left(alone):
     assert alone.get("$('#plot').classList.contains('stale')")
     assert alone.get("[explore.page.shown, $$('#table tr').length]") == [None, 0]
     assert "run ci-theory explore toy" in alone.text("#message")
+    go(alone, FIRST)
+    assert not alone.get("$('#plot').classList.contains('stale')")
     held = Browserless(carried={"controls": ABOUT, "curves": {PLAIN: served()}})
+    assert held.text("#message") == ""  # the seed of its address is none of the words of a curve
+    assert held.get("explore.page.shown.curve.exact") == [None, 2.0, 1.0, 0.5]
     assert held.get("$$('#knobs input').every((one) => one.disabled)")
     assert held.get("$('#knobs select').disabled")
+    assert held.get("$$('#knobs button').every((one) => one.disabled)")
     go(held, "n=1,2")
     assert "shows the presets only" in held.text("#message")
 
@@ -113,6 +119,17 @@ def test_a_number_that_is_built_in_has_the_stops_that_it_was_made_for(alone):
     assert "does not carry the theory of this point" in alone.text("#message")
 
 
+def test_stops_of_what_is_built_in_are_in_order_and_only_of_what_is_in_every_theory():
+    stops = "explore.page.about.axes.map((one) => one.held ? one.stops : null)"
+    page = Browserless(
+        carried={"controls": ABOUT, "curves": {}}, before=THEORY.replace("[4, 2]", "[10, 4, 2]")
+    )
+    assert page.get(stops) == [None, None, [2, 4, 10], None, None]
+    some = f"{THEORY}; carriedTheories[0].fixed = {{ kind: 'a' }}"
+    page = Browserless(carried={"controls": ABOUT, "curves": {}}, before=some)
+    assert page.get(stops) == [None] * 5
+
+
 def test_a_place_that_a_rule_forbids_is_empty_and_all_of_them_are_an_error(alone):
     go(alone, "n=4,8,16&@decoys=half;silent")
     assert alone.text("#message") == "n = 16: at most 12"
@@ -126,7 +143,12 @@ def test_a_place_that_a_rule_forbids_is_empty_and_all_of_them_are_an_error(alone
 
 
 def test_a_value_counts_with_a_status_a_number_and_an_honest_slack(alone):
-    go(alone, "n=6,7,8")
+    go(alone, "n=6,7,8&@decoys=half")
+    assert alone.get("explore.page.shown.decoys.error.half.map((v) => v === null)") == [
+        False, True, False,
+    ]  # fmt: skip
+    told = {"n": [6, 7, 8], "up.noise": 1, "p": 4, "kind": "a", "on": False}
+    assert alone.get("explore.page.shown.table.params") == told
     one = alone.get("explore.page.shown.table.observables")
     assert one["error"]["status"] == ["OK", "NOT_FINITE", "OK"]
     assert one["error"]["valid"] == [True, False, False]
@@ -211,7 +233,10 @@ def test_another_axis_is_drawn_along_with_the_measure_of_its_break(alone):
     assert alone.get("location.hash") == "#@seed=3&up.noise=lin(0,2,5)&@measure=gap"
     assert alone.get("explore.page.shown.places") == [0, 0.5, 1, 1.5, 2]
     rows = "[...explore.page.knobs.rows.values()].filter((one) => one.slider)"
-    assert alone.get(f"{rows}.map((one) => one.slider.hidden)") == [False, True, False]
+    for part in ("slider", "play"):
+        assert alone.get(f"{rows}.map((one) => one.{part}.hidden)") == [False, True, False]
+    seen = "one.row.classList.contains('along')"
+    assert alone.get(f"{rows}.map((one) => {seen})") == [False, True, False]
     assert alone.get(f"{rows}.map((one) => one.along.getAttribute('aria-pressed'))") == [
         "false", "true", "false",
     ]  # fmt: skip
@@ -236,9 +261,38 @@ def test_a_field_takes_any_number_or_range_and_nothing_is_the_default(alone):
     assert alone.get("location.hash") == "#n=geom(1,16,5)&@seed=3"
 
 
+def test_what_is_being_typed_is_left_alone_while_it_says_the_same(alone):
+    field = "explore.page.knobs.rows.get('up.noise').field"
+    for typed, shown in ((" 1 ", " 1 "), ("2 ", "1")):
+        alone.do(f"document.activeElement = {field}; {field}.value = '{typed}'")
+        alone.do("explore.page.knobs.show()")
+        assert alone.get(f"{field}.value") == shown
+    alone.do(f"{field}.value = ' 1 '; document.activeElement = null; explore.page.knobs.show()")
+    assert alone.get(f"{field}.value") == "1"
+
+
+@pytest.mark.parametrize("how", ["slider", "along"])
+def test_a_hand_ends_a_play_and_the_address_is_written(how, live):
+    row = "explore.page.knobs.rows.get('up.noise')"
+    live.do(f"fetch = () => new Promise(() => {{}}); {row}.play.click()")
+    assert live.get("explore.page.knobs.playing") == "up.noise"
+    assert live.get("location.hash") == f"#{FIRST}"  # not yet: a few times a second
+    if how == "slider":
+        live.do(f"{row}.slider.value = '0'; {row}.slider.fire('input')")
+        assert live.get("location.hash") == f"#{FIRST}&up.noise=2"
+    else:
+        live.do(f"{row}.along.click()")
+        assert live.get("location.hash") == "#@seed=3&up.noise=lin(0,2,5)&@measure=gap"
+    assert live.get("explore.page.knobs.playing") is None
+    assert live.get(f"{row}.play.textContent") == "▶"
+
+
 def test_words_and_parts_have_their_own_knobs(alone):
     assert alone.get("$$('#knobs legend').map((one) => one.textContent)") == ["upstream (up)"]
     assert alone.text(".knob[data-axis=up.noise] label") == "noise"
+    sides = [{**axis, "name": axis["name"].replace("up.", "side.")} for axis in ABOUT["axes"]]
+    page = Browserless(carried={"controls": {**ABOUT, "axes": sides}, "curves": {}})
+    assert page.get("$$('#knobs legend').map((one) => one.textContent)") == ["side"]
     assert alone.text(".knob[data-axis=up.noise] .unit") == "label²"
     assert alone.get("$$('.knob[data-axis=n] .doc code').map((one) => one.textContent)") == ["x"]
     choose = "explore.page.knobs.rows.get('kind').field"
@@ -331,6 +385,8 @@ def test_the_keyboard_reads_the_curves(live):
     def press(key, **more):
         return live.get(f"$('#plot').fire('keydown', {json.dumps({'key': key, **more})})")
 
+    live.do("$('#skip').click()")
+    assert live.get("document.activeElement === $('#plot')")
     assert press("End")
     assert live.text("#reading") == "n 8 · error 0.5 ± 0.05 · exact 0.5"
     assert live.get("$('#plot').getAttribute('aria-valuenow')") == "3"
@@ -351,9 +407,86 @@ def test_the_keyboard_reads_the_curves(live):
     assert live.get("explore.page.state.get('@log')") == "y"
 
 
+def test_keys_simulate_and_play_and_none_is_taken_from_the_browser(live, alone):
+    def press(page, key, **more):
+        return page.get(f"$('#plot').fire('keydown', {json.dumps({'key': key, **more})})")
+
+    told = answered(**{f"{FIRST}&up.noise=2": served()})
+    live.do(f"Object.assign(answers, {json.dumps(told)})")
+    for modifier in ("ctrlKey", "altKey", "metaKey"):
+        assert not press(live, "s", **{modifier: True})
+        assert not press(live, "p", **{modifier: True})
+    assert live.get("[streams.length, explore.page.knobs.playing]") == [0, None]
+    assert press(live, "p")
+    assert live.get("explore.page.knobs.playing") == "up.noise"  # not what is drawn along
+    assert press(live, "P")
+    assert live.get("explore.page.knobs.playing") is None
+    assert press(live, "s")
+    assert "@dots=12" in live.get("location.hash")
+    live.do("explore.page.shown = null")
+    assert not press(live, "s")
+    press(alone, "p")  # what has no server does not play
+    assert alone.get("explore.page.knobs.playing") is None
+
+
 def test_the_command_says_what_the_page_shows(alone):
     go(alone, "n=geom(1,8,4)&up.noise=2")
     assert alone.text("#command") == "ci-theory predict toy 'n=geom(1,8,4)' up.noise=2"
+
+
+def test_an_axis_from_zero_has_no_logarithm_and_a_steep_curve_has_one(alone, live):
+    go(alone, "up.noise=0,1,2&@log=x")
+    assert alone.get("[explore.page.chart.x.log, $('#log-x').checked]") == [False, False]
+    steep = served()
+    steep["curve"] = {**steep["curve"], "error": [100.0, 10.0, 4.0, 3.0]}
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{FIRST: steep}))})")
+    live.do("explore.page.changed(true)")
+    assert live.get("[$('#log-x').checked, $('#log-y').checked]") == [False, True]
+    assert live.get("explore.page.chart.y.log")
+
+
+def test_a_prediction_that_says_nothing_has_no_line_and_one_alone_needs_no_name(live):
+    text = f"{FIRST}&@measure=gap&@decoys=flip"
+    silent, wrong = served(), served()
+    silent["curve"] = {**silent["curve"], "exact": [None] * 4}
+    wrong["decoys"] = {"gap": {"flip": [1.0] * 4}}
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{FIRST: silent, text: wrong}))})")
+    live.do("explore.page.changed(true)")
+    assert lines(live) == [["error", "t0"]]
+    go(live, text)
+    assert lines(live) == [["gap", "t0"], ["flip", "d0"]]
+
+
+def test_a_page_that_is_opened_replaces_its_address_and_one_that_says_the_same_is_no_change(live):
+    assert live.get("went") == [["replace", f"#{FIRST}"]]
+    live.do("asked.length = 0")
+    go(live, FIRST)
+    assert live.get("asked") == []
+    bare = {**ABOUT, "presets": []}
+    page = Browserless(carried={"controls": bare, "curves": {PLAIN: served()}})
+    assert page.get("$('#preset').parentElement.hidden")
+    assert not live.get("$('#preset').parentElement.hidden")
+
+
+def test_a_play_ends_where_the_address_is_another_or_nothing_can_be_drawn(live):
+    play = "explore.page.knobs.rows.get('up.noise').play"
+    live.do("fetch = () => new Promise(() => {})")
+    live.do(f"{play}.click()")
+    assert live.get("explore.page.knobs.playing") == "up.noise"
+    go(live, "n=2,4")
+    assert live.get("explore.page.knobs.playing") is None
+    other = Browserless(answers=answered())
+    other.do("explore.page.chart.read(1)")
+    assert other.text("#reading") != ""
+    other.do(f"{play}.click()")  # of that point the server says nothing
+    assert "still running" in other.text("#message")
+    assert other.get("explore.page.knobs.playing") is None
+    assert other.text("#reading") == ""
+
+
+def test_the_tick_that_has_the_keyboard_keeps_it(live):
+    live.do("document.activeElement = $('#decoys input'); explore.page._draw()")
+    assert live.get("document.activeElement === $('#decoys input')")
 
 
 def test_back_and_forward_are_followed_and_a_bad_address_is_told(alone):
@@ -419,6 +552,41 @@ def test_who_waits_is_told(live):
     assert live.get("$('#message').classList.contains('waiting')")
 
 
+def test_who_has_waited_is_told_no_longer(live):
+    live.do("explore.page.changed(true)")
+    live.do("pass(701)")
+    assert live.text("#message") == ""  # the answer was there at once
+    live.do(
+        "var held = []; const quick = fetch; fetch = (path) => new Promise((done) => "
+        "held.push(() => done(quick(path)))); explore.page.changed(true); pass(701)"
+    )
+    assert live.get("$('#plot').getAttribute('aria-busy')") == "true"
+    live.do("held.shift()()")
+    assert live.get("$('#plot').getAttribute('aria-busy')") is None
+    assert live.text("#message") == ""
+    assert not live.get("$('#message').classList.contains('waiting')")
+
+
+def test_a_quick_server_is_waited_for_and_a_slow_one_is_not(live):
+    """Up to 60 ms the page works out nothing itself, up to 300 ms it breaks nothing off."""
+    live.do(f"{THEORY} var left = 0; explore.page.source.leave = () => left++")
+    live.do("fetch = () => new Promise(() => {})")
+    for noise, server, quick, broken in ((0, 60, False, 0), (0.5, 61, True, 0), (2, 300, True, 0),
+                                         (1.5, 301, True, 1)):  # fmt: skip
+        live.do(f"explore.page.server = {server}; delete document.body.dataset.quick")
+        live.do(f"explore.page.state.set('up.noise', {noise}); explore.page.changed(false)")
+        assert live.get("'quick' in document.body.dataset") is quick
+        assert live.get("left") == broken
+
+
+def test_what_takes_long_is_made_ready_only_when_the_hand_has_let_go(live):
+    live.do(
+        "const plain = fetch; fetch = async (path) => { clock.now += 400; return plain(path); };"
+        "asked.length = 0; explore.page.server = 0; explore.page.changed(false)"
+    )
+    assert live.get("asked") == [f"of/toy/curve?{FIRST}"]
+
+
 def event(runs, mean, **more):
     places = [1, 2, 4, 8]
     one = {"mean": mean, "low": [v - 0.1 for v in mean], "high": [v + 0.1 for v in mean],
@@ -444,6 +612,9 @@ def test_dots_come_as_they_are_simulated_and_go_when_a_knob_moves(live):
     live.do("$('#simulate').click(); pass(1)")
     assert live.get("streams.map((one) => one.path)") == [f"of/toy/dots?{text}"]
     assert live.get("[$('#simulate').textContent, $('#progress').hidden]") == ["Stop", False]
+    assert live.get("$('#simulate').getAttribute('aria-pressed')") == "true"
+    assert live.text("#progress-text") == "compiling"
+    assert live.get("$('#progress').getAttribute('value')") is None  # how much is not known yet
     live.do(f"streams[0].send('dots', {json.dumps(event(8, [4, 2, 1, 0.5]))})")
     assert live.get("explore.page.chart.model.dots.mean") == [4, 2, 1, 0.5]
     assert live.text("#progress-text") == "8 of 40 runs"
@@ -474,6 +645,58 @@ def test_dots_come_as_they_are_simulated_and_go_when_a_knob_moves(live):
     live.do("$('#simulate').click(); pass(1)")
     assert not live.get("streams[1].open")
     assert live.get("location.hash") == f"#{FIRST}&@replicates=10&up.noise=2"
+    assert live.get("[$('#simulate').textContent, $('#progress').hidden]") == ["Simulate", True]
+    assert live.get("$('#simulate').getAttribute('aria-pressed')") == "false"
+    assert live.text("#progress-text") == ""
+    go(live, f"{FIRST}&@dots=5")
+    assert live.get("$('#dots').value") == "5"
+
+
+def test_the_fields_of_a_simulation_are_those_of_the_address(live):
+    field = "(id) => $(`#${id}`).value"
+    assert live.get(f"['replicates', 'seed'].map({field})") == ["40", "3"]
+    live.do("$('#dots').value = '7'; $('#dots').fire('change')")
+    assert live.get("location.hash") == f"#{FIRST}"  # nothing is simulated: it is for later
+    live.do("$('#replicates').value = '10'; $('#replicates').fire('change')")
+    assert live.get("location.hash") == f"#{FIRST}&@replicates=10"
+    live.do("$('#seed').value = '5'; $('#simulate').click(); pass(1)")
+    text = "n=1,2,4,8&@seed=5&@replicates=10&@dots=7"
+    assert live.get("[location.hash, streams[0].path]") == [f"#{text}", f"of/toy/dots?{text}"]
+    live.do("asked.length = 0; $('#save-toml').click()")
+    live.do("explore.page.shown = {}; $('#save-toml').click()")
+    assert live.get("asked") == [f"of/toy/sweep?{text}"]
+    live.do("$('#dots').value = '9'; $('#dots').fire('change')")
+    assert live.get("location.hash") == "#n=1,2,4,8&@seed=5&@replicates=10&@dots=9"
+    live.do(f"$('#preset').value = {json.dumps(SECOND)}; $('#preset').fire('change')")
+    assert live.get("location.hash") == f"#{SECOND}&@dots=9"  # another picture, still simulated
+    go(live, "n=1,2,4,8")
+    assert live.get(f"['replicates', 'seed'].map({field})") == ["40", "0"]
+
+
+def test_dots_wait_for_a_hand_that_rests_and_end_with_the_page(live, alone):
+    live.do("explore.page.state.set('@dots', '4'); explore.page.changed(false); pass(300)")
+    live.do("explore.page.changed(false); pass(399)")
+    assert live.get("streams.length") == 0
+    live.do("pass(1)")
+    assert live.get("streams.map((one) => one.open)") == [True]
+    live.do("heard.pagehide.forEach((call) => call())")
+    assert live.get("streams.map((one) => one.open)") == [False]
+    go(alone, f"{FIRST}&@dots=4")
+    alone.do("pass(500)")
+    assert alone.get("[streams.length, $('#progress').hidden]") == [0, True]
+
+
+def test_a_break_that_is_not_found_is_not_drawn(live):
+    (lost,) = [{**one, "value": None, "interval": [None, None]} for one in JUDGED["breaks"]]
+    some = event(40, [4, 2, 1, 0.5], verdicts=JUDGED["verdicts"], breaks=[lost])
+    live.do("$('#simulate').click()")
+    text = live.get("location.hash")[1:]
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
+    live.do("explore.page.changed(true); pass(1)")
+    live.do(f"streams.at(-1).send('dots', {json.dumps(some)})")
+    kinds = "explore.page.chart.model.breaks.map((one) => one.kind)"
+    assert live.get(kinds) == ["closed", "located"]
+    assert "peak: predicted 4; few" in live.text("#verdicts")
 
 
 def test_a_simulation_that_fails_says_why(live):
@@ -483,6 +706,7 @@ def test_a_simulation_that_fails_says_why(live):
     live.do("streams[0].send('failed', { error: 'out of luck' })")
     assert live.text("#message") == "out of luck"
     assert live.get("[$('#progress').hidden, streams[0].open]") == [True, False]
+    assert live.text("#progress-text") == ""
     live.do("explore.page.changed(true); pass(1)")
     live.do(f"answers['of/toy/sweep?{text}'] = [400, JSON.stringify({{ error: 'refused' }})];")
     live.do("streams[1].onerror()")
@@ -507,7 +731,9 @@ def test_where_the_server_is_slow_its_theory_is_loaded_once_and_used(live):
     assert live.get("[explore.page.shown.quick, explore.page.shown.curve.error]") == [
         True, [8, 4, 2, 1],
     ]  # fmt: skip
-    live.do("explore.page.source.learn('p=2,4')")
+    assert live.get("document.head.children.every((one) => one.async === false)")  # in order
+    live.do("var runtime = {}; explore.page.source.learn('p=2,4')")
+    assert live.get(f"{scripts}.slice(2)") == ["of/toy/theory?p=2,4"]  # its runtime is there
     live.do("document.head.children.at(-1).fire('load')")
     before = len(live.get(scripts))
     live.do("explore.page.source.learn('p=2,4')")  # of no use along what is built in
@@ -533,6 +759,22 @@ def test_a_slow_server_is_asked_for_few_places_while_a_hand_moves(live):
     assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}", f"of/toy/few?{FIRST}"]
     knob(live, "up.noise", 3)
     assert live.get("asked.slice(-2)") == [f"of/toy/few?{text}", f"of/toy/curve?{text}"]
+
+
+def test_a_curve_that_nobody_waits_for_is_none_and_no_failure(live):
+    live.do(
+        "fetch = (path, { signal } = {}) => new Promise((_, no) => { signal.heard = () => no(); });"
+        "var got = 'nothing yet'; explore.page.source.curve('n=1,2').then((v) => { got = v; },"
+        "(problem) => { got = problem.message; })"
+    )
+    assert live.get("got") == "nothing yet"
+    live.do("explore.page.source.leave()")
+    assert live.get("got") is None
+
+
+def test_any_name_in_the_address_of_the_page_is_asked_for(live):
+    live.do("location.pathname = '/my%20toy%2F'")
+    assert live.get("explore.source().base") == "of/my%20toy%2F"
 
 
 def test_a_slow_curve_is_not_waited_for_once_the_hand_moves_on(live):
@@ -594,8 +836,12 @@ def test_what_is_saved(live):
     assert [row["exact"] for row in rows] == ["", "2", "1", "0.5"]
     assert [row["error simulated mean"] for row in rows] == ["4", "", "2", ""]
     assert [row["error simulated low"] for row in rows] == ["3.9", "", "1.9", ""]
-    live.do("$('#save-svg').click()")
+    assert [row["error simulated count"] for row in rows] == ["2", "", "2", ""]
+    live.do("explore.page.chart.read(1); $('#save-svg').click()")
     name, text = live.get("downloads")[1]
+    reading = live.get("$$('#plot .cursor *').length")
+    assert reading > 1
+    assert text.count('display="none"') == reading + 1  # where one reads is no part of the picture
     assert name == "toy.svg"
     assert "class=" not in text.replace("<svg viewBox", "")
     assert 'stroke="stroke of path"' in text

@@ -145,6 +145,24 @@ def test_refusals_say_what_would_be_right(page):
     ]
 
 
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        ([], "the page draws along one axis (none given)"),
+        ([["n", "1,2"], ["up.noise", "0,1"]], "along one axis (n and up.noise given)"),
+        ([["n", "1,2"], ["q", "3"]], "unknown axis 'q' in toy (known: n, up.noise, p, kind, on)"),
+    ],
+)
+def test_an_address_asks_for_one_axis_and_for_known_ones(page, pairs, says):
+    asked = f"explore.asked({json.dumps(ABOUT)}, {json.dumps(pairs)})"
+    assert says in page.refusal(asked)
+
+
+def test_a_page_draws_at_four_hundred_places(page):
+    axis = {"name": "k", "type": "float", "low": None, "high": None, "above": None}
+    assert len(call(page, "rangeOf", axis, "lin(1,2,400)")) == 400
+
+
 def test_halves_go_to_the_even_neighbour_as_in_python(page):
     values = [k / 4 for k in range(-12, 13)]
     assert [call(page, "roundEven", v) for v in values] == [round(v) for v in values]
@@ -242,6 +260,8 @@ def test_places_spread_by_factors(page):
     assert not call(page, "byFactors", [0, 3, 10, 30, 100])
     assert not call(page, "byFactors", [10, 20, 30, 40, 60])
     assert not call(page, "byFactors", [100, 10, 1])
+    assert not call(page, "byFactors", [1, 2, 8])
+    assert call(page, "byFactors", [1, 2, 9])
 
 
 # ---- chart.js ------------------------------------------------------------------------------------
@@ -265,6 +285,7 @@ def test_limits_show_the_predictions_and_what_is_near_them(page):
     assert limits(drawn([10, 12, 11, 10])) == pytest.approx([9.88, 12.12])
     assert limits(drawn([-2, 2, 0, 0])) == pytest.approx([-2.24, 2.24])
     assert limits(drawn([3, 3, 3, 3])) == pytest.approx([2.7, 3.3])
+    assert limits(drawn([0, 0, 0, 0])) == [-1, 1]
     assert limits(drawn([None] * 4)) == pytest.approx([0, 1.06])
     far, near = drawn([99, 99, 99, 99], decoy=True), drawn([13, 13, 13, 13], decoy=True)
     assert limits(drawn([10, 12, 11, 10]), far, near) == pytest.approx([9.82, 13.18])
@@ -274,6 +295,18 @@ def test_limits_show_the_predictions_and_what_is_near_them(page):
     low, high = limits(drawn([0.1, 10, 0, -3]), log=True)  # without what has no logarithm
     assert (low, high) == pytest.approx((0.1 / 100**0.05, 10 * 100**0.05))
     assert limits(drawn([0, 0, 0, 0]), log=True)[0] > 0
+
+
+def test_of_decoys_on_a_logarithmic_scale_those_are_near_that_half_its_length_away(page):
+    def limits(*lines):
+        return call(page, "limits", model(list(lines), log=True))
+
+    own, near, far = [1, 2, 4, 100], [[v] * 4 for v in (900, 0.11)], [[v] * 4 for v in (1100, 0.09)]
+    seen = [drawn(own), *(drawn(v, decoy=True) for v in (*near, *far))]
+    rim = (900 / 0.11) ** 0.05
+    assert limits(*seen) == pytest.approx([0.11 / rim, 900 * rim])
+    flat = limits(drawn([1] * 4), drawn([1.7] * 4, decoy=True), drawn([1.8] * 4, decoy=True))
+    assert flat == pytest.approx([1.7**-0.05, 1.7**1.05])  # as if it were three times as high
 
 
 def test_logarithms_are_wanted_for_factors_of_more_than_thirty(page):
@@ -324,10 +357,11 @@ def test_places_of_breaks_and_their_intervals(page, chart):
     breaks = [
         {"name": "peak", "kind": "closed", "at": 2, "text": ""},
         {"name": "far", "kind": "closed", "at": 99, "text": ""},
+        {"name": "before", "kind": "closed", "at": 0.5, "text": ""},
         {"name": "seen", "kind": "measured", "at": 4, "low": 2, "high": None, "text": ""},
     ]
     chart(drawn([1, 2, 3, 4]), breaks=breaks)
-    assert page.get("place.querySelectorAll('.break').length") == 1  # the far one is not there
+    assert page.get("place.querySelectorAll('.break').length") == 1  # those outside are not there
     at = page.get("chart.x.at(2)")
     assert float(page.get("place.querySelector('.break').attributes.x1")) == pytest.approx(at)
     assert page.get("place.querySelector('.break-label').textContent") == "peak 2"
@@ -348,6 +382,67 @@ def test_dots_have_intervals_where_they_are_known(page, chart):
     (one,) = page.get("place.querySelectorAll('.interval').map((one) => one.attributes)")
     ends = page.get("[0.5, 1.5].map((v) => chart.y.at(v))")
     assert [float(one["y1"]), float(one["y2"])] == pytest.approx(ends)
+
+
+def test_what_reaches_below_a_logarithm_goes_down_to_the_frame(page, chart):
+    dots = {"places": [2], "mean": [2], "low": [-1], "high": [3]}
+    chart(drawn([1, 2, 3, 4], slack=[2, 0.5, 0.5, 0.5]), log=True, dots=dots)
+    bottom, top = page.get("[chart.y.from, chart.y.to]")
+    assert bottom > top
+    assert float(page.get("place.querySelector('.interval').attributes.y1")) == bottom
+    band = page.get("place.querySelector('.band').attributes.d")
+    assert float(band.strip("MZ").split("L")[0].split()[1]) == bottom
+
+
+def test_a_band_needs_two_places(page, chart):
+    chart(drawn([1, 2, None, 4], slack=[0.1, None, 1, 1]))
+    assert page.get("place.querySelectorAll('.band').length") == 1
+    chart(drawn([1, 2, None, 4], slack=[0.1, None, 1, None]))
+    assert page.get("place.querySelectorAll('.band').length") == 0
+
+
+def test_knots_are_of_predictions_at_few_places(page, chart):
+    for count, knots in ((20, 20), (21, 0)):
+        values = list(range(1, count + 1))
+        chart(drawn(values), drawn(values, decoy=True), places=values)
+        assert page.get("place.querySelectorAll('.knot').length") == knots
+
+
+def test_labels_of_breaks_turn_inwards_and_stand_in_two_rows(page, chart):
+    places = (1, 2, 4, 8)
+    closed = [{"name": f"b{k}", "kind": "closed", "at": k, "text": ""} for k in places]
+    chart(drawn([1, 2, 3, 4]), breaks=closed)
+    labels = page.get("place.querySelectorAll('.break-label').map((one) => one.attributes)")
+    assert [one["text-anchor"] for one in labels] == ["start", "start", "end", "end"]
+    assert [one["y"] for one in labels] == ["12", "25", "12", "25"]
+    at = page.get(f"{list(places)}.map((v) => chart.x.at(v))")
+    wanted = [at[0] + 3, at[1] + 3, at[2] - 3, at[3] - 3]
+    assert [float(one["x"]) for one in labels] == pytest.approx(wanted)
+
+
+def test_an_interval_without_an_end_goes_to_the_end_of_the_picture(page, chart):
+    ends = [(None, 4), (2, None), (None, None), (3, 3.0001)]
+    breaks = [
+        {"name": "seen", "kind": "measured", "at": 3, "low": low, "high": high, "text": ""}
+        for low, high in ends
+    ]
+    chart(drawn([1, 2, 3, 4]), breaks=breaks)
+    boxes = page.get("place.querySelectorAll('.measured').map((one) => one.attributes)")
+    shown = [(float(b["x"]), float(b["x"]) + float(b["width"])) for b in boxes]
+    first, two, four, last = page.get("[chart.x.from, chart.x.at(2), chart.x.at(4), chart.x.to]")
+    three = page.get("chart.x.at(3)")
+    right = [(first, four), (two, last), (first, last), (three, three + 1.5)]  # none is unseen
+    for pair, wanted in zip(shown, right, strict=True):
+        assert pair == pytest.approx(wanted)
+
+
+def test_what_is_read_stays_while_the_picture_has_the_keyboard(page, chart):
+    chart(drawn([1, 2, 3, 4]), drawn([99] * 4, decoy=True))
+    page.do("chart.read(1); document.activeElement = place; place.fire('pointerleave')")
+    assert page.get("chart.cursor") == 1
+    assert page.get("place.querySelectorAll('.mark').length") == 1  # the decoy is far above
+    page.do("document.activeElement = null; place.fire('pointerleave')")
+    assert page.get("chart.cursor") == -1
 
 
 def test_the_pointer_reads_the_nearest_place(page, chart):
@@ -399,6 +494,40 @@ def test_formulas_are_told_of_a_measure_once_with_their_symbols(page):
         "block", "inline", "block", "inline",
     ]  # fmt: skip
     assert page.get("place.querySelector('details math').textContent") == "<mi>other</mi>"
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "predicted", "says"),
+    [
+        (3.0, [2.0, 5.0], 4.0, "located at 3 [2, 5]; predicted 4; few"),
+        (3.0, [None, None], 4.0, "located at 3 [-∞, ∞]; predicted 4; few"),
+        (None, [None, None], 4.0, "predicted 4; few"),
+        (3.0, [2.0, None], None, "located at 3 [2, ∞]; few"),
+    ],
+)
+def test_of_a_break_what_is_known_is_told(page, value, interval, predicted, says):
+    one = {"break": "peak", "verdict": "OUT_OF_SCOPE", "why": "few", "value": value,
+           "interval": interval, "predicted": predicted}  # fmt: skip
+    told = json.dumps({"verdicts": [], "breaks": [one], "done": True})
+    page.do(f"var place = new Element('div'); explore.tellVerdicts(place, {told})")
+    (row,) = page.get("place.querySelectorAll('li').map((one) => one.textContent)")
+    assert row == f"OUT OF SCOPE peak: {says}"
+
+
+def test_a_tick_of_a_decoy_leaves_the_others_as_they_are(page):
+    about = {**ABOUT, "decoys": [{"name": k, "why": "", "against": ["error"]} for k in "abc"]}
+    page.do(
+        f"var place = new Element('ul'), state = new explore.State('@decoys=a;b'), told = 0;"
+        f"explore.tellDecoys(place, {json.dumps(about)}, state, 'error', () => told++);"
+        "var boxes = place.querySelectorAll('input')"
+    )
+    assert page.get("boxes.map((one) => one.checked)") == [True, True, False]
+    seen = []
+    for k in (2, 0, 1, 2):
+        page.do(f"boxes[{k}].click()")
+        seen.append(page.get("state.get('@decoys')"))
+    assert seen == ["a;b;c", "b;c", "c", ""]
+    assert page.get("[told, state.pairs.size]") == [4, 0]
 
 
 def test_a_table_marks_what_is_not_judged(page):

@@ -418,6 +418,55 @@ def test_the_tail_of_the_error_function_ends_where_numbers_do(one_engine):
     assert got[-1] == 0 < got[-3]
 
 
+NONE, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("call", "right"),
+    [
+        ("nextafter(0, -1)", [-5e-324]),
+        ("nextafter(0, 1)", [5e-324]),
+        ("toWhole(NaN)", [0]),
+        ("igamma(2, Infinity)", [1]),
+        ("igammac(2, Infinity)", [0]),
+        ("lgamma(-Infinity)", [INFINITE]),
+        ("roundAway(-2.5)", [-3]),
+        ("complexSqrt(0, 0, 1)", [0]),
+        ("complexExp(800, 0, 1)", [0]),
+        ("complexIntegerPow(1, 1, -2, 1)", [-0.5]),
+        ("integerPow(2, -3)", [0.125]),
+        ("pow(-1, -Infinity)", [1]),
+        ("along(Float64Array.of(1, NaN, 3, NaN), [4], 0, 'argmax', false)", [1]),
+        ("along(Float64Array.of(1, NaN, 0, NaN), [4], 0, 'argmin', false)", [1]),
+        ("topK(Float64Array.of(2, 3, 3, 1, 3), 5, 2)[1]", [1, 2]),
+        ("cholesky(Float64Array.of(4, -1, 9), 1)", [2, NONE, 3]),
+    ],
+)
+def test_the_runtime_at_its_ends(call, right, one_engine):
+    """Of equal numbers the first is taken, no number is the largest, and an infinity is one."""
+    (got,) = results(one_engine, f"[{call}]")
+    np.testing.assert_array_equal(got, right)
+
+
+def test_values_of_a_nearly_diagonal_matrix_have_all_digits(one_engine):
+    """What is left beside the diagonal moves its values by the square of it over their distance."""
+    with mpmath.workdps(40):
+        small, near = mpmath.mpf(1e-10), mpmath.mpf(1) + mpmath.mpf(2) ** -30
+        middle, half = (1 + near) / 2, mpmath.hypot((near - 1) / 2, small)
+        right = [float(middle - half), float(middle + half)]
+    given = f"Float64Array.of(1, 1e-10, 1e-10, {1 + 2.0**-30!r})"
+    (got,) = results(one_engine, f"[eigh({given}, 2)[1]]")
+    np.testing.assert_allclose(got, right, rtol=4e-16)
+
+
+def test_the_logarithm_of_a_complex_number_near_one_has_all_digits(one_engine):
+    for a, b in ((1.0, 1e-5), (1e-5, -1.0), (1.9, 0.1), (0.9, 0.2)):
+        (got,) = results(one_engine, f"[complexLog({a!r}, {b!r}, 0)]")
+        with mpmath.workdps(40):
+            right = float(mpmath.log(mpmath.hypot(mpmath.mpf(a), mpmath.mpf(b))))
+        np.testing.assert_allclose(got, right, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "reason"),
     [

@@ -15,6 +15,7 @@ from ci_theory.cli import main
 from ci_theory.cli.explore import explained
 from ci_theory.explore import scripts
 from ci_theory.explore.server import HEADERS, PAGE, Explorer
+from ci_theory.explore.server import explained as plainly
 from ci_theory.phenomena import load
 
 WORDS = "n=lin(8,64,9)&p=20&ridge=2&noise=0.5"
@@ -79,6 +80,16 @@ def test_who_comes_from_elsewhere_is_refused(server, headers, path):
     status, answer = told(server, path, headers=headers)
     assert status == 403
     assert set(answer) == {"error"}
+
+
+def test_a_request_that_names_two_hosts_is_refused(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.putrequest("GET", "/", skip_host=True)
+    for host in (f"127.0.0.1:{server.port}", "example.org"):
+        connection.putheader("Host", host)
+    connection.endheaders()
+    assert connection.getresponse().status == 403
+    connection.close()
 
 
 def test_its_own_pages_and_a_link_are_let_in(server):
@@ -310,3 +321,41 @@ def test_a_server_that_is_closed_ends_its_simulations():
 def test_a_registered_phenomenon_that_is_named_is_listed_once():
     with Explorer(loaded={"ridge_peak": load("ridge_peak")}) as server:
         assert [one["name"] for one in server.catalogue()] == phenomena.names()
+
+
+def test_few_places_do_not_wait_for_a_whole_curve(server, monkeypatch):
+    from ci_theory.explore import curve
+
+    def held(*_):
+        return [what for what, lock in server.evaluating.items() if lock.locked()]
+
+    for what, name in (("few", "few"), ("curve", "drawn")):
+        monkeypatch.setattr(curve, name, held)
+        assert told(server, f"/of/ridge_peak/{what}?{WORDS}") == (200, [what])
+
+
+@pytest.mark.parametrize("what", ["curve", "dots"])
+def test_for_a_client_that_left_while_it_waited_nothing_is_begun(what, server, monkeypatch):
+    from ci_theory.explore import curve, dots
+
+    begun = []
+    monkeypatch.setattr(curve, "drawn", lambda *_: begun.append("curve"))
+    monkeypatch.setattr(dots, "stream", lambda *_: begun.append("dots") or iter(()))
+    before = threading.active_count()
+    with server.simulating if what == "dots" else server.evaluating["curve"]:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            path = f"/of/ridge_peak/{what}?{WORDS}&@dots=4"
+            head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
+            client.sendall(head.encode())
+            time.sleep(0.3)
+        time.sleep(0.3)
+    deadline = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert begun == []
+
+
+def test_what_goes_wrong_is_a_line_without_the_command_line_too():
+    assert plainly(BadInput("n = 0: \x1b must be >= 1")) == "n = 0: \\x1b must be >= 1"
+    assert plainly(ZeroDivisionError("one\n  two")) == "ZeroDivisionError: one two"
+    assert plainly(ValueError("x" * 999)) == f"ValueError: {'x' * 300}"

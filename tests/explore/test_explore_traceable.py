@@ -71,6 +71,31 @@ def _unused(a, b):
     return a if a > 0 and math.isfinite(b) else b
 
 
+def _of_a_list(a, b):
+    return max([a, b, 0.25]) - min((a, b))
+
+
+def _by_word(word):
+    def inside(a, b):
+        scale = {"flat": 2.0, "steep": 3.0}
+        named = scale[word] * a if word in scale else b
+        return named + (1.0 if word in "flatter" else 0.0) + (word not in ("steep", "round"))
+
+    return inside
+
+
+def _shifted(a, b, by=2.5, *, scale=3.0):
+    return a + by if b > 0 else scale * b
+
+
+def _one_or_the_other(a, b):
+    """Numbers, of which `and` and `or` return one; and a truth value beside a number."""
+    c = a or b or 2.5
+    d = b and a
+    e = a > 0 and b
+    return c + 10 * d + 100 * e if a and not b else c - d + 1000 * (e or a < 0)
+
+
 def _around(scale):
     def inside(a, b):
         return scale * a if b > 0 else float(scale)
@@ -99,6 +124,8 @@ def _calls_it(a, b):
     "function",
     [
         _early, _nested, _several, _known_values, _unused, _calls_it, _around(3.0),
+        _one_or_the_other, _of_a_list, _shifted,
+        _by_word("flat"), _by_word("steep"), _by_word("other"),
         lambda a, b: -b if a else b,
         lambda a, b: Params(a=a, b=b).share() if b else -1.0,
         lambda a, b: math.pow(2, a) + math.atan2(3.0, b) + math.hypot(b, 1) + math.sqrt(4),
@@ -127,6 +154,28 @@ def _sets(a, b):
     return held.get("b", a)
 
 
+def _grows_otherwise(a, b):
+    found = [a]
+    if a > 0:
+        b = 2 * b
+    else:
+        found.append(b)
+    return sum(found)
+
+
+class _Held:
+    """Something with an attribute."""
+
+    value = 0.0
+
+
+def _marks(a, b):
+    held = _Held()
+    if a > 0:
+        held.value = b
+    return held.value
+
+
 def _grows_after(a, b):
     found = []
     if a > 0:
@@ -135,7 +184,7 @@ def _grows_after(a, b):
     return sum(found)
 
 
-@pytest.mark.parametrize("function", [_grows, _sets, _grows_after])
+@pytest.mark.parametrize("function", [_grows, _sets, _grows_after, _grows_otherwise, _marks])
 def test_a_branch_that_changes_what_others_see_is_refused(function):
     """Both branches are traced: Python would have run one."""
     with pytest.raises(TypeError, match="changes what others see"):

@@ -69,7 +69,8 @@ ABOUT = {
 }
 
 # What scripts.of writes for a phenomenon, by hand. The status of "exact" is 1 where n is odd, the
-# slack of "gap" below 0 where there is no noise, "error" no number at n = 7; a peak is at p noise.
+# slack of "gap" below 0 where there is no noise, "error" and its decoy no number at n = 7; a peak
+# is at p noise.
 THEORY = """
 window.carriedTheories = (window.carriedTheories || []).concat([4, 2].map((p) => ({
   fixed: { p, kind: "a" },
@@ -82,7 +83,7 @@ window.carriedTheories = (window.carriedTheories || []).concat([4, 2].map((p) =>
     "slack:error": (at) => at["up.noise"] * p / at.n / 10,
     "valid:error": (at) => Number(at.n < 8),
     "status:error": () => 0,
-    "decoy:error:half": (at) => at["up.noise"] * p / at.n / 2,
+    "decoy:error:half": (at) => (at.n === 7 ? NaN : at["up.noise"] * p / at.n / 2),
     "prediction:exact": (at) => at["up.noise"] * p / at.n,
     "slack:exact": () => 0,
     "valid:exact": () => 1,

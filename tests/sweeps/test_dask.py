@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
+import types
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 
 import jax
@@ -16,7 +17,7 @@ from sweep_driver import bits, toy
 
 import ci_theory
 from ci_theory import BadInput
-from ci_theory.sweeps import Interrupted, Store, run
+from ci_theory.sweeps import Interrupted, Store, dask_engine, run
 from ci_theory.sweeps.dask_engine import DaskEngine, Sent, _check, able, compute, connected, stop
 from ci_theory.sweeps.engines import Job
 from ci_theory.sweeps.provenance import identity_of
@@ -305,3 +306,109 @@ def test_a_client_that_does_not_run_is_not_asked(status):
         _check(client)
     client.status = "running"
     _check(client)
+
+
+class Cluster:
+    """A client that computes nothing: how many threads it has, each time that one asks."""
+
+    status = "running"
+
+    def __init__(self, *threads):
+        self.threads = list(threads)
+
+    def nthreads(self):
+        return self.threads.pop(0) if self.threads[1:] else self.threads[0]
+
+    def run(self, *_, **__):
+        return {}
+
+    def submit(self, function, job, sent, pure):
+        self.sent = sent
+        return Future()
+
+
+@pytest.mark.parametrize(
+    ("patience", "told"), [(0.0, ["the cluster has no workers: waiting for one"]), (60.0, [])]
+)
+def test_a_scheduler_knows_two_chunks_a_thread_once_there_are_workers(
+    patience, told, whole, monkeypatch
+):
+    known, said, checked = [], [], []
+
+    def first_is_done(left, **_):
+        known.append(len(left))
+        left[0].set_result("done")
+
+    monkeypatch.setattr(distributed, "wait", first_is_done)
+    monkeypatch.setattr(dask_engine, "_LOOK", 0.01)
+    monkeypatch.setattr(dask_engine, "PATIENCE", patience)
+    worker = types.SimpleNamespace(store=whole, check=lambda: checked.append(1), tell=said.append)
+    cluster = Cluster({}, {}, {}, {"a": 1, "b": 2})
+    jobs = [Job("f", 0, chunk, "cpu") for chunk in range(8)]
+    assert list(DaskEngine(cluster).outcomes(jobs, worker)) == ["done"] * 8
+    assert known == [6, 6, 6, 5, 4, 3, 2, 1]
+    assert said == told
+    assert len(checked) == 3 + len(known) + 1  # also while there is no worker
+    assert cluster.sent.device == "cpu"
+    assert list(DaskEngine(None).outcomes([], None)) == []  # nobody is asked
+
+
+def test_workers_are_told_the_whole_path_of_a_store(whole, monkeypatch):
+    """They may have been started in another folder."""
+    monkeypatch.chdir(whole.folder.parent)
+    worker = types.SimpleNamespace(store=Store.open(whole.folder.name))
+    assert dask_engine._sent(worker, None).folder == str(whole.folder.resolve())
+
+
+def test_who_stops_a_sweep_leaves_nothing_stopped(whole, monkeypatch):
+    """Else whoever runs the same sweep on the same cluster would wait for ever."""
+    monkeypatch.setattr("ci_theory._cache.open_", lambda: None)
+    left, stopped, cancelled = Future(), [], []
+
+    def it_ends(futures, **_):
+        stopped.append(dask_engine._ready(sent(whole)).stopping.is_set())
+        futures[0].set_result(None)
+
+    monkeypatch.setattr(distributed, "wait", it_ends)
+    client = Here()
+    client.cancel = cancelled.extend
+    DaskEngine(client)._stop({left: None}, sent(whole))
+    assert stopped == [True]
+    assert not dask_engine._ready(sent(whole)).stopping.is_set()
+    assert cancelled == [left]
+
+
+def test_a_worker_keeps_what_it_compiles(whole, monkeypatch):
+    done = []
+    for name in ("open_", "keep_compiled"):
+        monkeypatch.setattr(f"ci_theory._cache.{name}", lambda name=name: done.append(name))
+    dask_engine._ready.cache_clear()
+    assert able(sent(whole)) is None
+    assert done == ["open_", "keep_compiled"]
+
+
+def test_a_chunk_that_ended_several_workers_is_one_line():
+    from distributed.scheduler import KilledWorker
+
+    ended = Future()
+    ended.set_exception(KilledWorker("a chunk", None, 3))
+    with pytest.raises(BadInput, match=r"^a chunk ended several workers, .* or make the chunks sm"):
+        dask_engine._outcome(ended, None)
+
+
+@pytest.mark.parametrize(
+    "problem", [distributed.comm.CommClosedError(), CancelledError(), ConnectionResetError()]
+)
+def test_whatever_shows_that_the_scheduler_is_gone_is_one_line(problem, monkeypatch):
+    monkeypatch.setattr(dask_engine, "_LOOK", 0.0)
+    client = Here()
+    client.status = "closed"
+    with (
+        pytest.raises(BadInput, match="the scheduler of the cluster is gone"),
+        dask_engine._gone_is_said(client),
+    ):
+        raise problem
+    client.status = "running"
+    with pytest.raises(type(problem)) as told, dask_engine._gone_is_said(client):
+        raise problem
+    assert told.value is problem

@@ -454,3 +454,18 @@ def test_without_locks_what_a_living_process_may_be_writing_stays(tmp_path, monk
     assert half.exists()
     runner._write_plan(tmp_path, 1, plan, ctrl_c)
     assert not half.exists()
+
+
+def test_a_simulation_in_one_go_multiplies_with_all_bits_too():
+    line, seen = load("sweep_toys.line"), []
+
+    def noting(*given):
+        seen.append(jax.config.jax_default_matmul_precision)
+        return line.simulate(*given)
+
+    inner = {"ridge": np.zeros(2), "degree": np.ones(2, int)}
+    programs = program.Programs(
+        dataclasses.replace(line, simulate=noting), jax.devices("cpu"), inner
+    )
+    programs.cost({"p": 3, "shape": "flat"}, {"n": 4, "up.rows": 4})
+    assert seen == ["highest"]

@@ -330,6 +330,23 @@ def test_another_engine_gives_the_same_parts(tmp_path):
     assert outcome.state == "found"
 
 
+class Losing(LocalEngine):
+    """Leaves at the end what a worker that died had half written."""
+
+    def outcomes(self, jobs, worker):
+        yield from super().outcomes(jobs, worker)
+        for folder in ("parts", "unfinished"):
+            (worker.store.folder / folder).mkdir(exist_ok=True)
+            name = f"{worker.store.name(0, 0)}.npz.1-0a.tmp"
+            (worker.store.folder / folder / name).write_bytes(b"half")
+
+
+def test_what_a_worker_left_that_died_meanwhile_is_swept_up_at_the_end(tmp_path):
+    store = run(GRAM, tmp_path / "s", engine=Losing())
+    assert store.counts().chunks == store.counts().all_chunks
+    assert not list(tmp_path.glob("s/*/*.tmp"))
+
+
 def test_dry_run_forecasts_and_writes_nothing(tmp_path):
     told = dry_run(SWEEP, tmp_path / "s", most_runs=8)
     assert list(tmp_path.iterdir()) == []
@@ -419,6 +436,21 @@ def test_every_chunk_has_a_lock_of_its_own(tmp_path, monkeypatch):
     assert held[::2] == held[1::2]  # what is taken is given back
     assert len(set(held)) == len(places)
     assert {size for size, _ in held} == {1}
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EACCES])
+def test_a_lock_that_another_process_has_is_no_missing_lock(number, tmp_path, monkeypatch):
+    """POSIX lets a system say it in either way."""
+
+    def taken(*given):
+        raise OSError(number, "taken")
+
+    locks = Locks(tmp_path / "lock")
+    monkeypatch.setattr(fcntl, "lockf", taken)
+    with locks.hold(0, 0) as mine:
+        assert not mine
+    assert locks.real
+    locks.close()
 
 
 def test_without_locks_every_chunk_may_be_taken_and_none_is_known_to_be_free(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ import inspect
 import linecache
 import math
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -269,16 +269,24 @@ def _any(*parts: Callable[[], Any]) -> Any:
     return _folded(parts, jnp.logical_or, False)
 
 
-def _folded(parts: Iterable[Callable[[], Any]], both: Callable[..., Any], neutral: bool) -> Any:
-    """Put truth values together, as far as they are known at once."""
-    made: Any = neutral
-    for part in parts:
-        value = _truth(part())
-        if _traced(value) or _traced(made):
-            made = both(made, value)
-        elif value is not neutral:
-            return value
-    return made
+def _folded(parts: Sequence[Callable[[], Any]], both: Callable[..., Any], neutral: bool) -> Any:
+    """Return the first value that decides, or else the last: as `and` and `or` do, of numbers too.
+
+    What follows a value that is known and decides is never asked for.
+    """
+    if not parts:
+        return neutral
+    first, *rest = parts
+    value = first()
+    if not rest or (not _traced(value) and builtins.bool(value) is not neutral):
+        return value
+    following = _folded(rest, both, neutral)
+    if not _traced(value):
+        return following
+    if all(jnp.asarray(one).dtype == bool for one in (value, following)):
+        return both(value, following)
+    ways = (lambda: _float(following)), (lambda: _float(value))
+    return _choose(_truth(value), *(ways if neutral else ways[::-1]))
 
 
 def _truth(value: Any = False) -> Any:
