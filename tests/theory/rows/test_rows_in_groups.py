@@ -156,7 +156,7 @@ def test_rows_are_what_matters_and_not_their_list(name):
             assert np.isfinite(value).all(), field
 
 
-@pytest.mark.parametrize("name", ["ridge", "population"])
+@pytest.mark.parametrize("name", ["ridge", "population", "features"])
 def test_a_row_of_no_weight_is_missed_as_a_fresh_one(name):
     counts, weights, noise = (np.array(v) for v in LISTS[1])
     made = THEORIES[name](Groups(counts=counts, weights=weights, noise=noise))

@@ -75,7 +75,7 @@ THEORIES = {
     "ridge": lambda s: risk.ridge_risk(s, 12.0, 1.0, 0.2),
     "ridge without a ridge": lambda s: risk.ridge_risk(s, 12.0, 0.0, 0.2),
     "ridge, next order": lambda s: ridge_next_order.next_order(s, 12.0, 1.0, 0.2),
-    "best ridge": lambda s: best_ridge.best_ridge(s, 12.0, 0.2),
+    "best ridge": lambda s: best_ridge.best_ridge(s, 16.0, 0.2),
     "best ridge of few rows": lambda s: best_ridge.best_ridge(s, 6.0, 0.2),
     "distilled": lambda s: distillation.distilled(s, 12.0, 1.0, 0.2),
     "shares": lambda s: shares.solve_shares(s, ROWS, 1.0),
