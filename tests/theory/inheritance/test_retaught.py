@@ -172,21 +172,6 @@ def test_rows_left_of_either_stage_are_those_beyond_the_degrees_of_freedom():
         assert float(made.down_free) == pytest.approx(rows - 100 * learnt**2, rel=1e-9)
 
 
-def test_labels_twice_as_large_make_both_stages_four_times_as_bad():
-    made = []
-    for size in (1.0, 4.0):
-        up = pretrain(100.0, size * 0.8, plain_rows(400.0, size * 0.25), 9.0)
-        down = plain_rows(50.0, size * 0.3)
-        made.append(two_stages(up, 100.0, size * 0.8, down, 20.0, cosine=0.7))
-    one, four = made
-    assert float(four.anchor) == pytest.approx(4 * float(one.anchor), rel=1e-12)
-    assert np.allclose(four.target, 2 * one.target, rtol=1e-12)
-    for name in ("gain", "up_free", "down_free"):
-        assert float(getattr(four, name)) == pytest.approx(float(getattr(one, name)), rel=1e-12)
-    risks = [float(stage.risk.excess_risk) for both in made for stage in (both.up, both.down)]
-    assert risks[2:] == pytest.approx([4 * risk for risk in risks[:2]], rel=1e-12)
-
-
 def test_what_fluctuates_is_a_drift_to_the_rows_and_noise_along_what_they_share(monkeypatch):
     """By drawing the base's error in the three directions, and rows that see what is left of it."""
     shown = []
