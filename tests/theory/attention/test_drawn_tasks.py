@@ -76,6 +76,10 @@ def test_numbers_drawn_and_unlike_kinds_by_bisection(tau, ridge):
     nu = ridge + np.sum(chances * met * np.sum(lengths * b / (1 + e), axis=-1))
     lacks = np.sum(chances * met * left * np.sum(lengths * (a - g) / (1 + e), axis=-1))
     assert float(made.fresh) == pytest.approx(trace * (nu + lacks), rel=1e-10)
+    kept = lengths / (1 + e)
+    known = np.sum(kept * (a - g), axis=-1) / np.sum(kept * a, axis=-1)
+    own = np.sum(chances * (left * trace * (nu + lacks) + (1 - left) * known), axis=1)
+    assert np.asarray(made.missing) == pytest.approx(own, rel=1e-10)
 
 
 def test_tasks_known_by_heart_are_answered_as_queries_are_aligned():

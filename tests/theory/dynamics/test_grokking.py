@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from ci_theory._errors import Status
 from ci_theory.theory.dynamics import grokking
+from ci_theory.theory.dynamics.flow_isotropic import isotropic_flow
 from ci_theory.theory.dynamics.grokking import (
     accuracy,
     asymptotic_delay,
@@ -295,6 +296,16 @@ def test_no_level_is_out_of_scope_and_a_loss_is_below_a_high_one_from_the_first(
     assert found.test[3] == found.train[3] == 0
     exact = mp.findroot(lambda t: 2 * survived(t) - 0.5, float(found.test[4]))
     assert float(found.test[4]) == pytest.approx(float(exact), rel=1e-10)
+
+
+def test_noisy_labels_are_missed_from_the_first_though_clean_ones_are_not():
+    """A level between the start's error on clean labels, 1, and that on noisy ones, 1.5."""
+    found = fall_times(300, 150, 1.2, noise=0.5)
+    assert (int(found.status), float(found.test)) == (Status.OK, 0.0)
+    assert float(found.train) > 0
+    there = isotropic_flow(300, 150, found.train, 0.5).train_error
+    assert float(there) == pytest.approx(1.2, rel=1e-12)
+    assert float(found.delay) == -float(found.train)
 
 
 def survived(time):

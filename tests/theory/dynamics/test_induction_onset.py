@@ -129,6 +129,10 @@ def test_a_flow_that_runs_out_of_steps_is_told(monkeypatch):
     bare = induction_head.__wrapped__.__wrapped__  # not compiled before
     assert int(bare(MIXED, 1e3).status) == Status.NOT_CONVERGED
     assert int(bare(MIXED, 1e-3).status) == Status.OK
+    bare = head_steps.__wrapped__.__wrapped__
+    late, soon = bare(MIXED, 1e3, 0.1, 8.0), bare(MIXED, 1e-3, 0.1, 8.0)
+    assert (int(late.status), int(soon.status)) == (Status.NOT_CONVERGED, Status.OK)
+    assert np.isnan(late.peak)
 
 
 def test_noise_that_hides_the_answer_is_not_a_late_onset():

@@ -163,7 +163,7 @@ def test_what_a_row_is_missed_by_follows_from_the_coefficients():
         (30, 50, 3.0, 2, 0.6),
         (9, 4, 1.0, 1, 0),
     ]:
-        task, edit = Task(0.05, 1.0, 1.0, replay), edit_of(p, n, ridge)
+        task, edit = Task(0.05, 0.7, 1.9, replay), edit_of(p, n, ridge)
         found = editing.missed_at_once(edit, k, task, p, n, ridge)
         assert float(found) == pytest.approx(float(edited(edit, k, task).edit_miss), rel=1e-10)
 

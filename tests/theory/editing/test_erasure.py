@@ -11,6 +11,8 @@ from scipy.stats import norm
 from ci_theory._errors import Status
 from ci_theory.theory.editing.erasure import (
     Lessons,
+    _fit,
+    _Frame,
     aligned_response,
     attack_success,
     erasing_cost,
@@ -289,6 +291,30 @@ def test_freezing_and_posing_in_closed_form():
         wanted = cos * (kappa * response * cos - c * s) / (kappa + 1 + s**2)
         wanted += (1 - cos**2) * kappa * response / (kappa + 1)
         assert float(found.mean[0]) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_what_rows_of_a_group_have_in_common_beyond_their_means():
+    """Moments of fourth order under the mean's next order, by Gauss's rule in two directions."""
+    share, frozen = np.array([0.6, 0.4]), np.zeros(2)
+    shared, labels = np.array([[1.2, -0.5], [0.3, 0.9]]), np.array([-1.0, 0.7])
+    slopes, base = np.array([[0.2, 0.4], [-0.6, 0.1]]), np.array([0.5, -0.3])
+    made = _fit(_Frame(base, frozen, share, shared, labels, slopes), 0.8)
+    K, mean = np.asarray(made.K), np.asarray(made.mean)
+    root, weight = np.polynomial.hermite_e.hermegauss(4)
+    z = np.stack(np.meshgrid(root, root), axis=-1).reshape(-1, 2)
+    weight = np.outer(weight, weight).ravel() / weight.sum() ** 2
+    wanted, own, energy = np.zeros(2), np.zeros((2, 2)), 0.0
+    for part, mu, label, slope in zip(share, shared, labels, slopes, strict=True):
+        x = mu + z
+        missed = label + z @ slope - x @ mean
+        pull = x * missed[:, None]
+        off = pull - weight @ pull
+        own += part * (weight * off.T) @ off
+        energy += part * weight @ missed**2
+        wanted += part * (weight * np.sum(x * (off @ K), axis=1)) @ x
+    np.testing.assert_allclose(made.rows, wanted, rtol=1e-12)
+    np.testing.assert_allclose(made.own, own, rtol=1e-12)
+    assert float(made.energy) == pytest.approx(energy, rel=1e-12)
 
 
 # --- the number of rows -------------------------------------------------------------------------

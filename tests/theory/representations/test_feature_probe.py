@@ -75,6 +75,13 @@ def test_the_noise_of_a_level_has_that_overlap(repeats):
     assert not bool(leading(rows(1.0001 * last, groups)).visible)
 
 
+def test_more_signal_bears_as_much_more_noise():
+    groups = repeated_rows(168.0, 6.0, 12.0, 0.0, True)
+    for level in (0.0, 0.6):
+        one, four = (float(noise_at(60.0, s, groups, level).noise) for s in (1.0, 4.0))
+        assert four == pytest.approx(4 * one, rel=1e-9)
+
+
 def test_a_few_rows_of_many_inputs_bear_little_noise():
     groups, d = plain_rows(20.0, 0.0), 2e5
     for level in (0.99, 0.5):

@@ -97,6 +97,11 @@ def test_parts_are_those_of_the_probe_and_move_with_the_target():
     assert float(made.left) == pytest.approx(30 * (1 - used), rel=1e-12)
     room = 1 / float(made.free) + np.sqrt(used / (30 * 24)) / (1 - used)
     assert float(made.room) == pytest.approx(room, rel=1e-12)
+    # labels twice as large
+    four = Task(n=60.0, ridge=1.2, noise=2.4, named=4.0, unnamed=1.6)
+    more = next_probe(features, four, probe(features, four), uneven_heads(400.0, 0.1))
+    for name, grown in (("parts", 4), ("shifts", 4), ("learned", 1), ("learned_shift", 1)):
+        np.testing.assert_allclose(getattr(more, name), grown * getattr(made, name), rtol=1e-9)
     shifts, parts = made.elsewhere(0.4, -0.5)
     away = 0.4 * ((-0.5 - made.learned) ** 2 - (1 - made.learned) ** 2)
     assert float(parts.sum() - fitted.excess) == pytest.approx(float(away), rel=1e-6)

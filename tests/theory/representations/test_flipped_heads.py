@@ -240,3 +240,24 @@ def test_what_has_no_answer_says_so():
     for n, ridge in ((0.0, 1.0), (10.0, 0.0), (10.0, -1.0)):
         task = Task(n=n, ridge=ridge, noise=0.1, named=1.0, unnamed=1.0)
         assert int(probe(features, task).status) == int(Status.OUT_OF_SCOPE)
+
+
+def test_labels_twice_as_large_make_four_times_the_risk_and_nothing_else():
+    _, shared = _wide()
+    one = Task(n=150.0, ridge=0.36, noise=0.6, named=0.7, unnamed=0.2)
+    four = dataclasses.replace(one, noise=2.4, named=2.8, unnamed=0.8)
+    clean, noisy = (flipped_heads(flips=q, **shared) for q in (0.0, 0.05))
+    for name in ("excess", "noise_part", "missed", "learned", "kappa", "df2"):
+        before, after = (float(getattr(probe(noisy, task), name)) for task in (one, four))
+        grown = 4 if name in ("excess", "noise_part") else 1
+        assert after == pytest.approx(grown * before, rel=1e-12), name
+    slopes = [float(clean_slope(clean, task, 3200.0, 3.0, -0.4)) for task in (one, four)]
+    assert slopes[1] == pytest.approx(4 * slopes[0], rel=1e-12)
+    least = [best_flips(*(shared[k] for k in ("d", "heads", "n", "scale")), t) for t in (one, four)]
+    assert float(least[1].flips) == pytest.approx(float(least[0].flips), rel=1e-4)
+    assert float(least[1].excess) == pytest.approx(4 * float(least[0].excess), rel=1e-9)
+    share = [
+        float(spared_share(probe(clean, task), probe(noisy, task), task.unnamed))
+        for task in (one, four)
+    ]
+    assert share[1] == pytest.approx(share[0], rel=1e-9)

@@ -91,6 +91,8 @@ def test_the_local_minimum_is_one():
         everywhere = excess(np.geomspace(1.001, 1e4, 3000), noise, signal)
         assert np.min(everywhere) >= at - 1e-12
         assert at < signal
+    quiet = iso.local_minimum(0.0, 3.0)  # at the threshold, where nothing is missed
+    assert (float(quiet.ratio), float(quiet.excess_risk), quiet.status) == (1, 0, Status.OK)
     none = iso.local_minimum(1.0, 1.0)
     assert none.status == Status.NO_BREAK
     assert np.isnan(float(none.ratio))

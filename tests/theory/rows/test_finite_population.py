@@ -96,6 +96,7 @@ def test_large_populations_are_the_usual_formula(rows, ridge):
         assert int(risk.status) == Status.OK
         np.testing.assert_allclose(risk.excess_risk, usual.excess_risk, rtol=1e-11)
         np.testing.assert_allclose(risk.residual, usual.residual, rtol=1e-11, atol=1e-25)
+        np.testing.assert_allclose(risk.df1, usual.fixed_point.df1, rtol=1e-11)
     ten, twenty = (
         float(population_risk(spectrum, size, groups, ridge).excess_risk) for size in (1e5, 2e5)
     )

@@ -219,10 +219,27 @@ def test_finite_size_least_squares_with_noisy_inputs():
     mean, error = np.mean(runs), np.std(runs) / np.sqrt(len(runs))
     assert abs(mean - exact) < 3.5 * error
     assert error < 0.01 * exact
+    told = float(corrupted_inputs.exact_input_noise_excess(n, p, noise, signal, added))
+    assert told == pytest.approx(exact, rel=1e-12)
     large = input_noise_risk(isotropic(p * 1e6), n * 1e6, 0.0, noise, added)
     a = p / (n - p)
     limit = signal * (1 - u) ** 2 + a * u * (noise + signal * (1 - u))
     np.testing.assert_allclose(large.excess_risk, limit, rtol=1e-12)
+
+
+def test_finite_size_interpolation_of_noisy_inputs():
+    """Fewer rows than inputs, a target of any length: the fit of least norm, drawn."""
+    rng, n, p, noise, signal, added = np.random.default_rng(9), 8, 20, 0.5, 1.7, 0.4
+    x = rng.normal(size=(6000, n, p))
+    seen = x + np.sqrt(added) * rng.normal(size=x.shape)
+    y = x[:, :, 0] * np.sqrt(signal) + np.sqrt(noise) * rng.normal(size=(6000, n))
+    fit = np.einsum("rni,rn->ri", seen, np.linalg.solve(seen @ seen.mT, y[..., None])[..., 0])
+    fit[:, 0] -= np.sqrt(signal)
+    risks = np.sum(fit**2, axis=1)
+    told = float(corrupted_inputs.exact_input_noise_excess(n, p, noise, signal, added))
+    error = risks.std() / 6000**0.5
+    assert error < 0.02 * told
+    assert abs(risks.mean() - told) < 4 * error
 
 
 @pytest.mark.parametrize(("n", "p", "ridge"), [(60, 120, 0.0), (150, 120, 3.0)])
@@ -260,6 +277,17 @@ def test_best_input_noise(noise):
     cost = signal * (1 - u) ** 2 + a * u * (noise + signal * (1 - u))
     np.testing.assert_allclose(1 / (1 + best), u[np.argmin(cost)], atol=1e-5)
     assert (best > 0) == (noise > signal)
+
+
+def test_labels_twice_as_large_want_as_much_input_noise_and_cost_four_times_as_much():
+    for n, p in ((301, 100), (60, 20), (20, 60)):
+        one, four = (
+            float(corrupted_inputs.exact_input_noise_excess(n, p, v * 0.5, v * 0.8, 0.7))
+            for v in (1, 4)
+        )
+        assert four == pytest.approx(4 * one, rel=1e-12)
+    best = [float(corrupted_inputs.best_input_noise(301, 100, v * 2.0, v * 1.1)) for v in (1, 4)]
+    assert 0 < best[0] == pytest.approx(best[1], rel=1e-12)
 
 
 def test_best_input_noise_has_no_answer_where_the_quadratic_is_concave():

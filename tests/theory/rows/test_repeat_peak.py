@@ -238,3 +238,11 @@ def test_less_than_a_second_row_is_no_repetition():
         found = worst_repeats(100.0, fraction, 20.0)
         assert int(found.status) == Status.NO_BREAK
         assert np.isnan([found.repeats, found.excess]).all()
+
+
+def test_a_budget_of_nothing_but_copies_is_worst_where_it_interpolates():
+    """As many distinct rows as parameters, N/p copies of each."""
+    found = worst_repeats(2000.0, 1.0, 100.0)
+    assert int(found.status) == Status.OK
+    assert float(found.repeats) == 20.0
+    assert np.isposinf(found.excess)

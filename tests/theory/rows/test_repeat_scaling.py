@@ -236,6 +236,16 @@ def test_harm_that_falls_from_the_first_copy_on_has_its_edge_there():
     assert float(found.excess) == pytest.approx(30.0, rel=1e-12)
 
 
+def test_a_budget_of_nothing_but_copies_is_worst_as_few_distinct_rows():
+    """As many as inputs, without a ridge: the limit of ever fewer rows that are seen once."""
+    all_of_it = worst_repeats_on(isotropic(100.0), 2000.0, 1.0, 1.0, 0.5)
+    nearly = worst_repeats_on(isotropic(100.0), 2000.0, 1 - 1e-9, 1.0, 0.5)
+    assert int(all_of_it.status) == int(nearly.status) == Status.OK
+    assert float(all_of_it.repeats) == pytest.approx(float(nearly.repeats), rel=1e-6)
+    assert float(all_of_it.excess) == pytest.approx(float(nearly.excess), rel=1e-6)
+    assert float(all_of_it.repeats) == pytest.approx(20.0, rel=0.2)
+
+
 def test_less_than_a_second_row_is_no_repetition():
     for fraction in (0.005, 0.01):  # half a row of a hundred, and one
         found = worst_repeats_on(isotropic(20), 100.0, fraction, 1.0, 0.5)

@@ -3,8 +3,11 @@
 import ast
 import dataclasses
 import inspect
+import math
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +167,104 @@ def test_a_statement_is_complete(statement):
     assert statement.unicode()
     assert statement.regime
     assert statement.source
+
+
+ROOT = Path(__file__).parents[3]
+IMPLEMENTED = {f.path: f for f in catalogue()}
+
+
+def cited(source):
+    """Return number -> first author, "" if none is named, of what a source cites of arXiv."""
+    found = {}
+    for part in source.split(";"):
+        before = part.split("arXiv:")[0]
+        people = re.findall(r"[A-Z][a-z]+(?=,| and | et al)", before)
+        found |= {number: [*people, ""][0] for number in re.findall(r"arXiv:(\d{4}\.\d{5})", part)}
+    return found
+
+
+def test_a_paper_of_a_statement_is_one_that_its_theory_cites_for_the_same_people():
+    known = {paper for formula in catalogue() for paper in cited(formula.source).items()}
+    met = {(s.name, paper) for s in STATEMENTS for paper in cited(s.source).items()}
+    assert len(met) >= 20
+    assert [name for name, paper in met if paper not in known] == []
+    without = [s.source for s in STATEMENTS if not cited(s.source)]
+    assert not any("arXiv" in source for source in without)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
+def test_a_page_that_a_statement_names_speaks_of_what_it_states(statement):
+    for page in re.findall(r"docs/\w+\.md", statement.source):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert statement.implementation.split(".")[1] in text
+        for phenomenon in statement.phenomena:  # whose page it is
+            assert phenomenon in text
+            assert page in inspect.getsource(import_module(f"ci_theory.phenomena.{phenomenon}"))
+
+
+def test_pages_that_formulas_name_are_there():
+    pages = {page for f in catalogue() for page in re.findall(r"docs/\w+\.md", f.doc)}
+    assert len(pages) >= 20
+    assert [page for page in pages if not (ROOT / page).is_file()] == []
+
+
+ORDERS = {
+    "isotropic.peak_height_small_ridge": "O(sqrt(l))",  # l the ridge over n
+    "repetition.worst_count": r"{\mathrm{df}_1}{N}",  # of N/df1
+    "poison.response": "order 1/(n - df2)",
+}
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
+def test_the_regime_of_a_statement_is_that_of_its_function(statement):
+    """Exact or not, and the order of what is left out."""
+    formula = IMPLEMENTED[statement.implementation]
+    solved = statement.implementation in {
+        "spectra.fixed_point.solve_kappa",  # an equation that is a limit is solved exactly
+        "attention.task_spectrum.task_traces",
+    }
+    exact = formula.scope.startswith("exact") and not solved
+    assert statement.regime.startswith("exact") == exact
+    for order in re.findall(r"O\((.*)\)", statement.regime):
+        plain = order.replace("\u03b1", "alpha").replace("\u03ba\u00b3", "kappa^3")
+        told = ORDERS.get(statement.name, plain)
+        assert told in (formula.doc if statement.name in ORDERS else formula.scope)
+
+
+def test_titles_and_meanings_are_told_apart():
+    assert len({s.title for s in STATEMENTS}) == len(STATEMENTS)
+    meanings = {(letter, m) for s in STATEMENTS for letter, m in s.symbols.items()}
+    assert len({meaning for _, meaning in meanings}) == len(meanings)
+
+
+POWERS = {"label\u00b2": 2, "label\u00b2/x\u00b2": 2, "label": 1, "label/x": 1}
+BARE = {"sigma": 1, "w": 1, "W_2": 2, "V_W": 2}
+"""Letters whose meaning says what their square is, or leaves the unit to the formula."""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        s
+        for s in STATEMENTS
+        # tasks of unit length, and a target of v_1 = 1, have no unit
+        if s.closed and not s.name.startswith("attention.") and s.name != "power_law.bias"
+    ],
+    ids=lambda s: s.name,
+)
+def test_both_sides_of_a_statement_grow_alike_with_the_labels(statement):
+    """Labels three times as large: every symbol by the power of its unit."""
+    letters = sorted(statement.equation.free_symbols, key=str)
+    usual = {letter: 0.3 + 0.07 * i for i, letter in enumerate(letters)}
+    grown = {}
+    for letter, value in usual.items():
+        unit = re.search(r"\[(.*)\]$", statement.symbols[str(letter)])
+        power = POWERS.get(unit[1], 0) if unit else 0
+        power = 1 if str(letter) == "c" and statement.name.startswith("poison") else power
+        grown[letter] = value * 3.0 ** BARE.get(str(letter), power)
+    sides = [
+        complex(side.subs(grown).evalf(25) / side.subs(usual).evalf(25))
+        for side in statement.equation.args
+    ]
+    assert sides[0] == pytest.approx(sides[1], rel=1e-12)
+    assert math.isfinite(abs(sides[0]))

@@ -178,11 +178,12 @@ def repeated_feature_risk(
     True
     """
     weights, noise = jnp.asarray(groups.weights, float), jnp.asarray(groups.noise, float)
-    counts = jnp.where(weights > 0, counted(groups.counts), 0.0)
+    there = weights > 0
+    counts = jnp.where(there, counted(groups.counts), 0.0)
     p, ridge = counted(p), jnp.asarray(ridge, float)
     inside = (jnp.sum(counts) > 0) & (p > 0) & (ridge >= 0)
     counts = jnp.where(inside, counts, 1.0)
-    weights = jnp.where(weights > 0, weights, 1.0)
+    weights = jnp.where(there, weights, 1.0)
     p, ridge = jnp.where(inside, p, 1.0), jnp.where(inside, ridge, 1.0)
 
     positive = ridge > 0
@@ -202,7 +203,8 @@ def repeated_feature_risk(
     status = jnp.maximum(jnp.where(positive, root.status, bare.status), first)
 
     rho = start + step
-    leverage, forgotten = weights / (rho + weights), rho / (rho + weights)
+    leverage = jnp.where(there, weights / (rho + weights), 0.0)
+    forgotten = jnp.where(there, rho / (rho + weights), 1.0)
     shares = leverage / jnp.sum(counts * leverage)
     u, q = d12(spectrum, gamma), df2(spectrum, gamma)
     share = jnp.where(b + u > 0, u / jnp.where(b + u > 0, b + u, 1.0), 0.0)

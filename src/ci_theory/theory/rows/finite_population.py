@@ -10,6 +10,7 @@ known to be the rest of the same population, which changes the effective ridge a
 relative order n/N: on 1797 digits that is most of the deviation from the usual formula.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -178,6 +179,9 @@ def population_risk(
     )
     n = jnp.sum(jnp.where(groups.weights > 0, groups.counts, 0.0))
     modes = rank(spectrum)
+    # inputs that never vary are among the N dimensions beyond the rank
+    varied = jnp.where(spectrum.eigenvalues > 0, spectrum.multiplicity, 0.0)
+    spectrum = dataclasses.replace(spectrum, multiplicity=varied)
     over = n < modes
     asked = (n > 0) & (n <= size) & (modes <= size) & (modes > 0) & (ridge >= 0)
     asked = asked & jnp.all(groups.counts >= 0) & jnp.all(groups.weights >= 0)
