@@ -58,7 +58,8 @@ class Progress:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if self.visible:  # older versions of rich end a bar that is not shown with an empty line
+            self._bar.stop()
 
     def advance(self, runs: int) -> None:
         """Count runs as done."""
