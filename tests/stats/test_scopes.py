@@ -40,6 +40,7 @@ class Edge(NamedTuple):
 
 LEAST = {"p": 100, "ridge": 0.0}  # least squares: n - df2 is n - p, and n - n^2/p for n < p
 PLAIN = {**LEAST, "repeated_fraction": 0.0}
+FEATURES = "test_error excess_risk train_error apparent_error"
 STAGES = {"up.ridge": 0.0, "down.ridge": 0.0, "up.repeated_fraction": 0.0, "p": 100}
 STUCK = {"up.ridge": 0.0, "down.ridge": 0.0, "down.time": 1e9, "p": 100}
 PARTIAL = {"up.p": 60, "down.p": 20, "d": 128, "frozen": 40, "up.n": 120, "down.n": 60}
@@ -217,15 +218,11 @@ EDGES = {
         Edge("error", "down.n", 10, 9, {}),
     ],
     "random_feature_peak": [
+        Edge(FEATURES, "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}),
+        Edge(FEATURES, "n", 212, 211, {"p": 200, "d": 20, "ridge": 0.0}),
+        Edge(FEATURES, "p", 16, 15, {"n": 400, "d": 20, "ridge": 0.0}),
         Edge(
-            "test_error excess_risk train_error", "n", 188, 189, {"p": 200, "d": 20, "ridge": 0.0}
-        ),
-        Edge(
-            "test_error excess_risk train_error", "n", 212, 211, {"p": 200, "d": 20, "ridge": 0.0}
-        ),
-        Edge("test_error excess_risk train_error", "p", 16, 15, {"n": 400, "d": 20, "ridge": 0.0}),
-        Edge(
-            "test_error excess_risk train_error",
+            FEATURES,
             "n",
             30,
             40,
@@ -484,7 +481,6 @@ def test_every_slack_has_means_that_hold_it():
     elsewhere |= {("digits_ridge", p) for p in ("test_error", "train_error")}  # declared: 5 %
     # the slack of the weighted form they are special cases of
     elsewhere |= {("epochwise_descent", p) for p in ("isotropic_excess", "isotropic_train")}
-    elsewhere |= {("random_feature_peak", "excess_risk")}  # that of test_error
     # below what means can tell; held against the integral in tests/theory/sequences
     elsewhere |= {("markov_icl", f"ordered_{p}") for p in ("gain", "harm")}
     # points of integration, below what means can tell; held in tests/theory/attention
