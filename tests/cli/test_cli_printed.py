@@ -284,7 +284,8 @@ def test_a_claim_names_its_own_models_then_those_of_others(monkeypatch):
     monkeypatch.setattr(claims.phenomena, "load", load)
     claim = Claim(7, "it is so", "somebody", ("ours", "planned"), "")
     registered = ["broken", "elsewhere", "ours", "theirs"]
-    assert claims._models(claim, registered) == ["ours", "planned", "theirs"]
+    known = {name: claims._declared(name) for name in registered}
+    assert claims._models(claim, known) == ["ours", "planned", "theirs"]
 
 
 def test_the_summary_of_the_demonstration(lines, monkeypatch):

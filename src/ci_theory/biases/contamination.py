@@ -97,9 +97,9 @@ class LeakedCopies:
         0.0, low=0, high=1, unit="", doc="share of the test set that is repeated training rows"
     )
 
-    def problem(self) -> str | None:
+    def problem(self: Any) -> str | None:
         """Say in a line what is wrong, if anything is."""
-        if self.contamination > 0 and getattr(self, "repeated_fraction", 0.0) == 0:
+        if self.contamination > 0 and self.repeated_fraction == 0:
             return (
                 f"contamination = {self.contamination}: the rows that leak are those of "
                 "repeated_fraction > 0 (repeats = 1 has them seen once)"
