@@ -128,6 +128,13 @@ def test_poison_plants_and_harmful_rows_erase_in_every_learner(system):
     assert np.all(made["moved"] > 0) == (system == "network")
 
 
+def test_how_far_the_first_layer_moved_counts_both_stages():
+    at = {"up.poison": 0.3, "down.n": 20}
+    made = simulated("network", **at)["moved"]
+    for other in ({"down.n": 40}, {"down.noise": 2.0}, {"up.noise": 2.0}):
+        assert np.all(simulated("network", **{**at, **other})["moved"] != made), other
+
+
 def test_what_a_learner_is_tested_on():
     """Inputs of a variance along the upstream target, or with the trigger; nothing else differs."""
     tested = networks.tests(key_for(1, 0, 0, 0), 4, 9.0, 2.5)
