@@ -360,11 +360,15 @@ def damaged(raw, rng):
 
 
 def first_cells(rows):
-    """Return the cells of the first row, cut by what cuts the next one into as many."""
+    """Return the cells of the first row, cut by what cuts the next one into as many.
+
+    Empty ones at the end of a row are none.
+    """
     cells = re.split("[,;\t]", rows[0]) if set(",;\t") & set(rows[0]) else rows[0].split()
     for cut in "\t;, ":
         found = [
-            next(csv.reader([row], delimiter=cut, skipinitialspace=True), []) for row in rows[:2]
+            next(csv.reader([row.rstrip(cut)], delimiter=cut, skipinitialspace=True), [])
+            for row in rows[:2]
         ]
         if len(found[0]) == len(found[-1]) > 1:
             return found[0]
@@ -405,6 +409,8 @@ def test_a_name_may_hold_what_cuts_other_files():
     """The check of the fuzz cuts a line as the file is cut: here by blanks."""
     raw = b'"say ""x""" x#2 "a, b" #n;.00\n390147 0.06 9416 0.005\n0.03 0.02 0.01 3.8\n'
     assert_nothing_is_silent(raw, columns(raw))
+    longer = b'"say ""x""",$L$;6e-02,\r\n1.794,1.4e-04\r\n1.58e-3,9.4e-02\r\n,,\r\n'
+    assert_nothing_is_silent(longer, columns(longer))
     alone = b"\xef\xbb\xbf\n# of 2026\na\tb\n1\t2\n3\t4\n"  # a mark that is a line
     assert_nothing_is_silent(alone, columns(alone))
 
