@@ -152,18 +152,21 @@ class Forecast:
 
     test_error: Scalar = predicted(
         statement="E = n (noise + A) / (a + b u/(b + u)),  a = n - z,  b = p - z,  "
-        "gamma a b = p ridge,  z = df1(gamma); repeated rows by their shares in the fit",
+        "gamma a b = p ridge,  z = df1(gamma); repeated rows by their shares in the fit; corrupted "
+        "inputs: E of the target P_1 f_1 + P_2 f_2 at the noise raised by r = sum (1 - P^2) tau, "
+        "less r, plus sum (1 - P) [(1 - P) tau + 2 P missed]",
         order="1 / L + 1 / L' of the excess risk",
     )
     excess_risk: Scalar = predicted(statement="E - noise, as in test_error")
     train_error: Scalar = predicted(
         statement="E_train = (a / n)^2 E; over copies sum n c [(1-h)^2 (E_x + v) + noise - v] "
-        "/ sum n c",
+        "/ sum n c; corrupted inputs: E, E_x and v of what they show",
         scope="as test_error; zero for an interpolator of rows with one label each",
         source="Simon et al. 2023 (arXiv:2311.14646); with repeats derived here",
     )
     apparent_error: Scalar = predicted(
-        statement="(1 - phi) E + phi [(1-h)^2 (E_x + v) + noise - v] of a repeated row",
+        statement="(1 - phi) E + phi [(1-h)^2 (E_x + v) + noise - v] of a repeated row, "
+        "which corrupted inputs show as in train_error",
         source="derived here (docs/contamination.md)",
     )
     risk: TurnedFeatureRisk
@@ -308,7 +311,8 @@ PHENOMENON = Phenomenon(
         "L' = b + a u/(a + u) >= 10, and harmonics of degree 3 or more unresolved",
         order="1 / L + 1 / L'",
         source="Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
-        "(arXiv:2405.15699); with repeats derived here (docs/repetition.md)",
+        "(arXiv:2405.15699); with repeats and corrupted inputs derived here (docs/repetition.md, "
+        "docs/random_features.md)",
     ),
     mistakes=(
         noise_halved("test_error", "excess_risk", "train_error", "apparent_error"),
