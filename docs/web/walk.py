@@ -78,7 +78,7 @@ def walked(playwright, browser: str, root: Path, asked: list[str]) -> list[str]:
         if where.startswith("_static") or where == "explore/index.html":
             continue
         page.goto(file.as_uri())
-        if where.startswith("explore"):
+        if where.startswith("explore/"):
             page.locator("body[data-shown]").wait_for(timeout=120_000)
             said = page.locator("#message").inner_text()
             found += [f"{where}: says {said}"] if said else []
