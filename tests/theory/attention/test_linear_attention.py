@@ -154,6 +154,18 @@ def test_several_kinds_are_a_mixture_of_blocks(kappa, ridge):
     assert float(made.fresh_error) == pytest.approx(fresh, rel=1e-9)
 
 
+def test_a_kind_of_which_there_is_no_prompt_changes_nothing():
+    clean, odd = contexts(2.0, 0.25, 0.25), contexts(0.7, 1.0, 0.1, flipped_tokens=0.2, length=17)
+    alone = one_kind(1.4, 0.7, 2.0, 0.25, 0.1)
+    counts, kinds = jnp.array([1.4, 0.0]), stacked(clean, odd)
+    at = Prompts(counts=counts, weights=jnp.ones(2), contexts=kinds, ridge=0.14)
+    beside = linear_attention(at, 0.7, clean)
+    for one in ("trained_error", "fresh_error", "nu", "free"):
+        assert float(getattr(beside, one)) == pytest.approx(float(getattr(alone, one)), rel=1e-12)
+    held_out = np.asarray(beside.held_out)
+    assert held_out[1] != pytest.approx(held_out[0], rel=0.1)  # it is told, and not counted
+
+
 def test_limits():
     clean = contexts(2.0, 0.25, 0.25)
     endless = one_kind(2.0, jnp.inf, 2.0, 0.25, 0.1)

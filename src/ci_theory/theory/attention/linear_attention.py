@@ -232,6 +232,6 @@ def linear_attention(prompts: Prompts, diversity: Any, test: Contexts) -> Attent
         strength=strength * number,
         nu=nu * number,
         traces=at,
-        free=jnp.min(own / held_out) * number,
+        free=jnp.min(jnp.where(rows.counts > 0, own / held_out, 1.0)) * number,
         status=solved.status.astype(int),
     )
