@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from ci_theory.theory.attention.linear_attention import Prompts, contexts
 from ci_theory.theory.attention.population import World
 from ci_theory.theory.inheritance.interpolation import Course
 from ci_theory.theory.sequences.finite_pool import Pool
@@ -23,6 +24,20 @@ def learnt(cost, own, square):
 def pool(chains):
     """Return a pool of so many chains, one each."""
     return Pool(jnp.asarray(chains, float), 0.0, 1.0)
+
+
+def ridgeless(attention, inverse, noise, prompts, spread):
+    """Ask for prompts of one kind, of as many tasks as have that resolvent at their spread."""
+    own = 1 / inverse - spread
+    kind = contexts((1 + noise) / spread, noise, noise)
+    trained_on = Prompts(
+        counts=jnp.array([prompts]), weights=jnp.ones(1), contexts=listed(kind), ridge=0.0
+    )
+    return attention(trained_on, inverse * own / (1 - own), kind)
+
+
+def listed(kind):
+    return type(kind)(**{k: jnp.asarray(v, float)[None] for k, v in vars(kind).items()})
 
 
 # name -> (how to ask the function that the statement names, ranges of the statement's arguments)
@@ -233,6 +248,14 @@ NUMBERS = {
     "attention.ridge_error": (
         lambda error, noise, ratio: error(ratio, noise),
         {"noise": (0.05, 2), "ratio": (0.1, 9)},
+    ),
+    "attention.trained_error": (
+        lambda attention, **at: ridgeless(attention, **at).trained_error,
+        {"inverse": (0.8, 1.2), "noise": (0.1, 2), "prompts": (1.1, 9), "spread": (0.5, 0.6)},
+    ),
+    "attention.fresh_error": (
+        lambda attention, **at: ridgeless(attention, **at).fresh_error,
+        {"inverse": (0.8, 1.2), "noise": (0.1, 2), "prompts": (1.1, 9), "spread": (0.5, 0.6)},
     ),
     "memory.weakest_recalled": (
         lambda weakest, outputs, squares, width: weakest(width, squares, outputs),

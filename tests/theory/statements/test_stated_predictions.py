@@ -54,7 +54,7 @@ RESTS = {
     "alignment_erasure": {"erasure": 3},
     "fact_memory": {"memory": 4},
     "group_gap": {"groups": 2},
-    "icl_linear_attention": {"attention": 1},
+    "icl_linear_attention": {"attention": 3},
     "icl_population": {"attention": 4},
     "markov_icl": {"chains": 6},
     "poisoned_ridge": {"poison": 3},

@@ -10,7 +10,7 @@ import sympy as sp
 from asked_of_statements import NUMBERS
 
 from ci_theory._errors import BadInput
-from ci_theory.theory.attention import population, task_spectrum
+from ci_theory.theory.attention import linear_attention, population, task_spectrum
 from ci_theory.theory.discrete import associative_memory, memory_limits, stored_facts
 from ci_theory.theory.editing import erasure
 from ci_theory.theory.inheritance import group_gap, interpolation, poisoning, prior_bias
@@ -33,6 +33,7 @@ from ci_theory.theory.statements.statement import (
     f,
     g,
     grown,
+    inverse,
     kappa,
     label,
     labels,
@@ -50,8 +51,10 @@ from ci_theory.theory.statements.statement import (
     rho,
     seen,
     sigma,
+    spread,
     strength,
     t,
+    tasks,
     tau,
     told,
     w,
@@ -59,7 +62,15 @@ from ci_theory.theory.statements.statement import (
 from ci_theory.theory.statements.symbolic import STATEMENTS, concerning, find, stating
 
 IMPLEMENTED = (
-    *(population, task_spectrum, associative_memory, memory_limits, stored_facts, erasure),
+    *(
+        linear_attention,
+        population,
+        task_spectrum,
+        associative_memory,
+        memory_limits,
+        stored_facts,
+        erasure,
+    ),
     *(group_gap, interpolation, poisoning, prior_bias, isotropic, risk, repeat_peak),
     *(repeat_scaling, dirichlet, pool_order, fixed_point, law),
 )
@@ -370,6 +381,14 @@ class TestAgainstEachOther:
         best = sp.solve(sp.diff(rhs("attention.error"), read), read)
         noisy = rhs("attention.weight").subs(sigma, sp.sqrt(rhs("attention.best_noise")))
         assert [sp.simplify(noisy - weight) for weight in best] == [0]
+
+    def test_new_tasks_are_those_trained_on_where_there_is_a_task_for_every_prompt(self):
+        """Of endless tasks none is known: its resolvent is that of the identity."""
+        trained, fresh = (rhs(f"attention.{name}_error") for name in ("trained", "fresh"))
+        endless = 1 / (1 + spread)
+        assert sp.simplify((fresh - trained).subs(inverse, endless)) == 0
+        resolvent = sp.limit(rhs("attention.task_inverse"), tasks, sp.oo)
+        assert sp.simplify(resolvent.subs(kappa, spread) - endless) == 0
 
     def test_ridge_in_context_is_isotropic_ridge(self):
         """Inputs of variance 1/d: kappa/(1 + kappa) of a task is left of it."""

@@ -12,10 +12,12 @@ from ci_theory.theory.statements.statement import (
     kappa,
     noise_d,
     pairs,
+    prompts,
     read,
     seen,
     sigma,
     sign,
+    spread,
     tasks,
     test_pairs,
 )
@@ -148,4 +150,67 @@ def _tasks() -> tuple[Statement, ...]:
     )
 
 
-ATTENTION: tuple[Statement, ...] = (*_endless(), *_tasks())
+def _ridgeless() -> tuple[Statement, ...]:
+    """One kind of prompts, more than there are weights, and no ridge: kappa is the spread."""
+    lost = spread * inverse
+    inverse2 = inverse**3 / (lost * inverse + (1 - lost) ** 2)
+    excess = (sigma**2 + spread * (1 - lost)) / (prompts - 1)  # error over prompts
+    fresh = sigma**2 - 1 + 2 * lost + (1 + spread) * (1 - 2 * lost + spread**2 * inverse2)
+    regime = "limit d -> infinity at fixed pairs/d, k/d, prompts/d^2 > 1, no ridge: kappa is b_h"
+    source = "Lu, Letey, Zavatone-Veth, Maiti, Pehlevan, arXiv:2405.11751"
+    endless = 1 / (1 + spread)
+    return (
+        Statement(
+            name="attention.trained_error",
+            title="error of ridgeless linear attention on the tasks trained on",
+            equation=sp.Eq(error_d, prompts * excess),
+            regime=regime,
+            source=source,
+            implementation="attention.linear_attention.linear_attention",
+            phenomena=("icl_linear_attention",),
+            limits=(
+                Limit(
+                    words="endless prompts of endless tasks: what one weight for all leaves",
+                    symbol=prompts,
+                    point=sp.oo,
+                    value=sigma**2 + spread / (1 + spread),
+                    given={inverse: endless},
+                ),
+                Limit(
+                    words="as many prompts as weights, of endless tasks",
+                    symbol=prompts,
+                    point=1,
+                    value=sp.oo,
+                    given={inverse: endless},
+                ),
+            ),
+        ),
+        Statement(
+            name="attention.fresh_error",
+            title="error of ridgeless linear attention on new tasks",
+            equation=sp.Eq(error_d, fresh + (1 + spread) * excess * inverse),
+            regime=regime,
+            source=source,
+            implementation="attention.linear_attention.linear_attention",
+            phenomena=("icl_linear_attention",),
+            limits=(
+                Limit(
+                    words="endless prompts of endless tasks: that on the tasks trained on",
+                    symbol=prompts,
+                    point=sp.oo,
+                    value=sigma**2 + spread / (1 + spread),
+                    given={inverse: endless},
+                ),
+                Limit(
+                    words="as many prompts as weights, of endless tasks",
+                    symbol=prompts,
+                    point=1,
+                    value=sp.oo,
+                    given={inverse: endless},
+                ),
+            ),
+        ),
+    )
+
+
+ATTENTION: tuple[Statement, ...] = (*_endless(), *_tasks(), *_ridgeless())

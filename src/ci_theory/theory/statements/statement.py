@@ -40,6 +40,7 @@ group_gap, shift = sp.symbols("G z", real=True)
 pairs, test_pairs, noise_d, grown, read, inverse = _positive("N_u N_d v_d s_x Gamma M")
 sign, error_d = sp.Symbol("b_s", real=True), _positive("E_d")
 tasks, seen = _positive("k/d N/d")
+spread, prompts = _positive("b_h tau_p")
 # facts in a memory
 width, weakest, squares, outputs, falls = _positive("d_k q_r Q_2 M_o nu")
 chance, answered, mixed, facts = _positive("P_i P_k xi N_f")
@@ -61,6 +62,9 @@ _ARGUMENTS = {
     sign: sp.Symbol("sign", real=True),
     tasks: sp.Symbol("diversity", positive=True),
     seen: sp.Symbol("ratio", positive=True),
+    inverse: sp.Symbol("inverse", positive=True),
+    spread: sp.Symbol("spread", positive=True),
+    prompts: sp.Symbol("prompts", positive=True),
     w: sp.sqrt(sp.Symbol("signal", positive=True)),
     delta: sp.Symbol("ridge", positive=True),
     r: sp.Symbol("source", positive=True),
@@ -179,6 +183,8 @@ _MEANINGS = {
     inverse: "mean of 1/(eigenvalue + kappa) over the second moment of the tasks",
     tasks: "tasks trained on, over the dimension",
     seen: "pairs of a context, over the dimension",
+    spread: "second moment of a context across its task: (1 + noise) d/pairs",
+    prompts: "prompts trained on, over the squared dimension",
     width: "width of a memory's keys and values",
     weakest: "storage weight of the weakest fact that is recalled",
     squares: "sum of the squared storage weights",
