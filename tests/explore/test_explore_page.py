@@ -796,6 +796,15 @@ def test_who_lets_go_of_a_slider_need_not_wait_for_a_rest(live):
     assert live.get("document.body.dataset.shown") == text
 
 
+def test_a_play_has_whole_curves_of_a_slow_server_and_no_rests(live):
+    texts = {f"of/toy/{what}?{FIRST}&up.noise=2" for what in ("few", "curve")}
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{f'{FIRST}&up.noise=2': served()}))})")
+    live.do(
+        "asked.length = 0; explore.page.server = 301; explore.page.knobs.togglePlay('up.noise')"
+    )
+    assert set(live.get("asked")) == texts
+
+
 def test_a_curve_that_nobody_waits_for_is_none_and_no_failure(live):
     live.do(
         "fetch = (path, { signal } = {}) => new Promise((_, no) => { signal.heard = () => no(); });"
