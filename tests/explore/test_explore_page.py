@@ -865,6 +865,17 @@ def test_the_server_is_not_asked_for_few_places_that_the_page_works_out(live):
     assert live.get("asked") == [f"of/toy/curve?{FIRST}"]
 
 
+@pytest.mark.parametrize(("slow", "what"), [(20, "curve"), (30, "few")])
+def test_a_page_that_is_barely_quick_enough_has_few_places_asked_for_too(live, slow, what):
+    """Next time it may not be: then a whole curve would be waited for."""
+    live.do(f"{THEORY} {SLOWLY.replace('30', str(slow))}")
+    live.do("explore.page.server = 301; explore.page.changed(false)")
+    live.do("pass(201)")
+    live.do("asked.length = 0; explore.page.server = 301; explore.page.changed(false)")
+    assert live.get("explore.page.quickly") == (what == "curve")
+    assert live.get("asked") == [f"of/toy/{what}?{FIRST}"]
+
+
 def test_what_is_saved(live):
     live.do(f"explore.page.dots = {json.dumps(event(8, [4, 2, 1, 0.5]))}")
     live.do("explore.page.dots.places = [1, 4]; $('#save-csv').click()")

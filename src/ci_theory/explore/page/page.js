@@ -170,8 +170,9 @@ explore.Page = class {
   // Where the server takes its time the page works out the curve by itself, at as many places as
   // it can at once, and the server follows.
   _showQuick() {
+    const begun = performance.now();
     const quick = this.source.quick(this.state.text);
-    this.quickly = quick !== null;
+    this.quickly = quick !== null && performance.now() - begun < 1.5 * explore.AT_ONCE; // so it can next time
     if (quick) this._show(quick, this.state.text);
   }
 
