@@ -11,7 +11,7 @@ from ci_theory.explore.address import read
 from ci_theory.phenomena import load, names
 
 LIGHT = ["ridge_peak", "repeated_data", "imbalanced_mixture", "prior_bias", "two_stage_ridge"]
-SLOW = {"digits_ridge", "fact_memory", "markov_icl"}
+SLOW = {"digits_ridge"}
 """Phenomena whose knobs are followed in more than 0.3 s: this list may only become shorter."""
 EVERY = bool(os.environ.get("CI_THEORY_BROWSER_ALL"))
 KNOBS = """() => [...document.querySelectorAll('.knob[data-axis]')].filter(

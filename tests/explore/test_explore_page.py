@@ -748,7 +748,8 @@ def test_a_slow_server_is_asked_for_few_places_while_a_hand_moves(live):
     text = f"{FIRST}&up.noise=2"
     live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
     live.do("explore.page.server = 301; explore.page.changed(false)")
-    assert live.get("asked.at(-2)") == f"of/toy/few?{FIRST}"
+    assert live.get("asked.at(-1)") == f"of/toy/few?{FIRST}"
+    live.do("pass(201)")
     live.do("explore.page.server = 300; explore.page.changed(false)")
     assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}"] * 2
     # what it took for few is compiled while nothing moves, once
@@ -759,6 +760,49 @@ def test_a_slow_server_is_asked_for_few_places_while_a_hand_moves(live):
     assert live.get("asked.slice(-2)") == [f"of/toy/curve?{FIRST}", f"of/toy/few?{FIRST}"]
     knob(live, "up.noise", 3)
     assert live.get("asked.slice(-2)") == [f"of/toy/few?{text}", f"of/toy/curve?{text}"]
+
+
+def moved(page, stop):
+    """Move a slider to one of its stops, and hold it."""
+    page.do(
+        "{ const { slider } = explore.page.knobs.rows.get('up.noise');"
+        f"slider.value = '{stop}'; slider.fire('input'); }}"
+    )
+
+
+def test_a_slow_server_is_asked_for_a_whole_curve_when_the_hand_rests(live):
+    """And not while it moves on: the server would work at two curves at once."""
+    texts = [f"{FIRST}&up.noise={noise}" for noise in (0, 0.5, 2)]
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{t: served() for t in texts}))})")
+    live.do("asked.length = 0; explore.page.server = 301")
+    for text, stop in zip(texts, (0, 1, 3), strict=True):
+        moved(live, stop)
+        assert live.get("document.body.dataset.quick") == text
+        live.do("pass(150)")
+    assert live.get("asked") == [f"of/toy/few?{text}" for text in texts]
+    live.do("pass(60)")
+    assert live.get("asked.slice(3)") == [f"of/toy/curve?{texts[2]}"]
+    assert live.get("document.body.dataset.shown") == texts[2]
+
+
+def test_who_lets_go_of_a_slider_need_not_wait_for_a_rest(live):
+    text = f"{FIRST}&up.noise=0"
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{text: served()}))})")
+    live.do("asked.length = 0; explore.page.server = 301")
+    moved(live, 0)
+    assert live.get("asked") == [f"of/toy/few?{text}"]
+    live.do("explore.page.knobs.rows.get('up.noise').slider.fire('change')")
+    assert live.get("asked.slice(1)") == [f"of/toy/curve?{text}"]
+    assert live.get("document.body.dataset.shown") == text
+
+
+def test_a_play_has_whole_curves_of_a_slow_server_and_no_rests(live):
+    texts = {f"of/toy/{what}?{FIRST}&up.noise=2" for what in ("few", "curve")}
+    live.do(f"Object.assign(answers, {json.dumps(answered(**{f'{FIRST}&up.noise=2': served()}))})")
+    live.do(
+        "asked.length = 0; explore.page.server = 301; explore.page.knobs.togglePlay('up.noise')"
+    )
+    assert set(live.get("asked")) == texts
 
 
 def test_a_curve_that_nobody_waits_for_is_none_and_no_failure(live):
@@ -819,6 +863,17 @@ def test_the_server_is_not_asked_for_few_places_that_the_page_works_out(live):
     live.do(f"{THEORY} explore.page.server = 301; explore.page.changed(false)")
     live.do("asked.length = 0; explore.page.server = 301; explore.page.changed(false)")
     assert live.get("asked") == [f"of/toy/curve?{FIRST}"]
+
+
+@pytest.mark.parametrize(("slow", "what"), [(20, "curve"), (30, "few")])
+def test_a_page_that_is_barely_quick_enough_has_few_places_asked_for_too(live, slow, what):
+    """Next time it may not be: then a whole curve would be waited for."""
+    live.do(f"{THEORY} {SLOWLY.replace('30', str(slow))}")
+    live.do("explore.page.server = 301; explore.page.changed(false)")
+    live.do("pass(201)")
+    live.do("asked.length = 0; explore.page.server = 301; explore.page.changed(false)")
+    assert live.get("explore.page.quickly") == (what == "curve")
+    assert live.get("asked") == [f"of/toy/{what}?{FIRST}"]
 
 
 def test_what_is_saved(live):

@@ -141,6 +141,24 @@ def test_the_theory_is_of_the_label_and_of_the_kernel_that_are_asked_for(label, 
     assert (numbers["ridge"], numbers["start"]) == (0.123, 0.988)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_squares_along_eigenvectors_have_the_moments_of_the_kernel(sign):
+    """y'K^k y for each k, and the squares themselves where eigenvalues are apart."""
+    rng = np.random.default_rng(0)
+    rows, target = rng.normal(size=(60, 40)), rng.normal(size=60)
+    target[0] = sign * abs(target[0])
+    kernel = rows @ rows.T  # of rank 40
+    values, squares = digits_ridge._along(kernel, target)
+    image = target
+    for power in range(4):
+        np.testing.assert_allclose(squares @ values**power, target @ image, rtol=1e-12)
+        image = kernel @ image
+    wanted, vectors = np.linalg.eigh(kernel)
+    np.testing.assert_allclose(values, wanted, atol=1e-13 * wanted[-1])
+    apart = slice(20, None)
+    np.testing.assert_allclose(squares[apart], (vectors.T @ target)[apart] ** 2, rtol=1e-8)
+
+
 @pytest.mark.parametrize("features", ["gaussian", "pixels"])
 def test_learning_curve_is_closer_than_the_infinite_population(features):
     ridge, noise = np.array([1.0, 1.0, 10.0]), np.array([0.0, 1.0, 0.3])

@@ -50,17 +50,14 @@ def _uneven(rng, size, p):
     return scale[:, None] * rng.normal(size=(size, p)) * np.arange(1.0, p + 1) ** -0.7
 
 
-def _mean_minimal_loss(features, target, at, weight, noise):
-    """Mean over draws of min_w sum c (y - x.w)^2 + ridge |w|^2, row ``at`` kept with ``weight``.
+def _memory(features, weights):
+    """Return what a row keeps of itself, the strength of rows and the inverse behind a fit.
 
-    That is when the row is drawn for nothing else. The unknown q_i = x_i'(fit without i)x_i is
-    found by plain iteration of its defining equations, in the space of the features.
+    The unknown q_i = x_i'(fit without i)x_i is found by plain iteration of its defining equations,
+    in the space of the features.
     """
-    left = 1 - SHARES.sum()
-    weights = np.tile(np.array([0.0, *WEIGHTS])[:, None], (1, len(target)))
-    weights[0, at] = weight
-    shares = np.array([left, *SHARES])
-    q = np.ones(len(target))
+    shares = np.array([1 - SHARES.sum(), *SHARES])
+    q = np.ones(len(features))
     for _ in range(400):
         miss = 1 / (1 + weights * q)
         strength = shares @ (weights * miss) / (shares @ miss)
@@ -68,6 +65,18 @@ def _mean_minimal_loss(features, target, at, weight, noise):
             features.T @ (strength[:, None] * features) + RIDGE * np.eye(features.shape[1])
         )
         q = np.sum((features @ inverse) * features, axis=1) / (shares @ miss)
+    return 1 / (1 + weights * q), strength, inverse
+
+
+def _mean_minimal_loss(features, target, at, weight, noise):
+    """Mean over draws of min_w sum c (y - x.w)^2 + ridge |w|^2, row ``at`` kept with ``weight``.
+
+    That is when the row is drawn for nothing else.
+    """
+    weights = np.tile(np.array([0.0, *WEIGHTS])[:, None], (1, len(target)))
+    weights[0, at] = weight
+    shares = np.array([1 - SHARES.sum(), *SHARES])
+    miss, strength, inverse = _memory(features, weights)
     fit = features @ (inverse @ (features.T @ (strength * target)))
     pull = shares[1:] @ (weights * miss)[1:]
     return strength @ (target * (target - fit)) + noise * pull.sum()
@@ -88,6 +97,20 @@ def test_the_errors_are_derivatives_of_the_mean_minimal_loss(noise):
     )
     wanted = np.mean(slopes) / (2 * step * left)
     np.testing.assert_allclose(found.signal + found.noise, wanted, rtol=1e-6)
+
+
+def test_first_steps_of_single_precision_leave_every_digit_to_the_last_ones():
+    """More rows than a block has, and too small a ridge for single precision alone."""
+    rng = np.random.default_rng(7)
+    size = 300
+    features, target = 30 * _uneven(rng, size, 40), rng.normal(size=size)
+    kernel = features @ features.T
+    found = row_risk(kernel, target, size * SHARES, WEIGHTS, np.full(2, NOISE), RIDGE)
+    weights = np.tile(np.array([0.0, *WEIGHTS])[:, None], (1, size))
+    miss, strength, inverse = _memory(features, weights)
+    np.testing.assert_allclose(1 - found.leverage, miss[1:].mean(axis=1), rtol=1e-11)
+    smoother = row_leverages._smoother(kernel, strength / RIDGE)
+    np.testing.assert_allclose(smoother / RIDGE, features @ inverse @ features.T, atol=1e-11)
 
 
 def _draw(rng, kernel, target, n, repeated, repeats, ridge):

@@ -4,6 +4,7 @@ window.explore = window.explore || {};
 
 const SLOW = 60; // milliseconds from which the server takes its time
 const HEAVY = 300; // milliseconds from which it is asked for few places first
+const REST = 200; // milliseconds without a move after which a heavy curve is asked for whole
 
 explore.Page = class {
   constructor(source, about) {
@@ -21,6 +22,7 @@ explore.Page = class {
     this.server = 0; // milliseconds of its last answer
     this.quickly = false; // whether the page itself could work out the last curve at once
     this.warm = false; // whether the server has been asked for few places
+    this.rested = () => {}; // told whether the hand rests, or has moved on
     this.by = (id) => document.getElementById(id);
     this.chart = new explore.Chart(this.by("plot"));
     this.chart.onread = (index) => this._tellReading(index);
@@ -168,8 +170,9 @@ explore.Page = class {
   // Where the server takes its time the page works out the curve by itself, at as many places as
   // it can at once, and the server follows.
   _showQuick() {
+    const begun = performance.now();
     const quick = this.source.quick(this.state.text);
-    this.quickly = quick !== null;
+    this.quickly = quick !== null && performance.now() - begun < 1.5 * explore.AT_ONCE; // so it can next time
     if (quick) this._show(quick, this.state.text);
   }
 
@@ -187,8 +190,12 @@ explore.Page = class {
 
   async _ask() {
     if (this.asking) {
-      if (this.asked === this.state.text) return; // the hand has let go
+      if (this.asked === this.state.text) { // the hand has let go
+        this.rested(true);
+        return;
+      }
       this.again = true;
+      this.rested(false);
       if (this.server > HEAVY) this.source.leave(); // few places of where the hand is now come first
       return;
     }
@@ -223,11 +230,22 @@ explore.Page = class {
       if (some && !this.again) this._show(some, text);
       return !this.again;
     };
-    if (this.source.live && this.server > HEAVY && !this.quickly && !partial(await this.source.few(text))) return null;
+    if (this.source.live && this.server > HEAVY && !this.quickly) {
+      if (!partial(await this.source.few(text))) return null;
+      if (!this.settled && !this.knobs.playing && !(await this._rests())) return null;
+    }
     const begun = performance.now();
     const shown = await this.source.curve(text, partial);
     if (shown) this.server = performance.now() - begun;
     return shown;
+  }
+
+  // Say whether the hand rests: a whole curve that nobody waits for would keep few places waiting.
+  _rests() {
+    return new Promise((done) => {
+      this.rested = done;
+      setTimeout(() => done(true), REST);
+    });
   }
 
   // While nothing moves: make ready what follows a hand where the whole curve takes too long.

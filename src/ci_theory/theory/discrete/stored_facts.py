@@ -31,8 +31,8 @@ __all__ = ["mixed_up", "recalled", "recalled_few"]
 RIVALS = 5
 _POINTS = 256  # a power of 2, as Sobol's points want
 _NODES, _WEIGHTS = 6, 20
-_Z = np.linspace(-4.5, 4.5, 11)[None, :]  # noise of the true score: trapezoid
-_AT = (np.exp(-(_Z**2) / 2) / np.sum(np.exp(-(_Z**2) / 2)))[0]
+_Z = np.linspace(-4.5, 4.5, 11)  # noise of the true score: trapezoid
+_AT = np.exp(-(_Z**2) / 2) / np.sum(np.exp(-(_Z**2) / 2))
 _FLOOR = 1e-12
 
 
@@ -53,9 +53,14 @@ def _overlap(x: Array, d: Array) -> Array:
     return x * (1 - (x**2 - 3) / (4 * d)) / jnp.sqrt(d)
 
 
+def _chance(x: Array) -> Array:
+    """Return Phi(x)."""
+    return 0.5 * erfc(-x / np.sqrt(2))
+
+
 def _log_chance(x: Array) -> Array:
     """Return log Phi(x), -690 where that is less."""
-    return jnp.log(jnp.maximum(0.5 * erfc(-x / np.sqrt(2)), 1e-300))
+    return jnp.log(jnp.maximum(_chance(x), 1e-300))
 
 
 def _gauss(x: Array, mass: Array) -> tuple[Array, Array]:
@@ -140,25 +145,28 @@ def recalled(
     nodes, masses = _gauss(squares, others * 1.0)
     below = jnp.sum(squares)
 
-    points = jnp.asarray(_lattice(RIVALS + 1))
-    g = _length(points[:, -1], d)[:, None]
-    b = rival[None, :] * _overlap(points[:, :strong], d)
+    # every point with every noise, in one axis: loops over short axes are slow
+    points = jnp.asarray(np.tile(_lattice(RIVALS + 1), (len(_Z), 1)).T)
+    z, shares = (np.repeat(numbers, _POINTS) for numbers in (_Z, _AT / _POINTS))
+    g = _length(points[-1], d)
+    b = rival[:, None] * _overlap(points[:strong], d)
 
     def chance(own: Array, kept: Array, lone: Array) -> Scalar:
         """Return that of a weight among rivals ``kept``, itself one of the others or not."""
-        rest = jnp.sum(kept[None, :] * b**2, axis=1) + jnp.maximum(below - lone * own**2, 0.0) / d
-        rest = jnp.maximum(rest, _FLOOR)[:, None]
+        rest = jnp.sum(kept[:, None] * b**2, axis=0) + jnp.maximum(below - lone * own**2, 0.0) / d
+        rest = jnp.maximum(rest, _FLOOR)
         whole = g * (own**2 + rest) / d
-        score = g * own + jnp.sqrt(g * rest / d) * _Z
-        pull = g - own * jnp.sqrt(g / (d * rest)) * _Z
-        total = -lone * _log_chance(score / jnp.sqrt(whole + pull**2 * own**2 / d))
+        score = g * own + jnp.sqrt(g * rest / d) * z
+        pull = g - own * jnp.sqrt(g / (d * rest)) * z
+        past = jnp.ones(z.size)
         for k in range(strong):
-            beside = whole * jnp.maximum(1 - b[:, k : k + 1] ** 2 / rest, _FLOOR)
-            total += kept[k] * _log_chance((score - pull * b[:, k : k + 1]) / jnp.sqrt(beside))
+            beside = whole * jnp.maximum(1 - b[k] ** 2 / rest, _FLOOR)
+            past *= jnp.where(kept[k] > 0, _chance((score - pull * b[k]) / jnp.sqrt(beside)), 1.0)
+        total = -lone * _log_chance(score / jnp.sqrt(whole + pull**2 * own**2 / d))
         for k in range(_NODES):
             spread = jnp.sqrt(whole + pull**2 * nodes[k] / d)
             total += masses[k] * _log_chance(score / spread)
-        return jnp.mean(jnp.exp(jnp.minimum(total, 0.0)) @ _AT)
+        return jnp.minimum(past * jnp.exp(total), 1.0) @ shares
 
     # in log(q + soft) chances are smooth down to q = 0
     soft = 0.1 * jnp.sqrt(jnp.sum(q**2)) / d
@@ -240,7 +248,7 @@ def recalled_few(
     squares = jax.ops.segment_sum(q**2, answers, num_segments=outputs)
     g = _length(jnp.sqrt(3.0) * jnp.array([-1.0, 0.0, 1.0]), d)[:, None, None]
     by = jnp.array([1.0, 4.0, 1.0]) / 6
-    x, z = _Z[:, :, None], _Z[:, None, :]
+    x, z = _Z[None, :, None], _Z[None, None, :]
 
     def one(fact: tuple[Array, Array]) -> Scalar:
         weight, answer = fact

@@ -30,6 +30,7 @@ FEWEST = 8.0
 
 _NEARLY = 1e-15  # less is left of a transform only where nothing is left of its powers
 _STEP, _FROM, _TO = 0.5, -26.0, 50.0  # of ln t: the trapezoid rule is right to e^(-pi^2/step)
+_NOTHING = 1e-19  # nats: transforms fall with t, so all that follows is less than 200 of these
 
 
 class Pool(NamedTuple):
@@ -72,6 +73,15 @@ class PoolLosses(NamedTuple):
     fresh: Scalar
 
 
+class _Sums(NamedTuple):
+    """The integrals up to a step of ln t, and what the integrands are less than from then on."""
+
+    step: Scalar
+    trained: Scalar
+    fresh: Scalar
+    left: Scalar
+
+
 @needs_float64
 @jax.jit
 def pool_losses(kinds: Kinds, rule: RowNodes, pool: Pool, noise: Any = 0.0) -> PoolLosses:
@@ -103,18 +113,19 @@ def pool_losses(kinds: Kinds, rule: RowNodes, pool: Pool, noise: Any = 0.0) -> P
     rows, index = jnp.asarray(kinds.rows), jnp.asarray(kinds.index)
 
     def grid(of: Array) -> Array:
-        """Return the chance of a sequence of each kind at every pair of nodes, (m, N, N)."""
+        """Return the chance of a sequence of each kind at every pair of nodes, (m, N^2)."""
         row = jnp.exp(rows @ jnp.log(of).T)
-        return row[index[:, 0], :, None] * row[index[:, 1], None, :]
+        pairs = row[index[:, 0], :, None] * row[index[:, 1], None, :]
+        return pairs.reshape(len(pairs), -1)
 
     weights = jnp.asarray(rule.weights)
-    both = jnp.outer(weights, weights)
+    both = jnp.outer(weights, weights).ravel()
     p, q = grid(chances), grid(learnt)
     known = both[None] * p
-    chance = jnp.sum(known, axis=(1, 2))
-    known = known / chance[:, None, None]
-    taken = jnp.einsum("ij,mij->m", both, q)
-    q = q / taken[:, None, None]
+    chance = jnp.sum(known, axis=1)
+    known = known / chance[:, None]
+    taken = q @ both
+    q = q / taken[:, None]
     chance = chance * jnp.asarray(kinds.ways)
     total = pool.total()
     share = pool.once / total
@@ -122,11 +133,11 @@ def pool_losses(kinds: Kinds, rule: RowNodes, pool: Pool, noise: Any = 0.0) -> P
     def factors(t: Array) -> tuple[Array, Array]:
         """Return ln phi(t) and what it is replaced by if the sequence is of that chain."""
         left = jnp.expm1(-t * q)
-        gone = jnp.maximum(jnp.einsum("ij,mij->m", both, left), _NEARLY - 1)
-        return jnp.log1p(gone), 1 + jnp.sum(known * left, axis=(1, 2))
+        gone = jnp.maximum(left @ both, _NEARLY - 1)
+        return jnp.log1p(gone), 1 + jnp.sum(known * left, axis=1)
 
-    def add(sums: tuple[Array, Array], u: Array) -> tuple[tuple[Array, Array], None]:
-        t = jnp.exp(u)
+    def add(sums: _Sums) -> _Sums:
+        t = jnp.exp(_FROM + _STEP * sums.step)
         one, of_one = factors(t / total)
         several, of_several = factors(t * pool.repeats / total)
         alone = jnp.maximum(pool.once - 1, 0.0) * one + pool.repeated * several
@@ -134,9 +145,17 @@ def pool_losses(kinds: Kinds, rule: RowNodes, pool: Pool, noise: Any = 0.0) -> P
         fresh = jnp.exp(pool.once * one + pool.repeated * several)
         trained = share * of_one * jnp.exp(alone) + (1 - share) * of_several * jnp.exp(among)
         base = jnp.exp(-t)
-        return (sums[0] + (base - trained) @ chance, sums[1] + (base - fresh) @ chance), None
+        return _Sums(
+            step=sums.step + 1,
+            trained=sums.trained + (base - trained) @ chance,
+            fresh=sums.fresh + (base - fresh) @ chance,
+            left=(base + trained + fresh) @ chance,
+        )
 
-    u = jnp.arange(_FROM, _TO, _STEP)
-    (trained, fresh), _ = lax.scan(add, (jnp.zeros(()), jnp.zeros(())), u)
+    def goes_on(sums: _Sums) -> Array:
+        return (sums.step < (_TO - _FROM) / _STEP) & (sums.left > _NOTHING)
+
+    none = jnp.zeros(())
+    sums = lax.while_loop(goes_on, add, _Sums(none, none, none, none + 1))
     cost = chance @ (jnp.log(chance / jnp.asarray(kinds.ways)) - jnp.log(taken))
-    return PoolLosses(trained=cost - _STEP * trained, fresh=cost - _STEP * fresh)
+    return PoolLosses(trained=cost - _STEP * sums.trained, fresh=cost - _STEP * sums.fresh)
