@@ -1,9 +1,10 @@
 """All that the author of a phenomenon imports: one public module, no underscores.
 
 A phenomenon of your own is one file, anywhere, that defines ``PHENOMENON``; docs/extending.md
-walks through one of 60 lines. Everything here is used by the phenomena of the package too. The
-building blocks (``ci_theory.tasks``, ``biases``, ``systems``, ``training``, ``theory``) are
-public where they are; ``ci_theory.testing`` holds a phenomenon to the laws.
+walks through one of 60 lines, and through two biases together. Everything here is used by the
+phenomena of the package too. The building blocks (``ci_theory.tasks``, ``biases``, ``systems``,
+``training``, ``theory``) are public where they are; ``ci_theory.testing`` holds a phenomenon to
+the laws.
 
 >>> @record
 ... class Params:
@@ -38,6 +39,7 @@ from ci_theory.phenomena import (
     predictions,
 )
 from ci_theory.phenomena import _slack as slack
+from ci_theory.phenomena._base import Locator
 from ci_theory.phenomena._mistakes import (
     contexts_are_exact,
     copies_are_fresh,
@@ -69,6 +71,7 @@ __all__ = [
     "Floor",
     "Int",
     "Key",
+    "Locator",
     "Mistake",
     "Onset",
     "Peak",

@@ -9,8 +9,10 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ci_theory import extend
 from ci_theory.cli import lint, main
 from ci_theory.phenomena import Phenomenon, load
 from ci_theory.sweeps import estimate
@@ -18,7 +20,7 @@ from ci_theory.testing import LAWS, Broken, laws
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "extending.md").read_text()
-MODULE, LAWS_TEST = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+MODULE, BOTH, LOCATOR, LAWS_TEST = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (SWEEP,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"^ci-theory (.*?)  +#", PAGE, re.MULTILINE)
 
@@ -75,6 +77,54 @@ def test_the_example_works_by_the_words_of_the_page(tmp_path):
     assert "breaks: AGREES" in said
     assert (tmp_path / "results" / "figures" / "mine.png").is_file()
     assert not (tmp_path / "TRAPPED").exists()
+
+
+BOTH_SWEEP = """
+phenomenon = "both"
+replicates = 120
+
+[axes]
+n = [40, 90]
+repeats = [1, 5, 10]
+input_noise = [0.0, 0.5, 2.0]
+
+[fixed]
+repeated_fraction = 0.5
+"""
+
+
+def test_the_example_of_two_biases_agrees_where_both_are_swept(tmp_path, monkeypatch, capsys):
+    (tmp_path / "both.py").write_text(BOTH)
+    (tmp_path / "both.toml").write_text(BOTH_SWEEP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "_measure", lambda *_: (0.0, 0.0))
+    try:
+        assert main(["lint", "both.py"]) == 0
+        laws(sys.modules["both"].PHENOMENON, only=["biases", "decoys", "padding", "defaults"])
+        assert main(["run", "both.toml", "--allow", "both"]) == 0
+        assert main(["check", "both.toml", "--allow", "both"]) == 0
+    finally:
+        sys.modules.pop("both", None)
+    said = capsys.readouterr().out
+    assert re.search(r"error +AGREES +18/18", said)
+    assert "2 of 2 decoys rejected" in said
+
+
+def test_the_locator_of_the_page_finds_where_a_power_law_bends():
+    """k^-2 + 0.01/k: the slope is -1.5 where both are alike, at k = 100."""
+    names = {"dataclasses": dataclasses, "np": np, "Crossing": extend.Crossing}
+    exec(LOCATOR, names)  # the page's own words
+    locator = names["Slope"](level=-1.5, log_axis=True)
+    assert isinstance(locator, extend.Locator)
+    k = np.geomspace(10, 1000, 41)
+    curve = k**-2.0 + 0.01 / k
+    runs = curve * np.exp(0.01 * np.random.default_rng(4).standard_normal((60, 41)))
+    assert locator.locate(k, curve).value == pytest.approx(100, rel=0.01)
+    found = locator.locate(k, runs)
+    assert found.status is extend.Status.OK
+    assert found.low < 100 < found.high < 1.3 * found.low
+    bend = extend.Break(name="bend", axis="n", measure="test_error", locator=locator)
+    laws(dataclasses.replace(load("ridge_peak"), breaks=(bend,)), only=["locators"])
 
 
 @pytest.fixture
