@@ -6,7 +6,11 @@ normal equations; ours draws what a context comes to and applies the equations m
 obvious way costs n d^4 operations, ours 4 n d^2 a step of conjugate gradients, nearly all in single
 precision. The steps are as many as the spread of the prompts about their mean asks for: 52 with two
 prompts a weight, near interpolation, and fewer with more. That decides the ratio: at d = 64 it was
-32, 38 and 53 with two, four and eight prompts a weight on one core of a Xeon.
+32, 38 and 53 with two, four and eight prompts a weight on one core of a Xeon, and 37, 42 and 45 on
+another, whose products of matrices in double precision are faster. There, of 0.45 s with eight,
+0.17 s go into drawing (0.10 s are normal numbers, 0.03 s chi squares), 0.16 s are twenty steps in
+single precision at 68 GFlop/s, and the rest is residuals and right sides in double. Tried without
+gain: keeping transposes, blocks that stay in the cache, barriers against drawing twice.
 
     python -m benchmarks.linear_attention [--largest D]
 """
