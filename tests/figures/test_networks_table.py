@@ -29,6 +29,7 @@ def word(kind, predicted, found, room=np.inf):
         ("sign", 0.3, (0.2, 0.1, 0.3), "holds"),
         ("sign", -0.3, (-0.2, -0.3, -0.1), "holds"),
         ("sign", 0.3, (-0.2, -0.3, -0.1), "REVERSED"),
+        ("sign", 0.3, (np.nan, np.nan, np.nan), "none found"),
         ("sign", -0.3, (0.2, 0.1, 0.3), "REVERSED"),
         ("sign", 0.3, (0.2, -0.1, 0.5), "not told"),
         ("sign", 0.3, (0.2, 0.0, 0.4), "not told"),

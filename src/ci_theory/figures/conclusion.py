@@ -39,13 +39,13 @@ class Conclusion(NamedTuple):
     def word(self, system: str) -> str:
         """Say whether the conclusion survives in a learner."""
         value, low, high = self.found[system]
+        if np.isnan(value):
+            return "none found"
         if self.kind == "sign":
             side = np.sign(self.predicted)
             if low * high <= 0:
                 return "not told"
             return "holds" if side * value > 0 else "REVERSED"
-        if np.isnan(value):
-            return "none found"
         if not low <= self.predicted <= high:
             return "ELSEWHERE" if self.kind == "place" else "BROKEN"
         telling = high <= WIDE * low if self.kind == "place" else high - low <= 2 * self.room
