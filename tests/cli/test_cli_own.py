@@ -89,6 +89,11 @@ def folder(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+def line_of(text):
+    """Return the line of the module in the current folder that has a text."""
+    return Path("mine.py").read_text().partition(text)[0].count("\n") + 1
+
+
 def change(folder, old, new):
     text = (folder / "mine.py").read_text()
     assert text.count(old) == 1
@@ -209,7 +214,7 @@ def test_what_the_authors_code_raises_is_the_authors(old, new, command, folder, 
     ("old", "new", "says"),
     [
         ("    return Measures(error=", "    return dict(error=", "simulate returns dict, not Meas"),
-        ("jnp.mean(mean**2))", "mean**2)", "measure error has shape"),
+        ("jnp.mean(mean**2))", "jnp.ones(2))", "measure error has shape (2,), not (1,)"),
         ("    return Measures(error=", "    Measures(error=", "simulate returns NoneType"),
     ],
 )  # fmt: skip
@@ -217,8 +222,50 @@ def test_what_a_run_returns_is_looked_at(old, new, says, folder, capsys):
     change(folder, old, new)
     assert main(["run", "mine.toml", "n=10", "noise=1", "--allow", "mine"]) == 2
     err = capsys.readouterr().err
-    assert says in err or "incompatible shapes" in err
+    assert re.match(rf"ci-theory: phenomenon 'mine', mine\.py:{line_of('def simulate')}, in s", err)
+    assert says in err
     assert err.count("\n") == 1
+
+
+RETURNED = {
+    "a misspelt field": ('{"share": 0.0}', '{"shar": 0.0}', "unknown field 'shar' in mistake"),
+    "a bound of nothing": (
+        "    params=Params,",
+        '    bounds=lambda params, made: {"eror": 0},\n    params=Params,',
+        "bounds speak of 'eror', which is not predicted",
+    ),
+    "a missing entry": ("return Forecast(", "return dict(", "the forecast has no entry error"),
+    "a hidden field": (
+        "    params=Params,",
+        "    world=lambda params: params.noise,\n    params=Params,",
+        "world reads noise, which is not static",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "says"), RETURNED.values(), ids=RETURNED)
+def test_what_the_authors_functions_return_is_refused_with_the_place(
+    old, new, says, folder, capsys
+):
+    """By each command that asks for it, and in the laws."""
+    change(folder, old, new)
+    (line,) = {i for i, text in enumerate((folder / "mine.py").read_text().splitlines(), 1)
+               if new.splitlines()[0] in text}  # fmt: skip
+    lines = "|".join(str(line - i) for i in range(8))
+    assert main(["run", "mine.toml", "n=10", "--allow", "mine", "--replicates", "3"]) == 0
+    capsys.readouterr()
+    asked = [["predict", "mine", "n=10"], ["check", "results/stores/mine", "--allow", "mine"]]
+    for words in asked if "mistake" not in says else asked[1:]:
+        assert main(words) == 2
+        err = capsys.readouterr().err
+        assert re.match(rf"ci-theory: phenomenon 'mine', mine\.py:({lines}), in \S+: ", err)
+        assert says in err
+        assert err.count("\n") == 1
+    assert main(["lint", "mine"]) == 1
+    told = [row["seen"] for row in lint.document(load("mine"), {}, False)["rows"]]
+    told = [seen for seen in told if says in seen]
+    assert told
+    assert all(re.search(rf"mine\.py:({lines})\b", seen) for seen in told)
 
 
 def test_a_fault_of_the_package_stays_one(folder, monkeypatch, capsys):
