@@ -319,6 +319,43 @@ def test_a_number_with_an_end_is_not_said_to_have_none(old, new, noted, folder, 
     assert (("share", "no bounds: any number is accepted") in notes) == noted
 
 
+def test_what_a_bias_of_the_package_declares_is_not_noted(folder, monkeypatch):
+    """Its author cannot change it: mixed in, with another default, or a part. His own fields are.
+
+    The share of repeated rows has no unit, a power no bounds.
+    """
+    change(
+        folder,
+        "@record\nclass Params:\n",
+        "from ci_theory.biases.repetition import Repetition\n"
+        "from ci_theory.biases.imbalance import Imbalance\n"
+        "from ci_theory._record import again, part\n\n\n"
+        "@record\nclass Part(Repetition):\n"
+        '    n: int = sized(40, low=2, unit="rows", doc="rows")\n'
+        '    power: float = traced(1.0, unit="1", doc="power")\n\n\n'
+        "@record\nclass Params(Repetition):\n"
+        '    repeated_fraction: float = again(Repetition, "repeated_fraction", 0.1)\n'
+        "    up: Part = part(Part)\n"
+        "    more: Imbalance = part(Imbalance)\n",
+    )
+    change(folder, 'unit="1", doc="share', 'doc="share')
+    monkeypatch.syspath_prepend(str(folder))
+    axes = load("mine").axes
+    assert "more.minority" in axes
+    assert {n for n in axes if n.endswith("repeated_fraction")} == {
+        "repeated_fraction", "up.repeated_fraction"
+    }  # fmt: skip
+    assert lint._notes(load("mine")) == [
+        ("up.power", "no bounds: any number is accepted"),
+        ("share", "no unit: write unit='1' if it has none"),
+    ]
+
+
+def test_what_the_package_itself_declares_is_noted():
+    noted = {name for name, _ in lint._notes(load("repeated_data"))}
+    assert "repeated_fraction" in noted
+
+
 def test_lint_looks_at_the_point_that_is_asked_for(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(lint, "laws", lambda phenomenon, at, only: asked.append(at))
