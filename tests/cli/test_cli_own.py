@@ -138,6 +138,25 @@ def test_a_module_to_allow_that_is_not_there_is_told_as_one(word, hint, folder, 
     assert capsys.readouterr() == ("", f"ci-theory: {told}\n")
 
 
+def test_an_allowed_module_is_meant_by_a_name_like_it(folder, capsys):
+    """Not by a name that would have to be allowed too."""
+    (folder / "theirs.toml").write_text(SWEEP.replace('"mine"', '"mien"'))
+    assert main(["run", "theirs.toml", "--dry-run", "--allow", "mine"]) == 2
+    err = capsys.readouterr().err
+    assert "unknown phenomenon 'mien': did you mean 'mine'? (known: ali" in err
+    assert "--allow" not in err
+    (folder / "theirs.toml").write_text(SWEEP.replace('"mine"', '"ridge_peek"'))
+    assert main(["run", "theirs.toml", "--dry-run", "--allow", "mine"]) == 2
+    assert "did you mean 'ridge_peak'?; if it is a module" in capsys.readouterr().err
+
+
+def test_an_import_that_is_refused_says_so_without_a_class(folder, capsys):
+    change(folder, "claims=(),", "claims=(99,),")
+    assert main(["show", "mine"]) == 2
+    told = "ci-theory: phenomenon 'mine' cannot be imported: phenomenon 'mine': claim 99"
+    assert capsys.readouterr().err.startswith(told)
+
+
 def test_an_installed_module_is_found_for_what_it_is(folder, capsys):
     assert main(["run", "mine.toml", "--dry-run", "--allow", "json"]) == 2
     assert "module json defines no PHENOMENON" in capsys.readouterr().err
