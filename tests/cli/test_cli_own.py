@@ -287,6 +287,12 @@ def test_what_the_authors_functions_return_is_refused_with_the_place(
     assert all(re.search(rf"mine\.py:({lines})\b", seen) for seen in told)
 
 
+def test_a_run_counts_the_cells_that_have_no_finite_run(folder, capsys):
+    change(folder, "error=params.noise * jnp.mean(mean**2)", "error=params.noise / (params.n - 10)")
+    assert main(["run", "mine.toml", "n=10,20", "noise=0", "share=0,1", "--allow", "mine"]) == 0
+    assert "2 of 4 cells have no finite run" in capsys.readouterr().out
+
+
 def test_a_fault_of_the_package_stays_one(folder, monkeypatch, capsys):
     """Though somebody's phenomenon is loaded, and asked for it."""
     from ci_theory.cli import predict
@@ -473,6 +479,7 @@ def test_a_folder_that_python_looks_through_anyway_keeps_its_place(folder, monke
 def test_a_measure_in_which_a_break_is_sought_has_its_use():
     sought = types.SimpleNamespace(name="top", measure="a", closed_form=None, statement="")
     bare = types.SimpleNamespace(
-        axes={}, predictions=(), breaks=(sought,), measure_info={"a": ("", ""), "b": ("", "")}
-    )
+        axes={}, params=load("ridge_peak").params, predictions=(), breaks=(sought,),
+        measure_info={"a": ("", ""), "b": ("", "")},
+    )  # fmt: skip
     assert [where for where, _ in lint._notes(bare)] == ["b"]
