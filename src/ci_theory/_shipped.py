@@ -21,6 +21,7 @@ class Kind(NamedTuple):
 
 EXPERIMENT = Kind("experiment", "experiments", ".toml")
 FIGURE = Kind("figure", "paper_figs", ".py")
+_ENDINGS = (EXPERIMENT.ending, FIGURE.ending)
 
 
 def folders(kind: Kind) -> list[Path]:
@@ -55,6 +56,8 @@ def find(kind: Kind, given: str) -> Path:
         return next(file for file in candidates if file.is_file())
     here = [Path(given), Path(kind.folder) / f"{given}{kind.ending}"]
     for file in here:
+        if file.is_file() and given.endswith(_ENDINGS):
+            raise BadInput(f"{given}: no {kind.word}, whose file ends in {kind.ending}")
         if file.is_file():
             raise BadInput(
                 f"{kind.word} '{given}': a name finds what comes with ci_theory; "

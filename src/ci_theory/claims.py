@@ -14,6 +14,8 @@ written down.
 from collections.abc import Collection
 from typing import NamedTuple
 
+from ci_theory._errors import BadInput
+
 
 class Claim(NamedTuple):
     """One claim of the seed paper.
@@ -194,3 +196,19 @@ CLAIMS = _claims(
     ),
 )
 """The 25 claims, in the order of their numbers."""
+
+
+def numbered(words: Collection[str]) -> list[int]:
+    """Return the numbers of the claims that words name, in their order; of all if none does.
+
+    Raises:
+        BadInput: a word that is not the number of a claim.
+
+    >>> numbered(["3", "2", "3"]), len(numbered([])) == len(CLAIMS)
+    ([2, 3], True)
+    """
+    known = {str(claim.number): claim.number for claim in CLAIMS}
+    for word in words:
+        if word not in known:
+            raise BadInput(f"claim {word}: expected a number in 1..{len(CLAIMS)}")
+    return [number for word, number in known.items() if word in words or not words]

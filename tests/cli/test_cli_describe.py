@@ -148,6 +148,16 @@ def test_an_answer_of_ones_own_store_is_not_called_a_kept_one(monkeypatch):
     assert claims._of("ridge_peak", {})["note"] == claims.STALE
 
 
+def test_some_claims_are_those_of_all_by_their_numbers(capsys):
+    rows = strict(answer(capsys, "claims", "--json"))
+    assert strict(answer(capsys, "claims", "12", "3", "12", "--json")) == [rows[2], rows[11]]
+    parts = answer(capsys, "claims").split("\n\n")
+    *some, counts = answer(capsys, "claims", "3", "12").split("\n\n")
+    assert some == [parts[2], parts[11]]
+    assert counts.startswith("2 of 2 claims have an answer\n")
+    assert answer(capsys, "claims", "12") == parts[11] + "\n\n"  # what is said of one is all
+
+
 def test_a_phenomenon_is_shown_by_the_claims_that_it_declares_and_no_others(monkeypatch):
     """One of third parties, which no row of the claims names."""
     peak = phenomena.load("ridge_peak")

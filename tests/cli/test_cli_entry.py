@@ -97,6 +97,9 @@ def test_help_loads_what_declares_commands():
         (["show", ".mean"], "expected a name or a module path"),
         (["show", "os.path"], "defines no PHENOMENON"),
         (["claims", "--results", "no/such/folder"], "no such folder"),
+        (["claims", "2", "26"], "claim 26: expected a number in 1..25"),
+        (["claims", "0", "--json"], "claim 0: expected a number in 1..25"),
+        (["claims", "two", "--results", "here"], "claim two: expected a number in 1..25"),
     ],
 )
 def test_a_mistake_is_one_line(words, says, capsys):

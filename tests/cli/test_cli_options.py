@@ -152,7 +152,12 @@ def test_claims_of_a_folder_are_not_those_that_are_kept(asked, monkeypatch):
     from ci_theory.cli import again, claims
 
     monkeypatch.setattr(surroundings, "start_jax", lambda **_: None)
-    assert asked(claims, "table", "claims", "--results", "here") == ((Path("here"),), {})
+    assert asked(claims, "table", "claims", "--results", "here") == (
+        (Path("here"), list(range(1, 26))), {}
+    )  # fmt: skip
+    assert asked(claims, "table", "claims", "7", "--results", "here")[0] == (Path("here"), [7])
     for words in ([], ["--json"]):
         (key, _), _ = asked(again, "answer", "claims", *words)
         assert key == ["claims", f"json {bool(words)}"]
+        (key, _), _ = asked(again, "answer", "claims", "12", "2", "12", *words)
+        assert key == ["claims", "2", "12", f"json {bool(words)}"]

@@ -139,6 +139,11 @@ def folder(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+def line_of(text):
+    """Return the line of the module in the current folder that has a text."""
+    return Path("mine.py").read_text().partition(text)[0].count("\n") + 1
+
+
 def change(folder, old, new):
     text = (folder / "mine.py").read_text()
     assert text.count(old) == 1
@@ -181,6 +186,25 @@ def test_a_module_to_allow_that_is_not_there_is_told_as_one(word, hint, folder, 
     assert main(["run", "mine.toml", "--dry-run", "--allow", word]) == 2
     told = f"--allow {word}: no such module is installed, nor in this folder{hint}"
     assert capsys.readouterr() == ("", f"ci-theory: {told}\n")
+
+
+def test_an_allowed_module_is_meant_by_a_name_like_it(folder, capsys):
+    """Not by a name that would have to be allowed too."""
+    (folder / "theirs.toml").write_text(SWEEP.replace('"mine"', '"mien"'))
+    assert main(["run", "theirs.toml", "--dry-run", "--allow", "mine"]) == 2
+    err = capsys.readouterr().err
+    assert "unknown phenomenon 'mien': did you mean 'mine'? (known: ali" in err
+    assert "--allow" not in err
+    (folder / "theirs.toml").write_text(SWEEP.replace('"mine"', '"ridge_peek"'))
+    assert main(["run", "theirs.toml", "--dry-run", "--allow", "mine"]) == 2
+    assert "did you mean 'ridge_peak'?; if it is a module" in capsys.readouterr().err
+
+
+def test_an_import_that_is_refused_says_so_without_a_class(folder, capsys):
+    change(folder, "claims=(),", "claims=(99,),")
+    assert main(["show", "mine"]) == 2
+    told = "ci-theory: phenomenon 'mine' cannot be imported: phenomenon 'mine': claim 99"
+    assert capsys.readouterr().err.startswith(told)
 
 
 def test_an_installed_module_is_found_for_what_it_is(folder, capsys):
@@ -259,7 +283,7 @@ def test_what_the_authors_code_raises_is_the_authors(old, new, command, folder, 
     ("old", "new", "says"),
     [
         ("    return Measures(error=", "    return dict(error=", "simulate returns dict, not Meas"),
-        ("jnp.mean(mean**2))", "mean**2)", "measure error has shape"),
+        ("jnp.mean(mean**2))", "jnp.ones(2))", "measure error has shape (2,), not (1,)"),
         ("    return Measures(error=", "    Measures(error=", "simulate returns NoneType"),
     ],
 )  # fmt: skip
@@ -267,8 +291,56 @@ def test_what_a_run_returns_is_looked_at(old, new, says, folder, capsys):
     change(folder, old, new)
     assert main(["run", "mine.toml", "n=10", "noise=1", "--allow", "mine"]) == 2
     err = capsys.readouterr().err
-    assert says in err or "incompatible shapes" in err
+    assert re.match(rf"ci-theory: phenomenon 'mine', mine\.py:{line_of('def simulate')}, in s", err)
+    assert says in err
     assert err.count("\n") == 1
+
+
+RETURNED = {
+    "a misspelt field": ('{"share": 0.0}', '{"shar": 0.0}', "unknown field 'shar' in mistake"),
+    "a bound of nothing": (
+        "    params=Params,",
+        '    bounds=lambda params, made: {"eror": 0},\n    params=Params,',
+        "bounds speak of 'eror', which is not predicted",
+    ),
+    "a missing entry": ("return Forecast(", "return dict(", "the forecast has no entry error"),
+    "a hidden field": (
+        "    params=Params,",
+        "    world=lambda params: params.noise,\n    params=Params,",
+        "world reads noise, which is not static",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "says"), RETURNED.values(), ids=RETURNED)
+def test_what_the_authors_functions_return_is_refused_with_the_place(
+    old, new, says, folder, capsys
+):
+    """By each command that asks for it, and in the laws."""
+    change(folder, old, new)
+    (line,) = {i for i, text in enumerate((folder / "mine.py").read_text().splitlines(), 1)
+               if new.splitlines()[0] in text}  # fmt: skip
+    lines = "|".join(str(line - i) for i in range(8))
+    assert main(["run", "mine.toml", "n=10", "--allow", "mine", "--replicates", "3"]) == 0
+    capsys.readouterr()
+    asked = [["predict", "mine", "n=10"], ["check", "results/stores/mine", "--allow", "mine"]]
+    for words in asked if "mistake" not in says else asked[1:]:
+        assert main(words) == 2
+        err = capsys.readouterr().err
+        assert re.match(rf"ci-theory: phenomenon 'mine', mine\.py:({lines}), in \S+: ", err)
+        assert says in err
+        assert err.count("\n") == 1
+    assert main(["lint", "mine"]) == 1
+    told = [row["seen"] for row in lint.document(load("mine"), {}, False)["rows"]]
+    told = [seen for seen in told if says in seen]
+    assert told
+    assert all(re.search(rf"mine\.py:({lines})\b", seen) for seen in told)
+
+
+def test_a_run_counts_the_cells_that_have_no_finite_run(folder, capsys):
+    change(folder, "error=params.noise * jnp.mean(mean**2)", "error=params.noise / (params.n - 10)")
+    assert main(["run", "mine.toml", "n=10,20", "noise=0", "share=0,1", "--allow", "mine"]) == 0
+    assert "2 of 4 cells have no finite run" in capsys.readouterr().out
 
 
 def test_a_fault_of_the_package_stays_one(folder, monkeypatch, capsys):
@@ -320,6 +392,43 @@ def test_a_number_with_an_end_is_not_said_to_have_none(old, new, noted, folder, 
     monkeypatch.syspath_prepend(str(folder))
     notes = lint._notes(load("mine"))
     assert (("share", "no bounds: any number is accepted") in notes) == noted
+
+
+def test_what_a_bias_of_the_package_declares_is_not_noted(folder, monkeypatch):
+    """Its author cannot change it: mixed in, with another default, or a part. His own fields are.
+
+    The share of repeated rows has no unit, a power no bounds.
+    """
+    change(
+        folder,
+        "@record\nclass Params:\n",
+        "from ci_theory.biases.repetition import Repetition\n"
+        "from ci_theory.biases.imbalance import Imbalance\n"
+        "from ci_theory._record import again, part\n\n\n"
+        "@record\nclass Part(Repetition):\n"
+        '    n: int = sized(40, low=2, unit="rows", doc="rows")\n'
+        '    power: float = traced(1.0, unit="1", doc="power")\n\n\n'
+        "@record\nclass Params(Repetition):\n"
+        '    repeated_fraction: float = again(Repetition, "repeated_fraction", 0.1)\n'
+        "    up: Part = part(Part)\n"
+        "    more: Imbalance = part(Imbalance)\n",
+    )
+    change(folder, 'unit="1", doc="share', 'doc="share')
+    monkeypatch.syspath_prepend(str(folder))
+    axes = load("mine").axes
+    assert "more.minority" in axes
+    assert {n for n in axes if n.endswith("repeated_fraction")} == {
+        "repeated_fraction", "up.repeated_fraction"
+    }  # fmt: skip
+    assert lint._notes(load("mine")) == [
+        ("up.power", "no bounds: any number is accepted"),
+        ("share", "no unit: write unit='1' if it has none"),
+    ]
+
+
+def test_what_the_package_itself_declares_is_noted():
+    noted = {name for name, _ in lint._notes(load("repeated_data"))}
+    assert "repeated_fraction" in noted
 
 
 def test_lint_looks_at_the_point_that_is_asked_for(folder, monkeypatch):
@@ -420,6 +529,7 @@ def test_a_folder_that_python_looks_through_anyway_keeps_its_place(folder, monke
 def test_a_measure_in_which_a_break_is_sought_has_its_use():
     sought = types.SimpleNamespace(name="top", measure="a", closed_form=None, statement="")
     bare = types.SimpleNamespace(
-        axes={}, predictions=(), breaks=(sought,), measure_info={"a": ("", ""), "b": ("", "")}
-    )
+        axes={}, params=load("ridge_peak").params, predictions=(), breaks=(sought,),
+        measure_info={"a": ("", ""), "b": ("", "")},
+    )  # fmt: skip
     assert [where for where, _ in lint._notes(bare)] == ["b"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 
 from ci_theory import BadInput
 from ci_theory.cli import columns, examples_file, fit_breaks, lint, output, run
@@ -289,7 +290,11 @@ def test_what_a_run_says_of_its_store(capsys, monkeypatch):
     sweep = types.SimpleNamespace(
         name="", phenomenon="toy", axes={"n": (1, 2, 3), "p": (4, 5)}, replicates=7
     )
-    store = types.SimpleNamespace(counts=lambda: counts, folder="results/x", sweep=sweep)
+    status = [[0, 3], [3, 0], [3, 3], [-1, -1], [3, -1], [-1, 0]]
+    data = {"status": xarray.DataArray(status, dims=["n", "replicate"])}
+    store = types.SimpleNamespace(
+        counts=lambda: counts, folder="results/x", sweep=sweep, dataset=lambda measures: data
+    )
     asked = []
     monkeypatch.setattr(run, "run", lambda *given, **more: asked.append((given, more)) or store)
 
@@ -305,9 +310,14 @@ def test_what_a_run_says_of_its_store(capsys, monkeypatch):
     counts.not_finite = 1500
     assert told("float32")[3:] == [
         "precision float32: `check` and `locate` give no verdict on it",
-        "not finite 1,500 cells: marked, never averaged",
+        "not finite 1,500 values: marked, never averaged",
+        "lost 2 of 6 cells have no finite run",
     ]
     counts.not_finite = 1
-    assert told()[3:] == ["not finite 1 cell: marked, never averaged"]
+    data["status"] = data["status"][:2]
+    assert told()[3:] == [
+        "not finite 1 value: marked, never averaged",
+        "lost 0 of 2 cells have no finite run",
+    ]
     sweep.axes, sweep.name = {}, "mine"
     assert told()[:2] == ["mine: results/x", "cells 1 cell x 7 replicates"]

@@ -175,6 +175,7 @@ def test_the_command_writes_every_page_that_can_be_loaded(tmp_path, monkeypatch,
     ]  # fmt: skip
     assert main(["explore", "ridge_peak", "--static", str(tmp_path / "t")]) == 0
     assert written[1] == (tmp_path / "t", ["ridge_peak"])
+    assert capsys.readouterr().out == f"{tmp_path / 't' / 'index.html'} and 1 page\n"
 
 
 @pytest.mark.parametrize(

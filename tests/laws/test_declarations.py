@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -227,7 +229,10 @@ def test_a_prediction_is_one_number(made, bound, says):
     )
     with pytest.raises(BadInput) as caught:
         predict(toy, {})
-    assert str(caught.value).startswith("a toy: prediction ")
+    here = re.escape(Path(__file__).name)
+    assert re.match(
+        rf"phenomenon 'a toy', \S*{here}:\d+, in <lambda>: prediction ", str(caught.value)
+    )
     assert says in str(caught.value)
 
 

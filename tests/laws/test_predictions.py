@@ -139,6 +139,6 @@ def test_of_a_named_tuple_too():
 @pytest.mark.parametrize("toy", [declared, changed], ids=["a record", "a named tuple"])
 def test_a_mistake_about_an_entry_that_is_not_there_is_refused(toy):
     wrong = mistaken(forecast=lambda params, made: {"eror": 1.0}).mistakes
-    says = "unknown entry of the forecast 'eror' in a toy: mistake doubled: did you mean 'error'"
+    says = "unknown entry of the forecast 'eror' in mistake doubled: did you mean 'error'"
     with pytest.raises(BadInput, match=says):
         predict(toy(mistakes=wrong), {})

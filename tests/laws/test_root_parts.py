@@ -97,6 +97,9 @@ def test_a_name_finds_what_comes_along_and_a_path_what_is_here(shipped):
     Path("mine").write_text("")
     with pytest.raises(BadInput, match=r"for the file here write \./mine$"):
         _shipped.find(kind, "mine")
+    Path("mine.py").write_text("")  # which no path makes an experiment
+    with pytest.raises(BadInput, match=r"^mine\.py: no experiment, whose file ends in \.toml$"):
+        _shipped.find(kind, "mine.py")
 
 
 # --- answers and claims ---------------------------------------------------------------------------

@@ -280,7 +280,7 @@ def _alike(measures):
             lambda made: jax.tree.map(lambda x: x[0], made),
             r"measure mean has shape \(\), not \(2,\)",
         ),
-        (_alike, "line: simulate returns Alike, not Measures"),
+        (_alike, "'line', .*test_run.py:.*: simulate returns Alike, not Measures"),
     ],
 )
 def test_what_a_simulation_returns_wrongly_is_named(change, says):

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from ci_theory._errors import printable
+from ci_theory._errors import BadInput, printable
+from ci_theory.phenomena._blame import shown
 
 _OURS = Path(__file__).parents[1]
 
@@ -44,15 +45,16 @@ def told(error: BaseException) -> str | None:
         owner = next((m for m in owners if m.file == file), owners[0])
         inside = [f for f, _ in frames[depth + 1 :] if _OURS in Path(f.f_code.co_filename).parents]
         through = f" (in {inside[-1].f_globals['__name__']})" if inside else ""
-        where = f"{_shown(file)}:{line}, in {frame.f_code.co_name}"
+        where = f"{shown(file)}:{line}, in {frame.f_code.co_name}"
         return f"phenomenon '{owner.phenomenon}', {where}: {problem(error)}{through}"
     return None
 
 
 def problem(error: BaseException) -> str:
-    """Return kind and first line of an exception."""
+    """Return kind and first line of an exception; of a refusal of ours, what it says."""
     first = (str(error).strip().splitlines() or [""])[0]
-    return printable(f"{type(error).__name__}: {first}".removesuffix(": "))
+    kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
+    return printable(f"{kind}{first}".removesuffix(": "))
 
 
 def _outside() -> list[Module]:
@@ -72,8 +74,3 @@ def _installed(file: Path) -> bool:
     paths = sysconfig.get_paths()
     folders = {Path(paths[kind]) for kind in ("stdlib", "purelib", "platlib")}
     return file.is_relative_to(_OURS) or any(file.is_relative_to(folder) for folder in folders)
-
-
-def _shown(file: Path) -> str:
-    here = Path.cwd()
-    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)

@@ -6,7 +6,7 @@ theirs.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,22 @@ YOURS, KEPT = "yours", "kept"
 STALE = "the kept answer is of another version of the simulation"
 
 
-def table(results: Path | None) -> list[dict[str, Any]]:
+def table(
+    results: Path | None, numbers: Collection[int] = range(1, len(CLAIMS) + 1)
+) -> list[dict[str, Any]]:
     """Return one entry a claim, with the answers of every phenomenon that tests it.
 
     Args:
         results: a folder that holds stores, at any depth: of their phenomena they say more than
             what is kept.
+        numbers: of the claims.
     """
     mine = {} if results is None else stored_answers(results)
     registered = sorted({*phenomena.names(), *mine})
-    about = {name: _of(name, mine) for name in registered}
     declared = {name: _declared(name) for name in registered}
+    models = {c: _models(c, declared) for c in CLAIMS if c.number in numbers}
+    needed = {name for names in models.values() for name in names}
+    about = {name: _of(name, mine) for name in registered if name in needed}
     figures = paper.shown()
     return [
         {
@@ -44,10 +49,10 @@ def table(results: Path | None) -> list[dict[str, Any]]:
             "answer": _answer(claim, figures),
             "phenomena": {
                 name: about.get(name, {"implemented": False, "verdict": PLANNED, "verdicts": {}})
-                for name in _models(claim, declared)
+                for name in names
             },
         }
-        for claim in CLAIMS
+        for claim, names in models.items()
     ]
 
 
@@ -126,7 +131,7 @@ def stored_answers(results: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def print_claims(entries: list[dict[str, Any]]) -> None:
-    """Print the claims, each with the answers of its phenomena, and what is not answered."""
+    """Print claims, each with the answers of its phenomena; below several, how many have one."""
     for entry in entries:
         say(f"{entry['number']}. {entry['claim']} ({entry['cited']})")
         _print_words(entry["answer"])
@@ -142,9 +147,16 @@ def print_claims(entries: list[dict[str, Any]]) -> None:
                 _print_answer(one)
         _print_rest({n: p for n, p in entry["phenomena"].items() if n not in answered})
         say()
+    if len(entries) > 1:
+        _print_counts(entries)
+
+
+def _print_counts(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Print how many claims have an answer, which have none, and what the answers are."""
     done = [e for e in entries if any("answers" in p for p in e["phenomena"].values())]
     open_ = [str(e["number"]) for e in entries if e not in done]
-    say(f"{len(done)} of {len(entries)} claims have an answer; not yet: {', '.join(open_)}")
+    left = f"; not yet: {', '.join(open_)}" if open_ else ""
+    say(f"{len(done)} of {len(entries)} claims have an answer{left}")
     counts = Counter(entry["answer"]["word"] for entry in entries)
     told = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     say(f"in our models, as kept with the package: {told}")

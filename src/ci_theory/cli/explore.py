@@ -45,7 +45,8 @@ def write(name: str | None, folder: Path) -> None:
         except BadInput as problem:  # a broken plug-in must not take the others with it
             say(problem)
     files = site.write(folder, shown, say)
-    say(f"{folder / 'index.html'} and {len(files) - 1} pages")
+    pages = len(files) - 1
+    say(f"{folder / 'index.html'} and {pages} page{'' if pages == 1 else 's'}")
 
 
 def explained(problem: BaseException) -> str:

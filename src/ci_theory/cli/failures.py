@@ -53,7 +53,7 @@ def explain(error: BaseException) -> Failure | None:
     if isinstance(error, _UsageError):
         return Failure(_one_line(error.format_message()), BAD_INPUT)
     if isinstance(error, BadInput):
-        return Failure(_one_line(error), BAD_INPUT)
+        return _authors(error) or Failure(_one_line(error), BAD_INPUT)
     if isinstance(error, OSError):
         return Failure(_system(error), BAD_INPUT)
     if isinstance(error, ValueError) and str(error).startswith("embedded null"):
@@ -64,12 +64,17 @@ def explain(error: BaseException) -> Failure | None:
             "estimate) or another device",
             BAD_INPUT,
         )
-    if "ci_theory.phenomena" in sys.modules:
-        from ci_theory.cli import authors
+    return _authors(error)
 
-        line = authors.told(error)
-        return Failure(f"{line}; --debug shows the traceback", BAD_INPUT) if line else None
-    return None
+
+def _authors(error: BaseException) -> Failure | None:
+    """Tell what came out of the code of somebody's phenomenon, and where; None if nothing did."""
+    if "ci_theory.phenomena" not in sys.modules:
+        return None
+    from ci_theory.cli import authors
+
+    line = authors.told(error)
+    return Failure(f"{line}; --debug shows the traceback", BAD_INPUT) if line else None
 
 
 def bug(error: BaseException) -> Failure:

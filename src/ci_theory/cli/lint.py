@@ -1,8 +1,11 @@
 """`ci-theory lint`: what a phenomenon declares, and whether the laws hold of it."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass
+from inspect import get_annotations
+from typing import Any, get_type_hints
 
+from ci_theory._record import axes_of
 from ci_theory.cli.output import print_table, say
 from ci_theory.phenomena import Phenomenon
 from ci_theory.sweeps.values import single
@@ -48,8 +51,9 @@ def document(phenomenon: Phenomenon, words: Mapping[str, str], every: bool) -> d
 def _notes(phenomenon: Phenomenon) -> list[tuple[str, str]]:
     """Return what is declared and could say more: (where, what)."""
     notes = []
+    mixed_in = _of_the_package(phenomenon.params)
     for name, axis in phenomenon.axes.items():
-        if axis.type not in (int, float):
+        if axis.type not in (int, float) or name in mixed_in:
             continue
         if not axis.unit:
             notes.append((name, "no unit: write unit='1' if it has none"))
@@ -65,6 +69,23 @@ def _notes(phenomenon: Phenomenon) -> list[tuple[str, str]]:
     if not phenomenon.breaks:
         notes.append(("breaks", "none: `ci-theory locate` will find nothing"))
     return notes
+
+
+def _of_the_package(params: type) -> set[str]:
+    """Return the fields that a record of somebody's has from this package."""
+    if _ours(params):
+        return set()
+    hints = get_type_hints(params)
+    found = {name for base in filter(_ours, params.__mro__) for name in get_annotations(base)}
+    for name in [f.name for f in fields(params) if is_dataclass(hints[f.name])]:
+        part = hints[name]
+        inside = axes_of(part) if _ours(part) else _of_the_package(part)
+        found |= {f"{name}.{field}" for field in inside}
+    return found
+
+
+def _ours(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "ci_theory"
 
 
 def print_lint(made: Mapping[str, Any], every: bool) -> None:

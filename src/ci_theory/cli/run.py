@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 
-from ci_theory._errors import BadInput
+from ci_theory._errors import BadInput, Status
 from ci_theory._types import enable_float64
 from ci_theory.cli import experiments, modules
 from ci_theory.cli.output import print_lines, say
@@ -92,7 +92,16 @@ def run_and_print(
     if dtype != "float64":
         lines.append(("precision", f"{dtype}: `check` and `locate` give no verdict on it"))
     if counts.not_finite:
-        lost = "1 cell" if counts.not_finite == 1 else f"{counts.not_finite:,} cells"
-        lines.append(("not finite", f"{lost}: marked, never averaged"))
+        values = "1 value" if counts.not_finite == 1 else f"{counts.not_finite:,} values"
+        lines.append(("not finite", f"{values}: marked, never averaged"))
+        lines.append(("lost", _lost(store)))
     print_lines(lines)
     return store
+
+
+def _lost(store: Store) -> str:
+    """Say how many cells have runs and none that is finite."""
+    status = store.dataset([])["status"]
+    failed = (status == int(Status.NOT_FINITE)).any("replicate")
+    lost = failed & ~(status == int(Status.OK)).any("replicate")
+    return f"{int(lost.sum()):,} of {lost.size:,} cells have no finite run"

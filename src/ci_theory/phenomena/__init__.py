@@ -110,7 +110,11 @@ def load(name: str, *, trusted: bool = True) -> Phenomenon:
     elif trusted:
         raise unknown("phenomenon", name, names())
     else:
+        others = _imported_of_others()
         problem, _, known = str(unknown("phenomenon", name, names())).rpartition(" (")
+        meant = str(unknown("phenomenon", name, [*names(), *others])).rpartition(" (")[0]
+        if any(meant.endswith(f": did you mean '{one}'?") for one in others):
+            raise BadInput(f"{meant} ({known}")
         hint = f"if it is a module that you trust, add --allow {name}"  # before the long list
         raise BadInput(f"{problem}; {hint} ({known}")
     found = getattr(_imported(name, path), "PHENOMENON", None)
@@ -122,6 +126,13 @@ def load(name: str, *, trusted: bool = True) -> Phenomenon:
 def _imported_already(name: str) -> bool:
     """Say whether a word is a module that is loaded and defines a phenomenon."""
     return isinstance(getattr(sys.modules.get(name), "PHENOMENON", None), Phenomenon)
+
+
+def _imported_of_others() -> list[str]:
+    """Return the modules outside of this package that are loaded and define a phenomenon."""
+    loaded = {k: getattr(v, "__dict__", {}).get("PHENOMENON") for k, v in [*sys.modules.items()]}
+    defining = [name for name, found in loaded.items() if isinstance(found, Phenomenon)]
+    return [name for name in defining if not name.startswith("ci_theory.")]
 
 
 def _importable(name: str) -> bool:
@@ -140,7 +151,8 @@ def _imported(name: str, path: str) -> ModuleType:
         missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
         if missing and f"{path}.".startswith(f"{missing}."):
             raise BadInput(f"phenomenon '{name}': there is no module {path}") from problem
-        reason = f"{type(problem).__name__}: {problem}{_place(problem, path)}"
+        kind = "" if isinstance(problem, BadInput) else f"{type(problem).__name__}: "
+        reason = f"{kind}{problem}{_place(problem, path)}"
         raise BadInput(f"phenomenon '{name}' cannot be imported: {reason}") from problem
 
 

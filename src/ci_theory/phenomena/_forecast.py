@@ -11,6 +11,7 @@ import numpy as np
 from ci_theory._errors import BadInput, Status, unknown
 from ci_theory._record import build, flatten
 from ci_theory.phenomena._base import Bound, Estimate, Mistake, Phenomenon, Prediction
+from ci_theory.phenomena._blame import blamed
 
 
 def told(
@@ -37,7 +38,7 @@ def told(
     if forecast is None:
         return {}
     mistakes = phenomenon.mistakes if decoys else ()
-    made, beside = _side_by_side(forecast, params, world, mistakes)
+    made, beside = _side_by_side(phenomenon, params, world, mistakes)
     for mistake in mistakes:
         if mistake.world is not None:
             beside[mistake.name] = forecast(params, mistake.world(params, world))
@@ -45,40 +46,46 @@ def told(
             right = beside.get(mistake.name, made)
             changed = mistake.forecast(params, right)
             if isinstance(changed, Mapping):
-                changed = _changed(f"{phenomenon.name}: mistake {mistake.name}", right, changed)
+                with blamed(phenomenon.name, mistake.forecast):
+                    changed = _changed(f"mistake {mistake.name}", right, changed)
             beside[mistake.name] = changed
     bounds = phenomenon.bounds(params, made)
-    for name in bounds:
-        if name not in {p.name for p in phenomenon.predictions}:
-            raise BadInput(f"{phenomenon.name}: bounds speak of {name!r}, which is not predicted")
+    with blamed(phenomenon.name, phenomenon.bounds):
+        for name in bounds:
+            if name not in {p.name for p in phenomenon.predictions}:
+                raise BadInput(f"bounds speak of {name!r}, which is not predicted")
     found = {}
     for prediction in phenomenon.predictions:
-        where = f"{phenomenon.name}: prediction {prediction.name}"
-        estimate = _estimate(where, prediction, params, made, bounds)
-        wrong = {
-            m.name: _entry(f"{where}: decoy {m.name}", beside[m.name], prediction.name)
-            for m in prediction.decoys
-            if m.name in beside
-        }
+        estimate = _estimate(phenomenon, prediction, params, made, bounds)
+        wrong = {}
+        for mistake in prediction.decoys:
+            if mistake.name in beside:
+                where = f"prediction {prediction.name}: decoy {mistake.name}"
+                with blamed(phenomenon.name, mistake.forecast or mistake.world or forecast):
+                    wrong[mistake.name] = _entry(where, beside[mistake.name], prediction.name)
         found[prediction.name] = estimate, wrong
     return found
 
 
 def _side_by_side(
-    forecast: Any, params: Any, world: Any, mistakes: tuple[Mistake, ...]
+    phenomenon: Phenomenon, params: Any, world: Any, mistakes: tuple[Mistake, ...]
 ) -> tuple[Any, dict[str, Any]]:
     """Evaluate a point beside the points that the mistakes take it for."""
-    others = {m.name: m.params(params) for m in mistakes if m.params is not None}
+    forecast: Any = phenomenon.forecast
+    changes = {m.name: m.params for m in mistakes if m.params is not None}
+    others = {name: change(params) for name, change in changes.items()}
     if not others:
         return forecast(params, world), {}
     true = flatten(params)
     words = {name: value for name, value in true.items() if isinstance(value, str)}
     for mistake, values in others.items():
-        for name in values:
-            if name not in true:
-                raise unknown("field", name, true, where=f"mistake {mistake}")
-            if name in words:
-                raise BadInput(f"mistake {mistake}: {name} is a word: only numbers can be changed")
+        with blamed(phenomenon.name, changes[mistake]):
+            for name in values:
+                if name not in true:
+                    raise unknown("field", name, true, where=f"mistake {mistake}")
+                if name in words:
+                    told = f"{name} is a word: only numbers can be changed"
+                    raise BadInput(f"mistake {mistake}: {told}")
     every = {
         name: _stacked(value, *(values.get(name, value) for values in others.values()))
         for name, value in true.items()
@@ -99,20 +106,29 @@ def _stacked(true: Any, *others: Any) -> Any:
 
 
 def _estimate(
-    where: str, prediction: Prediction, params: Any, made: Any, bounds: Mapping[str, Bound]
+    phenomenon: Phenomenon,
+    prediction: Prediction,
+    params: Any,
+    made: Any,
+    bounds: Mapping[str, Bound],
 ) -> Estimate:
-    value = _entry(where, made, prediction.name)
+    where = f"prediction {prediction.name}"
+    forecast: Any = phenomenon.forecast
+    with blamed(phenomenon.name, forecast):
+        value = _entry(where, made, prediction.name)
+        solved = int(Status.OK) if prediction.closed else _entry(where, made, prediction.status)
     bound = bounds.get(prediction.name)
-    if bound is None:
-        if prediction.order != "exact":
+    with blamed(phenomenon.name, phenomenon.bounds if bounds else forecast):
+        if bound is None and prediction.order != "exact":
             raise BadInput(f"{where} is not exact: bounds must give its slack")
-        bound = Bound(0.0, True)
+        bound = bound or Bound(0.0, True)
+        slack = _number(f"{where}: slack", bound.slack)
+        valid = _number(f"{where}: valid", bound.valid)
     speaks = prediction.where(params)
-    solved = int(Status.OK) if prediction.closed else _entry(where, made, prediction.status)
     return Estimate(
         value=jnp.where(speaks, value, jnp.nan),
-        slack=_number(f"{where}: slack", bound.slack),
-        valid=jnp.logical_and(speaks, _number(f"{where}: valid", bound.valid)),
+        slack=slack,
+        valid=jnp.logical_and(speaks, valid),
         status=jnp.where(speaks, solved, int(Status.OUT_OF_SCOPE)),
     )
 

@@ -1,12 +1,12 @@
 """Evaluate a phenomenon's predictions and decoys on many points: CPU, float64, few compilations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from ci_theory._errors import MESSAGES, BadInput, Status
+from ci_theory._errors import MESSAGES, BadInput, Status, printable
 from ci_theory._shown import kept, table
 from ci_theory._types import cpu, needs_float64
 from ci_theory.phenomena._base import Estimate, Phenomenon, Prediction, loaded, statics
@@ -19,6 +19,12 @@ _FEW_POINTS = 1024  # up to here it takes longer to optimise a program than to r
 MOST_ROWS = 100
 """Points that a notebook shows."""
 
+MOST_LINES = 20
+"""Points that a terminal shows."""
+
+WIDTH = 100
+"""Characters of a line that a terminal shows."""
+
 
 class Predicted(NamedTuple):
     """One prediction on N points: the estimate, arrays (N,), and each decoy's values (N,)."""
@@ -27,29 +33,100 @@ class Predicted(NamedTuple):
     estimate: Estimate
     decoys: dict[str, np.ndarray]
 
+    def __repr__(self) -> str:
+        """Name the prediction and show its numbers."""
+        shown = ", ".join(f"{k}={v!r}" for k, v in self.estimate._asdict().items())
+        return f"Predicted({getattr(self.prediction, 'name', None)!r}, {shown})"
+
     def __reduce__(self) -> Any:
         """Pickle the numbers, without the functions of the prediction."""
         return Predicted, (kept(self.prediction), self.estimate, self.decoys)
 
 
 class Predictions(dict[str, Predicted]):
-    """Predictions by name, on N points; a notebook shows them as a table."""
+    """Predictions by name, on N points; shown as a table of a row a point.
+
+    Attributes:
+        points: dotted name -> the values (N,) that were given.
+    """
+
+    def __init__(self, points: Mapping[str, Sequence[Any]]) -> None:
+        """Begin without predictions, at points of which each name has a value."""
+        super().__init__()
+        self.points = dict(points)
+
+    def __reduce__(self) -> Any:
+        """Pickle the points beside the predictions."""
+        return Predictions, (self.points,), None, None, iter(self.items())
 
     def _repr_html_(self) -> str:
-        """Lay out values, and why there is none: at most ``MOST_ROWS`` points."""
-        names = list(self)
-        columns = [np.asarray(one.estimate.value) for one in self.values()]
-        states = [one.estimate.status for one in self.values()]
-        points = len(columns[0]) if columns else 0
-        rows = [
-            [
-                f"{v[i]:.5g}" if s[i] == Status.OK else MESSAGES[Status(int(s[i]))]
-                for v, s in zip(columns, states, strict=True)
-            ]
-            for i in range(min(points, MOST_ROWS))
-        ]
-        left = [f"and {points - MOST_ROWS} more points"] if points > MOST_ROWS else []
-        return table(f"predictions at {points} points", names, rows, left)
+        """Lay out axes that vary, values and slacks: at most ``MOST_ROWS`` points."""
+        head, axes, told, below = self._laid_out(MOST_ROWS)
+        rows = zip(*axes.values(), *told.values(), strict=True)
+        return table(head, [*axes, *told], rows, below)
+
+    def __repr__(self) -> str:
+        """Lay out the same as text: at most ``MOST_LINES`` points."""
+        head, axes, told, below = self._laid_out(MOST_LINES)
+        keys = _aligned(axes)
+        lines = [printable(head)]
+        for block in _blocks(_aligned(told), WIDTH - sum(len(cells[0]) + 2 for cells in keys)):
+            lines += ["", *("  ".join(row) for row in zip(*keys, *block, strict=True))]
+        return "\n".join([*lines, "", *below] if below else lines)
+
+    def _laid_out(
+        self, most: int
+    ) -> tuple[str, dict[str, list[str]], dict[str, list[str]], list[str]]:
+        """Return a line above a table, columns of axes and of predictions, and lines below."""
+        total = max((len(one.estimate.value) for one in self.values()), default=0)
+        varying = {k: v for k, v in self.points.items() if len(set(v)) > 1}
+        same = [f"{k} = {_short(v[0])}" for k, v in self.points.items() if len(set(v)) == 1]
+        head = f"predictions at {total} point{'' if total == 1 else 's'}"
+        axes = {k: [_short(v) for v in values[:most]] for k, values in varying.items()}
+        told = {k: _cells(one.estimate, most) for k, one in self.items()}
+        shown = [cell for cells in told.values() for cell in cells]
+        below = ["value ± slack"] if any("±" in cell for cell in shown) else []
+        below += ["* not judged by a check"] if any("*" in cell for cell in shown) else []
+        below += [f"and {total - most} more points"] if total > most else []
+        return ", ".join([head, *same]), axes if self else {}, told, below
+
+
+def _short(value: Any) -> str:
+    """Return a value of an axis as text."""
+    return f"{value:.5g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _cells(estimate: Estimate, most: int) -> list[str]:
+    """Return value and slack of the first points as text; where there is no value, why."""
+    parts = (np.asarray(part)[:most] for part in estimate)
+    return [_cell(*one) for one in zip(*parts, strict=True)]
+
+
+def _cell(value: Any, slack: Any, valid: Any, status: Any) -> str:
+    if status != Status.OK:
+        return MESSAGES[Status(int(status))]
+    bound = "" if slack == 0 else f" ± {slack:.2g}"
+    return f"{value:.5g}{bound}{'' if valid else '*'}"
+
+
+def _aligned(columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Return columns below their names, each as wide as its longest cell."""
+    texts = [[printable(cell) for cell in (name, *cells)] for name, cells in columns.items()]
+    return [[cell.rjust(max(map(len, cells))) for cell in cells] for cells in texts]
+
+
+def _blocks(columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:
+    """Distribute columns, at least one each, over tables that fit into a width."""
+    blocks: list[list[list[str]]] = []
+    left = 0
+    for cells in columns:
+        taken = len(cells[0]) + 2
+        if not blocks or taken > left:
+            blocks.append([])
+            left = width
+        blocks[-1].append(cells)
+        left -= taken
+    return blocks
 
 
 @needs_float64
@@ -91,7 +168,7 @@ def predict(
     for index, row in enumerate(rows):
         groups.setdefault(tuple(statics(phenomenon, row).items()), []).append(index)
 
-    results = Predictions()
+    results = Predictions({k: [row[k] for row in rows] for k in points})
     for prediction in phenomenon.predictions:
         estimate = Estimate(
             value=np.full(total, np.nan),

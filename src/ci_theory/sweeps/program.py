@@ -20,6 +20,7 @@ from ci_theory._keys import key_for
 from ci_theory._record import Kind, build
 from ci_theory._types import not_forked
 from ci_theory.phenomena import Phenomenon
+from ci_theory.phenomena._blame import blamed
 from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.staged import FROM_TO, Checkpoint, Staged, run_sample, run_stages
 
@@ -246,15 +247,14 @@ class Programs:
             return key, build(phenomenon.params, values)
 
         def told(measures: Any) -> dict[str, Any]:
-            if not isinstance(measures, phenomenon.measures):
-                kind, wanted_kind = type(measures).__name__, phenomenon.measures.__name__
-                raise BadInput(f"{phenomenon.name}: simulate returns {kind}, not {wanted_kind}")
-            made = {name: jnp.asarray(getattr(measures, name), float) for name in names}
-            for name, value in made.items():
-                if value.shape != wanted:
-                    raise BadInput(
-                        f"{phenomenon.name}: measure {name} has shape {value.shape}, not {wanted}"
-                    )
+            with blamed(phenomenon.name, stages.finish if stages else phenomenon.simulate):
+                if not isinstance(measures, phenomenon.measures):
+                    kind, wanted_kind = type(measures).__name__, phenomenon.measures.__name__
+                    raise BadInput(f"simulate returns {kind}, not {wanted_kind}")
+                made = {name: jnp.asarray(getattr(measures, name), float) for name in names}
+                for name, value in made.items():
+                    if value.shape != wanted:
+                        raise BadInput(f"measure {name} has shape {value.shape}, not {wanted}")
             return {name: value.reshape(self.inner_points) for name, value in made.items()}
 
         def one(shared: Any, run: Any) -> dict[str, Any]:

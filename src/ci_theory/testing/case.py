@@ -20,6 +20,8 @@ from ci_theory.phenomena import Phenomenon
 Numbers = dict[str, Any]
 Measured = dict[str, np.ndarray]
 
+_OURS = Path(__file__).parents[1]
+
 KEYS = ((0, 1, 2, 0), (0, 1, 2, 1))
 """Addresses of two runs: seed, hash of the point in two halves, replicate."""
 
@@ -75,7 +77,7 @@ class Case:
         try:
             line = seen(self)
         except Exception as problem:
-            line = str(problem) if isinstance(problem, BadInput) else _raised(problem)
+            line = _refused(problem) if isinstance(problem, BadInput) else _raised(problem)
         if line:
             at = ", ".join(f"{k} = {v}" for k, v in self.at.items()) or "the defaults"
             raise Broken(self.phenomenon.name, law, at, line)
@@ -161,10 +163,24 @@ def _short(value: np.ndarray) -> str:
 def _raised(problem: Exception) -> str:
     """Return kind and first line of an exception, and where it is from."""
     first = (str(problem).strip().splitlines() or [""])[0]
-    frames = [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(problem.__traceback__)]
+    frames = _frames(problem)
     theirs = [place for place in frames if "site-packages" not in place[0]]
     file, line = (theirs or frames)[-1]
     return f"{type(problem).__name__}: {first} ({Path(file).name}:{line})"
+
+
+def _refused(problem: BadInput) -> str:
+    """Return what a refusal of ours says, and which line outside of this package it refuses."""
+    theirs = [
+        f" ({Path(file).name}:{line})"
+        for file, line in _frames(problem)
+        if _OURS not in Path(file).parents and "site-packages" not in file
+    ]
+    return f"{problem}{theirs[-1] if theirs else ''}"
+
+
+def _frames(problem: Exception) -> list[tuple[str, int]]:
+    return [(f.f_code.co_filename, n) for f, n in traceback.walk_tb(problem.__traceback__)]
 
 
 def _two(phenomenon: Phenomenon, full: Numbers) -> Numbers:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ci_theory import _keys
 from ci_theory._keys import key_for
+from ci_theory.phenomena._blame import written_at
 from ci_theory.testing.case import KEYS, Case, differs, plain
 
 CLOSE = 1e-8
@@ -29,19 +30,20 @@ _NEAR = 2  # callers that tell two uses apart: who asks for the stream, and who 
 
 def shapes(case: Case) -> str | None:
     """Trace a run and look at what it returns."""
-    record = case.phenomenon.measures
+    record, written = case.phenomenon.measures, written_at(case.phenomenon.simulate)
     found = jax.eval_shape(case.simulate(case.capacity), key_for(*KEYS[0]), case.moving)
     if not isinstance(found, record):
-        return f"simulate returns {type(found).__name__}, expected {record.__name__}"
+        kind = type(found).__name__
+        return f"simulate returns {kind}, expected {record.__name__} ({written})"
     wanted = (2,) if case.inner else ()
     for field in dataclasses.fields(record):
         value = getattr(found, field.name)
         shape, dtype = np.shape(value), getattr(value, "dtype", np.dtype(type(value)))
         if shape != wanted:
             inside = f"{wanted}, a number for each inner value" if wanted else "(), one number"
-            return f"measure {field.name} has shape {shape}, expected {inside}"
+            return f"measure {field.name} has shape {shape}, expected {inside} ({written})"
         if not jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.complexfloating):
-            return f"measure {field.name} is {dtype}, expected real numbers"
+            return f"measure {field.name} is {dtype}, expected real numbers ({written})"
     return None
 
 

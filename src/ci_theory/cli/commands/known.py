@@ -11,6 +11,10 @@ from ci_theory.cli.arguments import Allow, Json, Name
 
 @command(jax=False)
 def claims(
+    numbers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NUMBER", show_default=False, help="only these claims"),
+    ] = None,
     results: Annotated[
         Path | None, typer.Option("--results", metavar="DIR", help="a folder with stores to check")
     ] = None,
@@ -18,17 +22,21 @@ def claims(
     allow: Allow = None,
 ) -> None:
     """Print the claims under test, and what the checks say of each."""
+    from ci_theory.claims import numbered
     from ci_theory.cli import again, surroundings
+
+    wanted = numbered(numbers or [])
 
     def work_out() -> None:
         from ci_theory.cli import claims as page
         from ci_theory.cli import output
 
-        entries = page.table(results)
+        entries = page.table(results, wanted)
         output.answer(entries, as_json, lambda: page.print_claims(entries))
 
     if results is None:  # no store that a module of the user's would be allowed for
-        again.answer(["claims", f"json {as_json}"], work_out)
+        asked = [str(number) for number in wanted] if numbers else []
+        again.answer(["claims", *asked, f"json {as_json}"], work_out)
     else:
         surroundings.start_jax(exits=False)
         work_out()
