@@ -120,7 +120,7 @@ def _compute(
             not_finite = _drain(engine, jobs, worker, bar)
             _sweep_leftovers(store, worker)  # of workers that died meanwhile
             if not_finite:
-                bar.note(f"cells that are not finite: {not_finite}, marked and not averaged")
+                bar.note(f"values that are not finite: {not_finite}, marked and not averaged")
         finally:
             worker.locks.close()
 

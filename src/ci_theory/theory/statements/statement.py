@@ -12,6 +12,8 @@ import sympy as sp
 
 __all__ = ["Limit", "Statement"]
 
+_COLUMNS = 76  # of a formula: it is printed with an indent of four
+
 
 def _positive(names: str) -> Any:
     return sp.symbols(names, positive=True)
@@ -280,7 +282,7 @@ class Statement:
 
     def unicode(self) -> str:
         """Render in Unicode, on several lines."""
-        return sp.pretty(self.equation, order="none", use_unicode=True)
+        return sp.pretty(self.equation, order="none", use_unicode=True, num_columns=_COLUMNS)
 
     @property
     def arguments(self) -> tuple[str, ...]:
