@@ -57,6 +57,14 @@ class Report:
         return {name: one for name, one in found.items() if one is not None}
 
     @property
+    def unsound(self) -> dict[str, str]:
+        """Cells in its scope that a prediction is not judged by, by name, unless its reason says.
+
+        Its bounds claim them, and what its formula gave there is no number with a bound.
+        """
+        return {o.name: o.unsound for o in self.outcomes if o.unsound not in o.reason}
+
+    @property
     def idle(self) -> tuple[str, ...]:
         """Swept axes along which no prediction here changes: a bias that is off, say."""
         told = [o.comparison for o in self.outcomes]
@@ -68,6 +76,7 @@ class Report:
     def notes(self) -> list[str]:
         """What else to know, a line each: what would decide, and what is not tested."""
         return [
+            *(f"{name}: left out: {line}" for name, line in self.unsound.items()),
             *(f"{name}: {one.line}" for name, one in self.remedies.items()),
             *(f"{axis} changes no prediction here: nothing is tested by it" for axis in self.idle),
         ]
@@ -199,6 +208,7 @@ def _json(o: Outcome, advice: Remedy | None) -> dict[str, Any]:
         "cells": len(c.judged),
         "valid": int(c.valid.sum()),
         "judged": int(c.judged.sum()),
+        "unsound": c.unsound,
         "with_lost_runs": int((c.lost > 0).sum()),
         "too_few_replicates": int((c.count < FEWEST).sum()),
         "too_skewed": o.skewed,

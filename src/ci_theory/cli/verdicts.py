@@ -185,6 +185,8 @@ def print_report(report: Report) -> None:
     print_table(columns, [[row[c] for c in columns] for row in rows], right=columns[2:])
     for row in rows:
         print_lines([(row["prediction"], row["reason"])], width=18)
+        if row["prediction"] in report.unsound:
+            print_lines([("  left out", report.unsound[row["prediction"]])], width=18)
         if row["verdict"] != Verdict.OUT_OF_SCOPE.value:
             print_lines([("  decoys", row["decoys"])], width=18)
         if row["prediction"] in report.remedies:
