@@ -21,6 +21,7 @@ from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.locate.point import BreakPoint
 from ci_theory.phenomena import load
 from ci_theory.sweeps import Store
+from ci_theory.sweeps.provenance import formula_hash
 
 
 def open_store(place: str) -> Store:
@@ -75,6 +76,26 @@ def complete_dataset(store: Store) -> Any:
     return data
 
 
+def same_simulation(store: Store) -> bool | None:
+    """Say whether a store was simulated by what its phenomenon simulates now; warn if it was not.
+
+    None where the source of a simulation is not to be found.
+    """
+    then = store.plans[-1].identity.get("formula")
+    try:
+        now = formula_hash(load(store.sweep.phenomenon, trusted=False))
+    except BadInput:
+        return None
+    if then != now:
+        say(
+            f"ci-theory: {store.folder}: {store.sweep.phenomenon} simulates otherwise now: its "
+            f"simulation source was {then}, here it is {now}; what is judged are the runs of then: "
+            "`ci-theory run` with --store and a new folder simulates anew",
+            file=sys.stderr,
+        )
+    return bool(then == now)
+
+
 def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Report]:
     """Check a store's predictions: the document for JSON, and the report behind it.
 
@@ -82,9 +103,11 @@ def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Repo
         BadInput: no store there, or a level that is not a probability.
     """
     probability_level(level)  # before anything is said on stderr
-    data = complete_dataset(readable(folder))
+    store = readable(folder)
+    same = same_simulation(store)
+    data = complete_dataset(store)
     report = check(data, level=level)
-    about = {"store": str(folder), "sweep": data.attrs["name"]}
+    about = {"store": str(folder), "sweep": data.attrs["name"], "same_simulation": same}
     counts = {name: data.attrs[name] for name in ("missing", "not_finite")}
     return {**about, **report.to_json(), **counts}, report
 
@@ -96,9 +119,12 @@ def locate_in_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], 
         BadInput: no store there, or a level that is not a probability.
     """
     probability_level(level)
-    data = complete_dataset(readable(folder))
+    store = readable(folder)
+    same = same_simulation(store)
+    data = complete_dataset(store)
     found = locate_breaks(data, level=level)
-    return {"store": str(folder), "sweep": data.attrs["name"], **found.to_json()}, found
+    about = {"store": str(folder), "sweep": data.attrs["name"], "same_simulation": same}
+    return {**about, **found.to_json()}, found
 
 
 def print_breaks(found: Breaks) -> None:
