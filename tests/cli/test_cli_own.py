@@ -95,6 +95,21 @@ def change(folder, old, new):
     (folder / "mine.py").write_text(text.replace(old, new))
 
 
+@pytest.mark.parametrize("command", ["check", "locate", "figure"])
+def test_a_sweep_that_was_not_run_names_the_command_that_runs_it(command, folder, capsys):
+    assert main([command, "mine.toml"]) == 2
+    err = capsys.readouterr().err
+    (words,) = re.findall(r"`ci-theory (.*)` comes first", err)
+    assert words == "run mine.toml --allow mine"
+    assert main([*words.split(), "--dry-run"]) == 0
+    (folder / "ours.toml").write_text('phenomenon = "ridge_peak"')
+    (folder / "odd.toml").write_text('phenomenon = "mine; rm"')
+    (folder / "no.toml").write_text("phenomenon = ")
+    for name in ("ours.toml", "odd.toml", "no.toml"):
+        assert main([command, name]) == 2
+        assert f"`ci-theory run {name}` comes first" in capsys.readouterr().err
+
+
 def test_runs_of_a_simulation_that_has_changed_since_are_judged_with_a_warning(folder, capsys):
     allow, small = ["--allow", "mine"], ["--replicates", "3", "n=6,20,60", "share=0", "noise=1"]
     assert main(["run", "mine.toml", *small, *allow]) == 0

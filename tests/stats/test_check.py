@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check
 from ci_theory.check.compare import Comparison, compare
+from ci_theory.check.report import Report
 from ci_theory.check.verdict import EXIT_CODES, judge, together
 from ci_theory.cli.verdicts import print_report
 from ci_theory.locate.student import quantile
@@ -491,6 +492,14 @@ def test_a_disagreement_outweighs_what_is_underpowered_and_that_what_agrees():
     assert together([good, few, wrong, few]) is wrong
     assert together([good, few, Verdict.OUT_OF_SCOPE]) is few
     assert [EXIT_CODES[v] for v in (good, wrong, few, Verdict.OUT_OF_SCOPE)] == [0, 1, 3, 3]
+
+
+def test_a_worst_cell_that_is_not_off_at_all_has_no_sign():
+    cells = dataclasses.replace(flat_cells([0.0] * 3), decoys={})
+    outcome = judge(cells, level=0.01)
+    assert outcome.own.z == 0
+    (row,) = Report(phenomenon="flat", outcomes=(outcome,), level=0.01, effect=0.03).table()
+    assert row["worst z"] == "0.0"
 
 
 def test_the_z_of_the_worst_cell_is_the_normal_score_of_its_tail():

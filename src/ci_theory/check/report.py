@@ -19,6 +19,7 @@ from ci_theory.check.verdict import (
     Verdict,
     judge,
     probability_level,
+    signed,
     together,
 )
 from ci_theory.phenomena._base import Phenomenon
@@ -190,7 +191,7 @@ def _row(o: Outcome) -> dict[str, str]:
         "bias": bias,
         "slack": f"{together.slack:.2%}" if together.replicates else "-",
         "finds": f"{o.detectable:.2%}" if together.replicates else "-",
-        "worst z": f"{o.own.z:+.1f}" if o.own.worst >= 0 else "-",
+        "worst z": signed(o.own.z) if o.own.worst >= 0 else "-",
         "decoys": "; ".join(decoys) or "none",
         "verdict": o.verdict.value,
         "reason": o.reason,

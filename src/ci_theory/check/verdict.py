@@ -67,6 +67,16 @@ def probability_level(level: float) -> float:
     return level
 
 
+def signed(score: float) -> str:
+    """Write a normal score in one decimal, with its sign unless that says zero.
+
+    >>> signed(-2.25), signed(1.0), signed(-0.0), signed(-0.04)
+    ('-2.2', '+1.0', '0.0', '0.0')
+    """
+    text = f"{score:+.1f}"
+    return text if float(text) else "0.0"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evidence:
     """How a hypothesis (a prediction or a decoy) fared.
@@ -294,7 +304,7 @@ def _decide(
 
 def _off(own: Evidence) -> str:
     together = own.pooled
-    parts = [f"worst cell at z = {own.z:+.1f}"] if own.worst >= 0 else []
+    parts = [f"worst cell at z = {signed(own.z)}"] if own.worst >= 0 else []
     if together.replicates:
         parts.append(f"pooled bias {together.value:+.2%} ± {together.error:.2%}")
     return ", ".join(parts)

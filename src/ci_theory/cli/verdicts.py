@@ -2,7 +2,9 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from ci_theory.check.verdict import probability_level
 from ci_theory.cli import experiments
 from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.locate.point import BreakPoint
-from ci_theory.phenomena import load
+from ci_theory.phenomena import load, names
 from ci_theory.sweeps import Store
 from ci_theory.sweeps.provenance import formula_hash
 
@@ -36,8 +38,18 @@ def open_store(place: str) -> Store:
         raise BadInput(f"{place}: no such folder of results: `ci-theory run` writes them")
     folder = experiments.store_of(place)
     if not folder.is_dir():
-        raise BadInput(f"{place}: nothing in {folder} yet: `ci-theory run {place}` comes first")
+        command = f"ci-theory run {place}{_allowing(place)}"
+        raise BadInput(f"{place}: nothing in {folder} yet: `{command}` comes first")
     return Store.open(folder)
+
+
+def _allowing(place: str) -> str:
+    """Return the option without which an experiment cannot be run; empty if it needs none."""
+    with suppress(OSError, ValueError):  # of a file that is no experiment, `run` says why
+        word = tomllib.loads(experiments.find(place).read_text()).get("phenomenon")
+        if isinstance(word, str) and word not in names() and not word.startswith("ci_theory."):
+            return f" --allow {word}" if word.replace(".", "").isidentifier() else ""
+    return ""
 
 
 def stores_below(folder: Path) -> list[Path]:
