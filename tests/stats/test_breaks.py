@@ -248,6 +248,49 @@ def test_where_every_run_is_lost_a_predicted_break_is_not_said_to_be_unpredicted
     assert {one.verdict for one in foretold.kinds} == {Verdict.OUT_OF_SCOPE}
 
 
+def loud(replicates, seed):
+    """Curves of three tops with so much noise that few replicates do not tell them."""
+    data = sweep({"place": PLACES, "top": [1.0, 2.0, 3.0]}, replicates=replicates, seed=seed)
+    noise = np.random.default_rng(seed).standard_normal(data["bump"].shape)
+    return data.assign(bump=data["bump"] + 0.4 * noise)
+
+
+def test_replicates_that_would_tell_the_breaks_are_named_and_do(monkeypatch):
+    top = dataclasses.replace(TOY, breaks=TOY.breaks[:1])
+    asked = locate_breaks(loud(6, 0), top, remedies=True)
+    assert asked.verdict is Verdict.UNDERPOWERED
+    (advice,) = asked.remedies.values()
+    assert advice.replicates is not None
+    assert f"top: {advice.line}" in str(asked)
+    assert advice.line in asked._repr_html_()
+    assert asked.to_json()["kinds"][0]["remedy"] == advice._asdict()
+    then = [locate_breaks(loud(advice.replicates, seed), top).verdict for seed in range(1, 5)]
+    assert then.count(Verdict.AGREES) >= 3
+    fewer = [locate_breaks(loud(6, seed), top).verdict for seed in range(1, 5)]
+    assert fewer.count(Verdict.AGREES) <= 1
+    assert advice.replicates < 64 * 6
+    monkeypatch.setattr("ci_theory.check.break_remedy.MOST", 2)
+    (none,) = locate_breaks(loud(6, 0), top, remedies=True).remedies.values()
+    assert none == (None, "more than 12 replicates would be needed")
+
+
+def test_no_replicates_are_named_where_they_would_not_do(tops):
+    def holed(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        return exact(jnp.where(params.place > 4.5, jnp.nan, value))
+
+    lost = tops.copy(deep=True)
+    lost["bump"][:] = np.nan
+    for data, phenomenon in (
+        (tops, TOY),  # it tells
+        (tops, with_bump(holed)),
+        (lost, TOY),
+        (loud(6, 0).assign_attrs(dtype="float32"), TOY),
+    ):
+        assert locate_breaks(data, phenomenon, remedies=True).remedies == {}
+    assert locate_breaks(loud(6, 0), TOY).remedies == {}
+
+
 def test_breaks_of_axes_that_were_not_swept_are_not_looked_for(tops):
     elsewhere = Break(name="elsewhere", axis="noise", measure="bump", locator=TOY.breaks[0].locator)
     found = locate_breaks(tops, dataclasses.replace(TOY, breaks=(elsewhere,)))

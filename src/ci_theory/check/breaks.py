@@ -1,6 +1,7 @@
 """Break points of a sweep: measured, predicted, and a verdict on every kind of break."""
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import xarray
 from ci_theory._record import build
 from ci_theory._shown import table
 from ci_theory.check import break_table
+from ci_theory.check.break_remedy import Remedy, remedy
 from ci_theory.check.compare import counted, failures, predicted, unsound
 from ci_theory.check.located import FEWEST_PLACES, Located, Slice, locate_slice
 from ci_theory.check.reading import axis_names, coarse, fixed_values, plain, simulated, swept
@@ -73,6 +75,22 @@ class Places:
         return covers.count(False), len(covers)
 
     @property
+    def wanted(self) -> int:
+        """Slices in which a break must show that have to tell its place for AGREES."""
+        return max(1, math.ceil(TOLD_SHARE * sum(one.due for one in self.found)))
+
+    @property
+    def more_would_do(self) -> bool:
+        """Whether it is UNDERPOWERED for want of replicates: breaks must show, of the mean curve.
+
+        Not where the formula fails or the runs are lost, nor in float32; and of breaks that each
+        run has by itself it is not known.
+        """
+        bad = self.failed or any(one.coarse for one in self.found) or self.kind.locator.singly
+        due = any(one.due for one in self.found)
+        return self.verdict is Verdict.UNDERPOWERED and due and not bad
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict."""
         return self._decided[0]
@@ -120,11 +138,14 @@ class Breaks:
         phenomenon: its name.
         found: every break of every slice.
         level: probability of a disagreement in any slice whose prediction is true.
+        remedies: what would decide about kinds that are UNDERPOWERED, by name, as far as it was
+            asked for.
     """
 
     phenomenon: str
     found: tuple[Located, ...]
     level: float
+    remedies: Mapping[str, Remedy] = dataclasses.field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[Places, ...]:
@@ -171,14 +192,26 @@ class Breaks:
         said = f"{self.phenomenon}: breaks {self.verdict.value}"
         return f"{said} at a family-wise level of {self.level:g}"
 
+    @property
+    def _said(self) -> list[str]:
+        """The verdict on every kind, a line each, and what would decide."""
+        return [
+            line
+            for k in self.kinds
+            for line in (
+                f"{k.kind.name}: {k.verdict.value}: {k.reason}",
+                *(f"{k.kind.name}: {r.line}" for n, r in self.remedies.items() if n == k.kind.name),
+            )
+        ]
+
     def __str__(self) -> str:
         """Lay out the verdicts and the breaks as tables, with what misses below."""
-        kinds = [f"{k.kind.name}: {k.verdict.value}: {k.reason}" for k in self.kinds]
+        kinds = self._said
         return "\n".join([self.head, *kinds, *text_table(self.table(), COLUMNS), self.note])
 
     def _repr_html_(self) -> str:
         """Lay it out as a notebook shows it."""
-        kinds = [f"{k.kind.name}: {k.verdict.value}: {k.reason}" for k in self.kinds]
+        kinds = self._said
         rows = ([row[c] for c in COLUMNS] for row in self.table())
         return table(self.head, COLUMNS, rows, [*kinds, self.note])
 
@@ -189,14 +222,16 @@ class Breaks:
                 "phenomenon": self.phenomenon,
                 "verdict": self.verdict.value,
                 "level": self.level,
-                "kinds": [_kind_json(kind) for kind in self.kinds],
+                "kinds": [
+                    _kind_json(kind, self.remedies.get(kind.kind.name)) for kind in self.kinds
+                ],
                 "breaks": [break_table.document(one) for one in self.found],
                 "note": self.note,
             }
         )
 
 
-def _kind_json(one: Places) -> dict[str, Any]:
+def _kind_json(one: Places, advice: Remedy | None) -> dict[str, Any]:
     missed, of = one.misses
     return {
         "break": one.kind.name,
@@ -204,6 +239,7 @@ def _kind_json(one: Places) -> dict[str, Any]:
         "measure": one.kind.measure,
         "verdict": one.verdict.value,
         "reason": one.reason,
+        "remedy": None if advice is None else advice._asdict(),
         "slices": len(one.found),
         "predicted": one.predicted,
         "told": one.told,
@@ -217,7 +253,11 @@ def _kind_json(one: Places) -> dict[str, Any]:
 
 
 def locate_breaks(
-    dataset: xarray.Dataset, phenomenon: Phenomenon | None = None, *, level: float = 1e-3
+    dataset: xarray.Dataset,
+    phenomenon: Phenomenon | None = None,
+    *,
+    level: float = 1e-3,
+    remedies: bool = False,
 ) -> Breaks:
     """Locate every break of a phenomenon whose axis was swept, in every slice of the other axes.
 
@@ -230,6 +270,8 @@ def locate_breaks(
         phenomenon: what was simulated; by default the one that the dataset names.
         level: probability of calling any true prediction wrong in any slice; shared by the
             slices, of all kinds of breaks, about which a prediction speaks.
+        remedies: say also how many replicates would decide where the sweep cannot tell: sweeps
+            of more and more are tried, which takes seconds.
 
     Raises:
         BadInput: the dataset does not fit the phenomenon, or the level is no probability.
@@ -243,7 +285,19 @@ def locate_breaks(
     share = level / max(1, sum(one.estimate is not None for one in slices))
     located = (locate_slice(one, share) for one in slices)
     found = tuple(dataclasses.replace(one, coarse=coarse(dataset)) for one in located)
-    return Breaks(phenomenon=phenomenon.name, found=found, level=level)
+    made = Breaks(phenomenon=phenomenon.name, found=found, level=level)
+    if not remedies:
+        return made
+    advice = {k.kind.name: _remedy(k, slices, found, share) for k in made.kinds if k.more_would_do}
+    return dataclasses.replace(made, remedies=advice)
+
+
+def _remedy(
+    kind: Places, slices: Sequence[Slice], found: Sequence[Located], share: float
+) -> Remedy:
+    pairs = zip(slices, found, strict=True)
+    curves = [curve for curve, one in pairs if one.kind.name == kind.kind.name]
+    return remedy(curves, kind.found, kind.wanted, share)
 
 
 class _Curves(NamedTuple):

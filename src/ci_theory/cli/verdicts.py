@@ -134,7 +134,7 @@ def locate_in_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], 
     store = readable(folder)
     same = same_simulation(store)
     data = complete_dataset(store)
-    found = locate_breaks(data, level=level)
+    found = locate_breaks(data, level=level, remedies=True)
     about = {"store": str(folder), "sweep": data.attrs["name"], "same_simulation": same}
     return {**about, **found.to_json()}, found
 
@@ -149,6 +149,8 @@ def print_breaks(found: Breaks) -> None:
         these, what = kind.found, kind.kind
         say(f"{what.name}: place on the axis {what.axis} where {what.measure} breaks")
         print_lines([("", f"{kind.verdict.value}: {kind.reason}")], width=0)
+        if what.name in found.remedies:
+            print_lines([("to decide", found.remedies[what.name].line)], width=9)
         others = list(these[0].at)
         single = ["runs"] if any(one.measured.reached is not None for one in these) else []
         foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree", "why"]
