@@ -150,6 +150,53 @@ def change(folder, old, new):
     (folder / "mine.py").write_text(text.replace(old, new))
 
 
+@pytest.mark.parametrize("command", ["check", "locate", "figure"])
+def test_a_sweep_that_was_not_run_names_the_command_that_runs_it(command, folder, capsys):
+    assert main([command, "mine.toml"]) == 2
+    err = capsys.readouterr().err
+    (words,) = re.findall(r"`ci-theory (.*)` comes first", err)
+    assert words == "run mine.toml --allow mine"
+    assert main([*words.split(), "--dry-run"]) == 0
+    (folder / "ours.toml").write_text('phenomenon = "ridge_peak"')
+    (folder / "odd.toml").write_text('phenomenon = "mine; rm"')
+    (folder / "no.toml").write_text("phenomenon = ")
+    for name in ("ours.toml", "odd.toml", "no.toml"):
+        assert main([command, name]) == 2
+        assert f"`ci-theory run {name}` comes first" in capsys.readouterr().err
+
+
+def test_runs_of_a_simulation_that_has_changed_since_are_judged_with_a_warning(folder, capsys):
+    allow, small = ["--allow", "mine"], ["--replicates", "3", "n=6,20,60", "share=0", "noise=1"]
+    assert main(["run", "mine.toml", *small, *allow]) == 0
+    steps = {
+        "nothing": ("", "", True),
+        "a comment": ("def simulate(", "# which draws\ndef simulate(", True),
+        "the forecast": ("LEVEL = 0.05", "LEVEL = 0.06", True),
+        "the simulation": ("jax.random.normal(", "2.0 * jax.random.normal(", False),
+    }
+    for old, new, same in steps.values():
+        if old:
+            change(folder, old, new)
+        sys.modules.pop("mine")
+        for command in ("check", "locate"):
+            capsys.readouterr()
+            main([command, "mine.toml", "--json", *allow])
+            out, err = capsys.readouterr()
+            assert json.loads(out)["same_simulation"] is same
+            told = "results/stores/mine: mine simulates otherwise now: its simulation source was "
+            assert (told in err) is not same
+            assert err.count("\n") == (0 if same else 1)
+            assert ("--store" in err) is not same
+    assert main(["run", "mine.toml", *small, *allow]) == 2
+    err = capsys.readouterr().err
+    assert "its simulation source is" in err
+    assert "--store" in err
+    assert main(["run", "mine.toml", *small, *allow, "--store", "anew"]) == 0
+    capsys.readouterr()
+    main(["check", "anew", *allow])
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("word", ["mine", "mine.py", "./mine.py"])
 def test_a_module_here_can_be_named(word, folder, capsys):
     before = list(sys.path)

@@ -280,7 +280,8 @@ def test_a_store_of_another_version_is_refused(folder, capsys, monkeypatch):
     plan.write_text(before)
     monkeypatch.setattr("ci_theory.__version__", "0.0.1")
     assert main(["run", "toy.toml"]) == 2
-    assert "here it is 0.0.1; choose another folder" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "here it is 0.0.1; choose another folder (on the command line: --store DIR)" in err
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])

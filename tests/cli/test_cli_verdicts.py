@@ -265,7 +265,7 @@ def test_an_incomplete_store_says_so_on_stderr(capsys):
         (["locate", "results/missing"], "results/missing: no such folder of results"),
         (["check", "."], "is not a store"),
         (["check", "empty"], "is empty"),
-        (["check", "new.toml"], "`ci-theory run new.toml` comes first"),
+        (["check", "new.toml"], "`ci-theory run new.toml --allow toys.mean` comes first"),
         (["check", "good.toml", "--level", "0"], "level = 0"),
         (["check", "good.toml", "--level", "nan"], "level = nan"),
         (["check", "good.toml", "--level", "high"], "--level"),

@@ -145,6 +145,52 @@ def test_a_value_of_a_solver_that_failed_is_no_prediction(tops):
     assert one.axis[1] <= 4.0
 
 
+@pytest.mark.parametrize(
+    ("why", "parts"),
+    {
+        "not a finite number": {"value": jnp.nan},
+        "the solver did not converge": {"status": int(Status.NOT_CONVERGED)},
+        "the slack is negative or not finite": {"slack": -0.1},
+    }.items(),
+)
+def test_a_formula_that_fails_in_its_scope_is_told_and_its_breaks_do_not_agree(tops, why, parts):
+    def failing(beyond):
+        def evaluate(params, world):
+            made = exact(jnp.exp(-0.5 * (params.place - params.top) ** 2))
+            pairs = zip(made._replace(**parts), made, strict=True)
+            return Estimate(*(jnp.where(params.place > beyond, bad, good) for bad, good in pairs))
+
+        return with_bump(evaluate)
+
+    assert locate_breaks(tops, failing(9.0)).kinds[0].verdict is Verdict.AGREES
+    for beyond, places in ((4.5, 6), (-9.0, 57)):
+        found = locate_breaks(tops, failing(beyond))
+        assert (found.verdict, found.exit_code) == (Verdict.UNDERPOWERED, 3)
+        assert found.to_json()["kinds"][0]["failed"] == {why: places}
+        for text in (str(found), found._repr_html_()):
+            assert f"{places} places in its scope: {why}" in text
+    assert found.found[0].prediction == ""
+
+
+def test_a_formula_that_stays_silent_in_its_scope_has_not_failed(tops):
+    def silent(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        status = jnp.where(params.place > 4.5, int(Status.OUT_OF_SCOPE), int(Status.OK))
+        return exact(value)._replace(status=status)
+
+    assert locate_breaks(tops, with_bump(silent)).kinds[0].verdict is Verdict.AGREES
+
+
+def test_breaks_that_lie_elsewhere_disagree_where_the_formula_fails_too(tops):
+    def wrong(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top - 0.8) ** 2)
+        return exact(jnp.where(params.place > 4.5, jnp.nan, value))
+
+    one = locate_breaks(tops, with_bump(wrong)).kinds[0]
+    assert one.verdict is Verdict.DISAGREES
+    assert "6 places in its scope: not a finite number" in one.reason
+
+
 def test_delicate_where_the_mean_has_no_normal_error_bar(tops):
     def masked(params, world):
         value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
@@ -190,6 +236,59 @@ def test_lost_curves_are_reported_plainly(tops):
     assert one.measured.status == Status.NOT_FINITE
     assert one.agrees is None
     assert locate_breaks(data, TOY).table()[1]["measured"] == "not a finite number"
+
+
+def test_where_every_run_is_lost_a_predicted_break_is_not_said_to_be_unpredicted(tops):
+    data = tops.copy(deep=True)
+    data["bump"][:] = np.nan
+    found = locate_breaks(data, TOY)
+    assert {one.verdict for one in found.kinds} == {Verdict.UNDERPOWERED}
+    assert "3 of 3 slices have too few finite runs or places" in str(found)
+    foretold = locate_breaks(data, formed(TOY))
+    assert {one.verdict for one in foretold.kinds} == {Verdict.OUT_OF_SCOPE}
+
+
+def loud(replicates, seed):
+    """Curves of three tops with so much noise that few replicates do not tell them."""
+    data = sweep({"place": PLACES, "top": [1.0, 2.0, 3.0]}, replicates=replicates, seed=seed)
+    noise = np.random.default_rng(seed).standard_normal(data["bump"].shape)
+    return data.assign(bump=data["bump"] + 0.4 * noise)
+
+
+def test_replicates_that_would_tell_the_breaks_are_named_and_do(monkeypatch):
+    top = dataclasses.replace(TOY, breaks=TOY.breaks[:1])
+    asked = locate_breaks(loud(6, 0), top, remedies=True)
+    assert asked.verdict is Verdict.UNDERPOWERED
+    (advice,) = asked.remedies.values()
+    assert advice.replicates is not None
+    assert f"top: {advice.line}" in str(asked)
+    assert advice.line in asked._repr_html_()
+    assert asked.to_json()["kinds"][0]["remedy"] == advice._asdict()
+    then = [locate_breaks(loud(advice.replicates, seed), top).verdict for seed in range(1, 5)]
+    assert then.count(Verdict.AGREES) >= 3
+    fewer = [locate_breaks(loud(6, seed), top).verdict for seed in range(1, 5)]
+    assert fewer.count(Verdict.AGREES) <= 1
+    assert advice.replicates < 64 * 6
+    monkeypatch.setattr("ci_theory.check.break_remedy.MOST", 2)
+    (none,) = locate_breaks(loud(6, 0), top, remedies=True).remedies.values()
+    assert none == (None, "more than 12 replicates would be needed")
+
+
+def test_no_replicates_are_named_where_they_would_not_do(tops):
+    def holed(params, world):
+        value = jnp.exp(-0.5 * (params.place - params.top) ** 2)
+        return exact(jnp.where(params.place > 4.5, jnp.nan, value))
+
+    lost = tops.copy(deep=True)
+    lost["bump"][:] = np.nan
+    for data, phenomenon in (
+        (tops, TOY),  # it tells
+        (tops, with_bump(holed)),
+        (lost, TOY),
+        (loud(6, 0).assign_attrs(dtype="float32"), TOY),
+    ):
+        assert locate_breaks(data, phenomenon, remedies=True).remedies == {}
+    assert locate_breaks(loud(6, 0), TOY).remedies == {}
 
 
 def test_breaks_of_axes_that_were_not_swept_are_not_looked_for(tops):

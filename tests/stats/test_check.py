@@ -11,7 +11,9 @@ from scipy.stats import t as student
 from ci_theory import BadInput, Status
 from ci_theory.check import Verdict, check
 from ci_theory.check.compare import Comparison, compare
+from ci_theory.check.report import Report
 from ci_theory.check.verdict import EXIT_CODES, judge, together
+from ci_theory.cli.verdicts import print_report
 from ci_theory.locate.student import quantile
 from ci_theory.phenomena import Estimate
 from forms import form, formed
@@ -226,6 +228,75 @@ def test_a_zero_without_a_decoy_is_told_from_nothing(small, slack):
     assert "no decoy says what else could be" in outcome.reason
 
 
+# --- formulas that fail where they are claimed ----------------------------------------------------
+
+FAILURES = {
+    "not a finite number": {"value": jnp.nan},
+    "the solver did not converge": {"status": int(Status.NOT_CONVERGED)},
+    "the slack is negative or not finite": {"slack": -0.1},
+}
+
+
+def failing(parts, beyond, factor=1.0):
+    """The true formula times a factor, of which something is amiss at larger noise."""
+
+    def evaluate(params, world):
+        made = scaled(factor)(params, world)
+        amiss = made._replace(**parts)
+        pairs = zip(amiss, made, strict=True)
+        return Estimate(*(jnp.where(params.noise > beyond, bad, good) for bad, good in pairs))
+
+    return toy(form("power", evaluate, halved=times(0.5)))
+
+
+def shown(report, capsys):
+    """Everything in which a report is read by people."""
+    print_report(report)
+    return str(report), report._repr_html_(), " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("why", FAILURES)
+def test_a_formula_that_fails_in_its_scope_is_told_and_does_not_agree(small, why, capsys):
+    sound = check(small, failing(FAILURES[why], 99.0), effect=0.1)
+    assert (sound.verdict, sound.unsound) == (Verdict.AGREES, {})
+    assert sound.to_json()["predictions"][0]["unsound"] == {}
+    for beyond, cells in ((1.5, 4), (0.1, 8)):
+        report = check(small, failing(FAILURES[why], beyond), effect=0.1)
+        assert (report.verdict, report.exit_code) == (Verdict.UNDERPOWERED, 3)
+        told = report.to_json()["predictions"][0]
+        assert told["unsound"] == {why: cells}
+        assert told["judged"] == 8 - cells
+        for text in shown(report, capsys):
+            assert text.count(f"{cells} cells in its scope: {why}") == 1
+            assert "mend the formula there, or narrow its scope" in text
+
+
+def test_a_slack_that_is_no_number_is_no_slack(small):
+    report = check(small, failing({"slack": jnp.nan}, 3.0), effect=0.1)
+    assert report.verdict is Verdict.UNDERPOWERED
+    assert report.outcomes[0].comparison.unsound == {"the slack is negative or not finite": 2}
+
+
+def test_a_wrong_formula_disagrees_and_where_it_fails_is_told_beside(small, capsys):
+    report = check(small, failing(FAILURES["not a finite number"], 3.0, factor=1.1))
+    assert report.verdict is Verdict.DISAGREES
+    for text in shown(report, capsys):
+        assert "2 cells in its scope: not a finite number" in text
+
+
+def test_a_formula_that_stays_silent_in_its_scope_is_told_and_agrees_about_the_rest(small, capsys):
+    silent = {"status": int(Status.OUT_OF_SCOPE)}
+    report = check(small, failing(silent, 3.0), effect=0.1)
+    assert report.verdict is Verdict.AGREES
+    outside = "outside the regime in which the formula holds"
+    assert report.to_json()["predictions"][0]["unsound"] == {outside: 2}
+    for text in shown(report, capsys):
+        assert f"2 cells in its scope: {outside}" in text
+    nowhere = check(small, failing(silent, 0.1))
+    assert nowhere.verdict is Verdict.OUT_OF_SCOPE
+    assert f"8 cells in its scope: {outside}" in nowhere.outcomes[0].reason
+
+
 # --- what is left out, and bookkeeping ------------------------------------------------------------
 
 
@@ -421,6 +492,14 @@ def test_a_disagreement_outweighs_what_is_underpowered_and_that_what_agrees():
     assert together([good, few, wrong, few]) is wrong
     assert together([good, few, Verdict.OUT_OF_SCOPE]) is few
     assert [EXIT_CODES[v] for v in (good, wrong, few, Verdict.OUT_OF_SCOPE)] == [0, 1, 3, 3]
+
+
+def test_a_worst_cell_that_is_not_off_at_all_has_no_sign():
+    cells = dataclasses.replace(flat_cells([0.0] * 3), decoys={})
+    outcome = judge(cells, level=0.01)
+    assert outcome.own.z == 0
+    (row,) = Report(phenomenon="flat", outcomes=(outcome,), level=0.01, effect=0.03).table()
+    assert row["worst z"] == "0.0"
 
 
 def test_the_z_of_the_worst_cell_is_the_normal_score_of_its_tail():

@@ -205,7 +205,9 @@ def test_what_would_lose_or_mix_results_is_refused(axes, change, message, small)
         with pytest.raises(BadInput) as told:
             act(sweep, small.folder)
         assert str(told.value).startswith(f"{small.folder} holds another sweep: {message}")
-        assert str(told.value).endswith("; choose another folder")
+        assert str(told.value).endswith(
+            "; choose another folder (on the command line: --store DIR)"
+        )
     assert damage.read(small.folder) == before
 
 

@@ -13,7 +13,7 @@ GRAM = Sweep(
 
 def test_where_nobody_watches_there_is_no_bar_but_what_must_be_known(tmp_path, capfd):
     run(GRAM, tmp_path / "s")
-    told = "ci-theory: cells that are not finite: 2, marked and not averaged\n"
+    told = "ci-theory: values that are not finite: 2, marked and not averaged\n"
     assert capfd.readouterr() == ("", told)
     run(GRAM, tmp_path / "s")
     assert capfd.readouterr() == ("", "")

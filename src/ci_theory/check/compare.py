@@ -1,13 +1,14 @@
 """A sweep's simulated means beside what a phenomenon predicts for them, cell by cell."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray
 
-from ci_theory._errors import BadInput
+from ci_theory._errors import MESSAGES, BadInput, Status
 from ci_theory._record import Kind
 from ci_theory._shown import kept
 from ci_theory.check.reading import (
@@ -38,6 +39,8 @@ class Comparison:
         decoys: what each decoy says, name -> (N,).
         near: (N, k) indices of the cells next to each one whose random numbers are independent
             of its own; -1 where there is none.
+        claimed: (N,) where the bounds of the prediction claim it, whatever came of it; None:
+            where it is valid.
         mean: (N,) means over the replicates.
         spread: (N,) standard deviations over them.
         skew: (N,) skewnesses.
@@ -51,6 +54,7 @@ class Comparison:
     estimate: Estimate
     decoys: Mapping[str, np.ndarray]
     near: np.ndarray
+    claimed: np.ndarray | None = None
     mean: np.ndarray = dataclasses.field(init=False)
     spread: np.ndarray = dataclasses.field(init=False)
     skew: np.ndarray = dataclasses.field(init=False)
@@ -76,12 +80,58 @@ class Comparison:
         return np.asarray(self.estimate.valid, bool)
 
     @property
+    def unsound(self) -> dict[str, int]:
+        """Cells that the prediction claims and says nothing sound about: why -> how many."""
+        return unsound(self.estimate, self.claimed)
+
+    @property
+    def failed(self) -> int:
+        """Cells that the prediction claims and at which its formula failed."""
+        return sum(failures(self.unsound).values())
+
+    @property
     def judged(self) -> np.ndarray:
         """Valid cells with enough replicates, all of them finite (N,).
 
         A cell in which a run diverged is left out: its survivors' mean is another quantity.
         """
         return self.valid & (self.count >= FEWEST) & (self.lost == 0)
+
+
+def unsound(estimate: Estimate, claimed: np.ndarray | None) -> dict[str, int]:
+    """Count by their reason the cells that are claimed and not valid.
+
+    >>> import numpy as np
+    >>> nan, status = float("nan"), np.array([0, 3, 3, 0])
+    >>> value, slack = np.array([1.0, nan, nan, 1.0]), np.array([0.1, 0.1, 0.1, -0.1])
+    >>> valid = np.array([True, False, False, False])
+    >>> unsound(Estimate(value, slack, valid, status), np.array([True, True, False, True]))
+    {'not a finite number': 1, 'the slack is negative or not finite': 1}
+    """
+    if claimed is None:
+        return {}
+    lost = np.asarray(claimed, bool) & ~np.asarray(estimate.valid, bool)
+    reasons = [
+        MESSAGES[Status(int(code))] if code != Status.OK else "the slack is negative or not finite"
+        for code in np.asarray(estimate.status)[lost]
+    ]
+    return dict(sorted(Counter(reasons).items()))
+
+
+def failures(reasons: Mapping[str, int]) -> dict[str, int]:
+    """Return the reasons for which a formula failed, without those for which it stayed silent."""
+    outside = MESSAGES[Status.OUT_OF_SCOPE]
+    return {why: count for why, count in reasons.items() if why != outside}
+
+
+def counted(reasons: Mapping[str, int], what: str = "cell") -> str:
+    """Say how many cells of a prediction's scope are left out, and why; empty if none is.
+
+    >>> counted({"not a finite number": 18, "the solver did not converge": 1})
+    '18 cells in its scope: not a finite number; 1 cell in its scope: the solver did not converge'
+    """
+    many = [(why, count, "" if count == 1 else "s") for why, count in reasons.items()]
+    return "; ".join(f"{count} {what}{s} in its scope: {why}" for why, count, s in many)
 
 
 def predicted(dataset: xarray.Dataset, phenomenon: Phenomenon) -> dict[str, Any]:
@@ -127,6 +177,7 @@ def compare(dataset: xarray.Dataset, phenomenon: Phenomenon | None = None) -> li
                 estimate=found[prediction.name].estimate,
                 decoys=found[prediction.name].decoys,
                 near=near,
+                claimed=found[prediction.name].claimed,
             )
         )
     return comparisons

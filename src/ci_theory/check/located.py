@@ -34,6 +34,7 @@ class Slice(NamedTuple):
         estimate: what the prediction says, arrays (t,); None if none speaks.
         prediction: its name, or "".
         closed_form: the place by its own formula; NaN where it has none.
+        failed: places that the prediction claims and at which its formula failed: why -> how many.
     """
 
     kind: Break
@@ -43,6 +44,7 @@ class Slice(NamedTuple):
     estimate: Estimate | None
     prediction: str
     closed_form: float
+    failed: Mapping[str, int] | None = None
 
     @property
     def singly(self) -> bool:
@@ -102,6 +104,7 @@ class Located:
         skewed: the runs are too few for the skewness of their values.
         axis: first and last place that was looked at.
         coarse: the arithmetic of the simulation is not good enough for any verdict.
+        failed: places that the prediction claims and at which its formula failed: why -> how many.
     """
 
     kind: Break
@@ -119,6 +122,7 @@ class Located:
     skewed: bool
     axis: tuple[float, float]
     coarse: bool = False
+    failed: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: the numbers, without the functions of the break."""
@@ -128,6 +132,12 @@ class Located:
     def predicted(self) -> BreakPoint:
         """The break of the predicted curve."""
         return self.expected.point
+
+    @property
+    def lost(self) -> bool:
+        """Whether too few runs or places are finite to look for a break that may be predicted."""
+        silent = self.predicted.status == Status.OUT_OF_SCOPE
+        return bool(self.prediction) and silent and self.measured.status == Status.NOT_FINITE
 
     @property
     def covers(self) -> bool | None:
@@ -273,6 +283,7 @@ def locate_slice(curve: Slice, level: float) -> Located:
         delicate=delicate,
         skewed=skewed,
         axis=(float(x.min(initial=np.inf)), float(x.max(initial=-np.inf))),
+        failed=dict(curve.failed or {}),
     )
 
 

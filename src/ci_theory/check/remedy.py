@@ -56,6 +56,9 @@ def remedy(outcome: Outcome, effect: float) -> Remedy | None:
     if outcome.verdict is not Verdict.UNDERPOWERED or outcome.withheld:
         return None
     c, own = outcome.comparison, outcome.own.pooled
+    if c.failed:
+        line = "no number of replicates would do: mend the formula there, or narrow its scope"
+        return Remedy(None, 1.0, line)
     if not c.judged.any():
         if (c.valid & (c.lost == 0)).any():
             line = f"run {FIRST} replicates at least: they will tell how many are needed"

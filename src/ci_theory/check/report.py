@@ -19,6 +19,7 @@ from ci_theory.check.verdict import (
     Verdict,
     judge,
     probability_level,
+    signed,
     together,
 )
 from ci_theory.phenomena._base import Phenomenon
@@ -57,6 +58,14 @@ class Report:
         return {name: one for name, one in found.items() if one is not None}
 
     @property
+    def unsound(self) -> dict[str, str]:
+        """Cells in its scope that a prediction is not judged by, by name, unless its reason says.
+
+        Its bounds claim them, and what its formula gave there is no number with a bound.
+        """
+        return {o.name: o.unsound for o in self.outcomes if o.unsound not in o.reason}
+
+    @property
     def idle(self) -> tuple[str, ...]:
         """Swept axes along which no prediction here changes: a bias that is off, say."""
         told = [o.comparison for o in self.outcomes]
@@ -68,6 +77,7 @@ class Report:
     def notes(self) -> list[str]:
         """What else to know, a line each: what would decide, and what is not tested."""
         return [
+            *(f"{name}: left out: {line}" for name, line in self.unsound.items()),
             *(f"{name}: {one.line}" for name, one in self.remedies.items()),
             *(f"{axis} changes no prediction here: nothing is tested by it" for axis in self.idle),
         ]
@@ -181,7 +191,7 @@ def _row(o: Outcome) -> dict[str, str]:
         "bias": bias,
         "slack": f"{together.slack:.2%}" if together.replicates else "-",
         "finds": f"{o.detectable:.2%}" if together.replicates else "-",
-        "worst z": f"{o.own.z:+.1f}" if o.own.worst >= 0 else "-",
+        "worst z": signed(o.own.z) if o.own.worst >= 0 else "-",
         "decoys": "; ".join(decoys) or "none",
         "verdict": o.verdict.value,
         "reason": o.reason,
@@ -199,6 +209,7 @@ def _json(o: Outcome, advice: Remedy | None) -> dict[str, Any]:
         "cells": len(c.judged),
         "valid": int(c.valid.sum()),
         "judged": int(c.judged.sum()),
+        "unsound": c.unsound,
         "with_lost_runs": int((c.lost > 0).sum()),
         "too_few_replicates": int((c.count < FEWEST).sum()),
         "too_skewed": o.skewed,

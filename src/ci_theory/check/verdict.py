@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ci_theory._errors import BadInput
-from ci_theory.check.compare import FEWEST, Comparison
+from ci_theory.check.compare import FEWEST, Comparison, counted
 from ci_theory.check.reading import plain
 from ci_theory.check.statistic import (
     NOTHING,
@@ -65,6 +65,16 @@ def probability_level(level: float) -> float:
     if not 0 < level < 1:
         raise BadInput(f"level = {level}: must be between 0 and 1")
     return level
+
+
+def signed(score: float) -> str:
+    """Write a normal score in one decimal, with its sign unless that says zero.
+
+    >>> signed(-2.25), signed(1.0), signed(-0.0), signed(-0.04)
+    ('-2.2', '+1.0', '0.0', '0.0')
+    """
+    text = f"{score:+.1f}"
+    return text if float(text) else "0.0"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -122,6 +132,11 @@ class Outcome:
         return self.comparison.prediction.name
 
     @property
+    def unsound(self) -> str:
+        """Cells of its scope about which the prediction says nothing sound, and why; or empty."""
+        return counted(self.comparison.unsound)
+
+    @property
     def worst_cell(self) -> dict[str, Any]:
         """Coordinates, mean, standard error, prediction and slack of the cell furthest off."""
         i, c = self.own.worst, self.comparison
@@ -144,7 +159,8 @@ def judge(
 
     - OUT_OF_SCOPE: the prediction is valid in no cell.
     - DISAGREES: a test rejects it, at ``level`` for both tests together.
-    - UNDERPOWERED: no cell has enough finite replicates, or too few for their skewness; or the
+    - UNDERPOWERED: its formula failed in a cell that its bounds claim, of which nothing can be
+      said; no cell has enough finite replicates, or too few for their skewness; or the
       sweep would not find a bias of ``effect`` with 95 % probability; or a decoy, with the
       prediction's slack, passes both tests; or every decoy is vacuous; or the prediction is zero,
       of which no bias is a share, and there is no decoy.
@@ -253,12 +269,16 @@ def _decide(
     detectable: float,
     effect: float,
 ) -> tuple[Verdict, str]:
-    if not comparison.valid.any():
-        return Verdict.OUT_OF_SCOPE, "no cell lies in the prediction's scope"
+    lost = counted(comparison.unsound)
+    if not comparison.valid.any() and not comparison.failed:
+        nowhere = "no cell lies in the prediction's scope"
+        return Verdict.OUT_OF_SCOPE, f"{nowhere}; {lost}" if lost else nowhere
+    if comparison.failed and not own.rejected:
+        return Verdict.UNDERPOWERED, f"its formula fails: {lost}"
     if not comparison.judged.any():
-        few, lost = int((comparison.count < FEWEST).sum()), int((comparison.lost > 0).sum())
+        few, gone = int((comparison.count < FEWEST).sum()), int((comparison.lost > 0).sum())
         return Verdict.UNDERPOWERED, (
-            f"no cell to judge: {few} with fewer than {FEWEST} replicates, {lost} with lost runs"
+            f"no cell to judge: {few} with fewer than {FEWEST} replicates, {gone} with lost runs"
         )
     if own.rejected:
         return Verdict.DISAGREES, _off(own)
@@ -284,7 +304,7 @@ def _decide(
 
 def _off(own: Evidence) -> str:
     together = own.pooled
-    parts = [f"worst cell at z = {own.z:+.1f}"] if own.worst >= 0 else []
+    parts = [f"worst cell at z = {signed(own.z)}"] if own.worst >= 0 else []
     if together.replicates:
         parts.append(f"pooled bias {together.value:+.2%} ± {together.error:.2%}")
     return ", ".join(parts)

@@ -13,6 +13,7 @@ from typing import Any
 from ci_theory import answers, phenomena
 from ci_theory._errors import BadInput
 from ci_theory.check.answer import answer
+from ci_theory.check.verdict import signed
 from ci_theory.claimed import answered, words
 from ci_theory.claims import CLAIMS, Claim
 from ci_theory.cli.output import number, print_lines, say
@@ -199,7 +200,7 @@ def _print_answer(one: Mapping[str, Any]) -> None:
 def _deviation(p: Mapping[str, Any]) -> str:
     """Return a prediction with its worst deviation: pooled, and the furthest cell."""
     parts = [] if p["bias"] is None else [f"bias {p['bias']:+.2%} ± {p['error']:.2%}"]
-    parts += [] if p["z"] is None else [f"worst z {p['z']:+.1f}"]
+    parts += [] if p["z"] is None else [f"worst z {signed(p['z'])}"]
     return f"{p['name']} ({', '.join(parts)})" if parts else str(p["name"])
 
 

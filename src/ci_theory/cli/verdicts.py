@@ -2,7 +2,9 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from ci_theory.check.verdict import probability_level
 from ci_theory.cli import experiments
 from ci_theory.cli.output import number, print_lines, print_table, say
 from ci_theory.locate.point import BreakPoint
-from ci_theory.phenomena import load
+from ci_theory.phenomena import load, names
 from ci_theory.sweeps import Store
+from ci_theory.sweeps.provenance import formula_hash
 
 
 def open_store(place: str) -> Store:
@@ -35,8 +38,18 @@ def open_store(place: str) -> Store:
         raise BadInput(f"{place}: no such folder of results: `ci-theory run` writes them")
     folder = experiments.store_of(place)
     if not folder.is_dir():
-        raise BadInput(f"{place}: nothing in {folder} yet: `ci-theory run {place}` comes first")
+        command = f"ci-theory run {place}{_allowing(place)}"
+        raise BadInput(f"{place}: nothing in {folder} yet: `{command}` comes first")
     return Store.open(folder)
+
+
+def _allowing(place: str) -> str:
+    """Return the option without which an experiment cannot be run; empty if it needs none."""
+    with suppress(OSError, ValueError):  # of a file that is no experiment, `run` says why
+        word = tomllib.loads(experiments.find(place).read_text()).get("phenomenon")
+        if isinstance(word, str) and word not in names() and not word.startswith("ci_theory."):
+            return f" --allow {word}" if word.replace(".", "").isidentifier() else ""
+    return ""
 
 
 def stores_below(folder: Path) -> list[Path]:
@@ -75,6 +88,26 @@ def complete_dataset(store: Store) -> Any:
     return data
 
 
+def same_simulation(store: Store) -> bool | None:
+    """Say whether a store was simulated by what its phenomenon simulates now; warn if it was not.
+
+    None where the source of a simulation is not to be found.
+    """
+    then = store.plans[-1].identity.get("formula")
+    try:
+        now = formula_hash(load(store.sweep.phenomenon, trusted=False))
+    except BadInput:
+        return None
+    if then != now:
+        say(
+            f"ci-theory: {store.folder}: {store.sweep.phenomenon} simulates otherwise now: its "
+            f"simulation source was {then}, here it is {now}; what is judged are the runs of then: "
+            "`ci-theory run` with --store and a new folder simulates anew",
+            file=sys.stderr,
+        )
+    return bool(then == now)
+
+
 def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Report]:
     """Check a store's predictions: the document for JSON, and the report behind it.
 
@@ -82,9 +115,11 @@ def check_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], Repo
         BadInput: no store there, or a level that is not a probability.
     """
     probability_level(level)  # before anything is said on stderr
-    data = complete_dataset(readable(folder))
+    store = readable(folder)
+    same = same_simulation(store)
+    data = complete_dataset(store)
     report = check(data, level=level)
-    about = {"store": str(folder), "sweep": data.attrs["name"]}
+    about = {"store": str(folder), "sweep": data.attrs["name"], "same_simulation": same}
     counts = {name: data.attrs[name] for name in ("missing", "not_finite")}
     return {**about, **report.to_json(), **counts}, report
 
@@ -96,9 +131,12 @@ def locate_in_store(folder: Path, level: float = 1e-3) -> tuple[dict[str, Any], 
         BadInput: no store there, or a level that is not a probability.
     """
     probability_level(level)
-    data = complete_dataset(readable(folder))
-    found = locate_breaks(data, level=level)
-    return {"store": str(folder), "sweep": data.attrs["name"], **found.to_json()}, found
+    store = readable(folder)
+    same = same_simulation(store)
+    data = complete_dataset(store)
+    found = locate_breaks(data, level=level, remedies=True)
+    about = {"store": str(folder), "sweep": data.attrs["name"], "same_simulation": same}
+    return {**about, **found.to_json()}, found
 
 
 def print_breaks(found: Breaks) -> None:
@@ -111,6 +149,8 @@ def print_breaks(found: Breaks) -> None:
         these, what = kind.found, kind.kind
         say(f"{what.name}: place on the axis {what.axis} where {what.measure} breaks")
         print_lines([("", f"{kind.verdict.value}: {kind.reason}")], width=0)
+        if what.name in found.remedies:
+            print_lines([("to decide", found.remedies[what.name].line)], width=9)
         others = list(these[0].at)
         single = ["runs"] if any(one.measured.reached is not None for one in these) else []
         foretold = [] if _untold(these) else ["predicted [slack]", "formula", "agree", "why"]
@@ -185,6 +225,8 @@ def print_report(report: Report) -> None:
     print_table(columns, [[row[c] for c in columns] for row in rows], right=columns[2:])
     for row in rows:
         print_lines([(row["prediction"], row["reason"])], width=18)
+        if row["prediction"] in report.unsound:
+            print_lines([("  left out", report.unsound[row["prediction"]])], width=18)
         if row["verdict"] != Verdict.OUT_OF_SCOPE.value:
             print_lines([("  decoys", row["decoys"])], width=18)
         if row["prediction"] in report.remedies:

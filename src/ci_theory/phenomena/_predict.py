@@ -27,11 +27,20 @@ WIDTH = 100
 
 
 class Predicted(NamedTuple):
-    """One prediction on N points: the estimate, arrays (N,), and each decoy's values (N,)."""
+    """One prediction on N points.
+
+    Attributes:
+        prediction: the prediction.
+        estimate: arrays (N,).
+        decoys: each decoy's values (N,).
+        claimed: (N,) where its bounds claim it, also where no sound number came of it, which is
+            not valid; None: where it is valid.
+    """
 
     prediction: Prediction
     estimate: Estimate
     decoys: dict[str, np.ndarray]
+    claimed: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Name the prediction and show its numbers."""
@@ -40,7 +49,7 @@ class Predicted(NamedTuple):
 
     def __reduce__(self) -> Any:
         """Pickle the numbers, without the functions of the prediction."""
-        return Predicted, (kept(self.prediction), self.estimate, self.decoys)
+        return Predicted, (kept(self.prediction), self.estimate, self.decoys, self.claimed)
 
 
 class Predictions(dict[str, Predicted]):
@@ -190,7 +199,8 @@ def predict(
                 for decoy, source in wrong.items():
                     results[name].decoys[decoy][members] = source
 
-    for found in results.values():
+    for name, found in results.items():
+        results[name] = found._replace(claimed=found.estimate.valid.copy())
         lost = ~np.isfinite(found.estimate.value) & (found.estimate.status == Status.OK)
         found.estimate.status[lost] = Status.NOT_FINITE
         bounded = np.isfinite(found.estimate.slack) & (found.estimate.slack >= 0)

@@ -211,7 +211,8 @@ def check_grows(store: Store, sweep: Sweep) -> None:
     identity = identity_of(load(sweep.phenomenon))
     problem = difference(store.plans[-1], sweep, identity)
     if problem:
-        raise BadInput(f"{store.folder} holds another sweep: {problem}; choose another folder")
+        choose = "choose another folder (on the command line: --store DIR)"
+        raise BadInput(f"{store.folder} holds another sweep: {problem}; {choose}")
 
 
 def _pending(
