@@ -271,11 +271,9 @@ def predict_by(
 
 def _joined(parts: list[Predicted], count: int) -> Predicted:
     """Put what is said of some points after the other, without what fills up the last."""
-    estimates, decoys = ([getattr(p, name) for p in parts] for name in ("estimate", "decoys"))
-    estimate, wrong = jax.tree.map(
-        lambda *columns: np.concatenate(columns)[:count], *zip(estimates, decoys, strict=True)
-    )
-    return Predicted(parts[0].prediction, estimate, wrong)
+    said = [(part.estimate, part.decoys, part.claimed) for part in parts]
+    whole = jax.tree.map(lambda *columns: np.concatenate(columns)[:count], *said)
+    return Predicted(parts[0].prediction, *whole)
 
 
 def _ill(status: np.ndarray, points: list[Point]) -> str | None:
