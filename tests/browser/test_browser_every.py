@@ -4,10 +4,10 @@ import os
 import statistics
 
 import pytest
+from places import refused, single, value
 
-from ci_theory._record import Kind, build
+from ci_theory._record import Kind
 from ci_theory.explore import controls
-from ci_theory.explore.address import read
 from ci_theory.phenomena import load, names
 
 LIGHT = ["ridge_peak", "repeated_data", "imbalanced_mixture", "prior_bias", "two_stage_ridge"]
@@ -39,14 +39,17 @@ def test_a_slider_of_any_page_is_followed(visit, name):
     """A knob that compiles nothing; pages whose own server is slow compute beside it."""
     phenomenon = load(name)
     about = controls.document(phenomenon, name)
-    words = read(about["first"], phenomenon).words
-    single = {k: v for k, v in words.items() if not set("(,") & set(v)}
-    point = phenomenon.point({k: _value(phenomenon.axes[k], v) for k, v in single.items()})
+    fields = single(phenomenon, about["first"])
     free = [
         axis["name"]
         for axis in about["axes"]
         if "stops" in axis and phenomenon.axes[axis["name"]].kind is not Kind.STATIC
-        if not any(_refused(phenomenon, point, axis["name"], stop) for stop in axis["stops"])
+        if not any(
+            refused(
+                phenomenon, {**fields, axis["name"]: value(phenomenon.axes[axis["name"]], stop)}
+            )
+            for stop in axis["stops"]
+        )
     ]
     page = visit.open(name)
     knobs = page.evaluate(KNOBS)
@@ -54,15 +57,6 @@ def test_a_slider_of_any_page_is_followed(visit, name):
     taken = page.evaluate(MOVES, [knob, 15])
     print(f"{name}, {knob}: median {statistics.median(taken):.0f} ms, longest {max(taken):.0f} ms")
     assert statistics.median(taken) < (100 if name in LIGHT else 300) or name in SLOW
-
-
-def _value(axis, text):
-    return text == "true" if axis.type is bool else axis.type(text)
-
-
-def _refused(phenomenon, point, name, stop):
-    value = _value(phenomenon.axes[name], stop)
-    return phenomenon.problem(build(phenomenon.params, {**point, name: value}))
 
 
 @pytest.mark.parametrize("name", names() if EVERY else [])

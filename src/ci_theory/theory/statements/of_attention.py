@@ -156,60 +156,40 @@ def _ridgeless() -> tuple[Statement, ...]:
     inverse2 = inverse**3 / (lost * inverse + (1 - lost) ** 2)
     excess = (sigma**2 + spread * (1 - lost)) / (prompts - 1)  # error over prompts
     fresh = sigma**2 - 1 + 2 * lost + (1 + spread) * (1 - 2 * lost + spread**2 * inverse2)
-    regime = "limit d -> infinity at fixed pairs/d, k/d, prompts/d^2 > 1, no ridge: kappa is b_h"
-    source = "Lu, Letey, Zavatone-Veth, Maiti, Pehlevan, arXiv:2405.11751"
-    endless = 1 / (1 + spread)
-    return (
+    unlimited = {inverse: 1 / (1 + spread)}  # endless tasks
+    limits = (
+        Limit(
+            words="endless prompts of endless tasks: what one weight for all leaves",
+            symbol=prompts,
+            point=sp.oo,
+            value=sigma**2 + spread / (1 + spread),
+            given=unlimited,
+        ),
+        Limit(
+            words="as many prompts as weights, of endless tasks",
+            symbol=prompts,
+            point=1,
+            value=sp.oo,
+            given=unlimited,
+        ),
+    )
+    errors = (
+        ("trained", "the tasks trained on", prompts * excess),
+        ("fresh", "new tasks", fresh + (1 + spread) * excess * inverse),
+    )
+    return tuple(
         Statement(
-            name="attention.trained_error",
-            title="error of ridgeless linear attention on the tasks trained on",
-            equation=sp.Eq(error_d, prompts * excess),
-            regime=regime,
-            source=source,
+            name=f"attention.{name}_error",
+            title=f"error of ridgeless linear attention on {tested}",
+            equation=sp.Eq(error_d, error),
+            regime="limit d -> infinity at fixed pairs/d, k/d, prompts/d^2 > 1, no ridge: "
+            "kappa is b_h",
+            source="Lu, Letey, Zavatone-Veth, Maiti, Pehlevan, arXiv:2405.11751",
             implementation="attention.linear_attention.linear_attention",
             phenomena=("icl_linear_attention",),
-            limits=(
-                Limit(
-                    words="endless prompts of endless tasks: what one weight for all leaves",
-                    symbol=prompts,
-                    point=sp.oo,
-                    value=sigma**2 + spread / (1 + spread),
-                    given={inverse: endless},
-                ),
-                Limit(
-                    words="as many prompts as weights, of endless tasks",
-                    symbol=prompts,
-                    point=1,
-                    value=sp.oo,
-                    given={inverse: endless},
-                ),
-            ),
-        ),
-        Statement(
-            name="attention.fresh_error",
-            title="error of ridgeless linear attention on new tasks",
-            equation=sp.Eq(error_d, fresh + (1 + spread) * excess * inverse),
-            regime=regime,
-            source=source,
-            implementation="attention.linear_attention.linear_attention",
-            phenomena=("icl_linear_attention",),
-            limits=(
-                Limit(
-                    words="endless prompts of endless tasks: that on the tasks trained on",
-                    symbol=prompts,
-                    point=sp.oo,
-                    value=sigma**2 + spread / (1 + spread),
-                    given={inverse: endless},
-                ),
-                Limit(
-                    words="as many prompts as weights, of endless tasks",
-                    symbol=prompts,
-                    point=1,
-                    value=sp.oo,
-                    given={inverse: endless},
-                ),
-            ),
-        ),
+            limits=limits,
+        )
+        for name, tested, error in errors
     )
 
 
