@@ -147,11 +147,12 @@ def test_a_value_of_a_solver_that_failed_is_no_prediction(tops):
 
 @pytest.mark.parametrize(
     ("why", "parts"),
-    {
-        "not a finite number": {"value": jnp.nan},
-        "the solver did not converge": {"status": int(Status.NOT_CONVERGED)},
-        "the slack is negative or not finite": {"slack": -0.1},
-    }.items(),
+    [
+        ("not a finite number", {"value": jnp.nan}),
+        ("the solver did not converge", {"status": int(Status.NOT_CONVERGED)}),
+        ("the slack is negative or not finite", {"slack": -0.1}),
+        ("the slack is negative or not finite", {"slack": jnp.nan}),
+    ],
 )
 def test_a_formula_that_fails_in_its_scope_is_told_and_its_breaks_do_not_agree(tops, why, parts):
     def failing(beyond):
