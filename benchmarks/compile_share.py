@@ -34,8 +34,8 @@ def spent(name: str) -> dict:
     first: dict = {}  # the first chunk of each program, and the runs of all
     for index in range(plan.chunks):
         chunk = plan.chunk(index)
-        runs = first.get(chunk.group.shape, (chunk, 0))[1] + chunk.valid
-        first[chunk.group.shape] = (first.get(chunk.group.shape, (chunk, 0))[0], runs)
+        runs = first.get(chunk.bundle.shape, (chunk, 0))[1] + chunk.valid
+        first[chunk.bundle.shape] = (first.get(chunk.bundle.shape, (chunk, 0))[0], runs)
     compiling = running = 0.0
     with one_lapack_thread(devices):
         for shape, (chunk, runs) in first.items():

@@ -28,7 +28,7 @@ plan = make_plan(sweep, device="cpu", most_runs=24)
 chunk = plan.chunk(plan.chunks - 1)
 for count in (1, 2, 4, 8):
     programs = Programs(load(sweep.phenomenon), devices[:count], plan.inner)
-    shape = programs.fitted(chunk.group.shape, chunk.group.batch)
+    shape = programs.fitted(chunk.bundle.shape, chunk.bundle.batch)
     found = programs.call(shape, sweep.seed, plan.arguments(chunk))
     assert all(np.isfinite(value).all() for value in found.values())
     text = b"".join(found[name].tobytes() for name in sorted(found))
@@ -39,8 +39,8 @@ gram = Sweep(phenomenon="sweep_toys.gram", fixed={"n": 128}, replicates=512)
 roomy = make_plan(gram, device="cpu")
 tight = make_plan(gram, device="cpu", memory=1e6)
 programs = Programs(load("sweep_toys.gram"), devices, {})
-told["memory"] = programs.memory(tight.groups[0].shape)
-told["runs"] = [plan.groups[0].batch for plan in (tight, roomy)]
+told["memory"] = programs.memory(tight.bundles[0].shape)
+told["runs"] = [plan.bundles[0].batch for plan in (tight, roomy)]
 told["budget"] = [memory_budget(devices[:count]) * count for count in (2, 4, 8)]
 print(json.dumps(told))
 """

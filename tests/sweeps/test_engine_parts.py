@@ -16,7 +16,7 @@ from ci_theory import BadInput
 from ci_theory.phenomena import load
 from ci_theory.sweeps import Sweep, engines, make_plan, parts, program, runner, sessions
 from ci_theory.sweeps.engines import PATIENCE, Job, LocalEngine, Outcome, Worker
-from ci_theory.sweeps.groups import Group
+from ci_theory.sweeps.bundles import Bundle
 from ci_theory.sweeps.parts import Damaged
 from ci_theory.sweeps.program import Shape
 from ci_theory.sweeps.staged import Stopped
@@ -201,8 +201,8 @@ def test_what_goes_at_a_time_is_halved_until_it_fits_and_stays_so():
             return {"m": 1}
 
     programs = Tight()
-    group = Group(statics={"p": 3}, capacity={"n": 7}, cells=np.arange(2), chunk=12, batch=12)
-    chunk = types.SimpleNamespace(group=group)
+    bundle = Bundle(statics={"p": 3}, capacity={"n": 7}, cells=np.arange(2), chunk=12, batch=12)
+    chunk = types.SimpleNamespace(bundle=bundle)
     plan = types.SimpleNamespace(
         sweep=types.SimpleNamespace(seed=9), arguments=lambda c: "numbers", hash="h"
     )
@@ -344,13 +344,13 @@ def test_of_two_threads_that_find_too_little_memory_the_lower_number_counts():
                 raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
             return {}
 
-    group = Group(statics={}, capacity={}, cells=np.arange(2), chunk=12, batch=12)
+    bundle = Bundle(statics={}, capacity={}, cells=np.arange(2), chunk=12, batch=12)
     plan = types.SimpleNamespace(
         sweep=types.SimpleNamespace(seed=9), arguments=lambda c: None, hash="h"
     )
     worker = bare(programs=[Tight()])
     worker._kept = lambda *_: None
-    assert worker._run(JOBS[0], plan, types.SimpleNamespace(group=group))[1] == 2
+    assert worker._run(JOBS[0], plan, types.SimpleNamespace(bundle=bundle))[1] == 2
     assert tried == [12, 2]
 
 

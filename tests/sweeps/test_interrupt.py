@@ -97,7 +97,7 @@ def test_ctrl_c_inside_a_collection_is_not_lost(tmp_path):
         run(GRAM, tmp_path / "s", most_runs=2, engine=InACollection())
 
 
-def test_ctrl_c_while_planning_is_heard_between_two_groups(tmp_path, monkeypatch):
+def test_ctrl_c_while_planning_is_heard_between_two_bundles(tmp_path, monkeypatch):
     lay_out = []
 
     def pressed(*given):

@@ -1,4 +1,4 @@
-"""How runs are laid out in groups, chunks, batches and stages, worked out by hand."""
+"""How runs are laid out in bundles, chunks, batches and stages, worked out by hand."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ import pytest
 from ci_theory import BadInput
 from ci_theory.sweeps import Sweep, estimate, layout, parse_shard, program, staged
 from ci_theory.sweeps.cost import Cost, cost_of
-from ci_theory.sweeps.groups import Group, lengths_of, split
+from ci_theory.sweeps.bundles import Bundle, lengths_of, split
 from ci_theory.sweeps.shards import chunks_of_shard
 
 
@@ -33,8 +33,8 @@ class Fake:
 
 
 def laid_out(programs, cells=10, replicates=10, memory=1e12, most_runs=4096):
-    group = Group(statics={"p": 3}, capacity={"n": 7}, cells=np.arange(cells))
-    made = layout._lay_out(group, programs, replicates, memory, most_runs)
+    bundle = Bundle(statics={"p": 3}, capacity={"n": 7}, cells=np.arange(cells))
+    made = layout._lay_out(bundle, programs, replicates, memory, most_runs)
     return made.chunk, made.batch
 
 
@@ -110,7 +110,7 @@ def test_lengths_are_shared_as_long_as_that_costs_less_than_a_compilation(cells,
     assert layout._best_spread(alone, about, fake, 10**9) == math.inf
 
 
-def test_groups_are_cells_of_equal_statics_and_lengths():
+def test_bundles_are_cells_of_equal_statics_and_lengths():
     about = {
         "a": {"kind": "traced"},
         "q": {"kind": "static"},
@@ -134,11 +134,11 @@ def test_groups_are_cells_of_equal_statics_and_lengths():
     assert one.cells.tolist() == [0]
 
 
-def plan_of(start, *groups):
+def plan_of(start, *bundles):
     """A plan of (chunks, work of a run, runs a chunk)."""
-    made = [types.SimpleNamespace(work=w, chunk=c) for _, w, c in groups]
-    ends = np.cumsum([n for n, _, _ in groups])
-    return types.SimpleNamespace(start=start, groups=made, ends=ends, chunks=int(ends[-1]))
+    made = [types.SimpleNamespace(work=w, chunk=c) for _, w, c in bundles]
+    ends = np.cumsum([n for n, _, _ in bundles])
+    return types.SimpleNamespace(start=start, bundles=made, ends=ends, chunks=int(ends[-1]))
 
 
 def test_shards_are_of_equal_work():
@@ -211,14 +211,14 @@ def test_a_loop_of_a_factorisation_costs_its_turns():
 class Probed:
     """A plan of which one chunk is measured."""
 
-    groups: tuple
+    bundles: tuple
     sweep = types.SimpleNamespace(seed=7)
 
     def chunk(self, index):
         return index
 
     def arguments(self, chunk):
-        return (self.groups[0].chunk, chunk)
+        return (self.bundles[0].chunk, chunk)
 
 
 class Timed:
@@ -242,13 +242,13 @@ class Timed:
         return 8.0
 
 
-def test_the_time_of_a_sweep_is_that_of_its_costliest_group_by_work(monkeypatch):
+def test_the_time_of_a_sweep_is_that_of_its_costliest_bundle_by_work(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(estimate, "time", clock)
     monkeypatch.setattr(estimate, "lanes", lambda devices: 3)
     maker, cells = Timed(clock), np.arange(9)
-    a = Group(statics={"p": 1}, capacity={}, cells=cells, chunk=12, batch=2, work=10.0)
-    b = Group(statics={"p": 2}, capacity={}, cells=cells, chunk=6, batch=6, work=3.0)
+    a = Bundle(statics={"p": 1}, capacity={}, cells=cells, chunk=12, batch=2, work=10.0)
+    b = Bundle(statics={"p": 2}, capacity={}, cells=cells, chunk=6, batch=6, work=3.0)
     plan = Probed((a, b))
     todo = [(0, a), (0, b), (0, a), (0, b), (0, a)]
     memory, seconds = estimate._measure([maker], [plan], todo)

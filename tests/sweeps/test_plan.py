@@ -13,7 +13,7 @@ from ci_theory._keys import point_hash
 from ci_theory.phenomena import load
 from ci_theory.sweeps import DryRun, Plan, Sweep, make_plan
 from ci_theory.sweeps.cost import cost_of
-from ci_theory.sweeps.groups import lengths_of
+from ci_theory.sweeps.bundles import lengths_of
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes
 from ci_theory.sweeps.shards import chunks_of_shard
 
@@ -42,7 +42,7 @@ def test_every_run_is_in_exactly_one_chunk(plan):
     seen = []
     for index in range(plan.chunks):
         chunk = plan.chunk(index)
-        assert len(chunk.cells) == chunk.group.chunk
+        assert len(chunk.cells) == chunk.bundle.chunk
         seen += zip(chunk.cells[: chunk.valid], chunk.replicates[: chunk.valid], strict=True)
     cells = math.prod(len(v) for v in plan.outer.values())
     assert len(seen) == plan.runs == cells * 3
@@ -55,9 +55,9 @@ def test_a_replicate_of_every_cell_comes_before_the_next(plan):
     for index in range(plan.chunks):
         chunk = plan.chunk(index)
         runs = zip(chunk.replicates[: chunk.valid], chunk.cells[: chunk.valid], strict=True)
-        seen.setdefault(id(chunk.group), []).extend(runs)
-    for group in plan.groups:
-        assert seen[id(group)] == [(r, cell) for r in range(3) for cell in group.cells]
+        seen.setdefault(id(chunk.bundle), []).extend(runs)
+    for bundle in plan.bundles:
+        assert seen[id(bundle)] == [(r, cell) for r in range(3) for cell in bundle.cells]
 
 
 def test_what_goes_at_a_time_divides_the_chunk():
@@ -66,16 +66,16 @@ def test_what_goes_at_a_time_divides_the_chunk():
         assert programs.fitted(Shape((), (), chunk, 0), most).batch == batch
 
 
-def test_groups_are_the_static_combinations(plan):
-    assert [dict(g.statics) for g in plan.groups] == [
+def test_bundles_are_the_static_combinations(plan):
+    assert [dict(g.statics) for g in plan.bundles] == [
         {"p": 2, "shape": "steep"},
         {"p": 3, "shape": "steep"},
     ]
-    for group in plan.groups:
-        columns = plan.columns(group.cells)
-        assert set(columns["p"]) == {group.statics["p"]}
-        assert group.capacity["up.rows"] == 6
-        assert all(n <= group.capacity["n"] for n in columns["n"])
+    for bundle in plan.bundles:
+        columns = plan.columns(bundle.cells)
+        assert set(columns["p"]) == {bundle.statics["p"]}
+        assert bundle.capacity["up.rows"] == 6
+        assert all(n <= bundle.capacity["n"] for n in columns["n"])
 
 
 def test_inner_axes_are_one_product_vector(plan):
@@ -107,7 +107,7 @@ def test_a_plan_survives_json(plan):
     again = Plan.from_json(json.loads(json.dumps(plan.to_json())))
     assert again.hash == plan.hash
     assert again.sweep == plan.sweep
-    for one, other in zip(again.groups, plan.groups, strict=True):
+    for one, other in zip(again.bundles, plan.bundles, strict=True):
         np.testing.assert_array_equal(one.cells, other.cells)
         assert one.shape == other.shape
 
@@ -115,17 +115,17 @@ def test_a_plan_survives_json(plan):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda groups: groups.pop(),
-        lambda groups: groups.append(groups[0]),
-        lambda groups: groups[0].update(cells=groups[0]["cells"] + 1),
-        lambda groups: groups[0].update(statics={**groups[0]["statics"], "p": 4}),
-        lambda groups: groups[0].update(capacity={**groups[0]["capacity"], "n": 401}),
+        lambda bundles: bundles.pop(),
+        lambda bundles: bundles.append(bundles[0]),
+        lambda bundles: bundles[0].update(cells=bundles[0]["cells"] + 1),
+        lambda bundles: bundles[0].update(statics={**bundles[0]["statics"], "p": 4}),
+        lambda bundles: bundles[0].update(capacity={**bundles[0]["capacity"], "n": 401}),
     ],
 )
-def test_a_plan_of_other_groups_is_refused(plan, change):
+def test_a_plan_of_other_bundles_is_refused(plan, change):
     data = json.loads(json.dumps(plan.to_json()))
     change(data["groups"])
-    with pytest.raises(BadInput, match="its groups are not those that this version makes"):
+    with pytest.raises(BadInput, match="its bundles are not those that this version makes"):
         Plan.from_json(data)
 
 
@@ -151,16 +151,16 @@ def test_sized_values_share_lengths_within_the_spread():
 
 def test_costly_rows_split_a_sized_axis_and_cheap_ones_do_not():
     cheap = Sweep(phenomenon="sweep_toys.line", axes={"n": (10, 100, 1000)})
-    assert len(make_plan(cheap).groups) == 1
+    assert len(make_plan(cheap).bundles) == 1
     costly = Sweep(phenomenon="sweep_toys.gram", axes={"n": (10, 100, 1000)}, replicates=5000)
-    groups = make_plan(costly).groups
-    assert sorted(g.capacity["n"] for g in groups) == [10, 100, 1000]
+    bundles = make_plan(costly).bundles
+    assert sorted(g.capacity["n"] for g in bundles) == [10, 100, 1000]
 
 
 def test_chunks_shrink_to_the_memory_that_the_compiler_reports():
     sweep = Sweep(phenomenon="sweep_toys.gram", fixed={"n": 128}, replicates=64)
-    roomy = make_plan(sweep, memory=1e9).groups[0]
-    tight = make_plan(sweep, memory=1e6).groups[0]
+    roomy = make_plan(sweep, memory=1e9).bundles[0]
+    tight = make_plan(sweep, memory=1e6).bundles[0]
     assert tight.batch < roomy.batch
     programs = Programs(load("sweep_toys.gram"), devices_of("cpu"), {})
     assert programs.memory(tight.shape) <= 1e6 < programs.memory(roomy.shape)
@@ -177,10 +177,10 @@ def test_no_run_goes_alone_next_to_others():
     for replicates in (2, 3, 5, 9, 17):
         sweep = Sweep(phenomenon="sweep_toys.line", replicates=replicates)
         for most_runs in (1, 3, 8, None):
-            group = make_plan(sweep, most_runs=most_runs).groups[0]
-            assert group.batch >= 2
-            assert group.chunk % group.batch == 0
-            assert group.chunk <= max(most_runs or 64, 2)
+            bundle = make_plan(sweep, most_runs=most_runs).bundles[0]
+            assert bundle.batch >= 2
+            assert bundle.chunk % bundle.batch == 0
+            assert bundle.chunk <= max(most_runs or 64, 2)
 
 
 def test_shards_part_the_chunks(plan):
@@ -189,7 +189,7 @@ def test_shards_part_the_chunks(plan):
     for count in (2, 3, plan.chunks + 5):
         shards = [list(chunks_of_shard([plan], (i, count))) for i in range(count)]
         assert [place for shard in shards for place in shard] == whole
-    work = [plan.chunk(c).group.work for _, c in whole]
+    work = [plan.chunk(c).bundle.work for _, c in whole]
     for shard in (list(chunks_of_shard([plan], (i, 3))) for i in range(3)):
         assert abs(sum(work[c] for _, c in shard) - sum(work) / 3) <= max(work)
 

@@ -195,7 +195,7 @@ def test_a_plan_of_another_sweep_is_told_even_if_it_says_that_it_extends(folder,
 
 
 def put(data, place, value):
-    """Return the data with another value at a place such as 'groups.0.chunk'."""
+    """Return the data with another value at a place such as 'bundles.0.chunk'."""
     *way, last = [int(k) if k.isdigit() else k for k in place.split("/")]
     inside = data
     for key in way:

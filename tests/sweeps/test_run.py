@@ -68,9 +68,9 @@ def finished(tmp_path_factory):
     return store, len(compilations) - before
 
 
-def test_compiles_once_per_static_group(finished):
+def test_compiles_once_per_static_bundle(finished):
     store, count = finished
-    assert len(store.plans[0].groups) == 4
+    assert len(store.plans[0].bundles) == 4
     assert store.plans[0].chunks > 8
     assert count == 4
 
@@ -80,7 +80,7 @@ def test_every_cell_is_the_simulation_at_its_point(finished):
     store, _ = finished
     found = store.dataset()
     phenomenon = load(SWEEP.phenomenon)
-    capacity = {name: dict(store.plans[0].groups[0].capacity)[name] for name in ("n", "up.rows")}
+    capacity = {name: dict(store.plans[0].bundles[0].capacity)[name] for name in ("n", "up.rows")}
     names = list(SWEEP.axes)
     simulate = jax.jit(
         lambda key, numbers, words: phenomenon.simulate(
@@ -352,7 +352,7 @@ def test_dry_run_forecasts_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
     plan = make_plan(SWEEP, most_runs=8)
     assert told.cells == math.prod(len(v) for v in SWEEP.axes.values()) == 192
-    assert (told.runs, told.groups, told.chunks) == (96, 4, plan.chunks)
+    assert (told.runs, told.bundles, told.chunks) == (96, 4, plan.chunks)
     assert told.memory > 0
     assert 0 < told.seconds < 600
     assert told.done == 0
@@ -398,7 +398,7 @@ def test_several_devices_share_a_chunk(resumed, tmp_path):
     one = run(sweep, tmp_path / "one")
     if resumed:
         half = run(sweep, tmp_path / "many", shard=(0, 2), most_runs=10)
-        assert half.plans[0].groups[0].chunk % 3 != 0
+        assert half.plans[0].bundles[0].chunk % 3 != 0
     words = [str(HERE / "sweep_driver.py"), str(tmp_path / "many")]
     words += ["--points", "20", "--most-runs", "12"]
     forced = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3", "JAX_PLATFORMS": "cpu"}
@@ -409,7 +409,7 @@ def test_several_devices_share_a_chunk(resumed, tmp_path):
     assert told["devices"] == 3
     many = Store.open(tmp_path / "many")
     assert 0 < told["done"] <= many.plans[0].chunks
-    assert resumed or many.plans[0].groups[0].chunk % 3 == 0
+    assert resumed or many.plans[0].bundles[0].chunk % 3 == 0
     for name in ("mean", "spread"):
         np.testing.assert_allclose(many.dataset()[name], one.dataset()[name], rtol=1e-12)
     assert 3 in [session["devices"] for session in many.sessions()]

@@ -56,7 +56,7 @@ def test_left_and_taken_up_anywhere_the_bits_are_those_of_one_go(tmp_path):
     plan = make_plan(walk(), device="cpu")
     programs = Programs(load(plan.sweep.phenomenon), devices_of("cpu"), plan.inner)
     chunk = plan.chunk(0)
-    call = (chunk.group.shape, 1, plan.arguments(chunk))
+    call = (chunk.bundle.shape, 1, plan.arguments(chunk))
     whole = programs.call(*call)["place"]
     stops = 0
     for after in (0, 1, 0, 3, 2):

@@ -163,9 +163,9 @@ def test_unreadable_plans_are_told(text, message, folder):
         assert "\n" not in str(told.value)
 
 
-def test_a_plan_that_this_version_would_group_otherwise_is_told(folder):
-    groups = json.loads((folder / "plan-000.json").read_text())["groups"]
-    edit(folder, groups=[{**groups[0], "cells": 2}])
+def test_a_plan_that_this_version_would_bundle_otherwise_is_told(folder):
+    bundles = json.loads((folder / "plan-000.json").read_text())["groups"]
+    edit(folder, groups=[{**bundles[0], "cells": 2}])
     with pytest.raises(BadInput, match=r"store of version .* cannot be read"):
         Store.open(folder)
 

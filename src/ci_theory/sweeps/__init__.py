@@ -1,6 +1,6 @@
 """Declared grids, planned, run and stored.
 
-A sweep is declared (``grid``), planned into groups of one compiled program and chunks of runs
+A sweep is declared (``grid``), planned into bundles of one compiled program and chunks of runs
 (``plan``, ``layout``), run by an engine (``runner``, ``engines``) and kept in a crash-safe store
 (``store``) that opens as an xarray Dataset, and may grow (``growth``).
 

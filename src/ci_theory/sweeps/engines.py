@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from ci_theory._errors import BadInput
 from ci_theory.phenomena import load
-from ci_theory.sweeps.groups import Chunk
+from ci_theory.sweeps.bundles import Chunk
 from ci_theory.sweeps.locks import PLAN, Locks
 from ci_theory.sweeps.parts import Damaged
 from ci_theory.sweeps.plan import Plan
@@ -201,7 +201,7 @@ class Worker:
 
     def _run(self, job: Job, plan: Plan, chunk: Chunk) -> tuple[dict[str, Any], int]:
         """Run a chunk, halving the runs that go at a time as long as memory runs out."""
-        planned, programs = chunk.group.shape, self.programs[job.plan]
+        planned, programs = chunk.bundle.shape, self.programs[job.plan]
         place = job.plan, planned
         arguments = plan.arguments(chunk)
         while True:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ci_theory.sweeps.engines import one_lapack_thread, programs_of
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.groups import Chunk, Group
+from ci_theory.sweeps.bundles import Chunk, Bundle
 from ci_theory.sweeps.growth import next_step, places
 from ci_theory.sweeps.layout import make_plan
 from ci_theory.sweeps.plan import Plan
@@ -27,7 +27,7 @@ class DryRun(NamedTuple):
 
     Attributes:
         cells: cells of the grid; ``runs``: simulations; ``chunks``: stored pieces.
-        groups: compiled programs.
+        bundles: compiled programs.
         memory: bytes of the largest chunk on a device, by the compiler's account.
         results: bytes of the results.
         seconds: estimated time, compilation included, from one short measurement.
@@ -38,7 +38,7 @@ class DryRun(NamedTuple):
     cells: int
     runs: int
     chunks: int
-    groups: int
+    bundles: int
     memory: float
     results: float
     seconds: float
@@ -49,7 +49,7 @@ class DryRun(NamedTuple):
         rows = [
             ("cells", f"{self.cells:,}" + (f" ({self.reused:,} reused)" if self.reused else "")),
             ("runs", f"{self.runs:,}" + (f" ({self.done:,} stored)" if self.done else "")),
-            ("compilations", f"{self.groups:,}"),
+            ("compilations", f"{self.bundles:,}"),
             ("chunks", f"{self.chunks:,}"),
             ("memory per chunk", _bytes(self.memory)),
             ("results", _bytes(self.results)),
@@ -70,8 +70,8 @@ def dry_run(
 ) -> DryRun:
     """Say what ``run`` with these arguments would take; write nothing.
 
-    One or two programs are compiled and a few runs of the costliest group are timed; the rest is
-    extrapolated by the operations that each group's traced program shows.
+    One or two programs are compiled and a few runs of the costliest bundle are timed; the rest is
+    extrapolated by the operations that each bundle's traced program shows.
     """
     check_precision(precision)
     sweep = sweep.validated().completed()
@@ -86,7 +86,7 @@ def dry_run(
     chunks = [(p, plans[p].chunk(c)) for p, c in wanted]
     there = [store is not None and p < len(store.plans) and store.has(p, c) for p, c in wanted]
     stored = [place for place, found in zip(chunks, there, strict=True) if found]
-    todo = [(p, chunk.group) for (p, chunk), found in zip(chunks, there, strict=True) if not found]
+    todo = [(p, chunk.bundle) for (p, chunk), found in zip(chunks, there, strict=True) if not found]
 
     devices = devices_of(device)
     programs = programs_of(plans, devices)
@@ -97,7 +97,7 @@ def dry_run(
         cells=whole.cells,
         runs=sum(chunk.valid for _, chunk in chunks),
         chunks=len(chunks),
-        groups=len({(programs[p], chunk.group.shape) for p, chunk in chunks}),
+        bundles=len({(programs[p], chunk.bundle.shape) for p, chunk in chunks}),
         memory=needed,
         results=whole.cells * whole.replicates * (8.0 * len(plans[0].about["measures"]) + 1),
         seconds=seconds,
@@ -119,28 +119,28 @@ def _cells(plans: Sequence[Plan], chunks: Sequence[tuple[int, Chunk]]) -> int:
 
 
 def _measure(
-    programs: Sequence[Programs], plans: Sequence[Plan], todo: Sequence[tuple[int, Group]]
+    programs: Sequence[Programs], plans: Sequence[Plan], todo: Sequence[tuple[int, Bundle]]
 ) -> tuple[float, float]:
     """Return the memory of the largest chunk and the seconds for all, from a short measurement."""
     if not todo:
         return 0.0, 0.0
     work: dict[tuple[Programs, Shape], float] = {}
-    groups: dict[tuple[Programs, Shape], tuple[Plan, Group]] = {}
-    for p, group in todo:
-        place = programs[p], group.shape
-        work[place] = work.get(place, 0.0) + group.work * group.chunk
-        groups[place] = plans[p], group
-    maker, shape = max(groups, key=lambda place: groups[place][1].work * place[1].batch)
+    bundles: dict[tuple[Programs, Shape], tuple[Plan, Bundle]] = {}
+    for p, bundle in todo:
+        place = programs[p], bundle.shape
+        work[place] = work.get(place, 0.0) + bundle.work * bundle.chunk
+        bundles[place] = plans[p], bundle
+    maker, shape = max(bundles, key=lambda place: bundles[place][1].work * place[1].batch)
     needed = maker.memory(shape)
 
     costliest = max(work, key=lambda place: work[place])
-    (maker, shape), (plan, probe) = costliest, groups[costliest]
+    (maker, shape), (plan, probe) = costliest, bundles[costliest]
     size = probe.batch * len(maker.devices)
     shape = shape._replace(chunk=size)
     begun = time.perf_counter()
     maker.compiled(shape)
     compiling = time.perf_counter() - begun
-    short = dataclasses.replace(plan, groups=(dataclasses.replace(probe, chunk=size),))
+    short = dataclasses.replace(plan, bundles=(dataclasses.replace(probe, chunk=size),))
     arguments = short.arguments(short.chunk(0))
     maker.sample(shape, plan.sweep.seed, arguments, 0.0)
     begun = time.perf_counter()
@@ -148,7 +148,7 @@ def _measure(
     taken = (time.perf_counter() - begun) / calls
     running = taken * sum(work.values()) / (probe.work * size)
     together = min(lanes(maker.devices), len(todo))
-    return needed, running / together + compiling * len(groups)
+    return needed, running / together + compiling * len(bundles)
 
 
 def _bytes(count: float) -> str:

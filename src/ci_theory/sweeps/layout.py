@@ -9,7 +9,7 @@ from ci_theory._errors import BadInput
 from ci_theory._record import Kind
 from ci_theory.phenomena import Phenomenon, load
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.groups import Group, split
+from ci_theory.sweeps.bundles import Bundle, split
 from ci_theory.sweeps.plan import Plan
 from ci_theory.sweeps.program import Programs, devices_of, lanes, memory_budget
 from ci_theory.sweeps.provenance import identity_of
@@ -38,7 +38,7 @@ def make_plan(
 ) -> Plan:
     """Plan replicates ``start`` to ``sweep.replicates`` of a sweep.
 
-    Nothing runs and nothing is written. A group compiles here only where a rough bound does not
+    Nothing runs and nothing is written. A bundle compiles here only where a rough bound does not
     already show that its chunks fit in memory.
 
     Args:
@@ -48,7 +48,7 @@ def make_plan(
         most_runs: most runs a chunk; the default follows the work and the memory.
         start: first replicate; ``previous``: hash of the plan that this one extends.
         added: an axis and those of its values that are planned; by default all are.
-        check: called between groups; it may raise to give up.
+        check: called between bundles; it may raise to give up.
 
     Raises:
         BadInput: a mistake in the sweep, no such device, or a run that does not fit in memory.
@@ -60,7 +60,7 @@ def make_plan(
         about=_about(sweep, phenomenon),
         identity=identity_of(phenomenon),
         spread=math.inf,
-        groups=(),
+        bundles=(),
         start=start,
         previous=previous,
         added=added,
@@ -69,11 +69,11 @@ def make_plan(
     memory = memory_budget(programs.devices) if memory is None else memory
     replicates = sweep.replicates - start
     spread = _best_spread(bare.box, bare.about["axes"], programs, replicates)
-    groups = []
-    for group in split(bare.box, bare.about["axes"], spread):
+    bundles = []
+    for bundle in split(bare.box, bare.about["axes"], spread):
         check()
-        groups.append(_lay_out(group, programs, replicates, memory, most_runs or _MOST_RUNS))
-    return dataclasses.replace(bare, spread=spread, groups=tuple(groups))
+        bundles.append(_lay_out(bundle, programs, replicates, memory, most_runs or _MOST_RUNS))
+    return dataclasses.replace(bare, spread=spread, bundles=tuple(bundles))
 
 
 def _about(sweep: Sweep, phenomenon: Phenomenon) -> dict[str, Any]:
@@ -101,9 +101,9 @@ def _best_spread(
     compiling = _SECONDS * _RATE.get(programs.devices[0].platform, _OTHER_RATE)
     price = {}
     for spread in _SPREADS:
-        groups = split(sweep, about, spread)
-        middle = groups[len(groups) // 2].statics
-        chosen = [g for g in groups if g.statics == middle]
+        bundles = split(sweep, about, spread)
+        middle = bundles[len(bundles) // 2].statics
+        chosen = [g for g in bundles if g.statics == middle]
         work = [
             programs.cost(g.statics, g.capacity).work * len(g.cells) * replicates for g in chosen
         ]
@@ -112,15 +112,15 @@ def _best_spread(
 
 
 def _lay_out(
-    group: Group, programs: Programs, replicates: int, memory: float, most_runs: int
-) -> Group:
+    bundle: Bundle, programs: Programs, replicates: int, memory: float, most_runs: int
+) -> Bundle:
     """Choose how many runs a chunk holds and how many go at a time."""
-    cost = programs.cost(group.statics, group.capacity)
-    where = ", ".join(f"{k} = {v}" for k, v in {**group.statics, **group.capacity}.items())
+    cost = programs.cost(bundle.statics, bundle.capacity)
+    where = ", ".join(f"{k} = {v}" for k, v in {**bundle.statics, **bundle.capacity}.items())
     if cost.largest > memory:
         raise BadInput(_too_large(where, cost.largest, memory))
     devices, platform = len(programs.devices), programs.devices[0].platform
-    runs = len(group.cells) * replicates
+    runs = len(bundle.cells) * replicates
     share = math.ceil(runs / devices)
 
     numbers = programs.inner_points * len(programs.phenomenon.measure_info)
@@ -139,11 +139,11 @@ def _lay_out(
     else:
         batch = math.ceil(share / math.ceil(share / max(most, 2)))
 
-    def fitted(batch: int) -> Group:
+    def fitted(batch: int) -> Bundle:
         most_here = max(most // batch, 1) * batch
         chunks = math.ceil(share / most_here)
         chunk = math.ceil(share / chunks / batch) * batch * devices
-        return dataclasses.replace(group, chunk=chunk, batch=batch, work=cost.work)
+        return dataclasses.replace(bundle, chunk=chunk, batch=batch, work=cost.work)
 
     # Four times all intermediates: room for layouts, copies and the workspace of LAPACK.
     made = fitted(batch)

@@ -1,8 +1,8 @@
-"""How a sweep is run: groups of one compiled program, cut into chunks of runs.
+"""How a sweep is run: bundles of one compiled program, cut into chunks of runs.
 
 A *cell* is a point of the whole grid. The inner axes are packed into one vector a run, so a
-*run* is a cell of the other (outer) axes and a replicate. A *group* holds the cells that share
-a program: equal static values, and sized values of similar magnitude. Within a group runs are
+*run* is a cell of the other (outer) axes and a replicate. A *bundle* holds the cells that share
+a program: equal static values, and sized values of similar magnitude. Within a bundle runs are
 numbered replicate-major and cut into chunks of equal length; the last one is padded.
 
 A plan is data: it is stored, and whoever resumes follows the stored one, so that a resumed sweep
@@ -25,7 +25,7 @@ from ci_theory._errors import BadInput
 from ci_theory._keys import point_hash
 from ci_theory._record import Kind
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.groups import Chunk, Group, split
+from ci_theory.sweeps.bundles import Chunk, Bundle, split
 from ci_theory.sweeps.program import dtype_of
 
 FORMAT = 2
@@ -42,7 +42,7 @@ class Plan:
         about: kind, type, unit and meaning of every parameter and measure.
         identity: what must be equal for results to be mixed: version, formula, dtype, generator.
         spread: sized values up to this factor apart share a program.
-        groups: the groups, in running order.
+        bundles: the bundles, in running order.
         previous: hash of the plan that this one extends, or "".
         added: the axis that grows and its new values: the plan covers these only; None: all.
     """
@@ -51,7 +51,7 @@ class Plan:
     about: Mapping[str, Any]
     identity: Mapping[str, Any]
     spread: float
-    groups: tuple[Group, ...]
+    bundles: tuple[Bundle, ...]
     start: int = 0
     previous: str = ""
     added: tuple[str, tuple] | None = None
@@ -106,8 +106,10 @@ class Plan:
 
     @functools.cached_property
     def ends(self) -> np.ndarray:
-        """One past the last chunk of every group."""
-        counts = [math.ceil(len(g.cells) * (self.stop - self.start) / g.chunk) for g in self.groups]
+        """One past the last chunk of every bundle."""
+        counts = [
+            math.ceil(len(g.cells) * (self.stop - self.start) / g.chunk) for g in self.bundles
+        ]
         return np.cumsum(counts)
 
     @property
@@ -118,18 +120,18 @@ class Plan:
     @property
     def runs(self) -> int:
         """Number of runs."""
-        return sum(len(g.cells) for g in self.groups) * (self.stop - self.start)
+        return sum(len(g.cells) for g in self.bundles) * (self.stop - self.start)
 
     def chunk(self, index: int) -> Chunk:
-        """Return the runs of a chunk; the last chunk of a group repeats its last run as padding."""
+        """Return the runs of a chunk; the last chunk of a bundle repeats its last run as padding."""
         place = int(np.searchsorted(self.ends, index, side="right"))
-        group = self.groups[place]
-        first = (index - (int(self.ends[place - 1]) if place else 0)) * group.chunk
-        total = len(group.cells) * (self.stop - self.start)
-        runs = np.minimum(np.arange(first, first + group.chunk), total - 1)
-        replicate, cell = np.divmod(runs, len(group.cells))
-        valid = min(group.chunk, total - first)
-        return Chunk(group, group.cells[cell], self.start + replicate, valid)
+        bundle = self.bundles[place]
+        first = (index - (int(self.ends[place - 1]) if place else 0)) * bundle.chunk
+        total = len(bundle.cells) * (self.stop - self.start)
+        runs = np.minimum(np.arange(first, first + bundle.chunk), total - 1)
+        replicate, cell = np.divmod(runs, len(bundle.cells))
+        valid = min(bundle.chunk, total - first)
+        return Chunk(bundle, bundle.cells[cell], self.start + replicate, valid)
 
     def arguments(self, chunk: Chunk) -> dict[str, Any]:
         """Return what differs between the runs of a chunk: key addresses and numbers."""
@@ -178,7 +180,7 @@ class Plan:
             "replicates": [self.start, self.stop],
             "identity": dict(self.identity),
             "spread": None if math.isinf(self.spread) else self.spread,
-            "groups": [
+            "groups": [  # the bundles, by the word that stored plans have for them
                 {
                     "statics": dict(g.statics),
                     "capacity": dict(g.capacity),
@@ -187,7 +189,7 @@ class Plan:
                     "batch": g.batch,
                     "work": g.work,
                 }
-                for g in self.groups
+                for g in self.bundles
             ],
             "previous": self.previous,
             "about": dict(self.about),
@@ -198,7 +200,7 @@ class Plan:
         """Rebuild a stored plan.
 
         Raises:
-            BadInput: the groups that this version derives are not the stored ones.
+            BadInput: the bundles that this version derives are not the stored ones.
         """
         stored = data["sweep"]
         sweep = Sweep(
@@ -214,22 +216,22 @@ class Plan:
         )
         added = (data["added"][0], tuple(data["added"][1])) if "added" in data else None
         spread = math.inf if data["spread"] is None else data["spread"]
-        groups = []
-        for group, known in itertools.zip_longest(
+        bundles = []
+        for bundle, known in itertools.zip_longest(
             split(box_of(sweep, added), data["about"]["axes"], spread), data["groups"]
         ):
-            if group is None or known is None or len(group.cells) != known["cells"]:
-                raise BadInput("its groups are not those that this version makes")
-            if [group.statics, group.capacity] != [known["statics"], known["capacity"]]:
-                raise BadInput("its groups are not those that this version makes")
+            if bundle is None or known is None or len(bundle.cells) != known["cells"]:
+                raise BadInput("its bundles are not those that this version makes")
+            if [bundle.statics, bundle.capacity] != [known["statics"], known["capacity"]]:
+                raise BadInput("its bundles are not those that this version makes")
             layout = {k: known[k] for k in ("chunk", "batch", "work")}
-            groups.append(dataclasses.replace(group, **layout))
+            bundles.append(dataclasses.replace(bundle, **layout))
         return cls(
             sweep=sweep,
             about=data["about"],
             identity=data["identity"],
             spread=spread,
-            groups=tuple(groups),
+            bundles=tuple(bundles),
             start=data["replicates"][0],
             previous=data["previous"],
             added=added,

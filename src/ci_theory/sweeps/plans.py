@@ -193,11 +193,11 @@ def _impossible(data: Mapping[str, Any]) -> str | None:
         among = [v for v in axes.get(name, ()) if v in set(new)]
         if not new or repr(new) != repr(among) or len(new) == len(axes[name]):
             return f"added: not some of the values of an axis {name!r}, in their order"
-    for place, group in enumerate(data["groups"]):
-        if not 1 <= group["batch"] <= group["chunk"] <= 2 * MOST_RUNS:
+    for place, bundle in enumerate(data["groups"]):
+        if not 1 <= bundle["batch"] <= bundle["chunk"] <= 2 * MOST_RUNS:
             return f"groups[{place}]: batch and chunk must be 1 <= batch <= chunk"
-        if not 0 <= group["work"] < math.inf:
-            return f"groups[{place}].work = {group['work']}: must be finite"
+        if not 0 <= bundle["work"] < math.inf:
+            return f"groups[{place}].work = {bundle['work']}: must be finite"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The compiled program of a group: many runs of one shape in one call, over all devices."""
+"""The compiled program of a bundle: many runs of one shape in one call, over all devices."""
 
 import os
 import threading
@@ -25,7 +25,7 @@ from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.staged import FROM_TO, Checkpoint, Staged, run_sample, run_stages
 
 DEVICES = ("cpu", "gpu", "tpu")
-_KEPT = 8  # executables kept per process: chunks come group by group
+_KEPT = 8  # executables kept per process: chunks come bundle by bundle
 
 
 def devices_of(device: str | None) -> list[Any]:

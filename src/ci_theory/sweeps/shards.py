@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ci_theory._errors import BadInput
-from ci_theory.sweeps.groups import Group
+from ci_theory.sweeps.bundles import Bundle
 from ci_theory.sweeps.plan import Plan
 
 
@@ -36,7 +36,7 @@ def chunks_of_shard(
     """
     index, count = shard
     wanted = [(i, p) for i, p in enumerate(plans) if p.start < replicates]
-    weights = [g.work * g.chunk for _, p in wanted for g in _group_per_chunk(p)]
+    weights = [g.work * g.chunk for _, p in wanted for g in _bundle_per_chunk(p)]
     ends = np.cumsum(weights)
     middles = (ends - np.array(weights) / 2) / ends[-1]
     owner = np.minimum((middles * count).astype(int), count - 1)
@@ -44,8 +44,8 @@ def chunks_of_shard(
     yield from (place for place, mine in zip(places, owner == index, strict=True) if mine)
 
 
-def _group_per_chunk(plan: Plan) -> Iterator[Group]:
+def _bundle_per_chunk(plan: Plan) -> Iterator[Bundle]:
     first = 0
-    for group, end in zip(plan.groups, plan.ends, strict=True):
-        yield from itertools.repeat(group, int(end) - first)
+    for bundle, end in zip(plan.bundles, plan.ends, strict=True):
+        yield from itertools.repeat(bundle, int(end) - first)
         first = int(end)

@@ -12,7 +12,7 @@ from ci_theory.sweeps.program import Shape
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
+class Bundle:
     """Cells that share one compiled program.
 
     Attributes:
@@ -41,13 +41,13 @@ class Group:
 class Chunk(NamedTuple):
     """Runs of one call: cells and replicates, both (chunk,), of which the first ``valid`` count."""
 
-    group: Group
+    bundle: Bundle
     cells: np.ndarray
     replicates: np.ndarray
     valid: int
 
 
-def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Group]:
+def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Bundle]:
     """Group the cells of the outer axes by static values and by buckets of sized values."""
     kinds = {name: Kind(info["kind"]) for name, info in about.items()}
     outer = {k: v for k, v in sweep.axes.items() if kinds[k] is not Kind.INNER}
@@ -68,7 +68,7 @@ def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Group]:
     flat = code.reshape(-1)
     order = np.argsort(flat, kind="stable")
     borders = np.flatnonzero(np.diff(flat[order])) + 1
-    groups = []
+    bundles = []
     for cells in np.split(order, borders):
         where = dict(zip(outer, np.unravel_index(cells[0], shape) if shape else (), strict=True))
         statics: dict[str, Any] = {}
@@ -79,8 +79,8 @@ def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Group]:
                 statics[name] = value
             elif kind is Kind.SIZED:
                 capacity[name] = lengths[name][where[name]] if name in outer else value
-        groups.append(Group(statics=statics, capacity=capacity, cells=cells))
-    return groups
+        bundles.append(Bundle(statics=statics, capacity=capacity, cells=cells))
+    return bundles
 
 
 def lengths_of(values: Sequence[int], spread: float) -> list[int]:
