@@ -15,8 +15,8 @@ import pytest
 from ci_theory import BadInput
 from ci_theory.phenomena import load
 from ci_theory.sweeps import Sweep, engines, make_plan, parts, program, runner, sessions
-from ci_theory.sweeps.engines import PATIENCE, Job, LocalEngine, Outcome, Worker
 from ci_theory.sweeps.bundles import Bundle
+from ci_theory.sweeps.engines import PATIENCE, Job, LocalEngine, Outcome, Worker
 from ci_theory.sweeps.parts import Damaged
 from ci_theory.sweeps.program import Shape
 from ci_theory.sweeps.staged import Stopped

@@ -11,8 +11,8 @@ import pytest
 
 from ci_theory import BadInput
 from ci_theory.sweeps import Sweep, estimate, layout, parse_shard, program, staged
-from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.bundles import Bundle, lengths_of, split
+from ci_theory.sweeps.cost import Cost, cost_of
 from ci_theory.sweeps.shards import chunks_of_shard
 
 

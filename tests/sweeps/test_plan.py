@@ -12,8 +12,8 @@ from ci_theory import BadInput
 from ci_theory._keys import point_hash
 from ci_theory.phenomena import load
 from ci_theory.sweeps import DryRun, Plan, Sweep, make_plan
-from ci_theory.sweeps.cost import cost_of
 from ci_theory.sweeps.bundles import lengths_of
+from ci_theory.sweeps.cost import cost_of
 from ci_theory.sweeps.program import Programs, Shape, devices_of, lanes
 from ci_theory.sweeps.shards import chunks_of_shard
 

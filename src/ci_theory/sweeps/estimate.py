@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ci_theory.sweeps.bundles import Bundle, Chunk
 from ci_theory.sweeps.engines import one_lapack_thread, programs_of
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.bundles import Chunk, Bundle
 from ci_theory.sweeps.growth import next_step, places
 from ci_theory.sweeps.layout import make_plan
 from ci_theory.sweeps.plan import Plan

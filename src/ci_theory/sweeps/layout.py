@@ -8,8 +8,8 @@ from typing import Any
 from ci_theory._errors import BadInput
 from ci_theory._record import Kind
 from ci_theory.phenomena import Phenomenon, load
-from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.bundles import Bundle, split
+from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.plan import Plan
 from ci_theory.sweeps.program import Programs, devices_of, lanes, memory_budget
 from ci_theory.sweeps.provenance import identity_of

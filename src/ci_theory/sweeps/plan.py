@@ -24,8 +24,8 @@ import numpy as np
 from ci_theory._errors import BadInput
 from ci_theory._keys import point_hash
 from ci_theory._record import Kind
+from ci_theory.sweeps.bundles import Bundle, Chunk, split
 from ci_theory.sweeps.grid import Sweep
-from ci_theory.sweeps.bundles import Chunk, Bundle, split
 from ci_theory.sweeps.program import dtype_of
 
 FORMAT = 2
@@ -123,7 +123,7 @@ class Plan:
         return sum(len(g.cells) for g in self.bundles) * (self.stop - self.start)
 
     def chunk(self, index: int) -> Chunk:
-        """Return the runs of a chunk; the last chunk of a bundle repeats its last run as padding."""
+        """Return the runs of a chunk; padded by the last run of its bundle."""
         place = int(np.searchsorted(self.ends, index, side="right"))
         bundle = self.bundles[place]
         first = (index - (int(self.ends[place - 1]) if place else 0)) * bundle.chunk

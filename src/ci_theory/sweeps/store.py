@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ci_theory._errors import BadInput, Status
-from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.bundles import Chunk
+from ci_theory.sweeps.grid import Sweep
 from ci_theory.sweeps.parts import Damaged, Parts, target_of
 from ci_theory.sweeps.plan import Plan
 from ci_theory.sweeps.plans import plan_name, read_plans
