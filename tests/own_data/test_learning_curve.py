@@ -779,15 +779,23 @@ def test_rows_without_copies_are_as_many_as_they_are(centred):
     assert best.effective == pytest.approx(50, rel=1e-9)
 
 
-def test_nothing_is_claimed_where_the_solver_failed():
+@pytest.mark.parametrize("lost", [float("nan"), None], ids=["no number", "a number"])
+def test_where_the_solver_failed_nothing_is_compared_and_nothing_agrees(lost):
     x, y, _ = gaussian(44, 80, 4)
     whole = whole_of(x, y)
     cells = theory.Cells(np.array([30.0, 60.0]), np.ones(2), np.ones(2, bool))
     found = theory.predict(whole, cells, NOTHING)
+    draws = np.random.default_rng(0).normal(0.0, 1e-3, (1, 1, 2, 50))
+    values = np.reshape(found.test_error, (1, 1, 2, 1)) * (1 + draws)
+    assert judging.judged(found, whole, cells, NOTHING, values, 1e-3, 0.1).exit_code == 0
     found = found._replace(status=np.array([Status.OK, Status.NOT_CONVERGED]))
-    values = np.random.default_rng(0).normal(1.0, 0.1, (1, 1, 2, 5))
+    if lost is not None:
+        found = found._replace(free=np.array([found.free[0], lost]))
     report = judging.judged(found, whole, cells, NOTHING, values, 1e-3, 0.1)
-    assert report.outcomes[0].comparison.estimate.valid.tolist() == [True, False]
+    (outcome,) = report.outcomes
+    assert outcome.comparison.estimate.valid.tolist() == [True, False]
+    assert outcome.verdict is Verdict.UNDERPOWERED
+    assert outcome.reason == ("its formula fails: 1 cell in its scope: the solver did not converge")
 
 
 def test_slack_has_what_two_rows_fewer_would_not_have_learnt():

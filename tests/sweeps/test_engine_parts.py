@@ -419,6 +419,58 @@ def test_every_stage_multiplies_with_all_bits():
     assert seen == dict.fromkeys(names, "highest")
 
 
+@pytest.fixture
+def compiling(monkeypatch):
+    """Note what XLA is told of each program, as it is where nobody sets its variables."""
+    told, compile_ = [], jax.stages.Lowered.compile
+
+    def noting(lowered, compiler_options=None):
+        told.append(compiler_options)
+        return compile_(lowered, compiler_options)
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", noting)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+    less = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield told
+    jax.config.update("jax_disable_most_optimizations", less)
+
+
+def programs_of_toys():
+    """Return the programs of a simulation in one go and of one in stages, and their shapes."""
+    devices = jax.devices("cpu")
+    gram = program.Programs(load("sweep_toys.gram"), devices, {})
+    walk = program.Programs(load("sweep_toys.walk"), devices, {"step": np.array([0, 5])})
+    return (gram, Shape((), (("n", 3),), 2, 2)), (walk, Shape((), (), 2, 2))
+
+
+def test_only_what_trains_for_long_is_optimised_at_length(compiling):
+    for programs, shape in programs_of_toys():
+        programs.compiled(shape)
+    sooner = {"xla_backend_optimization_level": 1}
+    assert compiling == [sooner, sooner, None, sooner]  # in one go; begin, advance, finish
+
+
+@pytest.mark.parametrize("by", ["JAX", "XLA"])
+def test_who_sets_how_much_is_optimised_is_heard(compiling, monkeypatch, by):
+    if by == "JAX":
+        jax.config.update("jax_disable_most_optimizations", True)
+    else:
+        monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=2")
+    for programs, shape in programs_of_toys():
+        programs.compiled(shape)
+    assert compiling == [None] * 4
+
+
+@pytest.mark.usefixtures("compiling")
+def test_accelerators_optimise_as_they_do():
+    told = []
+    for platform in ("cpu", "gpu", "tpu"):
+        device = types.SimpleNamespace(platform=platform)
+        told.append(program.Programs(None, [device], {})._sooner())
+    assert told == [{"xla_backend_optimization_level": 1}, None, None]
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 

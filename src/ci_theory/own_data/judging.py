@@ -39,7 +39,8 @@ def judged(
     that refits which mostly lie above prediction and slack contradict it, however they scatter.
     """
     slack = slack_of(found, whole, cells, defects)
-    valid = (found.free >= FEWEST_FREE) & (found.status == Status.OK)
+    claimed = ~(found.free < FEWEST_FREE)  # also where no number came of it
+    valid = claimed & (found.status == Status.OK)
     decoys = _decoys(found, whole, cells, defects, effect)
     variants, ridges, sizes, replicates = values.shape
     cell = np.arange(variants * ridges * sizes).reshape(variants, ridges, sizes)
@@ -55,6 +56,7 @@ def judged(
             estimate=Estimate(found.test_error[here], slack[here], valid[here], found.status[here]),
             decoys={name: decoy[here] for name, decoy in decoys.items()},
             near=_near(variants, sizes),
+            claimed=claimed[here],
         )
         share = level / ridges
         outcome = judge(one, level=_MEANS * share, effect=effect)

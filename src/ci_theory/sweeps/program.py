@@ -27,6 +27,12 @@ from ci_theory.sweeps.staged import FROM_TO, Checkpoint, Staged, run_sample, run
 DEVICES = ("cpu", "gpu", "tpu")
 _KEPT = 8  # executables kept per process: chunks come bundle by bundle
 
+_SOONER = {"xla_backend_optimization_level": 1}
+"""With it LLVM takes a fifth to two thirds less time for a program that runs as fast, within some
+hundredths (`python -m benchmarks.compile_share`); loops of many small steps run up to a third
+slower. The last bits of the numbers differ, so that it must not depend on how many runs there are.
+"""
+
 
 def devices_of(device: str | None) -> list[Any]:
     """Return the devices of this process to run on: all of the named kind.
@@ -283,16 +289,25 @@ class Programs:
     def _compile(self, shape: Shape) -> Any:
         one = self._one(dict(shape.statics), dict(shape.capacity))
         shared, runs = (np.uint32(0), dict(self.inner)), self._runs_like((shape.chunk,))
+        sooner = self._sooner()
         if not isinstance(one, Staged):
-            return self._over_runs(shape, one, shared, runs)
+            return self._over_runs(shape, one, shared, runs, sooner)
         state = jax.eval_shape(jax.vmap(one.begin, (None, 0)), shared, runs)
         return Staged(
-            self._over_runs(shape, one.begin, shared, runs),
-            self._over_runs(shape, one.advance, (*shared, *FROM_TO), (runs, state)),
-            self._over_runs(shape, one.finish, shared, (runs, state)),
+            self._over_runs(shape, one.begin, shared, runs, sooner),
+            self._over_runs(shape, one.advance, (*shared, *FROM_TO), (runs, state), None),
+            self._over_runs(shape, one.finish, shared, (runs, state), sooner),
         )
 
-    def _over_runs(self, shape: Shape, function: Any, shared: Any, each: Any) -> Any:
+    def _sooner(self) -> dict[str, Any] | None:
+        """Return what XLA is told of programs that do not train for long, unless the user says."""
+        less: bool = jax.config.read("jax_disable_most_optimizations")
+        told = less or next(iter(_SOONER)) in os.environ.get("XLA_FLAGS", "")
+        return None if told or self.devices[0].platform != "cpu" else _SOONER
+
+    def _over_runs(
+        self, shape: Shape, function: Any, shared: Any, each: Any, options: dict[str, Any] | None
+    ) -> Any:
         """Compile a function of one run for all runs of a chunk, over the devices."""
         devices = self.devices[: self.sharing(shape.chunk)]
         share = shape.chunk // len(devices)
@@ -313,7 +328,7 @@ class Programs:
             )
         whole, parted = NamedSharding(mesh, P()), NamedSharding(mesh, P("runs"))
         program = jax.jit(call, in_shardings=(whole, parted), out_shardings=parted)
-        return program.lower(shared, each).compile()
+        return program.lower(shared, each).compile(options)
 
 
 def check_precision(wanted: str) -> None:
