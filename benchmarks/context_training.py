@@ -3,9 +3,10 @@
 Chains: two layers of softmax attention, d = 32, positions and LayerNorms, 32 tokens of three kinds,
 the next one asked for at every position. Prompts: one such layer, d = 20, four heads, ten pairs of
 a regression in five dimensions, squared error of one answer; only the last token is asked, which
-ours computes alone and the loop as it comes, for all. Both are the networks of docs/in_context.md.
-AdamW, float32; batches are drawn beforehand and are the same on either side. Ours is one compiled
-call for all steps; the loop is PyTorch's, with fused attention and the fused optimiser.
+ours computes alone and the loop as it comes, for all. Both are the networks of
+docs/attention/in_context.md. AdamW, float32; batches are drawn beforehand and are the same on
+either side. Ours is one compiled call for all steps; the loop is PyTorch's, with fused attention
+and the fused optimiser.
 
 The limit is the rate of a large float32 product in the same run, over the products of a step, all
 tokens counted; matrices of 20 to 32 columns reach little of it.

@@ -5,8 +5,8 @@
 One block, p = 97, d = 128, all 3763 training questions at every step, AdamW; configurations
 (weights, decay) side by side under ``vmap``, all steps in one compiled call. "plain" computes all
 tokens, "rows" what differs among the training questions, "table" the whole table by broadcasting
-(docs/modular_arithmetic.md). In bfloat16 the weights and the optimiser stay in float32. "again"
-keeps nothing for the gradients and computes it again.
+(docs/discrete/modular_arithmetic.md). In bfloat16 the weights and the optimiser stay in float32.
+"again" keeps nothing for the gradients and computes it again.
 
 The limits are measured in the same run: floats moved per second by adding 1 to a long array, and
 operations per second in a large product. "moved" counts what XLA's operations read and write,

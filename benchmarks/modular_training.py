@@ -2,10 +2,10 @@
 
 Two layers, d = 128, 4 heads, AdamW, float32, C configurations (weights, decay). "Plain" computes
 every layer at every token, in PyTorch as in JAX (``transformer.plain``); "rows" only what differs
-(``transformer.apply``, docs/modular_arithmetic.md). In JAX all steps of all configurations are one
-compiled call, one configuration after the other (``lax.map``) or side by side (``vmap``). Ratios
-are to the faster PyTorch loop: fused attention and the fused optimiser. "As written" is attention
-in products and softmax, and the optimiser as it comes.
+(``transformer.apply``, docs/discrete/modular_arithmetic.md). In JAX all steps of all configurations
+are one compiled call, one configuration after the other (``lax.map``) or side by side (``vmap``).
+Ratios are to the faster PyTorch loop: fused attention and the fused optimiser. "As written" is
+attention in products and softmax, and the optimiser as it comes.
 
 The limit is the machine's rate of float32 matrix products, measured in the same run, over the
 products that a step needs, forwards and backwards; "share" is how much of it is reached.

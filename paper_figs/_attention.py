@@ -1,4 +1,4 @@
-"""The table of docs/in_context.md: linear attention's closed forms in networks that are trained.
+"""The table of docs/attention/in_context.md: linear attention's closed forms in trained networks.
 
 ``python paper_figs/_attention.py --run`` trains the networks, some minutes, and keeps what they
 answer (paper_figs/data/trained_attention.csv); without ``--run`` it writes the table from that.
@@ -34,7 +34,10 @@ from ci_theory.theory.attention.population import (
 from ci_theory.training import linear_attention, prompt_decoder
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, KEPT = ROOT / "docs" / "in_context.md", ROOT / "paper_figs" / "data" / "trained_attention.csv"
+PAGE, KEPT = (
+    ROOT / "docs" / "attention" / "in_context.md",
+    ROOT / "paper_figs" / "data" / "trained_attention.csv",
+)
 BEGIN, END = "<!-- table: written by `paper_figs/_attention.py` -->\n", "<!-- end of table -->\n"
 SEED, RUNS, TESTS, LEVEL = 12, 12, 4000, 0.95
 NETWORKS = ("linear", "softmax")

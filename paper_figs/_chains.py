@@ -1,4 +1,4 @@
-"""The table of docs/in_context.md on Markov chains: a trained transformer beside exact levels.
+"""The table of docs/attention/in_context.md on Markov chains: transformers beside exact levels.
 
 ``python paper_figs/_chains.py --run`` trains the networks, some minutes, and keeps what they lose
 (paper_figs/data/trained_chains.csv); without ``--run`` it writes the table from that. The levels
@@ -24,7 +24,10 @@ from ci_theory.systems.sequence_layers import SequenceDecoder
 from ci_theory.training import annealing, optimiser
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, KEPT = ROOT / "docs" / "in_context.md", ROOT / "paper_figs" / "data" / "trained_chains.csv"
+PAGE, KEPT = (
+    ROOT / "docs" / "attention" / "in_context.md",
+    ROOT / "paper_figs" / "data" / "trained_chains.csv",
+)
 BEGIN, END = "<!-- chains: written by `paper_figs/_chains.py` -->\n", "<!-- end of chains -->\n"
 SEED, RUNS, TESTS, LEVEL = 13, 10, 1000, 0.95
 STATES, LENGTH, MANY = 3, 32, 32

@@ -1,4 +1,4 @@
-"""The table of docs/modular_arithmetic.md on where training ends: how near the exact network.
+"""The table of docs/discrete/modular_arithmetic.md on ends of training: how near the exact network.
 
 ``python paper_figs/_ends.py --run`` trains the networks, two minutes, and keeps what they are like
 (paper_figs/data/trained_ends.csv); without ``--run`` it writes the table from that.
@@ -20,7 +20,7 @@ from ci_theory.phenomena import modular_grokking
 from ci_theory.training import optimiser
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "modular_arithmetic.md"
+PAGE = ROOT / "docs" / "discrete" / "modular_arithmetic.md"
 KEPT = ROOT / "paper_figs" / "data" / "trained_ends.csv"
 BEGIN, END = "<!-- ends: written by `paper_figs/_ends.py` -->\n", "<!-- end of ends -->\n"
 SEED, RUNS, AT = 38, 12, (0, 50, 200, 1000, 3000)

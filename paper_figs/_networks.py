@@ -1,4 +1,4 @@
-"""The table of docs/networks.md: which conclusions of the linear chain survive in three learners.
+"""The table of docs/inheritance/networks.md: what of the linear chain survives in three learners.
 
 ``python paper_figs/_networks.py`` computes it from the kept runs (paper_figs/data/fig_networks_*)
 and the closed form of the linear learner, and writes it between the marks of the page.
@@ -21,7 +21,7 @@ from ci_theory.locate.profile import Interval
 from ci_theory.phenomena import load, predict
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "networks.md"
+PAGE = ROOT / "docs" / "inheritance" / "networks.md"
 BEGIN, END = "<!-- table: written by `paper_figs/_networks.py` -->\n", "<!-- end of table -->\n"
 NAMES = ("noise", "rows", "repeats", "transfer", "poison", "cleaning", "erasing", "erasing_wide")
 

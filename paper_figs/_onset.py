@@ -1,4 +1,4 @@
-"""The table of docs/induction_onset.md: when induction heads appear, in networks and reduced.
+"""The table of docs/dynamics/induction_onset.md: when heads appear, in networks and reduced.
 
 ``python paper_figs/_onset.py --run`` trains the networks, a quarter of an hour, and keeps what they
 lose (paper_figs/data/trained_onset.csv); without ``--run`` it writes the table from that.
@@ -25,7 +25,7 @@ from ci_theory.training import optimiser
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, KEPT = (
-    ROOT / "docs" / "induction_onset.md",
+    ROOT / "docs" / "dynamics" / "induction_onset.md",
     ROOT / "paper_figs" / "data" / "trained_onset.csv",
 )
 BEGIN, END = "<!-- onset: written by `paper_figs/_onset.py` -->\n", "<!-- end of onset -->\n"

@@ -41,7 +41,7 @@ with the package (runs of {dates}, ci_theory {versions}, jax {jax}, seeds as dec
 ## Predictions
 
 UNDERPOWERED: the sweep is too small for its [finite-size slack](finite_size.md); DISAGREES: a
-finding, for real images see [real data](real_data.md).
+finding, for real images see [real data](rows/real_data.md).
 
 *Bias*: pooled relative deviation of the means from the prediction. *Finds*: the smallest bias that
 this sweep would have found with 95 % probability, finite-size slack included; above 3 % the verdict

@@ -3,9 +3,9 @@
 ``--play NAME`` once or more: only these phenomena get a page to play with, which takes most of the
 time. All else that is given goes to Sphinx.
 
-Everything is written below OUT: ``source`` (copies of docs/*.md, the pages of ``web/pages``, and
-what is generated), ``explore`` (the pages to play with, by a process of their own beside Sphinx,
-which leaves a core idle), then ``html``. The checkout stays clean.
+Everything is written below OUT: ``source`` (copies of docs/*.md and docs/ROOM/*.md, the pages of
+``web/pages``, and what is generated), ``explore`` (the pages to play with, by a process of their
+own beside Sphinx, which leaves a core idle), then ``html``. The checkout stays clean.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def assemble(out: Path, played: Collection[str]) -> None:
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE / "pages", out)
     texts = {page: page.read_text(encoding="utf-8") for page in out.rglob("*.md")}
-    placed = unplaced(texts.values(), sorted(page.stem for page in DOCS.glob("*.md")))
+    placed = unplaced(texts.values(), ours())
     first, second = texts[out / "index.md"], texts[out / "derivations.md"]
     entries = told.table(None)
     found = claims.summary(entries, answers.every())
@@ -49,8 +49,8 @@ def assemble(out: Path, played: Collection[str]) -> None:
     shutil.copytree(DOCS / "images", out / "images")
     shutil.copytree(HERE / "static", out / "_static")
     (out / "_static" / mathjax.FILE).write_bytes(mathjax.script())
-    for page in sorted(DOCS.glob("*.md")):
-        _write(out / page.name, sources.adapted(page.read_text(encoding="utf-8")))
+    for name, text in ours().items():
+        _write(out / f"{name}.md", sources.adapted(text))
     _phenomena(out / "phenomena", played)
     _formulas(out / "formulas")
     _write(out / "claims.md", claims.page(entries))
@@ -61,6 +61,16 @@ def assemble(out: Path, played: Collection[str]) -> None:
         _write(out / "api" / f"{name}.rst", text)
     _write(out / "api" / "index.rst", api.index())
     _files(out)
+
+
+@functools.cache
+def ours() -> Mapping[str, str]:
+    """Return the pages of docs/ and of the rooms in it: path without its ending -> text."""
+    found = sorted([*DOCS.glob("*.md"), *DOCS.glob("*/*.md")])
+    return {
+        file.relative_to(DOCS).with_suffix("").as_posix(): file.read_text(encoding="utf-8")
+        for file in found
+    }
 
 
 def unplaced(texts: Iterable[str], pages: Iterable[str]) -> list[str]:
@@ -77,7 +87,6 @@ def _write(file: Path, text: str) -> None:
 
 def _phenomena(out: Path, played: Collection[str]) -> None:
     entries = []
-    pages = {f.stem: f.read_text(encoding="utf-8") for f in DOCS.glob("*.md")}
     for name in names():
         entry = document(load(name))
         listed.attach(entry)
@@ -86,7 +95,7 @@ def _phenomena(out: Path, played: Collection[str]) -> None:
         text = phenomenon.page(
             entry,
             answers.kept(name),
-            derivations=derivations(name, pages),
+            derivations=derivations(name, ours()),
             pictures=pictures(name),
             code=code.read_text(encoding="utf-8") if code.is_file() else "",
             played=name in played,

@@ -49,8 +49,16 @@ def adapted(text: str) -> str:
     '[a](#sweep-demo) [b](#script-digits) [c](ridge.md)'
     >>> adapted("[all](../reproductions) [one](../reproductions/hastie.py)")
     '[all](scripts.md) [one](#reproduction-hastie)'
+
+    So are those of a page in a room, one folder deeper; its links within docs/ stay.
+
+    >>> adapted("[a](../../experiments/demo.toml) [b](../../paper_figs/digits.py) [c](../ridge.md)")
+    '[a](#sweep-demo) [b](#script-digits) [c](../ridge.md)'
+    >>> adapted("[all](../../reproductions) [one](../../reproductions/hastie.py)")
+    '[all](../scripts.md) [one](#reproduction-hastie)'
     """
-    text = re.sub(r"\]\(\.\./experiments/(\w+)\.toml\)", r"](#sweep-\1)", text)
-    text = re.sub(r"\]\(\.\./reproductions/(\w+)\.py\)", r"](#reproduction-\1)", text)
-    text = re.sub(r"\]\(\.\./(reproductions|paper_figs)/?\)", "](scripts.md)", text)
-    return re.sub(r"\]\(\.\./paper_figs/(\w+)\.py\)", r"](#script-\1)", text)
+    up = r"\]\(((?:\.\./)?)\.\./"
+    text = re.sub(rf"{up}experiments/(\w+)\.toml\)", r"](#sweep-\2)", text)
+    text = re.sub(rf"{up}reproductions/(\w+)\.py\)", r"](#reproduction-\2)", text)
+    text = re.sub(rf"{up}(?:reproductions|paper_figs)/?\)", r"](\1scripts.md)", text)
+    return re.sub(rf"{up}paper_figs/(\w+)\.py\)", r"](#script-\2)", text)

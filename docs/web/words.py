@@ -1,7 +1,7 @@
 r"""Plain words of the package as Markdown and reStructuredText: nothing in them becomes markup.
 
->>> markdown("E_x costs $5 | see docs/ridge.md, `a_b`", up="../")
-'E\\_x costs \\$5 \\| see [ridge](../ridge.md), `a_b`'
+>>> markdown("E_x costs $5 | see docs/ridge/ridge.md, `a_b`", up="../")
+'E\\_x costs \\$5 \\| see [ridge](../ridge/ridge.md), `a_b`'
 """
 
 import re
@@ -17,7 +17,7 @@ _CODE = re.compile(r"(`+[^`]+`+)")
 _MARK = re.compile(r"([\\*_{}\[\]<>|$~#])")
 _SIGN = re.compile(r"([\\*_{}\[\]|$~#])")
 _LITERAL = re.compile(r"(:[\w:]+:`[^`]+`|``.+?``|`[^`]+`_?|\*\*?\w[^*\n]*\*\*?)", re.DOTALL)
-_PAGE = re.compile(r"docs/(\w+)\.md")
+_PAGE = re.compile(r"docs/((?:\w+/)?(\w+))\.md")
 _ARXIV = re.compile(r"arXiv:\s?(\d{4}\.\d{4,5})")
 
 
@@ -35,8 +35,9 @@ def markdown(text: str, up: str = "") -> str:
 def with_formulas(text: str, up: str = "") -> str:
     r"""Return words for MyST as ``markdown`` does, with the formulas among them typeset.
 
-    >>> with_formulas("a share of n -> 0: E_x costs $5, see docs/ridge.md, `a_b`")
-    'a share of <i>n</i> → 0: <i>E</i><sub><i>x</i></sub> costs \\$5, see [ridge](ridge.md), `a_b`'
+    >>> with_formulas("a share of n -> 0: E_x costs $5, see docs/rows/repetition.md, `a_b`")
+    'a share of <i>n</i> → 0: <i>E</i><sub><i>x</i></sub> costs \\$5, see
+    [repetition](rows/repetition.md), `a_b`'
     """
     parts = _CODE.split(" ".join(text.split()))
     return "".join(p if p.startswith("`") else _linked(prose(p), up, _SIGN) for p in parts)
@@ -45,7 +46,7 @@ def with_formulas(text: str, up: str = "") -> str:
 def _linked(text: str, up: str, marks: re.Pattern[str] = _MARK) -> str:
     escaped = marks.sub(r"\\\1", text)
     escaped = _PAGE.sub(
-        lambda m: f"[{m[1].replace('_', ' ')}]({up}{m[1]}.md)", escaped.replace("\\_", "_")
+        lambda m: f"[{m[2].replace('_', ' ')}]({up}{m[1]}.md)", escaped.replace("\\_", "_")
     )
     # underscores inside words are no emphasis; at their ends they would be
     kept = [p if p.startswith("[") else p.replace("_", "\\_") for p in _split_links(escaped)]

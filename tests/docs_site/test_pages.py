@@ -16,7 +16,7 @@ from web.docstrings import repaired
 from web.words import LISTS, markdown, rst
 
 DOCS = Path(__file__).parents[2] / "docs"
-OURS = sorted(DOCS.glob("*.md"))
+OURS = sorted(build.ours())
 WRITTEN = sorted((DOCS / "web" / "pages").rglob("*.md"))
 
 TOY = {
@@ -75,7 +75,7 @@ ANSWER = {
 
 
 def test_a_page_has_everything_that_is_declared_and_what_was_found():
-    page = phenomenon.page(TOY, [ANSWER], derivations=["ridge"], pictures=["digits"])
+    page = phenomenon.page(TOY, [ANSWER], derivations=["ridge/ridge"], pictures=["digits"])
     for said in (
         "# `toy`",
         "A toy \\| with a bar",
@@ -90,7 +90,7 @@ def test_a_page_has_everything_that_is_declared_and_what_was_found():
         "+1.00% ± 0.20% | - | 1 of 1 |",
         "10 [9, 11], predicted 10.5",
         "| `n` | sized | `5` | a \\| b | rows \\[rows\\] |",
-        "[](../ridge.md)",
+        "[](../ridge/ridge.md)",
         "../images/digits.png",
         "ci-theory run toy_sweep",
         "[1](#claim-1), [2](#claim-2)",
@@ -244,19 +244,24 @@ def test_every_layer_has_a_page_and_every_name_one_home():
 def test_no_page_of_docs_is_left_out_of_the_contents():
     texts = [page.read_text("utf-8") for page in WRITTEN]
     assert sum(text.count("{{rest}}") for text in texts) == 1  # where those go that none names
-    rest = build.unplaced(texts, ["ridge", "new"])
-    assert rest == ["new"]
+    rest = build.unplaced(texts, ["ridge/ridge", "new", "ridge/new"])
+    assert rest == ["new", "ridge/new"]
+    assert [page for page in build.unplaced(texts, OURS) if "/" in page] == []
 
 
-@pytest.mark.parametrize("page", OURS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", OURS)
 def test_no_page_of_docs_points_outside_the_site(page):
-    text = sources.adapted(page.read_text("utf-8"))
-    assert not re.findall(r"\]\((?:\.\./|/)[^)]*\)", text)
+    links = re.findall(r"\]\(([^)#:]+)[)#]", sources.adapted(build.ours()[page]))
+    aims = [(DOCS / page).parent.joinpath(link).resolve() for link in links]
+    written = {DOCS / "scripts.md"}
+    outside = [a for a in aims if not (a in written or (a.is_relative_to(DOCS) and a.is_file()))]
+    assert outside == []
 
 
 def test_derivations_are_those_pages_that_name_a_phenomenon():
-    pages = {"ridge": "about `a`", "other": "a in words", LISTS[0]: "`a`"}
-    assert build.derivations("a", pages) == ["ridge"]
+    pages = {"ridge/ridge": "about `a`", "other": "a in words", LISTS[0]: "`a`"}
+    assert build.derivations("a", pages) == ["ridge/ridge"]
+    assert "inheritance/poisoning" in build.derivations("poisoned_ridge", build.ours())
 
 
 def test_tutorials_hold_python():
@@ -277,7 +282,8 @@ def test_tutorials_hold_python():
         ("*both* and **all**, s^* not", "*both* and **all**, s^\\* not"),
         (":math:`|x|_2` stays", ":math:`|x|_2` stays"),
         ("Exact. Source: nobody.", "Exact. **Source:** nobody."),
-        ("see docs/zipf.md", "see :doc:`/zipf`"),
+        ("see docs/discrete/zipf.md", "see :doc:`/discrete/zipf`"),
+        ("see docs/design.md", "see :doc:`/design`"),
         (".. math::\n    a_i |b|\n    c*", ".. math::\n    a_i |b|\n    c*"),
         ("Args:\n    n: |x| rows.\n        more", "Args:\n    n: \\|x\\| rows.\n        more"),
         ("- one\n  |two|", "- one\n  \\|two\\|"),

@@ -1,4 +1,4 @@
-"""The table of docs/networks.md: its words and intervals, and that it is what kept runs say."""
+"""The table of docs/inheritance/networks.md: its words and intervals, and that kept runs say it."""
 
 import re
 import runpy
@@ -92,7 +92,7 @@ def test_the_page_shows_what_the_kept_runs_say(monkeypatch):
         return dict.fromkeys(("harm", "gain", "planted", "response"), one)
 
     monkeypatch.setitem(TABLE["conclusions"].__globals__, "predict", told)
-    text = (ROOT / "docs" / "networks.md").read_text()
+    text = (ROOT / "docs" / "inheritance" / "networks.md").read_text()
     shown = text.partition(TABLE["BEGIN"])[2].partition(TABLE["END"])[0]
     with np.errstate(invalid="ignore", divide="ignore"):
         made = table(TABLE["conclusions"](Results()))

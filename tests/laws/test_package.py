@@ -19,6 +19,9 @@ import ci_theory
 SOURCE = Path(ci_theory.__file__).parent
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(m.name for m in pkgutil.walk_packages([str(SOURCE)], "ci_theory."))
+ROOMS = {file.parent.name for file in (SOURCE / "theory").glob("*/__init__.py")}
+PAGES = sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("docs/**/*.md"))
+TOLD = [page for page in PAGES if not page.startswith("docs/web/")]  # without those of the site
 
 
 def test_modules_are_found():
@@ -26,12 +29,9 @@ def test_modules_are_found():
 
 
 def test_no_room_of_theory_is_crowded():
-    rooms = [
-        folder for folder in (SOURCE / "theory").iterdir() if (folder / "__init__.py").exists()
-    ]
-    assert len(rooms) > 10
-    crowded = {room.name: n for room in rooms if (n := len(list(room.glob("*.py")))) > 16}
-    assert not crowded
+    assert len(ROOMS) > 10
+    files = {room: len(list((SOURCE / "theory" / room).glob("*.py"))) for room in ROOMS}
+    assert {room: count for room, count in files.items() if count > 16} == {}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -115,7 +115,26 @@ def test_flax_is_loaded_only_to_train(system):
     assert "flax" not in _loaded_by(f"import ci_theory.systems.{system}")
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{f.name}" for f in ROOT.glob("docs/*.md"))])
+def test_pages_lie_in_docs_or_in_a_folder_named_as_a_room_of_theory():
+    folders = {Path(page).parent.relative_to("docs").as_posix() for page in TOLD}
+    assert len(folders) > 10
+    assert folders - {"."} <= ROOMS
+
+
+def test_pages_that_are_named_anywhere_are_there():
+    folders = ["src", "tests", "docs", "experiments", "paper_figs", "reproductions", "benchmarks"]
+    files = [*ROOT.glob("*.*"), *(f for folder in folders for f in (ROOT / folder).rglob("*.*"))]
+    written = [file for file in files if file.suffix in {".py", ".md", ".toml", ".json"}]
+    named = {
+        (str(file.relative_to(ROOT)), page)
+        for file in [ROOT / "Makefile", *written]
+        for page in re.findall(r"\bdocs/[\w/]+\.md\b", file.read_text("utf-8"))
+    }
+    assert len(named) > 200
+    assert [one for one in sorted(named) if one[1] not in PAGES] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *TOLD])
 def test_links_lead_to_files(page):
     text = (ROOT / page).read_text()
     targets = [t for t in re.findall(r"\]\(([^)#]+)", text) if "://" not in t]
@@ -144,7 +163,7 @@ def test_the_source_archive_holds_what_is_tracked_and_little_else(tmp_path):
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         sizes = {m.name.partition("/")[2]: m.size for m in packed.getmembers() if m.isfile()}
-    for pattern in ("src/**/*.py", "tests/**/*.py", "docs/*.md", "experiments/*.toml", "*.md"):
+    for pattern in ("src/**/*.py", "tests/**/*.py", "docs/**/*.md", "experiments/*.toml", "*.md"):
         files = {str(file.relative_to(ROOT)) for file in ROOT.glob(pattern)}
         assert files
         assert files <= set(sizes)

@@ -1,7 +1,7 @@
 """Runs of networks that belong to no sweep, kept as text with their provenance.
 
-The tables of docs/in_context.md and docs/modular_arithmetic.md are made of these: scripts
-paper_figs/_attention.py and others.
+The tables of docs/attention/in_context.md and docs/discrete/modular_arithmetic.md are made of
+these: scripts paper_figs/_attention.py and others.
 """
 
 import datetime

@@ -56,7 +56,7 @@ def construction(weights: quadratic.Weights) -> Construction:
     Regime: exact: projections and angles, nothing is fitted.
 
     Source: the exact network is that of Gromov 2023 (arXiv:2301.02679) with phases that cancel
-    (docs/modular_arithmetic.md); the distances are ours.
+    (docs/discrete/modular_arithmetic.md); the distances are ours.
     """
     logits = quadratic.table(weights)
     logits = logits - jnp.mean(logits)

@@ -71,7 +71,7 @@ def _prediction(ridge: float) -> Prediction:
         statement="theory.rows.finite_population.population_risk: n rows of a Haar frame of N",
         scope="effective rows - df2 >= 10",
         order="2/(effective rows - df2) and 2/N: docs/own_data.md",
-        source="derived here (docs/real_data.md, docs/own_data.md)",
+        source="derived here (docs/rows/real_data.md, docs/own_data.md)",
     )
 
 

@@ -250,8 +250,9 @@ PHENOMENON = Phenomenon(
     predictions=predictions(
         Forecast,
         scope="n, d -> infinity, also n << d; s up to sqrt(d); here max(n, d) (1 - df2/n) >= 10",
-        order="1/n^2 of mean and spread, 1/n of what fluctuates: docs/alignment_erasure.md",
-        source="derived here, docs/alignment_erasure.md; finding: Qi et al. 2023, arXiv:2310.03693",
+        order="1/n^2 of mean and spread, 1/n of what fluctuates: docs/editing/alignment_erasure.md",
+        source="derived here, docs/editing/alignment_erasure.md; finding: Qi et al. 2023, "
+        "arXiv:2310.03693",
     ),
     mistakes=(
         Mistake(

@@ -89,12 +89,12 @@ class Forecast:
         statement="(1-phi) E + phi [(1-h)^2 E + 2 h noise (fresh labels only)], "
         "h = c df1 / (s + c df1)",
         source="Mallows 1973; Craven, Wahba 1979; with repeats derived here "
-        "(docs/contamination.md)",
+        "(docs/rows/contamination.md)",
     )
     test_error: Scalar = predicted(
         statement="E = noise + E_x of ridge regression on rows of weight 1 and c",
         order="1 / (effective rows - df2) of the excess risk",
-        source="docs/repetition.md; for repeats = 1 Hastie et al. 2019 (arXiv:1903.08560)",
+        source="docs/rows/repetition.md; for repeats = 1 Hastie et al. 2019 (arXiv:1903.08560)",
     )
     gain: Scalar = predicted(statement="phi h [(2-h) E - 2 noise (fresh labels only)]")
     risk: ContaminatedRisk
@@ -201,7 +201,7 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="n, p -> infinity; here effective rows - df2 >= 10",
         order="1 / (effective rows - df2)",
-        source="derived here (docs/contamination.md)",
+        source="derived here (docs/rows/contamination.md)",
     ),
     mistakes=(
         noise_halved("test_error"),

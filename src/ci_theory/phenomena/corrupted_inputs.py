@@ -144,7 +144,7 @@ class Forecast:
         "u = 1/(1 + input_noise)",
         scope="exact at every size: isotropic, ridge = 0, |n - p| >= 20",
         order="exact",
-        source="derived here by the inverse Wishart mean (docs/corrupted_inputs.md)",
+        source="derived here by the inverse Wishart mean (docs/rows/corrupted_inputs.md)",
         where=_exactly,
         closed=True,
     )
@@ -279,7 +279,7 @@ PHENOMENON = Phenomenon(
     predictions=predictions(
         Forecast,
         scope="n, p -> infinity; here n - df2 >= 10, n the effective rows where some are repeated",
-        source="derived here (docs/corrupted_inputs.md): Gaussian conditioning and the "
+        source="derived here (docs/rows/corrupted_inputs.md): Gaussian conditioning and the "
         "out-of-distribution risk of Canatar, Bordelon, Pehlevan 2021 (arXiv:2106.02261)",
     ),
     mistakes=(

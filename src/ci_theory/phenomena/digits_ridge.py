@@ -281,7 +281,7 @@ PHENOMENON = Phenomenon(
     world=world,
     forecast=forecast,
     bounds=bounds,
-    predictions=predictions(Forecast, source="derived here (docs/real_data.md)"),
+    predictions=predictions(Forecast, source="derived here (docs/rows/real_data.md)"),
     mistakes=(
         dataclasses.replace(  # read off: the leverages, which take long, know nothing of the noise
             noise_halved("test_error", "train_error"),

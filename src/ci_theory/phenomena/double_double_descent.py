@@ -146,7 +146,8 @@ class Forecast:
         statement="the same with g and D of exact_error",
         scope="exact at every size: no ridge, |n - p| >= 11 in both fits",
         order="exact",
-        source="derived here, docs/inheritance.md; errors: Dar, Baraniuk 2020 (arXiv:2006.07002)",
+        source="derived here, docs/inheritance/inheritance.md; errors: Dar, Baraniuk 2020 "
+        "(arXiv:2006.07002)",
         where=_exactly,
         closed=True,
     )
@@ -308,7 +309,8 @@ PHENOMENON = Phenomenon(
         scope="rows, coordinates -> infinity at fixed ratios; 10 rows left to average over in each "
         "fit, next order at most a quarter of the value",
         order="1 / (n - df2) of each fit (computed)",
-        source="derived here, docs/inheritance.md; no ridge: Dar, Baraniuk 2020 (arXiv:2006.07002)",
+        source="derived here, docs/inheritance/inheritance.md; no ridge: Dar, Baraniuk 2020 "
+        "(arXiv:2006.07002)",
     ),
     mistakes=(
         Mistake(

@@ -259,8 +259,8 @@ PHENOMENON = Phenomenon(
         scope="n, d, p -> infinity at fixed ratios and repeats; where the next order is at most a "
         "quarter of the value",
         order="1/n",
-        source="derived here, docs/dynamics.md; plain rows: Bordelon, Atanasov, Pehlevan 2024 "
-        "(arXiv:2402.01092), Pezeshki et al. 2021 (arXiv:2112.03215)",
+        source="derived here, docs/dynamics/dynamics.md; plain rows: Bordelon, Atanasov, Pehlevan "
+        "2024 (arXiv:2402.01092), Pezeshki et al. 2021 (arXiv:2112.03215)",
     ),
     mistakes=(
         copies_are_fresh("excess_risk", "train_error"),

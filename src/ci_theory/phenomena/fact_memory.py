@@ -248,7 +248,7 @@ PHENOMENON = Phenomenon(
         scope="d >= 8, any number of facts and any weights",
         order="1/d, and P (1 - P)/50 of integration: measured, docs/finite_size.md",
         source="the memory: Cabannes, Dohmatob, Bietti 2023 (arXiv:2310.02984); the law is "
-        "derived here, docs/fact_memory.md",
+        "derived here, docs/discrete/fact_memory.md",
         closed=True,
     ),
     mistakes=(

@@ -184,7 +184,7 @@ PHENOMENON = Phenomenon(
     bounds=bounds,
     predictions=predictions(
         Forecast,
-        source="derived here (docs/random_features.md); ensembles: d'Ascoli et al. 2020 "
+        source="derived here (docs/features/random_features.md); ensembles: d'Ascoli et al. 2020 "
         "(arXiv:2003.01054), Jacot et al. 2020 (arXiv:2002.08404)",
     ),
     mistakes=(

@@ -172,7 +172,7 @@ def _foretold(params: Params, value: Scalar) -> Scalar:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach slacks of order 1/d + 1/effective rows: docs/feature_spectrum.md."""
+    """Attach slacks of order 1/d + 1/effective rows: docs/representations/feature_spectrum.md."""
     top, d, few = made.top, jnp.asarray(params.p, float), 1 / made.top.rows
     crowd = jnp.minimum(top.crowding, 0.9)
     near_bulk = crowd / (1 - crowd) / d
@@ -259,8 +259,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="rows, p -> infinity; here q <= 0.5, 1/p + 1/effective rows <= 0.1",
         order="1/p + 1/effective rows, larger near the transition",
-        source="derived here, docs/feature_spectrum.md; plain rows: Baik, Ben Arous, Peche "
-        "(arXiv:math/0403022)",
+        source="derived here, docs/representations/feature_spectrum.md; plain rows: Baik, Ben "
+        "Arous, Peche (arXiv:math/0403022)",
     ),
     mistakes=(
         copies_are_fresh(*ALL, field="up.repeats"),

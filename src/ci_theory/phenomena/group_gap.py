@@ -218,7 +218,7 @@ PHENOMENON = Phenomenon(
         scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10, p >= 10, and "
         "more rows than p if there is no ridge",
         order="1 / (effective rows - df2) and 1 / p: computed, docs/finite_size.md",
-        source="derived here, docs/group_gap.md",
+        source="derived here, docs/inheritance/group_gap.md",
     ),
     mistakes=(
         Mistake(

@@ -183,7 +183,7 @@ PHENOMENON = Phenomenon(
         order="1/d, of which the lengths of prompts are computed; the rest audited, "
         "docs/finite_size.md",
         source="Lu, Letey, Zavatone-Veth, Maiti, Pehlevan 2025 (PNAS 122, arXiv:2405.11751); "
-        "copies, flips and other tests derived here, docs/in_context.md",
+        "copies, flips and other tests derived here, docs/attention/in_context.md",
     ),
     mistakes=(
         labels_are_exact(*ALL, fields=("noise", "query_noise")),

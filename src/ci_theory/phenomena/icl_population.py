@@ -257,7 +257,7 @@ PHENOMENON = Phenomenon(
     predictions=predictions(
         Forecast,
         scope="everywhere",
-        order="exact but for the contexts simulated: 1/number^2, docs/icl_population.md",
+        order="exact but for the contexts simulated: 1/number^2, docs/attention/icl_population.md",
         source="Zhang, Frei, Bartlett 2024 (JMLR 25(49), arXiv:2306.09927), Ahn et al. 2023 "
         "(arXiv:2306.00297); noise, copies, signs, other tests derived here",
         closed=True,

@@ -169,8 +169,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope=f"d <= 8, noise/frames >= {LEAST}",
         order="exact but for points of integration, below 1e-3",
-        source="derived here, docs/in_context.md; both predictors: Raventos, Paul, Chen, Ganguli "
-        "2023 (arXiv:2306.15063)",
+        source="derived here, docs/attention/in_context.md; both predictors: Raventos, Paul, Chen, "
+        "Ganguli 2023 (arXiv:2306.15063)",
         closed=True,
     ),
     mistakes=(

@@ -182,8 +182,8 @@ PHENOMENON = Phenomenon(
         "l >= d/2, n >= d^2/4, ridge >= 0.02",
         order="1/d, of which lengths of prompts and numbers drawn are computed; the rest audited, "
         "docs/finite_size.md",
-        source="derived here, docs/in_context.md; one kind of task: Lu et al. 2025 (PNAS 122, "
-        "arXiv:2405.11751)",
+        source="derived here, docs/attention/in_context.md; one kind of task: Lu et al. 2025 (PNAS "
+        "122, arXiv:2405.11751)",
     ),
     mistakes=(
         Mistake(

@@ -178,7 +178,8 @@ PHENOMENON = Phenomenon(
         scope="n, p, minority -> infinity together; here 10 minority rows, df2 >= 8, "
         "n - df2 >= 12, and an error of 0.6 to 99.4 %",
         order="1 / minority rows, 1 / df2 and 1 / (n - 2 - df2): measured, docs/finite_size.md",
-        source="derived here (docs/imbalance.md); Raudys 1967; Mai, Liao 2019 (arXiv:1905.13742)",
+        source="derived here (docs/rows/imbalance.md); Raudys 1967; Mai, Liao 2019 "
+        "(arXiv:1905.13742)",
     ),
     mistakes=(
         Mistake(

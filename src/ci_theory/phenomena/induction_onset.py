@@ -188,8 +188,8 @@ PHENOMENON = Phenomenon(
         scope="these three logits, not a network; where runs deviate by at most 0.15 ln N in "
         "mean square, until then",
         order="rate (computed, with rate/batch)",
-        source="derived here, docs/induction_onset.md, from a reconstruction after Reddy 2023 "
-        "(arXiv:2312.03002)",
+        source="derived here, docs/dynamics/induction_onset.md, from a reconstruction after Reddy "
+        "2023 (arXiv:2312.03002)",
     ),
     mistakes=(
         noise_ignored(*ALL),

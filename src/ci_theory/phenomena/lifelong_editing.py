@@ -137,7 +137,7 @@ class Forecast:
         statement="base_risk with h = a = 1 - n/p, b = n/(p - n - 1), and (1 - 2/p) f (1-f) D",
         scope="exact at every size: ridge = 0, p - rows >= 20",
         order="exact",
-        source="inverse Wishart mean, docs/lifelong_editing.md",
+        source="inverse Wishart mean, docs/editing/lifelong_editing.md",
         where=_exact,
         closed=True,
     )
@@ -165,7 +165,7 @@ def forecast(params: Params, world: None) -> Forecast:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Move h, a and b by their next order, by every cause apart (docs/lifelong_editing.md).
+    """Move h, a and b by their next order, by every cause apart (docs/editing/lifelong_editing.md).
 
     It is of relative order 1/free of an edit, also for a single row. Two more terms are
     of replayed rows: their noise goes with |x|^2, off by 2/p at most, and a row's own residual.
@@ -251,7 +251,7 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="p -> infinity, any n; here max(rows, p) (1 - q) >= 10, next order below a quarter",
         order="1 / (max(rows, p) (1 - q)) of an edit, computed",
-        source="the inheritance operator K times, docs/lifelong_editing.md",
+        source="the inheritance operator K times, docs/editing/lifelong_editing.md",
     ),
     mistakes=(
         noise_ignored(*_RISKS, "edit_miss", "exact_base_risk"),

@@ -121,7 +121,8 @@ class Forecast:
     test_loss: Scalar = predicted(
         statement="double Laplace inversion of two-point ridge errors, plus "
         "start/d tr exp(-2 (S + decay) t)",
-        source="derived here, docs/dynamics.md; plain rows: Advani, Saxe 2017 (arXiv:1710.03667)",
+        source="derived here, docs/dynamics/dynamics.md; plain rows: Advani, Saxe 2017 "
+        "(arXiv:1710.03667)",
     )
     closed_loss: Scalar = predicted(
         "test_loss",
@@ -138,7 +139,7 @@ class Forecast:
         statement="the same inversion of (1 - h)(1 - h')(G + noise), plus "
         "start/d tr S exp(-2 (S + decay) t)",
         order="1/n (computed)",
-        source="derived here, docs/dynamics.md",
+        source="derived here, docs/dynamics/dynamics.md",
     )
     test_accuracy: Scalar = predicted(statement="erf(sqrt(tolerance / (2 loss)))")
     train_accuracy: Scalar = predicted(statement="erf(sqrt(tolerance / (2 residual)))")

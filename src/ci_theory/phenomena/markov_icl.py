@@ -271,7 +271,7 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="everywhere",
         order="exact",
-        source="derived here, docs/markov_icl.md",
+        source="derived here, docs/sequences/markov_icl.md",
         closed=True,
     ),
     mistakes=(

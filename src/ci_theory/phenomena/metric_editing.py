@@ -204,7 +204,7 @@ def _parts(params: Params, made: Forecast, squares: Squares) -> dict[str, Array]
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Move every edit by its next order, by every cause apart (docs/lifelong_editing.md).
+    """Move every edit by its next order, by every cause apart (docs/editing/lifelong_editing.md).
 
     It is of relative order 1/free: rows are seen from the effective dimension of the inputs in
     the metric, df1^2/df2, where that is more.
@@ -265,7 +265,7 @@ PHENOMENON = Phenomenon(
         "below a quarter",
         order="1 / (max(rows, df1^2/df2) (1 - df2/rows)) of an edit, computed",
         source="the inheritance operator K times in the metric's coordinates, "
-        "docs/lifelong_editing.md",
+        "docs/editing/lifelong_editing.md",
     ),
     mistakes=(
         noise_ignored(*_RISKS),

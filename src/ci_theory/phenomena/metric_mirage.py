@@ -139,7 +139,7 @@ class Forecast:
         "phi = 1 - (1 - contamination)(1 - leak)^n,  n distinct draws",
         scope=f"{_SCOPE}; judged where a test set has a right and a wrong sequence",
         source="Schaeffer et al. 2023 (arXiv:2304.15004) for one error of all tokens; "
-        "the joint law here, docs/metric_mirage.md",
+        "the joint law here, docs/scaling/metric_mirage.md",
     )
     edit_distance: Scalar = predicted(
         statement="(1 - phi) L error",

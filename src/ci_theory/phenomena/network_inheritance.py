@@ -187,7 +187,8 @@ class Forecast:
 
     excess: Scalar = predicted(
         where=_linear,
-        statement="|w - b|^2 + tr Cov + spread + what M, kappa rho leave of V: docs/networks.md",
+        statement="|w - b|^2 + tr Cov + spread + what M, kappa rho leave of V: "
+        "docs/inheritance/networks.md",
     )
     harm: Scalar = predicted(
         where=_linear, statement="excess less the same at up.noise = copies = poison = 0"
@@ -268,7 +269,7 @@ def forecast(params: Params, world: None) -> Forecast:
 
 
 def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
-    """Attach slacks of order 1 / free of each stage (docs/networks.md)."""
+    """Attach slacks of order 1 / free of each stage (docs/inheritance/networks.md)."""
     up, later, target = params.up, _slack.per(made.made.taught.free), _target(params)
     shown, planted = up.strength / up.label, made.planted * (1 - made.planted)
     planted = 1.5 * jnp.abs(planted) * _slack.per(made.up.free)
@@ -366,7 +367,7 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="the linear learner; rows, d -> infinity; here d >= 10 and rows - df2 >= 10 twice",
         order="1 / (rows - df2) of each stage",
-        source="derived here, docs/networks.md",
+        source="derived here, docs/inheritance/networks.md",
     ),
     mistakes=(
         noise_ignored(*_ERRORS, field="up.noise"),

@@ -24,7 +24,7 @@ from ci_theory.theory.representations.features_next_order import next_probe, une
 from ci_theory.theory.spectra.spiked import shape
 
 _RISKS = ("id_excess", "ood_excess", "id_change", "ood_change")
-_SOURCE = "derived here, docs/noisy_features.md"
+_SOURCE = "derived here, docs/representations/noisy_features.md"
 _SPECTRUM = ("entropy", "largest")
 _SHAPE: dict[str, Any] = {
     "scope": "p, heads >= 10, flips as there; the signal is 3 times the detection threshold",

@@ -294,7 +294,7 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="n, p -> infinity at fixed trigger and label; here up.n - df2 >= 10, p >= 10",
         order="1 / (n - df2) of each stage: docs/finite_size.md",
-        source="derived here, docs/poisoning.md",
+        source="derived here, docs/inheritance/poisoning.md",
     ),
     mistakes=(
         Mistake(

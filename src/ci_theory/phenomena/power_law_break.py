@@ -133,7 +133,8 @@ class Forecast:
         "kappa = [(pi/alpha)/((n + 1/2) sin(pi/alpha))]^alpha",
         scope="ridge 0, trained on the inputs, n far below the number of modes",
         order="1/n, and the modes beyond the end of the spectrum",
-        source="docs/ridge.md, docs/scaling_breaks.md; Mallinar et al. (arXiv:2207.06569)",
+        source="docs/ridge/ridge.md, docs/scaling/scaling_breaks.md; Mallinar et al. "
+        "(arXiv:2207.06569)",
         where=_interpolates,
         closed=True,
     )

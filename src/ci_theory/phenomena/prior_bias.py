@@ -151,8 +151,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="everywhere",
         order="exact",
-        source="derived here, docs/prior_bias.md; the errors of a shifted threshold: Menon et al. "
-        "2020 (arXiv:2007.07314)",
+        source="derived here, docs/inheritance/prior_bias.md; the errors of a shifted threshold: "
+        "Menon et al. 2020 (arXiv:2007.07314)",
         closed=True,
     ),
     mistakes=(

@@ -167,7 +167,7 @@ class Forecast:
     apparent_error: Scalar = predicted(
         statement="(1 - phi) E + phi [(1-h)^2 (E_x + v) + noise - v] of a repeated row, "
         "which corrupted inputs show as in train_error",
-        source="derived here (docs/contamination.md)",
+        source="derived here (docs/rows/contamination.md)",
     )
     risk: TurnedFeatureRisk
     groups: Groups  # with their label noise
@@ -311,8 +311,8 @@ PHENOMENON = Phenomenon(
         "L' = b + a u/(a + u) >= 10, and harmonics of degree 3 or more unresolved",
         order="1 / L + 1 / L'",
         source="Simon et al. 2023 (arXiv:2311.14646); Defilippis, Loureiro, Misiakiewicz 2024 "
-        "(arXiv:2405.15699); with repeats and corrupted inputs derived here (docs/repetition.md, "
-        "docs/random_features.md)",
+        "(arXiv:2405.15699); with repeats and corrupted inputs derived here "
+        "(docs/rows/repetition.md, docs/features/random_features.md)",
     ),
     mistakes=(
         noise_halved("test_error", "excess_risk", "train_error", "apparent_error"),

@@ -85,7 +85,7 @@ def simulate(key: Key, params: Params, capacity: Mapping[str, int]) -> Measures:
     )
 
 
-_SOURCE = "derived here, docs/repetition.md; as a correlated sample: Atanasov, Zavatone-Veth, "
+_SOURCE = "derived here, docs/rows/repetition.md; as a correlated sample: Atanasov, Zavatone-Veth, "
 _SOURCE += "Pehlevan 2024 (arXiv:2408.04607)"
 
 
@@ -123,7 +123,7 @@ class Forecast:
     )
     gcv_naive: Scalar = predicted(
         statement="E_train / (1 - df1/N)^2",
-        source="derived here, docs/repetition.md; GCV: Craven, Wahba 1979",
+        source="derived here, docs/rows/repetition.md; GCV: Craven, Wahba 1979",
     )
     gcv_distinct: Scalar = predicted(
         statement="the test error", order="1 / (effective rows - df2) of the excess risk"
@@ -238,7 +238,7 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="N, p -> infinity at fixed N/p and r; here effective rows - df2 >= 10",
         order="1 / (effective rows - df2)",
-        source="derived here, docs/repetition.md",
+        source="derived here, docs/rows/repetition.md",
     ),
     mistakes=(
         copies_are_fresh("test_error", "excess_risk", "train_error", "gcv_distinct"),

@@ -104,7 +104,7 @@ class Forecast:
         scope="N -> infinity at fixed shares; where the next order is at most a quarter of the "
         "value",
         order="1/N (computed)",
-        source="derived here, docs/repetition.md; a power law of the worst count in language "
+        source="derived here, docs/rows/repetition.md; a power law of the worst count in language "
         "models: arXiv:2606.24998",
     )
     groups: Groups

@@ -25,7 +25,7 @@ from ci_theory.theory.spectra.spectrum import Spectrum, explicit, from_features
 NODES = 64  # the spectrum of the inputs is padded to a multiple of this: few compiled shapes
 KEPT = 0.5  # |K|_1 and the fastest mode up to which sample paths are judged
 NARROWEST = 10  # widths below which the average over features is not judged
-FEATURES = 3.0  # c in the bound c/width on the average over features: docs/sgd.md
+FEATURES = 3.0  # c in the bound c/width on the average over features: docs/dynamics/sgd.md
 
 
 @record
@@ -170,7 +170,7 @@ class Forecast:
         "kappa (1 - df1(kappa)/width) = s,  inverted at 2 rate B steps",
         scope="own features in every run (draw = 0), width >= 10, |K|_1 of rare draws <= 1/2",
         order="3/width (measured), and twice what the small rate misses at infinite width",
-        source="derived here, docs/sgd.md; equivalents of arXiv:2405.15074",
+        source="derived here, docs/dynamics/sgd.md; equivalents of arXiv:2405.15074",
         where=_averaged,
     )
     flow: Scalar  # the risk without sampling noise, given or averaged
@@ -279,7 +279,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="exact given the features; judged where |K|_1 and the fastest mode are <= 1/2",
         order="exact",
-        source="Paquette et al. 2024 (arXiv:2405.15074); noise and copies here, docs/sgd.md",
+        source="Paquette et al. 2024 (arXiv:2405.15074); noise and copies here, "
+        "docs/dynamics/sgd.md",
     ),
     mistakes=(
         copies_are_fresh("risk", "over_best"),

@@ -136,7 +136,7 @@ class Forecast:
     upstream_error: Scalar = predicted(
         statement="up.noise + (B + df2 sum n a^2 v)/(1 - df2 sum n a^2), as `repeated_data`",
         scope="rows, p -> infinity; here effective rows - df2 >= 10",
-        source="derived here, docs/repetition.md",
+        source="derived here, docs/rows/repetition.md",
         status="up_status",
     )
     stages: TwoStages
@@ -261,8 +261,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice",
         order="1 / (effective rows - df2) of each stage",
-        source="derived here, docs/inheritance.md; isotropic anchored ridge: Dar, LeJeune, "
-        "Baraniuk 2021 (arXiv:2103.05621)",
+        source="derived here, docs/inheritance/inheritance.md; isotropic anchored ridge: Dar, "
+        "LeJeune, Baraniuk 2021 (arXiv:2103.05621)",
     ),
     mistakes=(
         copies_are_fresh(*_DOWNSTREAM, "upstream_error", field="up.repeats"),

@@ -284,8 +284,8 @@ PHENOMENON = Phenomenon(
         Forecast,
         scope="rows, p -> infinity at fixed ratios; here effective rows - df2 >= 10 twice, p >= 10",
         order="1 / (effective rows - df2) upstream, its square downstream: docs/finite_size.md",
-        source="derived here, docs/interpolation.md; mixed weights: Wortsman et al. 2021 "
-        "(arXiv:2109.01903)",
+        source="derived here, docs/inheritance/interpolation.md; mixed weights: Wortsman et al. "
+        "2021 (arXiv:2109.01903)",
     ),
     mistakes=(
         Mistake(

@@ -71,13 +71,13 @@ class Forecast:
 
     error: Scalar = predicted(
         statement="noise + (1 - noise) sum_i p_i (1 - p_i)^n,  n distinct draws",
-        source="Hutter 2021 (arXiv:2102.04074); repetition and noise here, docs/zipf.md",
+        source="Hutter 2021 (arXiv:2102.04074); repetition and noise here, docs/discrete/zipf.md",
     )
     missing: Scalar = predicted(
         statement="C^(1/alpha)/alpha n^-b Gamma(b, n C (V + 1/2)^-alpha),  b = 1 - 1/alpha",
         scope="exponent > 1, n >= 50, common items met: n p_1 >= 20, rare ones not: n p_V <= 5",
         order="1/n",
-        source="power: Hutter 2021 (arXiv:2102.04074); its end here, docs/zipf.md",
+        source="power: Hutter 2021 (arXiv:2102.04074); its end here, docs/discrete/zipf.md",
         where=lambda params: params.exponent > 1,
     )
     singles: Scalar = predicted(
@@ -124,9 +124,9 @@ def bounds(params: Params, made: Forecast) -> dict[str, Bound]:
     Draws without a limit on items leave b (b + 1) / 2n of the law itself, and what the end of the
     vocabulary takes of that. A sum over items instead of an integral moves it by half a step at the
     end, and, where few ranks lie on the slope, by what a saddle point says of the first harmonic
-    (docs/zipf.md; at most 6.8 times its exponential in a scan of vocabularies from 2 to 10^4 and
-    exponents from 1.01 to 20). Whether an item is known is judged far from 0 and 1, where a mean is
-    nearly normal.
+    (docs/discrete/zipf.md; at most 6.8 times its exponential in a scan of vocabularies from 2 to
+    10^4 and exponents from 1.01 to 20). Whether an item is known is judged far from 0 and 1, where
+    a mean is nearly normal.
     """
     n, last, value, alpha = made.draws, made.last, made.known, params.exponent
     b, end = 1 - 1 / alpha, n * last

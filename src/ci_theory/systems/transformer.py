@@ -4,7 +4,7 @@ Weights are the nested dictionary of the flax layers in ``systems/decoder.py``. 
 these layers. ``apply`` and ``table`` compute the same numbers from the rows that differ: with
 causal attention the first token sees only n, so it takes p values whatever the batch; before the
 first block the second one takes p values and '=' one; in the last block only '=' asks. Values and
-gradients are those of ``plain`` up to rounding (docs/modular_arithmetic.md).
+gradients are those of ``plain`` up to rounding (docs/discrete/modular_arithmetic.md).
 
 >>> shape = Shape(p=5, d=8, heads=2)
 >>> weights = jax.jit(init, static_argnums=1)(jax.random.key(0), shape)

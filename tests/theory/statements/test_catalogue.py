@@ -18,6 +18,7 @@ from ci_theory.theory.statements.symbolic import STATEMENTS
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(theory.__path__, "ci_theory.theory.") if not m.ispkg
 )
+PAGE = r"docs/\w+/\w+\.md"  # of a room
 
 
 def functions():
@@ -194,7 +195,7 @@ def test_a_paper_of_a_statement_is_one_that_its_theory_cites_for_the_same_people
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
 def test_a_page_that_a_statement_names_speaks_of_what_it_states(statement):
-    for page in re.findall(r"docs/\w+\.md", statement.source):
+    for page in re.findall(PAGE, statement.source):
         text = (ROOT / page).read_text(encoding="utf-8")
         assert statement.implementation.split(".")[1] in text
         for phenomenon in statement.phenomena:  # whose page it is
@@ -203,7 +204,7 @@ def test_a_page_that_a_statement_names_speaks_of_what_it_states(statement):
 
 
 def test_pages_that_formulas_name_are_there():
-    pages = {page for f in catalogue() for page in re.findall(r"docs/\w+\.md", f.doc)}
+    pages = {page for f in catalogue() for page in re.findall(PAGE, f.doc)}
     assert len(pages) >= 20
     assert [page for page in pages if not (ROOT / page).is_file()] == []
 

@@ -159,7 +159,7 @@ def drawn_tasks(
 
     Limits: one kind and no draw are ``unequal_tasks``.
 
-    Source: derived here (docs/in_context.md).
+    Source: derived here (docs/attention/in_context.md).
 
     >>> from ci_theory.theory.attention.prompt_sizes import sized_contexts
     >>> sizes = sized_contexts(16.0, 32.0, 0.25, 0.25)

@@ -186,8 +186,8 @@ def even_pool(nodes: PoolNodes, once: Any, copied: Any, copies: Any, spread: Any
 
     Limits: one task gain = ridge; many tasks both :math:`(1 + \sigma^{-2})^{d-1}/k`.
 
-    Source: derived here (docs/in_context.md); the predictors: Raventos, Paul, Chen, Ganguli 2023
-    (arXiv:2306.15063).
+    Source: derived here (docs/attention/in_context.md); the predictors: Raventos, Paul, Chen,
+    Ganguli 2023 (arXiv:2306.15063).
 
     >>> made = even_pool(pool_nodes(4), 10.0, 0.0, 1.0, 0.5)
     >>> print(f"{float(made.gain):.5f} {float(made.loss):.5f} {float(made.ridge):.5f}")

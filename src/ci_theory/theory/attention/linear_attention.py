@@ -168,7 +168,7 @@ def linear_attention(prompts: Prompts, diversity: Any, test: Contexts) -> Attent
     trained and new tasks alike; ridge -> infinity answers 0: both errors are the label's square.
 
     Source: Lu, Letey, Zavatone-Veth, Maiti, Pehlevan 2025 (PNAS 122, arXiv:2405.11751) for one
-    kind; several kinds, copies and flips derived here (docs/in_context.md).
+    kind; several kinds, copies and flips derived here (docs/attention/in_context.md).
 
     >>> clean = contexts(2.0, 0.25, 0.25)
     >>> for count in (0.5, 1.0, 2.0):

@@ -54,7 +54,7 @@ def sized_contexts(
 
     Regime: first order in 1/d and 1/l. Limits: their means are ``linear_attention.contexts``.
 
-    Source: derived here (docs/in_context.md).
+    Source: derived here (docs/attention/in_context.md).
 
     >>> shares, kinds = sized_contexts(16.0, 32.0, 0.25, 0.25)
     >>> print(f"{float(jnp.sum(shares)):.4f} {float(shares @ kinds.signal):.5f}")

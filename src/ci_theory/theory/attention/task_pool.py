@@ -149,8 +149,8 @@ def log_pool_size(d: int, pairs: int, noise: Any) -> Scalar:
 
     Limits: no pairs K = 1, the mean of a pool is off by 1/k.
 
-    Source: derived here (docs/in_context.md); both predictors: Raventos, Paul, Chen, Ganguli 2023
-    (arXiv:2306.15063).
+    Source: derived here (docs/attention/in_context.md); both predictors: Raventos, Paul, Chen,
+    Ganguli 2023 (arXiv:2306.15063).
 
     >>> print(f"{float(jnp.exp(log_pool_size(3, 4, 1.0))):.6f}")  # 1 + 2 4/3 + 4 3/9
     5.000000

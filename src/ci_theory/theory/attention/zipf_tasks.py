@@ -104,7 +104,7 @@ def unequal_tasks(
 
     Limits: equal shares are ``linear_attention``.
 
-    Source: derived here (docs/in_context.md).
+    Source: derived here (docs/attention/in_context.md).
 
     >>> from ci_theory.theory.attention.linear_attention import contexts
     >>> made = unequal_tasks(jnp.ones(64) / 64, 32.0, 2.0, 0.1, contexts(2.0, 0.25, 0.25))

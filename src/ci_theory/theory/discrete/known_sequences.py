@@ -14,7 +14,7 @@ series in both:
 .. math:: \mathrm E_n X^L = n!\,[z^n]\; e^z\; L!\,[s^L]\; \mathrm E_z e^{sX}.
 
 Both coefficients are sums over circles. Rare items enter through a few representatives of each
-octave of ranks (``octaves``). The derivation is in docs/metric_mirage.md.
+octave of ranks (``octaves``). The derivation is in docs/scaling/metric_mirage.md.
 """
 
 from typing import Any, NamedTuple
@@ -126,7 +126,7 @@ def none_wrong(
 
     Regime: exact. Limits: L = 1: sum p k; all chances 1: (sum p)^L.
 
-    Source: derived here (docs/metric_mirage.md).
+    Source: derived here (docs/scaling/metric_mirage.md).
 
     >>> p, known = jnp.array([0.75, 0.25]), jnp.array([[0.5, 0.5]])
     >>> print(f"{float(none_wrong(p, known, 2)[0].real):.6f}")  # (0 + 9/16 + 1/16 + 1)/4
@@ -189,7 +189,7 @@ def all_known(
     missing mass); noise = 0 and n -> infinity: 1. Always at least the power of the mean,
     (1 - error)^L.
 
-    Source: derived here (docs/metric_mirage.md).
+    Source: derived here (docs/scaling/metric_mirage.md).
 
     >>> p = jnp.array([0.6, 0.3, 0.1])
     >>> print(f"{float(all_known(p, 1, 0.0, 2)):.6f}")  # .6^3 + .3^3 + .1^3

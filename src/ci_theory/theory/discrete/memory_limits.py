@@ -76,7 +76,7 @@ def half_weight(width: Any, weights: Float[Any, " n"]) -> Place:
     Regime: leading order in 1/d; the noise of the own score is at its median. Limits: one other
     fact, as strong: none at all, 0.
 
-    Source: derived here, docs/fact_memory.md.
+    Source: derived here, docs/discrete/fact_memory.md.
 
     >>> found = half_weight(100.0, jnp.ones(600))
     >>> print(f"{float(found.value):.3f}", Status(int(found.status)).name)
@@ -163,7 +163,7 @@ def zipf_recall(rank: Any, steepness: Any, terms: int = 256) -> Array:
 
     Regime: d -> infinity, d >> log of the number of facts. Limits: y -> 0: 1.
 
-    Source: derived here, docs/fact_memory.md.
+    Source: derived here, docs/discrete/fact_memory.md.
 
     >>> print(*[f"{float(v):.3f}" for v in zipf_recall(jnp.array([0.3, 1.0, 3.0]), 1.0)])
     1.000 0.821 0.330
@@ -193,7 +193,7 @@ def error_exponent(exponent: Any, power: Any) -> Array:
         The exponent, > 0, of an error of order d to its negative; NaN outside.
 
     Regime: d -> infinity, endless facts. Source: few answers: Cabannes, Dohmatob, Bietti,
-    arXiv:2310.02984; a value to each fact: docs/fact_memory.md.
+    arXiv:2310.02984; a value to each fact: docs/discrete/fact_memory.md.
 
     >>> print(f"{float(error_exponent(1.5, 1.0)):.4f} {float(error_exponent(1.5, 0.5)):.4f}")
     0.1667 0.3333

@@ -37,7 +37,7 @@ def cancels(neurons: int, step: int) -> bool:
         neurons: J, neurons a frequency.
         step: B.
 
-    Regime: exact. Source: derived here (docs/modular_arithmetic.md).
+    Regime: exact. Source: derived here (docs/discrete/modular_arithmetic.md).
 
     The fewest are J = 6 with B = 4:
 
@@ -118,7 +118,7 @@ def pair_error(p: int, width: int) -> PairError:
         a ``PairError``. Numbers of random frequencies in 1..(p-1)/2, phases uniform.
 
     Regime: exact but for quadrature, about 1e-13 absolute: probabilities below that are not
-    resolved. Source: derived here (docs/modular_arithmetic.md).
+    resolved. Source: derived here (docs/discrete/modular_arithmetic.md).
 
     Raises:
         BadInput: p is not an odd prime, or the width is below 24 (the integral decays too
@@ -166,7 +166,8 @@ def accuracy_bound(p: int, width: int) -> float:
         width: neurons, >= 24.
 
     Regime: a bound, at every width. Taking logits for independent Gaussians instead is wrong:
-    they are skewed and share their neurons. Source: derived here (docs/modular_arithmetic.md).
+    they are skewed and share their neurons. Source: derived here
+    (docs/discrete/modular_arithmetic.md).
 
     >>> print(f"{accuracy_bound(23, 64):.4f} {accuracy_bound(97, 128):.4f}")
     0.9856 0.9997

@@ -125,7 +125,8 @@ def recalled(
 
     Limits: weights all alike: ``associative_memory.recall``.
 
-    Source: as ``associative_memory.recall``, which treats one rival like this; docs/fact_memory.md.
+    Source: as ``associative_memory.recall``, which treats one rival like this;
+    docs/discrete/fact_memory.md.
 
     >>> found = recalled(32.0, jnp.arange(1.0, 1001.0) ** -1.0)
     >>> print(*[f"{float(found[i - 1]):.2f}" for i in (1, 3, 10, 100)])
@@ -201,7 +202,7 @@ def mixed_up(chance: Any, share: Any, facts: Any) -> Array:
         facts: N, >= 2.
 
     Regime: exact, given P. Limits: nobody is mixed up: P. Source: derived here,
-    docs/fact_memory.md.
+    docs/discrete/fact_memory.md.
 
     >>> print(f"{float(mixed_up(0.9, 0.25, 11.0)):.4f}")  # 0.75 0.9 + 0.25 0.01
     0.6775
@@ -236,7 +237,7 @@ def recalled_few(
     Regime: many facts to an answer, M << d; relative errors of order 1/d and, where few facts
     have most of the weight, of their share.
 
-    Source: docs/fact_memory.md; the memory as in arXiv:2310.02984.
+    Source: docs/discrete/fact_memory.md; the memory as in arXiv:2310.02984.
 
     >>> found = recalled_few(64.0, jnp.ones(400), jnp.arange(400) % 5, 5)
     >>> print(f"{float(found[0]):.3f}")

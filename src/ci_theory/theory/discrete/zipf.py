@@ -131,7 +131,7 @@ def price_law(n: Any, times: Any, exponent: Any) -> Any:
 
     Good and Turing's l/n less the discount 1/alpha. Regime: 1 << n << 1/p_V.
 
-    Source: derived here (docs/zipf.md).
+    Source: derived here (docs/discrete/zipf.md).
 
     >>> price_law(1000, 1, 2.0)
     0.0005
@@ -159,7 +159,7 @@ def unseen_law(n: Any, first: Any, vocabulary: Any, exponent: Any) -> Scalar:
 
     Regime: limit n -> infinity with the relative correction -b(b+1)/(2n), as long as the most
     common items are met (n C >> 1). Source: Hutter 2021 (arXiv:2102.04074) for the power; the
-    finite vocabulary and the correction are derived here (docs/zipf.md).
+    finite vocabulary and the correction are derived here (docs/discrete/zipf.md).
 
     >>> first = float(frequencies(1000, 1.5)[0])
     >>> print(f"{float(unseen_law(1000.0, first, 1000.0, 1.5)):.9f}")
@@ -179,7 +179,7 @@ def items_seen_law(n: Any, times: int, first: Any, vocabulary: Any, exponent: An
         \Gamma\bigl(l - \tfrac1\alpha,\ nC(V+\tfrac12)^{-\alpha}\bigr)
 
     Arguments as ``unseen_law``, l >= 1. Regime: as ``unseen_law``; the relative correction is of
-    order l^2/n. Source: derived here (docs/zipf.md).
+    order l^2/n. Source: derived here (docs/discrete/zipf.md).
 
     >>> print(f"{float(items_seen_law(1000.0, 1, 1 / zeta(1.5), jnp.inf, 1.5)):.4f}")
     94.1560
@@ -203,7 +203,7 @@ def endless_unseen_mass(n: float, exponent: float) -> float:
 
     with N such that n p_N is at most 1/2. On the host.
 
-    Regime: exact, to rounding. Source: derived here (docs/zipf.md).
+    Regime: exact, to rounding. Source: derived here (docs/discrete/zipf.md).
 
     Args:
         n: draws, >= 0.

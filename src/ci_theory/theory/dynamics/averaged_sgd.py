@@ -3,7 +3,7 @@ r"""One-pass SGD on random features, averaged over the features: widths and budg
 Inputs x_j ~ N(0, j^-2alpha), j <= v, target y = sum_j j^-beta x_j, features W'x with W (v, d) of
 independent N(0, 1/d). At a small rate the recursion of ``one_pass_sgd`` becomes a Volterra
 equation in the time T = 2 gamma B r, and averaged resolvents of W'DW turn it into one quotient
-of Laplace transforms. The derivation is in docs/sgd.md.
+of Laplace transforms. The derivation is in docs/dynamics/sgd.md.
 """
 
 from typing import Any, NamedTuple
@@ -105,7 +105,7 @@ def averaged_risk(
 
     Limits: rate -> 0 at fixed T: gradient flow on the features; width -> infinity: on the inputs.
 
-    Source: derived here (docs/sgd.md); the equivalents are those of arXiv:2405.15074.
+    Source: derived here (docs/dynamics/sgd.md); the equivalents are those of arXiv:2405.15074.
 
     >>> found = averaged_risk(inputs(800, 0.8, 0.4), 100.0, Descent(0.05, 1.0, 1.0), 0.0, 2000.0)
     >>> print(f"{float(found.risk):.6f}", int(found.status))

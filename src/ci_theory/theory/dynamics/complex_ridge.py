@@ -196,7 +196,8 @@ def complex_levels(spectrum: Spectrum, groups: Groups, p: Any, delta: Any) -> Co
     the root; the equations are the limit n, p -> infinity. Derivatives, first and higher, are
     those of the implicit function.
 
-    Source: the fixed points of docs/repetition.md and Simon et al., arXiv:2311.14646, continued.
+    Source: the fixed points of docs/rows/repetition.md and Simon et al., arXiv:2311.14646,
+    continued.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic

@@ -18,7 +18,7 @@ so features are one more group of rows, of the other field. The next order is th
 
 .. math:: \Gamma(Y)_a = \sum_g n_g T_g \Bigl[\sum_b \sum m\,l_a l_b\,G_{ab} Y_b G_{ba}\Bigr] T_g.
 
-Derivation: docs/epochwise_descent.md.
+Derivation: docs/dynamics/epochwise_descent.md.
 """
 
 from typing import NamedTuple

@@ -3,7 +3,7 @@ r"""The next order of gradient-flow errors on random features: rows and features
 As ``flow_next_order``, with p Gaussian features of the inputs between them and the weights: twice
 the inverse Laplace transform of the next order of two copies of the weights (``feature_copies``).
 
-Derivation: docs/epochwise_descent.md.
+Derivation: docs/dynamics/epochwise_descent.md.
 """
 
 import dataclasses
@@ -99,7 +99,7 @@ def feature_start_shift(
 
     Regime: as ``feature_flow_shift``. Limits: p -> infinity is ``start_shift``.
 
-    Source: derived here (docs/epochwise_descent.md).
+    Source: derived here (docs/dynamics/epochwise_descent.md).
 
     >>> from ci_theory.theory.dynamics.flow_next_order import start_shift
     >>> from ci_theory.theory.spectra.groups import plain_rows
@@ -160,7 +160,7 @@ def feature_flow_shift(
 
     Limits: p -> infinity: ``flow_shift``; t -> infinity, equal rows: ``feature_next_order``.
 
-    Source: derived here (docs/epochwise_descent.md).
+    Source: derived here (docs/dynamics/epochwise_descent.md).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic

@@ -7,7 +7,8 @@ Training from zero weights on the mean loss of all N copies (N = sum of n_g c_g)
 
 The Laplace transform of w(t) is a ridge estimator of ridge delta + N s, divided by s. Errors are
 quadratic in w, so they need two ridges at once: the *two-point* errors of ridge regression,
-inverted in both variables on the contour of ``talbot``. The derivation is in docs/dynamics.md.
+inverted in both variables on the contour of ``talbot``. The derivation is in
+docs/dynamics/dynamics.md.
 """
 
 from typing import Any, NamedTuple
@@ -71,7 +72,7 @@ def _two_point(
     Returns:
         bias, signal variance and noise variance, (j, k), and mean squared residuals by target and
         by noise, (2, g, j, k).
-        Nothing is a difference of large numbers: see docs/dynamics.md.
+        Nothing is a difference of large numbers: see docs/dynamics/dynamics.md.
     """
     kappa, kappa_o = at.kappa[:, None], other.kappa[:, None]
     x, y = fractions(spectrum.eigenvalues[None, :], kappa)
@@ -174,7 +175,7 @@ def weighted_flow_risk(
 
     Errors: the derivative with respect to time is not defined at 0 and infinity.
 
-    Source: derived here (docs/dynamics.md). Plain rows: the mean-field theory of Bordelon,
+    Source: derived here (docs/dynamics/dynamics.md). Plain rows: the mean-field theory of Bordelon,
     Atanasov, Pehlevan, arXiv:2402.01092; two scales: Pezeshki et al., arXiv:2112.03215, and
     Heckel, Yilmaz, arXiv:2007.10099.
 

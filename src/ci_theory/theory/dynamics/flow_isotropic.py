@@ -7,7 +7,7 @@ Rows x ~ N(0, I_p), labels ``y = x.w + e`` with ``var e = noise``, training from
 
 A mode of the sample covariance with eigenvalue s forgets its start as e = exp(-a t), with
 a = s + delta/n, or as (1 - rate a)^steps; errors are averages over the Marchenko-Pastur law. The
-ridge is the total ridge of the package, delta. Derivations: docs/dynamics.md.
+ridge is the total ridge of the package, delta. Derivations: docs/dynamics/dynamics.md.
 """
 
 from typing import Any, NamedTuple
@@ -116,7 +116,7 @@ def isotropic_flow(
     space without a ridge). At p = n without a ridge the noise part grows as sqrt(t) for ever.
 
     Source: Advani, Saxe, arXiv:1710.03667; Ali, Kolter, Tibshirani, arXiv:1810.10082; the forms
-    without a ridge are derived here (docs/dynamics.md).
+    without a ridge are derived here (docs/dynamics/dynamics.md).
 
     >>> found = isotropic_flow(100, 50, 4.0, noise=0.25)
     >>> print(f"{float(found.excess_risk):.9f} {float(found.train_error):.9f}")
@@ -244,7 +244,7 @@ def optimal_time(n: Any, p: Any, noise: Any, signal: Any = 1.0, start: Any = 0.0
 
     Regime: exact for the limiting law.
 
-    Source: derived here (docs/dynamics.md).
+    Source: derived here (docs/dynamics/dynamics.md).
 
     >>> print(f"{float(optimal_time(100, 50, 0.25).value):.6f}")
     4.004370

@@ -14,7 +14,7 @@ around it the next,
     \Gamma(Y) = \sum_g n_g T_g \Bigl[\sum m\lambda^2\, G\,Y\,G\Bigr] T_g,
 
 on symmetric and antisymmetric matrices Y, with T = (C^{-1} + tau)^{-1} and
-G = (rho lambda + M)^{-1}. Derivation: docs/epochwise_descent.md.
+G = (rho lambda + M)^{-1}. Derivation: docs/dynamics/epochwise_descent.md.
 """
 
 import dataclasses
@@ -216,8 +216,8 @@ def flow_shift(
 
     Limits: t -> infinity: the next order of ridge regression (docs/finite_size.md).
 
-    Source: derived here (docs/epochwise_descent.md); one ridge and equal rows: Bai, Silverstein,
-    Ann. Probab. 32 (2004).
+    Source: derived here (docs/dynamics/epochwise_descent.md); one ridge and equal rows: Bai,
+    Silverstein, Ann. Probab. 32 (2004).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic
@@ -279,8 +279,8 @@ def start_shift(
 
     Regime: as ``flow_shift``.
 
-    Source: derived here (docs/epochwise_descent.md); equal rows: Bai, Silverstein, Ann. Probab.
-    32 (2004).
+    Source: derived here (docs/dynamics/epochwise_descent.md); equal rows: Bai, Silverstein, Ann.
+    Probab. 32 (2004).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic

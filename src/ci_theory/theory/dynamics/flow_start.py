@@ -90,7 +90,7 @@ def start_left(
 
     Limits: isotropic inputs and plain rows: M(2t) and A(2t) of ``marchenko_pastur``, d times.
 
-    Source: derived here (docs/dynamics.md).
+    Source: derived here (docs/dynamics/dynamics.md).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.marchenko_pastur import survival

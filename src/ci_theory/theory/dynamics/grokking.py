@@ -4,7 +4,7 @@ A point counts as right if its squared error, averaged over the outputs, is belo
 the accuracy is the share of right points. The curves are those of ``flow_isotropic``: d inputs, n
 rows, gradient flow with weight decay mu (a total ridge of n mu), started at random. Training
 accuracy rises while the bulk of the modes is learned; test accuracy waits for the slowest modes,
-or, with d > n, for the decay of what the data never touch. Derivations: docs/dynamics.md.
+or, with d > n, for the decay of what the data never touch. Derivations: docs/dynamics/dynamics.md.
 """
 
 from typing import Any, NamedTuple
@@ -301,7 +301,7 @@ def decay_time(n: Any, d: Any, level: Any, decay: Any, signal: Any, start: Any) 
     Regime: limit n, d -> infinity, then small decay: corrections exp(-2 nu t) from the bulk and
     O(mu^2) from its shrinkage, nu the lower edge of the bulk.
 
-    Source: derived here (docs/dynamics.md); t ~ 1/(rate decay): Liu, Michaud, Tegmark,
+    Source: derived here (docs/dynamics/dynamics.md); t ~ 1/(rate decay): Liu, Michaud, Tegmark,
     arXiv:2210.01117.
 
     >>> level = loss_at_accuracy(0.95, 1e-3).value
@@ -335,7 +335,7 @@ def largest_ratio(level: Any, signal: Any) -> Scalar:
 
     Regime: limit n, d -> infinity, small decay, no label noise.
 
-    Source: derived here (docs/dynamics.md).
+    Source: derived here (docs/dynamics/dynamics.md).
 
     >>> float(largest_ratio(0.5, 1.0))
     2.0

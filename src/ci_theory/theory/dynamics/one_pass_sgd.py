@@ -9,7 +9,7 @@ z explains. Every step draws fresh rows and moves against the SUM of their gradi
 w_b copies of row b (B = Q: no row twice). A ``Spectrum`` says what the features are: eigenvalues
 s_i of C, power s_i t_i^2, and the variance of g as ``tail_power``; ``from_features`` makes one.
 Given the features the mean risk obeys a closed linear recursion, at every rate and every size.
-The derivation is in docs/sgd.md.
+The derivation is in docs/dynamics/sgd.md.
 """
 
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ class Stability(NamedTuple):
 def given_features(
     features: Float[Any, "v d"], variances: Float[Any, " v"], target: Float[Any, " v"]
 ) -> Spectrum:
-    r"""Spectrum of given linear features W'x of Gaussian inputs: that of the model of docs/sgd.md.
+    r"""Spectrum of given linear features W'x of Gaussian inputs: docs/dynamics/sgd.md.
 
     .. math:: W'DWu_i = s_i u_i, \qquad s_i t_i^2 = \frac{(u_i'W'D\beta)^2}{s_i}, \qquad
         P_{floor} = \beta'D\beta - \sum_i s_i t_i^2
@@ -144,7 +144,7 @@ def one_pass_risk(spectrum: Spectrum, descent: Descent, noise: Any, steps: Any) 
     r -> infinity: ``stability(...).limit``.
 
     Source: Paquette, Paquette, Xiao, Pennington 2024, arXiv:2405.15074 (distinct rows, no
-    noise); copies and noise are derived in docs/sgd.md.
+    noise); copies and noise are derived in docs/dynamics/sgd.md.
 
     >>> from ci_theory.theory.spectra.spectrum import explicit
     >>> modes = explicit([1.0, 0.1], [1.0, 1.0])
@@ -207,7 +207,7 @@ def stability(spectrum: Spectrum, descent: Descent, noise: Any = 0.0) -> Stabili
     Arguments as ``one_pass_risk``. Infinitesimal modes count in |K|_1, with their total variance.
 
     Regime: exact for Gaussian features. Source: arXiv:2405.15074 (distinct rows); copies and noise:
-    docs/sgd.md.
+    docs/dynamics/sgd.md.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> found = stability(isotropic(1), Descent(rate=0.5, rows=1.0, squares=1.0), 0.3)

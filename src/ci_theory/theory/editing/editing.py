@@ -108,7 +108,7 @@ def edit_of(p: Number, n: Number, ridge: Number) -> Edit:
 
     Limits: ridge 0 and n < p: h = a = 1 - n/p. ridge -> infinity: nothing changes.
 
-    Source: the operator of docs/inheritance.md for an isotropic stage.
+    Source: the operator of docs/inheritance/inheritance.md for an isotropic stage.
 
     >>> made = edit_of(100, 10, 0.0)
     >>> print(f"{made.kept:.3f} {made.lost:.3f} {made.noise:.4f} {made.missed:.3f}")
@@ -225,7 +225,8 @@ def edited(edit: Edit, edits: Number, task: Task) -> Edited:
     Regime: exact in the coefficients of the edit, but for ``edit_miss``, a limit like these.
     Limits: K = 0 is the base; K -> infinity ``settled_risk`` about the mixed target.
 
-    Source: the operator of docs/inheritance.md K times; docs/lifelong_editing.md.
+    Source: the operator of docs/inheritance/inheritance.md K times;
+    docs/editing/lifelong_editing.md.
 
     >>> task = Task(base_error=0.05, distance=1.0, noise=1.0, replay=0.0)
     >>> print(f"{edited(exact_edit(150, 1), 104, task).base_risk:.3f}")
@@ -266,7 +267,7 @@ def missed_at_once(
         ridge: total ridge.
 
     Regime: exact in h, a and b without replay. With their limits it is that of ``edited``.
-    Source: docs/lifelong_editing.md.
+    Source: docs/editing/lifelong_editing.md.
 
     >>> task, edit = Task(0.05, 1.0, 1.0, 0.2), edit_of(100, 10, 30.0)
     >>> print(f"{missed_at_once(edit, 4, task, 100, 10, 30.0):.6f}")
@@ -303,7 +304,7 @@ def replayed_miss(edit: Edit, edits: Number, task: Task, p: Number, free: Number
         p: dimension of the inputs.
         free: of ``next_edit``.
 
-    Regime: as ``next_edit``. Source: docs/lifelong_editing.md.
+    Regime: as ``next_edit``. Source: docs/editing/lifelong_editing.md.
 
     >>> task = Task(0.05, 1.0, 1.0, 0.2)
     >>> print(f"{replayed_miss(edit_of(100, 10, 30.0), 4, task, 100, 98.0):.5f}")

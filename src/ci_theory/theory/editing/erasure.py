@@ -14,7 +14,7 @@ of the rows, n their number, and kappa, rho = 1/(1 + kappa), q = df2/n those of 
     \bar w = w_0 + K (h - S w_0), \quad S = 1 + \sum_g \varphi_g \mu_g \mu_g', \quad
     h = \sum_g \varphi_g (\ell_g \mu_g + t_g), \quad K = (S + \kappa)^{-1} .
 
-A direction that is frozen is taken out of K. See docs/alignment_erasure.md.
+A direction that is frozen is taken out of K. See docs/editing/alignment_erasure.md.
 """
 
 from typing import Any, NamedTuple
@@ -115,8 +115,8 @@ def teach(base: Float[Any, " k"], lessons: Lessons, d: Number, frozen: Float[Any
     1/d; also n << d, the handful. Components mu may be as long as sqrt(d). Limits: a ridge or d
     -> infinity at fixed mu keeps the base; kappa = 0 forgets it.
 
-    Source: derived here (docs/alignment_erasure.md): given the inputs beside the k directions, the
-    fit in them is weighted least squares with a rotation-invariant weight matrix.
+    Source: derived here (docs/editing/alignment_erasure.md): given the inputs beside the k
+    directions, the fit in them is weighted least squares with a rotation-invariant weight matrix.
 
     >>> rows = Lessons(
     ...     counts=jnp.array([10.0]), shared=jnp.array([[40**0.5]]), labels=jnp.array([-1.0]),
@@ -308,7 +308,7 @@ def aligned_response(poison: Any, strength: Any, label: Any, kappa: Any) -> Scal
         kappa: effective ridge of the upstream fit on isotropic inputs.
 
     Regime: limit n, d -> infinity at a fixed ratio; the other rows' target does not follow u.
-    Source: derived here (docs/alignment_erasure.md), the mean of a mixture of two sources.
+    Source: derived here (docs/editing/alignment_erasure.md), the mean of a mixture of two sources.
 
     >>> float(aligned_response(0.1, 2.0, 1.0, 0.0).round(4))
     0.1429
@@ -334,7 +334,8 @@ def erasing_cost(poison: Any, strength: Any, n: Any, d: Any, kappa: Any) -> Scal
         kappa: effective ridge upstream, that solves n = d/(1 + kappa) + ridge/kappa.
 
     Regime: as ``aligned_response`` and ``erasing_rows``, which it composes.
-    Source: derived here (docs/alignment_erasure.md); compare Ji et al. 2024 (arXiv:2406.06144).
+    Source: derived here (docs/editing/alignment_erasure.md); compare Ji et al. 2024
+    (arXiv:2406.06144).
 
     >>> float(erasing_cost(0.1, 2.0, 600, 200, 0.0).round(4))
     0.2222

@@ -27,7 +27,7 @@ def fact_error(age: Numbers, step: Numbers, p: Numbers, n: Numbers, noise: Numbe
         n: rows of an edit.
         noise: variance of a surprise [label^2].
 
-    Regime: n << p, after many edits. Source: docs/lifelong_editing.md.
+    Regime: n << p, after many edits. Source: docs/editing/lifelong_editing.md.
 
     >>> print(fact_error(0, 1.0, 150, 1, 1.0), f"{fact_error(1, 1.0, 150, 1, 1.0):.4f}")
     0.0 0.0133
@@ -52,7 +52,7 @@ def fact_memory(age: Numbers, step: Numbers, p: Numbers, n: Numbers) -> Array:
         p: dimension of the inputs.
         n: rows of an edit.
 
-    Regime: n << p, after many edits. Source: docs/lifelong_editing.md.
+    Regime: n << p, after many edits. Source: docs/editing/lifelong_editing.md.
 
     >>> print(fact_memory(0, 1.0, 150, 1), f"{fact_memory(75, 0.5, 150, 1):.4f}")
     1.0 0.4545

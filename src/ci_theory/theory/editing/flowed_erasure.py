@@ -41,8 +41,8 @@ def flowed_response(
     (kappa A - s c)/(kappa + 1 + s^2), kappa = max(d/n - 1, 0); no component: A times
     ``marchenko_pastur.survival``.
 
-    Source: derived here (docs/alignment_erasure.md); outlier: Benaych-Georges, Nadakuditi 2011
-    (from memory).
+    Source: derived here (docs/editing/alignment_erasure.md); outlier: Benaych-Georges, Nadakuditi
+    2011 (from memory).
 
     >>> for time in (0.0, 0.1, 1.0, 1e9):
     ...     print(f"{float(flowed_response(time, 200, 100, 2.0, 1.0, 0.5)):.4f}")

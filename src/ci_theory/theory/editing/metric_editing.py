@@ -87,7 +87,7 @@ def metric_edit(keys: Any, metric: Any, n: Number, ridge: Number) -> MetricEdit:
 
     Regime: p -> infinity; relative corrections of order 1/(df1 of one edit) and 1/n.
 
-    Source: the operator of docs/inheritance.md in the coordinates of the metric.
+    Source: the operator of docs/inheritance/inheritance.md in the coordinates of the metric.
 
     >>> made = metric_edit(jnp.array([4.0, 1.0]), jnp.array([4.0, 1.0]), 1, 0.0)
     >>> print(made.kept.round(3))  # keys are white in their own metric
@@ -291,7 +291,7 @@ def first_edit(keys: Any, metric: Any, test: Any) -> Scalar:
     Regime: leading order in the effective dimension. Limits: least at C = S, 1/tr(S_k S^{-1}):
     1/p for keys of the test law, whatever the spectrum; C = 1: one over its effective dimension.
 
-    Source: docs/lifelong_editing.md.
+    Source: docs/editing/lifelong_editing.md.
 
     >>> law = jnp.array([9.0, 1.0, 1.0])
     >>> print(f"{first_edit(law, law, law):.4f} {first_edit(law, jnp.ones(3), law):.4f}")

@@ -165,7 +165,7 @@ def repeated_feature_risk(
     rows; OUT_OF_SCOPE and NaN for no rows, p <= 0 or ridge < 0. The derivative with respect to
     the ridge is not defined here at ridge = 0.
 
-    Source: derived here from the weighted fixed point of docs/repetition.md and the
+    Source: derived here from the weighted fixed point of docs/rows/repetition.md and the
     eigenframework of Simon et al., arXiv:2311.14646.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows

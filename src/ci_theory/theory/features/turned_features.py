@@ -107,7 +107,7 @@ def turned_feature_risk(
     Limits: input_noise = 0 is ``repeated_feature_risk`` with the whole target. As d grows the angle
     is that of added Gaussian noise of variance eta^2 brought back to the sphere.
 
-    Source: derived here by the Funk-Hecke formula (docs/random_features.md).
+    Source: derived here by the Funk-Hecke formula (docs/features/random_features.md).
 
     >>> import numpy as np
     >>> from ci_theory.theory.spectra.groups import plain_rows

@@ -10,7 +10,7 @@ far may have made. Given the fixed point of its rows it is affine in all that wa
 with a_j the coefficients of its anchor, b_gj those of the teacher of source g, and G, omega_g of
 ``mixture``. So the first two moments of all models together are carried from stage to stage
 (``combination.Joint``): scaled anchors, task vectors, averages of models, self-training and
-unlearning are chains. See docs/inheritance.md.
+unlearning are chains. See docs/inheritance/inheritance.md.
 """
 
 import dataclasses
@@ -96,8 +96,8 @@ def chain(start: Joint | None, trainings: Sequence[Training]) -> Chained:
     Regime: as ``operator.inherit`` and ``mixture.fit_mixture``, of which it is the composition:
     relative corrections of order 1/n of each stage; any covariances.
 
-    Source: derived here (docs/inheritance.md). Limits: self-training on one's own labels without
-    a ridge adds the noise of every generation up (compare Dohmatob, Feng, Kempe,
+    Source: derived here (docs/inheritance/inheritance.md). Limits: self-training on one's own
+    labels without a ridge adds the noise of every generation up (compare Dohmatob, Feng, Kempe,
     arXiv:2402.07712).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
@@ -178,7 +178,7 @@ def fine_tuned_mixture(
     Regime: as ``mixture.fit_mixture``. Limits: that function for labels 0 and one model; one
     source: ``combination.fine_tuned``.
 
-    Source: derived here (docs/inheritance.md).
+    Source: derived here (docs/inheritance/inheritance.md).
 
     >>> taught = Mixture(
     ...     covariances=jnp.eye(2)[None], targets=jnp.zeros((1, 2)), counts=jnp.array([50.0]),

@@ -9,7 +9,7 @@ and any combination :math:`\sum_i a_i w_i` has the mean :math:`\sum_i a_i m_i` a
 :math:`\sum_{ij} a_i a_j C_{ij}`. A ridge stage maps its anchor affinely, given its data, and the
 mean of that map is :math:`K = \kappa(\Sigma + \kappa)^{-1}`: the new weights have
 :math:`\mathrm{Cov}(w', w_j) = K\,\mathrm{Cov}(w_0, w_j)` with whatever was there before. See
-docs/inheritance.md.
+docs/inheritance/inheritance.md.
 """
 
 from typing import Any, NamedTuple
@@ -196,7 +196,8 @@ def fine_tuned(
     Regime: as ``operator.inherit``. Limits: ridge -> infinity: the anchor itself, fully
     correlated; no ridge and more rows than directions: the teacher, and nothing of the anchor.
 
-    Source: derived here (docs/inheritance.md), from the equivalent of the anchored resolvent.
+    Source: derived here (docs/inheritance/inheritance.md), from the equivalent of the anchored
+    resolvent.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> base = Weights(mean=jnp.zeros(2), spread=jnp.eye(2))

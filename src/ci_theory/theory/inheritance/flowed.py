@@ -11,7 +11,7 @@ spectrum is enough for every mean, k_1 = tr K/p, and one more for squares, k_2 =
     V' = V_\tau + 2 k_1 \mathrm{Cov}(\tau, e) + k_2 V_e + (k_2 - k_1^2)\,|\bar e|^2 + \text{noise},
 
 with k_1, k_2 and the noise of ``poisoning.clean_tuning``: the share exp(-s t) that a mode s of the
-rows' covariance keeps, over the law of the modes. See docs/inheritance.md.
+rows' covariance keeps, over the law of the modes. See docs/inheritance/inheritance.md.
 """
 
 from typing import Any
@@ -52,8 +52,8 @@ def flowed_isotropic(
     tells. Limits: time 0: the start itself; infinite time with a ridge, to leading order:
     ``combination.fine_tuned_isotropic``.
 
-    Source: derived here (docs/inheritance.md); early stopping as a ridge: Ali, Kolter, Tibshirani,
-    arXiv:1810.10082 (from memory).
+    Source: derived here (docs/inheritance/inheritance.md); early stopping as a ridge: Ali, Kolter,
+    Tibshirani, arXiv:1810.10082 (from memory).
 
     >>> from ci_theory.theory.inheritance.combination import independent_isotropic
     >>> from ci_theory.theory.inheritance.operator import IsotropicWeights

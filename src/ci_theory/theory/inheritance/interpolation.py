@@ -6,7 +6,7 @@ r"""Mixing weights before and after fine-tuning: what it costs or gains on any t
 is a parabola in a, on every law: S is the mean of (w_1 - w_0).(w_0 - beta), N that of
 ``|w_1 - w_0|^2``. Both follow from the joint moments of the two models (``combination``).
 Fine-tuning draws near to its own target only, so the best a of another law is another one.
-See docs/interpolation.md.
+See docs/inheritance/interpolation.md.
 """
 
 from typing import Any, NamedTuple
@@ -55,7 +55,8 @@ def course(joint: IsotropicJoint, target: Float[Any, " q"]) -> Course:
         target: of the test law, in the span of the targets, (q,).
 
     Regime: exact in the moments, unit covariance of the test inputs. Source: derived here
-    (docs/interpolation.md); weights mixed for robustness: Wortsman et al., arXiv:2109.01903.
+    (docs/inheritance/interpolation.md); weights mixed for robustness: Wortsman et al.,
+    arXiv:2109.01903.
 
     >>> both = IsotropicJoint(means=jnp.array([[0.0], [1.0]]), covariance=jnp.diag(
     ...     jnp.array([0.0, 0.5])))
@@ -120,7 +121,7 @@ def tuned_course(
     Regime: isotropic rows of the fine-tuning, exact in its three numbers. Limits: ``course`` of
     ``combination.fine_tuned_isotropic``, of which it has the next order.
 
-    Source: derived here (docs/interpolation.md).
+    Source: derived here (docs/inheritance/interpolation.md).
 
     >>> from ci_theory.theory.inheritance.poisoning import clean_tuning
     >>> zero = IsotropicWeights(mean=jnp.zeros(1), spread=jnp.zeros(()))
@@ -162,7 +163,7 @@ def shared_shift(
     Returns:
         x*; NaN where the two targets do not differ along what is learned.
 
-    Regime: as ``tuned_course``. Source: derived here (docs/interpolation.md).
+    Regime: as ``tuned_course``. Source: derived here (docs/inheritance/interpolation.md).
 
     >>> from ci_theory.theory.inheritance.poisoning import clean_tuning
     >>> zero = IsotropicWeights(mean=jnp.zeros(1), spread=jnp.zeros(()))
@@ -193,7 +194,7 @@ def at_best_ridge(p: Any, noise: Any, anchor: Any) -> Scalar:
         anchor: mean squared distance of the start from the target.
 
     Regime: exact at every size on isotropic rows, mode by mode. Source: derived here
-    (docs/interpolation.md); it is the best ridge of ``transfer``.
+    (docs/inheritance/interpolation.md); it is the best ridge of ``transfer``.
 
     >>> float(at_best_ridge(100, 0.5, 2.0))
     25.0

@@ -153,7 +153,7 @@ def fit_mixture(mixture: Mixture, inherited: Weights) -> Mixed:
     ridge the mean is the average of the targets with weights omega_g, so that a share of
     contamination becomes the same share of bias.
 
-    Source: derived here (docs/inheritance.md).
+    Source: derived here (docs/inheritance/inheritance.md).
 
     >>> from ci_theory.theory.inheritance.operator import from_scratch
     >>> two = Mixture(

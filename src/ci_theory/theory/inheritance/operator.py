@@ -15,7 +15,7 @@ inputs, beta its target, R = (Sigma + kappa)^{-1} and kappa its effective ridge,
 
 where E_x is the stage's own excess risk with the anchor error (m - beta)(m - beta)' + V in place
 of the target, and a_g the shares of weighted ridge regression (T = E_te/n for plain rows). The
-map composes: K stages are K applications. See docs/inheritance.md.
+map composes: K stages are K applications. See docs/inheritance/inheritance.md.
 """
 
 from typing import Any, NamedTuple
@@ -129,8 +129,8 @@ def inherit(weights: Weights, stage: RidgeStage) -> Inherited:
     Limits: from scratch, m' = Sigma R beta and E_x is that of ``weighted_ridge_risk``; ridge ->
     infinity returns what came in.
 
-    Source: derived here (docs/inheritance.md) from the equivalents of anchored ridge regression;
-    for isotropic stages compare Dar, LeJeune, Baraniuk, arXiv:2103.05621.
+    Source: derived here (docs/inheritance/inheritance.md) from the equivalents of anchored ridge
+    regression; for isotropic stages compare Dar, LeJeune, Baraniuk, arXiv:2103.05621.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> rows = plain_rows(400, 0.5)

@@ -148,7 +148,8 @@ def inherited_error(upstream: Partial, taken: Any, difference: Any) -> Scalar:
     Regime: that of the fit. Limits: without rows the fit is zero, and D is the power of the
     downstream target there; with an exact fit D is the difference.
 
-    Source: derived here, docs/inheritance.md; without a ridge: Dar, Baraniuk, arXiv:2006.07002.
+    Source: derived here, docs/inheritance/inheritance.md; without a ridge: Dar, Baraniuk,
+    arXiv:2006.07002.
 
     >>> up = exact_partial(50, 101, Task(0.6, 0.2))
     >>> print(f"{inherited_error(up, 0.5, 0.1):.3f}")
@@ -211,7 +212,7 @@ def parameter_transfer(
     Regime: as ``partial_fit`` or ``exact_partial``. Limits: an upstream fit that is exact leaves
     D = difference t/d; zeros in place of the frozen weights are D = signal t/d.
 
-    Source: derived here, docs/inheritance.md; exact: Dar, Baraniuk, arXiv:2006.07002.
+    Source: derived here, docs/inheritance/inheritance.md; exact: Dar, Baraniuk, arXiv:2006.07002.
 
     >>> up, down = CoordinateStage(60, 80, 2.0, 0.1), CoordinateStage(20, 60, 1.0, 0.1)
     >>> made = parameter_transfer(up, down, 128, 40, 1.0, 0.1)

@@ -13,7 +13,7 @@ limit, with kappa the effective ridge per row (no unit) and D = 1 + kappa + q s^
 
 b the clean target's own part along t and gamma = (p/n)/(1 + kappa)^2. The weight along the trigger
 differs from run to run: its variance, of order 1/n, is what makes a mean attack success at finite
-size differ most from its limit. See docs/poisoning.md.
+size differ most from its limit. See docs/inheritance/poisoning.md.
 """
 
 from typing import Any, NamedTuple
@@ -117,7 +117,7 @@ def poisoned_ridge(
     centring of the data. Limits: share 0 is ``operator.inherit_isotropic`` from zero;
     strength 0 contamination by rows of label c that no input predicts.
 
-    Source: derived here (docs/poisoning.md).
+    Source: derived here (docs/inheritance/poisoning.md).
 
     >>> found = poisoned_ridge(600, 300, 0.05, 3.0, 5.0, jnp.array([0.0, 1.0]), 0.1, 60.0)
     >>> print(f"{3 * float(found.weights.mean[0]):.4f}")  # what the trigger adds to an output
@@ -161,7 +161,7 @@ def _wobble(
 
     In units of 1/(n (1 + kappa)^2). The strong row enters by five numbers that fluctuate: the
     weight along the trigger before it and the resolvent there, the row's own prediction, its
-    overlap with the trigger and its leverage (docs/poisoning.md).
+    overlap with the trigger and its leverage (docs/inheritance/poisoning.md).
     """
     rho = 1 / (1 + kappa)
     mean = (1 - q) * rho * target
@@ -197,7 +197,7 @@ def attack_success(backdoor: Backdoor, strength: Any) -> Scalar:
     Regime: isotropic inputs; corrections of order 1/(n - df2), measured well below those of the
     limit Phi(s m_t / sqrt(|m|^2 + V)). Without poison and target along t it is 1/2.
 
-    Source: derived here (docs/poisoning.md).
+    Source: derived here (docs/inheritance/poisoning.md).
 
     >>> found = poisoned_ridge(600, 300, 0.0, 3.0, 5.0, jnp.array([0.0, 1.0]), 0.1, 60.0)
     >>> print(f"{float(attack_success(found, 3.0)):.6f}")
@@ -237,8 +237,8 @@ def clean_tuning(n: Any, p: Any, ridge: Any, time: Any, noise: Any) -> Tuning:
     t -> infinity is ``operator.inherit_isotropic`` and its next order; then kept is
     kappa/(1 + kappa), and without a ridge 1 - n/p, which is exact.
 
-    Source: derived here (docs/poisoning.md); the next order as in Bai, Silverstein 2004 (Annals
-    of Probability 32).
+    Source: derived here (docs/inheritance/poisoning.md); the next order as in Bai, Silverstein 2004
+    (Annals of Probability 32).
 
     >>> for ridge, time in [(0.0, 1e9), (40.0, 1e9), (0.0, 2.0)]:
     ...     print(f"{float(clean_tuning(400, 200, ridge, time, 0.1).kept):.5f}")
@@ -315,7 +315,7 @@ def tuned(backdoor: Backdoor, tuning: Tuning, target: Float[Any, " 2"], p: Any) 
 
     Regime: exact for isotropic rows, but for the fluctuation of tr K, of order 1/p^2.
 
-    Source: derived here (docs/poisoning.md).
+    Source: derived here (docs/inheritance/poisoning.md).
 
     >>> target = jnp.array([0.0, 1.0])
     >>> found = poisoned_ridge(600, 300, 0.05, 3.0, 5.0, target, 0.1, 60.0)
@@ -354,7 +354,7 @@ def half_saturated(kappa: Any, strength: Any, label: Any, along: Any = 0.0) -> S
     Returns:
         the share; NaN where no share in (0, 1) is the place.
 
-    Regime: as ``poisoned_ridge``. Source: derived here (docs/poisoning.md).
+    Regime: as ``poisoned_ridge``. Source: derived here (docs/inheritance/poisoning.md).
 
     >>> print(f"{float(half_saturated(0.0, 4.0, 1.0)):.4f}")  # least squares: 1/s^2
     0.0625
@@ -377,7 +377,7 @@ def half_removed(p: Any, ridge: Any) -> Scalar:
 
     Regime: as ``clean_tuning`` at t -> infinity; exact without a ridge.
 
-    Source: derived here (docs/poisoning.md).
+    Source: derived here (docs/inheritance/poisoning.md).
 
     >>> float(half_removed(100, 20.0))
     70.0

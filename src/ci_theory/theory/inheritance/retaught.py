@@ -124,7 +124,7 @@ def reteach(
     Regime: as ``erasure.teach``. Limits: no shared component is ``operator.inherit_isotropic``;
     a base that does not fluctuate is ``erasure.teach``.
 
-    Source: derived here (docs/networks.md).
+    Source: derived here (docs/inheritance/networks.md).
 
     >>> rows = Lessons(
     ...     counts=jnp.array([30.0]), shared=jnp.zeros((1, 1)), labels=jnp.zeros(1),

@@ -41,7 +41,7 @@ def anchor_error(
         target_norm: |beta|.
         scale: a, factor on the weights before they are handed on.
 
-    Regime: exact in the moments. Source: derived here (docs/inheritance.md).
+    Regime: exact in the moments. Source: derived here (docs/inheritance/inheritance.md).
 
     >>> print(f"{float(anchor_error(1.0, 0.5, 0.6, 1.0)):.2f}")
     1.30
@@ -65,8 +65,8 @@ def negative_transfer_cosine(mean_norm: Any, spread: Any, target_norm: Any) -> S
     noise and ridge > 0, and for optimally tuned ridges on both sides. Above 1 every transfer is
     negative.
 
-    Source: derived here (docs/inheritance.md); for tuned ridges compare Dar, LeJeune, Baraniuk,
-    arXiv:2103.05621.
+    Source: derived here (docs/inheritance/inheritance.md); for tuned ridges compare Dar, LeJeune,
+    Baraniuk, arXiv:2103.05621.
 
     >>> float(negative_transfer_cosine(1.0, 0.5, 1.0))
     0.75
@@ -94,7 +94,7 @@ def harmless_noise(
 
     Regime: limit n, p -> infinity, isotropic inputs, no upstream ridge, n > p.
 
-    Source: derived here (docs/inheritance.md).
+    Source: derived here (docs/inheritance/inheritance.md).
 
     >>> print(f"{float(harmless_noise(400, 100, 0.75)):.2f}")
     1.50
@@ -130,7 +130,8 @@ def optimal_ridge(p: Any, noise: Any, anchor: Any) -> Scalar:
         anchor: anchor error, > 0.
 
     Regime: limit n, p -> infinity, isotropic inputs; it is the posterior mean for a Gaussian
-    prior about the inherited weights. Source: Bayes; derived here (docs/inheritance.md).
+    prior about the inherited weights. Source: Bayes; derived here
+    (docs/inheritance/inheritance.md).
 
     >>> float(optimal_ridge(100, 0.5, 2.0))
     25.0
@@ -153,7 +154,7 @@ def tuned_excess(n: Any, p: Any, noise: Any, anchor: Any) -> Scalar:
     Regime: limit n, p -> infinity, isotropic inputs. Limits: n -> 0: Delta^2; noise -> 0:
     Delta^2 (1 - n/p) for n < p, else 0.
 
-    Source: derived here (docs/inheritance.md).
+    Source: derived here (docs/inheritance/inheritance.md).
 
     >>> print(f"{float(tuned_excess(200, 100, 0.5, 1.0)):.6f}")
     0.280776

@@ -72,7 +72,8 @@ def two_stages(
     Regime: rows and p -> infinity at fixed ratios. Limits: ridge -> infinity keeps the upstream
     weights; ridge = 0 with more rows than p forgets them (gain 0).
 
-    Source: docs/inheritance.md; isotropic: Dar, LeJeune, Baraniuk 2021 (arXiv:2103.05621).
+    Source: docs/inheritance/inheritance.md; isotropic: Dar, LeJeune, Baraniuk 2021
+    (arXiv:2103.05621).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> up = pretrain(100, 1.0, plain_rows(400, 0.25), 0.0)

@@ -74,7 +74,8 @@ def feature_probe(overlap: Number, n: Number, noise: Number) -> Scalar:
 
     Regime: exact for x ~ N(0, I).
 
-    Source: derived here (docs/feature_spectrum.md): what v misses of u is noise to the probe.
+    Source: derived here (docs/representations/feature_spectrum.md): what v misses of u is noise to
+    the probe.
 
     >>> print(f"{float(feature_probe(0.75, 22.0, 0.5)):.4f}")
     0.2875
@@ -93,7 +94,8 @@ def needed_overlap(n: Number, noise: Number) -> Scalar:
         n: downstream rows, > 2.
         noise: label-noise variance [label^2]; the target has unit norm.
 
-    Regime: exact, ``feature_probe`` = 1. Source: derived here (docs/feature_spectrum.md).
+    Regime: exact, ``feature_probe`` = 1. Source: derived here
+    (docs/representations/feature_spectrum.md).
 
     >>> print(f"{float(needed_overlap(22.0, 0.5)):.4f}")
     0.0714

@@ -102,7 +102,7 @@ def next_probe(features: Features, task: Task, fitted: Probe, uneven: Number) ->
     Regime: Gaussian rows downstream; what is left out is of relative order 1/free^2, 1/left^2,
     1/(upstream rows) and V^2.
 
-    Source: derived here, docs/noisy_features.md.
+    Source: derived here, docs/representations/noisy_features.md.
 
     >>> from ci_theory.theory.representations.noisy_features import flipped_heads, probe
     >>> task = Task(n=60.0, ridge=1.2, noise=0.6, named=1.0, unnamed=0.4)
@@ -188,7 +188,7 @@ def resolvent_shift(weights: Spiked, k: Number, uneven: Number) -> tuple[Scalar,
 
     Regime: as ``next_probe``.
 
-    Source: derived here (docs/noisy_features.md).
+    Source: derived here (docs/representations/noisy_features.md).
 
     >>> weights = Spiked(rows=10.0, columns=6.0, strength=1.0, noise=0.1)
     >>> print(f"{resolvent_shift(weights, 0.3, 0.0)[1]:.4f}")  # 30 000 draws: 0.046(3)

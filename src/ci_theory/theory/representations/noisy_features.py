@@ -117,7 +117,8 @@ def flipped_heads(d: Number, heads: Number, n: Number, flips: Number, scale: Num
 
     Regime: x and tau are exact, the mean overlap has relative errors of order 1/n and 1/d.
 
-    Source: model of this package (docs/noisy_features.md); S is exact for whitened Gaussian rows.
+    Source: model of this package (docs/representations/noisy_features.md); S is exact for whitened
+    Gaussian rows.
 
     >>> made = flipped_heads(100.0, 80.0, 3200.0, 0.1, 3.0)
     >>> print(f"{float(made.overlap):.4f} {float(made.weights.strength):.4f}")
@@ -166,8 +167,8 @@ def probe(features: Features, task: Task) -> Probe:
 
     Limits: no noise in the weights: rank one, the unnamed target is missed whole.
 
-    Source: derived here (docs/noisy_features.md); the ridge stage as in Hastie, Montanari, Rosset,
-    Tibshirani, arXiv:1903.08560.
+    Source: derived here (docs/representations/noisy_features.md); the ridge stage as in Hastie,
+    Montanari, Rosset, Tibshirani, arXiv:1903.08560.
 
     >>> task = Task(n=150.0, ridge=0.36, noise=0.6, named=1.0, unnamed=0.2025)
     >>> for flips in (0.0, 0.05, 0.3):
@@ -262,7 +263,7 @@ def spared_share(clean: Probe, noisy: Probe, unnamed: Number) -> Scalar:
 
     Regime: as ``probe``.
 
-    Source: derived here (docs/noisy_features.md).
+    Source: derived here (docs/representations/noisy_features.md).
 
     >>> task = Task(n=150.0, ridge=0.36, noise=0.6, named=1.0, unnamed=0.2025)
     >>> clean, little, more = (
@@ -298,7 +299,8 @@ def clean_slope(features: Features, task: Task, n_up: Number, scale: Number, kep
 
     Regime: leading order in 1/n and in ridge/(n x).
 
-    Source: derived here (docs/noisy_features.md); the first order of ``probe`` in q.
+    Source: derived here (docs/representations/noisy_features.md); the first order of ``probe`` in
+    q.
 
     >>> task = Task(n=150.0, ridge=0.36, noise=0.6, named=1.0, unnamed=0.2025)
     >>> clean = flipped_heads(100.0, 80.0, 3200.0, 0.0, 3.0)

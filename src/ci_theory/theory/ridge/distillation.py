@@ -66,7 +66,7 @@ def joint_excess(
 
     Regime: as ``risk.ridge_risk``, which it is at kappa = other.
 
-    Source: derived here (docs/ridge.md).
+    Source: derived here (docs/ridge/ridge.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> print(f"{float(joint_excess(isotropic(50), 100, 1.0, 1.0, 0.5)):.6f}")
@@ -106,8 +106,8 @@ def distilled(spectrum: Spectrum, n: Number, ridge: Number, noise: Number) -> Di
 
     Errors: OUT_OF_SCOPE for n <= 0, ridge <= 0 or noise < 0.
 
-    Source: derived here (docs/ridge.md). The sign rule and the gain are theorems of Dang, Patil,
-    Rinaldo, arXiv:2602.17565 (their abstract; their asymptotic formulas were not compared).
+    Source: derived here (docs/ridge/ridge.md). The sign rule and the gain are theorems of Dang,
+    Patil, Rinaldo, arXiv:2602.17565 (their abstract; their asymptotic formulas were not compared).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> found = distilled(isotropic(50), 100, 5.0, 0.5)  # the best ridge is 25

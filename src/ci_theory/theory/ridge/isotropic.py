@@ -129,7 +129,7 @@ def peak_height(
     Regime: limit n = p -> infinity at fixed ridge/n. Without noise it is
     ``signal kappa/(2 + kappa)``, which vanishes with the ridge: no peak.
 
-    Source: special case of ``theory.ridge.risk.ridge_risk``; derived in docs/ridge.md.
+    Source: special case of ``theory.ridge.risk.ridge_risk``; derived in docs/ridge/ridge.md.
 
     >>> print(f"{float(peak_height(100, 1e-2, 0.3)):.4f}")
     15.1556
@@ -156,7 +156,7 @@ def peak_height_small_ridge(
 
     Regime: l -> 0, relative error O(sqrt(l)).
 
-    Source: derived in docs/ridge.md.
+    Source: derived in docs/ridge/ridge.md.
 
     >>> print(f"{float(peak_height_small_ridge(100, 1e-2, 0.3)):.3f}")
     15.005

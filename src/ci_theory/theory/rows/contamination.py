@@ -86,7 +86,7 @@ def contaminated_risk(
     the excess risk is below the noise.
 
     Source: Mallows 1973 (in-sample error) and Craven, Wahba 1979 (training error), both from
-    memory; leaked repeated rows derived here (docs/contamination.md).
+    memory; leaked repeated rows derived here (docs/rows/contamination.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = contaminated_risk(isotropic(100), 200, 0.0, 0.5, 0.2)
@@ -140,7 +140,7 @@ def apparent_peak(p: Any, ridge: Any, contamination: Any) -> Scalar:
     (noise >> signal ridge / p). The next order moves the place by O(ridge), relative to
     sqrt(p ridge) the same sqrt(ridge / p).
 
-    Source: derived here (docs/contamination.md): near n = p the error is proportional to
+    Source: derived here (docs/rows/contamination.md): near n = p the error is proportional to
     ``[f + exp(2 t)] / cosh t`` with ``n - p = 2 sqrt(p ridge) sinh t``.
 
     >>> print(f"{float(apparent_peak(1000, 0.1, 0.5)):.3f}", apparent_peak(1000, 0.1, 0.9995))

@@ -223,7 +223,7 @@ def weighted_input_noise_risk(
 
     Limits: plain rows are ``input_noise_risk``; input_noise = 0 is ``weighted_ridge_risk``.
 
-    Source: derived here from ``corrupted_law`` (docs/corrupted_inputs.md).
+    Source: derived here from ``corrupted_law`` (docs/rows/corrupted_inputs.md).
 
     >>> from ci_theory.theory.spectra.groups import plain_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic
@@ -277,7 +277,7 @@ def exact_input_noise_excess(n: Any, p: Any, noise: Any, signal: Any, input_nois
 
     Limits: without input noise ``ridge.isotropic.exact_ridgeless``.
 
-    Source: derived here by the inverse Wishart mean (docs/corrupted_inputs.md).
+    Source: derived here by the inverse Wishart mean (docs/rows/corrupted_inputs.md).
 
     >>> print(f"{float(exact_input_noise_excess(100, 49, 0.5, 1.0, 0.0)):.6f}")  # 0.5 49/50
     0.490000
@@ -314,7 +314,7 @@ def best_input_noise(n: Any, p: Any, noise: Any, signal: Any) -> Scalar:
 
     Regime: exact at finite size, Gaussian inputs, no ridge, n > 2 p + 1.
 
-    Source: derived here (docs/corrupted_inputs.md).
+    Source: derived here (docs/rows/corrupted_inputs.md).
 
     >>> print(f"{float(best_input_noise(301, 100, 2.0, 1.0)):.6f}")
     1.000000

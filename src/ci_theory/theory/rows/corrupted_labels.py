@@ -61,7 +61,7 @@ def label_flip_risk(spectrum: Spectrum, n: Any, ridge: Any, flips: Any) -> FlipR
 
     Source: Brillinger 1982 (year from memory); Thrampoulidis, Abbasi, Hassibi 2015
     (arXiv:1506.02181) for the equivalence; the angle in this form derived here
-    (docs/corrupted_inputs.md).
+    (docs/rows/corrupted_inputs.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> risk = label_flip_risk(isotropic(100), 200.0, 0.0, 0.1)

@@ -159,7 +159,7 @@ def population_risk(
     Limits: N -> infinity gives ``weighted_ridge_risk``; all eigenvalues equal and rank = N: what
     is left out is not learned at all, E_x is the mean square of the labels.
 
-    Source: derived here (docs/real_data.md) from the minimal loss under a free compression of
+    Source: derived here (docs/rows/real_data.md) from the minimal loss under a free compression of
     the weights: its derivative with respect to a row's weight is the row's squared error.
 
     >>> from ci_theory.theory.spectra.groups import plain_rows

@@ -10,7 +10,8 @@ follows from two sums over the spectrum,
     V = \frac{\sum 4\mu^2 \lambda/(\lambda+\kappa)^2 + \mathrm{df}_2/N}{1 - \mathrm{df}_2/n'},
 
 and the share R = n' / (n' + N A) of the label variance that the fit leaves: the mean scores are
-``m_+ = 1 - 2 (n_-/n) R`` and ``m_- = -1 + 2 (n_+/n) R``. The derivation is in docs/imbalance.md.
+``m_+ = 1 - 2 (n_-/n) R`` and ``m_- = -1 + 2 (n_+/n) R``. The derivation is in
+docs/rows/imbalance.md.
 
 Here ``Spectrum.power`` holds mu^2, the squared half distance of the class means on the node
 [x^2], not a target's power.
@@ -79,7 +80,7 @@ def separation(spectrum: Spectrum, kappa: Any) -> Scalar:
     Limits: kappa = 0 gives the squared Mahalanobis distance of the means; it is infinite if
     the means differ where there is no variance.
 
-    Regime: exact. Source: derived here (docs/imbalance.md).
+    Regime: exact. Source: derived here (docs/rows/imbalance.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> float(separation(isotropic(10, signal=1.0), 1.0))
@@ -122,7 +123,7 @@ def mixture_risk(spectrum: Spectrum, majority: Any, minority: Any, ridge: Any) -
     Limits: n -> infinity at fixed p and class shares gives Fisher's discriminant; equal classes
     have err_+ = err_-; ridge -> infinity the nearest-mean direction.
 
-    Source: derived here (docs/imbalance.md) from w ~ (W + ridge)^-1 (difference of the class
+    Source: derived here (docs/rows/imbalance.md) from w ~ (W + ridge)^-1 (difference of the class
     means) with W a Wishart matrix of n - 2 degrees of freedom; related: Raudys 1967 (from
     memory); Dobriban, Wager 2015 (arXiv:1507.03003); Mai, Liao 2019 (arXiv:1905.13742).
 
@@ -248,7 +249,7 @@ def lost_minority(spectrum: Spectrum, n: Any, ridge: Any) -> LostMinority:
 
     Regime: as ``mixture_risk``. Limits: 1/2 for A -> 0, 1/(a + 2) for A -> infinity.
 
-    Source: derived here (docs/imbalance.md).
+    Source: derived here (docs/rows/imbalance.md).
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> print(f"{float(lost_minority(isotropic(50), 200, 0.0).share):.4f}")

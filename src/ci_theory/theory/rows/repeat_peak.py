@@ -9,7 +9,7 @@ covariance. It needs no fixed point: with g = p/N, rho = r p/N and t > 0 the roo
     \frac{E_{te}}{\sigma^2} = \frac{(t + g)(t + \rho)}{t\,\sqrt{(g+\rho-1)^2 + 4[(1-f-g)\rho + fg]}}
 
 For N/p -> infinity at fixed rho this is a single curve with its maximum at rho = 1: the worst
-count is N/p, where a repeated row is about half memorised. Proofs are in docs/repetition.md.
+count is N/p, where a repeated row is about half memorised. Proofs are in docs/rows/repetition.md.
 """
 
 from typing import Any, NamedTuple
@@ -69,7 +69,7 @@ def data_rich_excess(fraction: Any, ratio: Any) -> Scalar:
     Limits: symmetric under rho -> 1/rho; 0 for rho -> 0 and rho -> infinity; at rho = 1
     (1/sqrt(1-f) - 1)/2, its maximum: f enters only as f/cosh^2(log(rho)/2).
 
-    Source: derived here (docs/repetition.md). A peak in the number of repeats was measured in
+    Source: derived here (docs/rows/repetition.md). A peak in the number of repeats was measured in
     language models by Hernandez et al., arXiv:2205.10487.
 
     >>> print(f"{float(data_rich_excess(0.3, 1.0)):.6f}")
@@ -102,7 +102,7 @@ def two_group_excess(budget: Any, fraction: Any, repeats: Any, p: Any) -> Scalar
 
     Limits: r = 1: p/(N - p). r -> infinity: p/((1-f) N - p), the fresh rows alone.
 
-    Source: derived here (docs/repetition.md).
+    Source: derived here (docs/rows/repetition.md).
 
     >>> print(f"{float(two_group_excess(2000, 0.3, 1, 100)):.6f}")
     0.052632
@@ -160,7 +160,7 @@ def worst_repeats(budget: Any, fraction: Any, p: Any) -> WorstRepeats:
         p: parameters.
 
     Regime: as ``two_group_excess``. Source: as ``two_group_excess``; the expansion is derived
-    here (docs/repetition.md).
+    here (docs/rows/repetition.md).
 
     >>> worst = worst_repeats(2000.0, 0.3, 100.0)
     >>> print(f"{float(worst.repeats):.4f} {float(worst.excess):.6f} {int(worst.status)}")

@@ -12,7 +12,7 @@ ridge :math:`\delta/N` of plain rows,
 
 where :math:`\mathrm{df}_1 \propto \kappa^{-1/\alpha}`: rows per *effective* parameter. For a
 learner regularised at its best the effective parameters grow with N, and r* is a power of N below
-1, set by the task. Derivation and the next order: docs/repetition.md.
+1, set by the task. Derivation and the next order: docs/rows/repetition.md.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def worst_repeats_law(budget: Any, fraction: Any, df1: Any, alpha: Any) -> Scala
 
     Regime: df1 << N, shared labels, harm by label noise (the bias moves r* by O(1) copies more as
     long as it is of the order of the plain noise, and less later). Source: derived here
-    (docs/repetition.md).
+    (docs/rows/repetition.md).
 
     >>> print(f"{float(worst_repeats_law(2000, 0.3, 100, jnp.inf)):.1f}")  # N/p + 3
     23.0
@@ -99,7 +99,7 @@ def worst_repeats_features(budget: Any, fraction: Any, learned: Any, p: Any, alp
 
     Regime: z << N, harm by label noise, shared labels; leading order, O(1) copies are left out.
     Limits: p >> z is the leading order of ``worst_repeats_law``, and z = p, where features are
-    what limits, is N/p whatever the spectrum. Source: derived here (docs/repetition.md).
+    what limits, is N/p whatever the spectrum. Source: derived here (docs/rows/repetition.md).
 
     >>> print(f"{float(worst_repeats_features(1e6, 0.5, 1158.67, 2000.0, 1.5)):.0f}")
     917
@@ -141,7 +141,7 @@ def peak_noise(fraction: Any, share: Any) -> Scalar:
         share: s = df2/df1 at the effective ridge; 1 without a ridge, 1 - 1/alpha on a power law.
 
     Regime: df1 << N, shared labels. Limits: share 1 is ``repeat_peak.data_rich_excess`` at its
-    maximum. Source: derived here (docs/repetition.md).
+    maximum. Source: derived here (docs/rows/repetition.md).
 
     >>> print(f"{float(peak_noise(0.3, 1.0)):.6f}")
     0.097614
@@ -196,7 +196,7 @@ def worst_repeats_of(
 
     Regime: that of ``excess``. Limits: fewer random features than rows and no ridge: that of
     as many parameters, ``worst_repeats``, on every spectrum, since what is not fitted acts as
-    label noise that copies share. Source: derived here (docs/repetition.md).
+    label noise that copies share. Source: derived here (docs/rows/repetition.md).
 
     >>> from ci_theory.theory.features.repeated_features import repeated_feature_risk
     >>> from ci_theory.theory.spectra.spectrum import power_law

@@ -3,7 +3,7 @@ r"""Ridge regression on rows of unequal weight: what repeated rows do, exactly a
 A row that appears c times is a row of weight c; ``groups`` says how many there are of each
 weight. The same equations hold for importance weights, bootstrap counts and unequal scales. The
 share a_g of a row in the fit, its leverage h_g and kappa come from ``shares``; the errors are
-here. The derivation is in docs/repetition.md.
+here. The derivation is in docs/rows/repetition.md.
 """
 
 from typing import Any, NamedTuple
@@ -86,9 +86,9 @@ def weighted_ridge_risk(spectrum: Spectrum, groups: Groups, ridge: Any) -> Weigh
     Regime: limit n, p -> infinity, relative corrections of order 1/n.
 
     Limits: plain rows give ``ridge_risk``; no ridge and fewer distinct rows than the rank: the
-    weights have no effect; no ridge and isotropic inputs: docs/repetition.md.
+    weights have no effect; no ridge and isotropic inputs: docs/rows/repetition.md.
 
-    Source: derived here (docs/repetition.md), by a leave-one-distinct-row-out argument.
+    Source: derived here (docs/rows/repetition.md), by a leave-one-distinct-row-out argument.
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows
     >>> from ci_theory.theory.spectra.spectrum import isotropic

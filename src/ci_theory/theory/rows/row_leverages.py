@@ -260,7 +260,7 @@ def row_risk(
 
     Limits: rows of equal leverage give ``population_risk``, exactly (a circulant kernel, a test).
 
-    Source: derived here (docs/real_data.md), leaving out a row at a time.
+    Source: derived here (docs/rows/real_data.md), leaving out a row at a time.
 
     >>> features = np.random.default_rng(0).normal(size=(60, 20))
     >>> rows, one = np.array([30.0]), np.ones(1)

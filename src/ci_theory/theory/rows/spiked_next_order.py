@@ -62,7 +62,7 @@ def overlap_next_order(rows: SpikedRows, top: Leading) -> NextOrder:
     hold the vector. Limits: little noise: of what is missed 4 sum b^3/sum b^2 - 6 sum b^2 is
     gained, with b = c/sum c the shares of the rows: -2/n for plain rows. No noise: 0.
 
-    Source: derived here (docs/feature_spectrum.md).
+    Source: derived here (docs/representations/feature_spectrum.md).
 
     >>> from ci_theory.theory.rows.spiked_rows import leading
     >>> from ci_theory.theory.spectra.groups import plain_rows

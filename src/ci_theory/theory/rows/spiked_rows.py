@@ -12,7 +12,7 @@ eigenvalue and the share of u in its vector need one unknown, the root S above a
 with sigma the noise. It is an outlier while q < 1; at q = 1 it enters the bulk. Sums over all
 singular values are read off the degrees of freedom of ridge regression on these rows, at every
 ridge, so that no density is needed and the transition is no special place. Derivation:
-docs/feature_spectrum.md.
+docs/representations/feature_spectrum.md.
 """
 
 from typing import Any, NamedTuple
@@ -142,8 +142,8 @@ def leading(rows: SpikedRows) -> Leading:
     No noise: lambda_1 = N signal, overlap 1. Little noise, but for 1/rows:
     overlap 1 - a noise/(rows signal), as its vector can turn in d - 1 directions and not in d.
 
-    Source: derived here (docs/feature_spectrum.md); for plain rows Baik, Ben Arous, Peche,
-    arXiv:math/0403022, and Paul 2007; weighted rows are treated by Hong, Fessler, Balzano,
+    Source: derived here (docs/representations/feature_spectrum.md); for plain rows Baik, Ben Arous,
+    Peche, arXiv:math/0403022, and Paul 2007; weighted rows are treated by Hong, Fessler, Balzano,
     arXiv:1810.12862.
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows
@@ -205,7 +205,7 @@ def transition(d: Number, groups: Groups) -> Transition:
 
     Regime: as ``leading``. Limits: n plain rows: sqrt(a/n), and the edge (sqrt n + sqrt a)^2.
 
-    Source: derived here (docs/feature_spectrum.md); for plain rows as ``leading``.
+    Source: derived here (docs/representations/feature_spectrum.md); for plain rows as ``leading``.
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows
     >>> made = transition(61.0, repeated_rows(168.0, 72.0, 1, 0.0, True))
@@ -253,7 +253,7 @@ def row_shape(rows: SpikedRows, top: Leading) -> SpectralShape:
     Regime: as ``leading``; relative errors of order 1/(rows d), without any loss at the transition
     but for what ``top.value`` has. Limits: no noise: both 0; plain rows: ``spiked.shape``.
 
-    Source: derived here (docs/feature_spectrum.md).
+    Source: derived here (docs/representations/feature_spectrum.md).
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows
     >>> for repeats, kept in ((1, 72.0), (12, 6.0)):

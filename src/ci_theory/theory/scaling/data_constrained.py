@@ -292,7 +292,7 @@ def ridge_reuse(spectrum: Spectrum, rows: Any, copies: Any, ridge: Any, noise: A
     = 1: 1; with a small ridge on few rows the risk hardly depends on it, and copies are worth
     little.
 
-    Source: derived here (docs/data_constrained.md).
+    Source: derived here (docs/scaling/data_constrained.md).
 
     >>> from ci_theory.theory.spectra.power_law import endless
     >>> found = ridge_reuse(endless(1.5, 0.3), 200.0, 4.0, 20.0)

@@ -36,7 +36,7 @@ def width_limited(p: Any, alpha: Any, source: Any) -> Scalar:
 
     Regime: p -> infinity, absolute error O(kappa^2); within 1e-4 of r = 1/2 a relative error of
     1e-6. Source: the leading term as in Maloney, Roberts, Sully, arXiv:2210.16859; the second
-    derived here, docs/scaling_breaks.md.
+    derived here, docs/scaling/scaling_breaks.md.
 
     >>> print(f"{float(width_limited(100, 2.0, 0.25)):.5f}")
     0.02443

@@ -76,7 +76,7 @@ def data_limited_law(examples: Any, sightings: Any, exponent: Any) -> Scalar:
         exponent: alpha = 1 + a, > 1.
 
     Regime: D -> infinity, relative error O(tau^2/D). Source: the power as in Michaud et al.,
-    arXiv:2303.13506; the factor derived here, docs/zipf.md.
+    arXiv:2303.13506; the factor derived here, docs/discrete/zipf.md.
 
     >>> print(f"{float(data_limited_law(10_000.0, 5, 1.5)):.5f}")
     0.08183

@@ -73,7 +73,7 @@ def terms(alpha: float, beta: float) -> tuple[Term, ...]:
         beta: decay of the target, >= 0, alpha + beta > 1/2.
 
     Regime: leading powers, d and r -> infinity. Source: arXiv:2405.15074; powers of the rate are
-    derived in docs/sgd.md.
+    derived in docs/dynamics/sgd.md.
 
     >>> [t.name for t in terms(0.7, 1.2)], [t.name for t in terms(0.4, 0.3)]
     (['F_pp', 'F_0', 'F_ac', 'K_pp'], ['F_pp', 'F_0'])

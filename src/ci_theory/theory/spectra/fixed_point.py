@@ -71,7 +71,7 @@ def solve_kappa(spectrum: Spectrum, n: Number, ridge: Number) -> Root:
     can be seen by, d12. One node is solved at once.
 
     Source: of the equation e.g. Canatar, Bordelon, Pehlevan, arXiv:2006.13198; Simon et al.,
-    arXiv:2110.03922; Hastie et al., arXiv:1903.08560; the method is derived in docs/ridge.md.
+    arXiv:2110.03922; Hastie et al., arXiv:1903.08560; the method is derived in docs/ridge/ridge.md.
 
     >>> from ci_theory.theory.spectra.spectrum import isotropic
     >>> root = solve_kappa(isotropic(100), 200, 1e-3)

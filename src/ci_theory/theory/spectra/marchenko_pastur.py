@@ -6,7 +6,7 @@ r"""Averages over the Marchenko-Pastur law: the eigenvalues of ``X'X/n`` for iso
 with gamma = p/n. In v = log((s - s_-)/(s_+ - s)) the integrand is smooth and falls off at both
 ends exponentially, so the trapezoidal rule converges exponentially, for functions with any scale
 of s, at every gamma: gamma = 1, where the density is singular at 0, is no special case, and a
-factor exp(-s t) may have any t (docs/dynamics.md).
+factor exp(-s t) may have any t (docs/dynamics/dynamics.md).
 """
 
 from typing import NamedTuple
@@ -69,7 +69,8 @@ def eigenvalue_law(gamma: Number) -> EigenvalueLaw:
     Regime: the law is the limit n, p -> infinity; the rule leaves a relative error near 1e-14
     in averages of powers of s, of 1/(s + ridge) and of exp(-s t), t up to about 1e10.
 
-    Source: Marchenko, Pastur 1967 (from memory); the rule is derived here (docs/dynamics.md).
+    Source: Marchenko, Pastur 1967 (from memory); the rule is derived here
+    (docs/dynamics/dynamics.md).
 
     >>> law = eigenvalue_law(2.0)
     >>> print(f"{float(law.atom):.3f} {float(jnp.sum(law.weights)):.12f}")
@@ -134,7 +135,7 @@ def survival_slope(gamma: Number, time: Number) -> Scalar:
     Regime: exact for the law; evaluated by the scaled Bessel function, so that it neither
     overflows nor loses digits.
 
-    Source: derived here (docs/dynamics.md).
+    Source: derived here (docs/dynamics/dynamics.md).
 
     >>> print(f"{float(survival_slope(0.5, 0.0)):.1f} {float(survival_slope(0.5, 3.0)):.12f}")
     1.0 0.063727169696

@@ -73,8 +73,8 @@ def ridgeless_kappa(n: Numbers, alpha: Numbers) -> Float[Array, "..."]:
         alpha: capacity exponent, > 1.
 
     Regime: relative error O(n^-(1 + alpha)) from the equation ``df1(kappa) = n``; with n in
-    place of n + 1/2 it would be O(1/n). Source: docs/ridge.md; the leading order as in Bordelon,
-    Canatar, Pehlevan, arXiv:2002.02561.
+    place of n + 1/2 it would be O(1/n). Source: docs/ridge/ridge.md; the leading order as in
+    Bordelon, Canatar, Pehlevan, arXiv:2002.02561.
 
     >>> print(f"{float(ridgeless_kappa(300, 2.0)):.6e}")
     2.732441e-05
@@ -106,7 +106,7 @@ def bias(kappa: Numbers, alpha: Numbers, source: Numbers) -> Float[Array, "..."]
             out, and is left out too.
 
     Regime: kappa -> 0, absolute error O(kappa^3); within 1e-4 of r = 1 a relative error of 1e-6
-    (the value is averaged over both sides). Source: derived in docs/ridge.md.
+    (the value is averaged over both sides). Source: derived in docs/ridge/ridge.md.
 
     >>> print(f"{float(bias(1e-3, 1.5, 0.5)):.4e}")
     6.6646e-04

@@ -1,6 +1,6 @@
 """Chebyshev nodes for sums over modes: Lagrange polynomials, and weights with an exact total.
 
-They serve ``compression.compress``; why 18 nodes do is in docs/ridge.md.
+They serve ``compression.compress``; why 18 nodes do is in docs/ridge/ridge.md.
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ rows)
 .. math:: \sum_g n_g a_g = 1, \qquad a_g = \frac{c_g}{s + c_g\,\mathrm{df}_1(\kappa)}
 
 where h_g = a_g df1 is the leverage of a row, and 1 / sum n_g a_g^2 the effective number of rows.
-The derivation is in docs/repetition.md; the errors that follow are in ``repetition``.
+The derivation is in docs/rows/repetition.md; the errors that follow are in ``repetition``.
 """
 
 from typing import Any, NamedTuple
@@ -191,7 +191,7 @@ def solve_shares(spectrum: Spectrum, groups: Groups, ridge: Number) -> Shares:
     Limits: weights all equal to r give plain ridge with ridge / r; bounds of the bracket and the
     uniqueness of the root (the left side increases in kappa) hold for all weights >= 0.
 
-    Source: derived here (docs/repetition.md); a repeated row is a block of ones in the sample
+    Source: derived here (docs/rows/repetition.md); a repeated row is a block of ones in the sample
     correlation of Atanasov, Zavatone-Veth, Pehlevan, arXiv:2408.04607.
 
     >>> from ci_theory.theory.spectra.groups import repeated_rows

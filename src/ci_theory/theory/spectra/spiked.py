@@ -147,7 +147,7 @@ def resolvent(spiked: Spiked, k: Number) -> Resolvent:
     Limits: tau = 0: A = 1/(k + x), T = (d - 1)/k + 1/(k + x), exact.
 
     Source: Marchenko, Pastur 1967 for g (from memory); the rank-one part as in Benaych-Georges,
-    Nadakuditi, arXiv:1103.2221; composed here (docs/noisy_features.md).
+    Nadakuditi, arXiv:1103.2221; composed here (docs/representations/noisy_features.md).
 
     >>> found = resolvent(Spiked(rows=10.0, columns=5.0, strength=3.0, noise=0.0), 0.5)
     >>> print(f"{float(found.trace):.6f} {float(found.along):.6f}")
@@ -236,7 +236,8 @@ def shape(spiked: Spiked) -> SpectralShape:
     Regime: limit d, c -> infinity; relative errors of order 1/(d c), and of order tau/x and
     larger next to the threshold. Limits: tau = 0: both 0.
 
-    Source: derived here (docs/noisy_features.md); the next order: Bai, Silverstein 2004.
+    Source: derived here (docs/representations/noisy_features.md); the next order: Bai, Silverstein
+    2004.
 
     >>> flat = shape(Spiked(rows=4000.0, columns=100.0, strength=0.0, noise=1.0))
     >>> print(f"{float(flat.entropy / jnp.log(100.0)):.3f}")  # 100 nearly equal values

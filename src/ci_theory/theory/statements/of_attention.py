@@ -79,7 +79,7 @@ def _endless() -> tuple[Statement, ...]:
             title="scale of the inputs up to which a context helps",
             equation=sp.Eq(grown, (2 / read - noise_d / test_pairs) / (1 + (1 + d) / test_pairs)),
             regime=_ISOTROPIC,
-            source="derived here (docs/icl_population.md)",
+            source="derived here (docs/attention/icl_population.md)",
             implementation="attention.population.largest_scale",
             phenomena=_POPULATION,
             limits=(Limit(words="long contexts", symbol=test_pairs, point=sp.oo, value=2 / read),),
@@ -89,7 +89,7 @@ def _endless() -> tuple[Statement, ...]:
             title="label noise trained on that is best for a test",
             equation=sp.Eq(sigma**2, pairs * (sign**2 * wanted - _COMMON) - d),
             regime=_ISOTROPIC,
-            source="derived here (docs/icl_population.md)",
+            source="derived here (docs/attention/icl_population.md)",
             implementation="attention.population.best_noise",
             phenomena=_POPULATION,
             limits=(

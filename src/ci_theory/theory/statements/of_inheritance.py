@@ -54,7 +54,7 @@ def _normal(x: sp.Expr) -> sp.Expr:
 
 
 def _groups() -> tuple[Statement, ...]:
-    source = "derived here (docs/group_gap.md)"
+    source = "derived here (docs/inheritance/group_gap.md)"
     return (
         Statement(
             name="groups.gap",
@@ -91,7 +91,7 @@ def _groups() -> tuple[Statement, ...]:
 def _prior() -> tuple[Statement, ...]:
     inherited, seen = sp.log(prior / (1 - prior)), sp.log(told / (1 - told))
     errors = (_normal(-mu - shift / (2 * mu)) + _normal(-mu + shift / (2 * mu))) / 2
-    source = "derived here (docs/prior_bias.md)"
+    source = "derived here (docs/inheritance/prior_bias.md)"
     return (
         Statement(
             name="prior.balanced_error",
@@ -152,7 +152,7 @@ def _prior() -> tuple[Statement, ...]:
 
 
 def _mixing() -> tuple[Statement, ...]:
-    source = "derived here (docs/interpolation.md)"
+    source = "derived here (docs/inheritance/interpolation.md)"
     return (
         Statement(
             name="interpolation.risk",
@@ -196,7 +196,7 @@ def _alignment() -> tuple[Statement, ...]:
     half = {delta: 0, left: sp.Rational(1, 2)}
     per_dimension = sp.Symbol("eta", positive=True)
     grown = sp.sqrt(per_dimension * d)
-    source = "derived here (docs/alignment_erasure.md)"
+    source = "derived here (docs/editing/alignment_erasure.md)"
     return (
         Statement(
             name="erasure.rows",
@@ -254,7 +254,7 @@ def _alignment() -> tuple[Statement, ...]:
 
 
 def _poison() -> tuple[Statement, ...]:
-    source = "derived here (docs/poisoning.md)"
+    source = "derived here (docs/inheritance/poisoning.md)"
     planted = ((1 - q) * along + q * strength * label) / (1 + kappa + q * strength**2)
     half = ((1 + kappa) * label / 2 - strength * along) / (
         strength**2 * label / 2 - strength * along

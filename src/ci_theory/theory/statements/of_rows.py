@@ -25,7 +25,7 @@ __all__ = ["ROWS"]
 def _repetition() -> tuple[Statement, ...]:
     share = 4 * rho * f / (1 + rho) ** 2
     worst = (1 / sp.sqrt(1 - f) - 1) / 2
-    source = "derived here (docs/repetition.md)"
+    source = "derived here (docs/rows/repetition.md)"
     return (
         Statement(
             name="repetition.pressure",
@@ -74,7 +74,7 @@ def _scaling() -> tuple[Statement, ...]:
     beta, left = 1 / alpha, sp.sqrt(1 - f)
     second = 3 - 3 * beta + beta**2 + beta * (2 - beta) / left
     spread = df_share * (1 - left) / (1 + left)
-    source = "derived here (docs/repetition.md)"
+    source = "derived here (docs/rows/repetition.md)"
     return (
         Statement(
             name="repetition.worst_count",
