@@ -316,30 +316,25 @@ def _unsaturated(params: Params, made: Forecast) -> Scalar:
 
 
 @quickly
-def _share_of_half(d: Any, n: Any, ridge: Any, strength: Any, label: Any) -> Scalar:
-    return half_saturated(solve_kappa(isotropic(d), n, ridge).value, strength, label)
-
-
-def _half_saturated(params: Params) -> float:
+def _half_saturated(params: Params) -> Scalar:
     up = params.up
-    numbers = params.d, up.n, up.ridge, up.strength, up.label
-    return float(_share_of_half(*(float(number) for number in numbers)))
+    kappa = solve_kappa(isotropic(params.d), up.n, up.ridge).value
+    return half_saturated(kappa, up.strength, up.label)
 
 
 @quickly
-def _neutral(d: Any, up: Upstream) -> Scalar:
-    weights = _pretrained(d, up).weights
+def _neutral(params: Params) -> Scalar:
+    weights = _pretrained(params.d, params.up).weights
     cosine = negative_transfer_cosine(weights.mean[1], weights.spread, 1.0)
     return jnp.where(cosine < 1, cosine, jnp.nan)
 
 
 def _boundary(params: Params) -> float:
     """Alignment at which inheriting neither helps nor harms; NaN if there is none in (0, 1)."""
-    if params.down.harmful > 0 or params.up.poison > 0:
+    forgotten = params.down.ridge == 0 and params.down.n >= params.d  # least squares
+    if forgotten or params.down.harmful > 0 or params.up.poison > 0:
         return float("nan")
-    if params.down.ridge == 0 and params.down.n >= params.d:
-        return float("nan")  # least squares forgets what it inherited
-    return float(_neutral(float(params.d), jax.tree.map(float, params.up)))
+    return float(_neutral(params))
 
 
 _ERRORS = ("excess", "harm", "gain")
