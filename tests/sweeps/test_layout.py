@@ -92,7 +92,7 @@ def test_memory_halves_what_goes_at_a_time_or_refuses_a_run():
 
 
 @pytest.mark.parametrize(
-    ("cells", "per_row", "spread"),
+    ("cells", "per_row", "ratio"),
     [
         # a compilation is 1e10 operations; the lengths 10 and 100 are run as 10 and 100 apart,
         # as 128 together: the price of that is 118 + 28 rows in every run
@@ -100,14 +100,14 @@ def test_memory_halves_what_goes_at_a_time_or_refuses_a_run():
         (2, 1.01e10 / (118 + 28), 2.0),
     ],
 )
-def test_lengths_are_shared_as_long_as_that_costs_less_than_a_compilation(cells, per_row, spread):
+def test_lengths_are_shared_as_long_as_that_costs_less_than_a_compilation(cells, per_row, ratio):
     about = {"n": {"kind": "sized"}, "q": {"kind": "static"}}
     fake = Fake(lambda capacity: Cost(per_row * capacity["n"], 0, 0), platform="cpu")
     sweep = Sweep(phenomenon="x", axes={"n": (10, 100), "q": (1, 2, 3)})
-    assert layout._best_spread(sweep, about, fake, 1) == spread
-    assert layout._best_spread(sweep, about, fake, 2) == 2.0
+    assert layout._best_ratio(sweep, about, fake, 1) == ratio
+    assert layout._best_ratio(sweep, about, fake, 2) == 2.0
     alone = Sweep(phenomenon="x", axes={"n": (10,), "q": (1, 2, 3)}, fixed={})
-    assert layout._best_spread(alone, about, fake, 10**9) == math.inf
+    assert layout._best_ratio(alone, about, fake, 10**9) == math.inf
 
 
 def test_bundles_are_cells_of_equal_statics_and_lengths():
@@ -369,7 +369,7 @@ def test_lengths_of_sized_values_are_the_least_of_two_series():
         least = next(length for length in series if length >= value)
         assert lengths_of([value - 1, value], 2.0) == [least, least]
         assert lengths_of([value], 2.0) == [value]  # alone it is its own length
-    assert lengths_of([10, 20, 10], 2.0) == [10, 20, 10]  # as far apart as the spread: another one
+    assert lengths_of([10, 20, 10], 2.0) == [10, 20, 10]  # as far apart as the ratio: another one
     assert lengths_of([11, 20], 2.0) == [24, 24]
     assert lengths_of([0], 2.0) == [1]
 

@@ -139,7 +139,7 @@ def test_the_hash_sees_what_decides_bits_and_nothing_else(plan):
         assert hash_of(**change) != plan.hash
 
 
-def test_sized_values_share_lengths_within_the_spread():
+def test_sized_values_share_lengths_within_the_ratio():
     values = (1, 20, 33, 64, 65, 129, 400, 500)
     assert lengths_of(values, math.inf) == [512] * 8
     assert lengths_of(values, 2.0) == [1, 20, 64, 64, 192, 192, 512, 512]

@@ -47,7 +47,7 @@ class Chunk(NamedTuple):
     valid: int
 
 
-def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Bundle]:
+def split(sweep: Sweep, about: Mapping[str, Any], ratio: float) -> list[Bundle]:
     """Group the cells of the outer axes by static values and by buckets of sized values."""
     kinds = {name: Kind(info["kind"]) for name, info in about.items()}
     outer = {k: v for k, v in sweep.axes.items() if kinds[k] is not Kind.INNER}
@@ -58,7 +58,7 @@ def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Bundle]
         if kinds[name] is Kind.STATIC:
             labels = list(range(len(values)))
         elif kinds[name] is Kind.SIZED:
-            lengths[name] = lengths_of(values, spread)
+            lengths[name] = lengths_of(values, ratio)
             labels = lengths[name]
         else:
             labels = [0] * len(values)
@@ -83,7 +83,7 @@ def split(sweep: Sweep, about: Mapping[str, Any], spread: float) -> list[Bundle]
     return bundles
 
 
-def lengths_of(values: Sequence[int], spread: float) -> list[int]:
+def lengths_of(values: Sequence[int], ratio: float) -> list[int]:
     """Return the array length of each sized value: that of the largest value in its bucket.
 
     A bucket of several values rounds up to 2^k or 3 2^(k-1), so that few shapes occur; a value
@@ -92,7 +92,7 @@ def lengths_of(values: Sequence[int], spread: float) -> list[int]:
     made: dict[int, int] = {}
     rest = sorted(set(values), reverse=True)
     while rest:
-        bucket = [v for v in rest if v * spread > rest[0] or v == rest[0]]
+        bucket = [v for v in rest if v * ratio > rest[0] or v == rest[0]]
         length = bucket[0] if len(bucket) == 1 else _round_up(bucket[0])
         made.update(dict.fromkeys(bucket, max(length, 1)))
         rest = rest[len(bucket) :]

@@ -22,7 +22,7 @@ _MOST_RUNS = 4096  # a chunk
 _MOST_NUMBERS = 4_000_000  # a chunk: 32 MB on disk
 _CACHE = 16e6  # bytes of intermediates at a time that a CPU still handles well
 _BATCH = (4, 64)  # runs at a time on a CPU, at least and at most
-_SPREADS = (2.0, 4.0, math.inf)  # sized values up to this factor apart may share a program
+_RATIOS = (2.0, 4.0, math.inf)  # sized values up to this factor apart may share a program
 
 
 def make_plan(
@@ -59,7 +59,7 @@ def make_plan(
         sweep=sweep,
         about=_about(sweep, phenomenon),
         identity=identity_of(phenomenon),
-        spread=math.inf,
+        ratio=math.inf,
         bundles=(),
         start=start,
         previous=previous,
@@ -68,12 +68,12 @@ def make_plan(
     programs = Programs(phenomenon, devices_of(device), bare.inner)
     memory = memory_budget(programs.devices) if memory is None else memory
     replicates = sweep.replicates - start
-    spread = _best_spread(bare.box, bare.about["axes"], programs, replicates)
+    ratio = _best_ratio(bare.box, bare.about["axes"], programs, replicates)
     bundles = []
-    for bundle in split(bare.box, bare.about["axes"], spread):
+    for bundle in split(bare.box, bare.about["axes"], ratio):
         check()
         bundles.append(_lay_out(bundle, programs, replicates, memory, most_runs or _MOST_RUNS))
-    return dataclasses.replace(bare, spread=spread, bundles=tuple(bundles))
+    return dataclasses.replace(bare, ratio=ratio, bundles=tuple(bundles))
 
 
 def _about(sweep: Sweep, phenomenon: Phenomenon) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _about(sweep: Sweep, phenomenon: Phenomenon) -> dict[str, Any]:
     }
 
 
-def _best_spread(
+def _best_ratio(
     sweep: Sweep, about: Mapping[str, Any], programs: Programs, replicates: int
 ) -> float:
     """Weigh compilations against rows that count for nothing, on one combination of statics."""
@@ -100,15 +100,15 @@ def _best_spread(
         return math.inf
     compiling = _SECONDS * _RATE.get(programs.devices[0].platform, _OTHER_RATE)
     price = {}
-    for spread in _SPREADS:
-        bundles = split(sweep, about, spread)
+    for ratio in _RATIOS:
+        bundles = split(sweep, about, ratio)
         middle = bundles[len(bundles) // 2].statics
         chosen = [g for g in bundles if g.statics == middle]
         work = [
             programs.cost(g.statics, g.capacity).work * len(g.cells) * replicates for g in chosen
         ]
-        price[spread] = compiling * len(chosen) + sum(work)
-    return min(price, key=lambda spread: price[spread])
+        price[ratio] = compiling * len(chosen) + sum(work)
+    return min(price, key=lambda ratio: price[ratio])
 
 
 def _lay_out(

@@ -41,7 +41,7 @@ class Plan:
         sweep: the sweep with its defaults written out; its ``replicates`` is ``stop``.
         about: kind, type, unit and meaning of every parameter and measure.
         identity: what must be equal for results to be mixed: version, formula, dtype, generator.
-        spread: sized values up to this factor apart share a program.
+        ratio: up to this factor apart, sized values share a program ("spread" in what is stored).
         bundles: the bundles, in running order.
         previous: hash of the plan that this one extends, or "".
         added: the axis that grows and its new values: the plan covers these only; None: all.
@@ -50,7 +50,7 @@ class Plan:
     sweep: Sweep
     about: Mapping[str, Any]
     identity: Mapping[str, Any]
-    spread: float
+    ratio: float
     bundles: tuple[Bundle, ...]
     start: int = 0
     previous: str = ""
@@ -179,7 +179,7 @@ class Plan:
             "sweep": declared(self.sweep),
             "replicates": [self.start, self.stop],
             "identity": dict(self.identity),
-            "spread": None if math.isinf(self.spread) else self.spread,
+            "spread": None if math.isinf(self.ratio) else self.ratio,
             "groups": [  # the bundles, by the word that stored plans have for them
                 {
                     "statics": dict(g.statics),
@@ -215,10 +215,10 @@ class Plan:
             source="a stored plan",
         )
         added = (data["added"][0], tuple(data["added"][1])) if "added" in data else None
-        spread = math.inf if data["spread"] is None else data["spread"]
+        ratio = math.inf if data["spread"] is None else data["spread"]
         bundles = []
         for bundle, known in itertools.zip_longest(
-            split(box_of(sweep, added), data["about"]["axes"], spread), data["groups"]
+            split(box_of(sweep, added), data["about"]["axes"], ratio), data["groups"]
         ):
             if bundle is None or known is None or len(bundle.cells) != known["cells"]:
                 raise BadInput("its bundles are not those that this version makes")
@@ -230,7 +230,7 @@ class Plan:
             sweep=sweep,
             about=data["about"],
             identity=data["identity"],
-            spread=spread,
+            ratio=ratio,
             bundles=tuple(bundles),
             start=data["replicates"][0],
             previous=data["previous"],
