@@ -4,7 +4,14 @@
 
 Each experiment in a process of its own: every program of its plan is compiled, and a call or more
 of each, some ``LOOK`` seconds, is timed; the rest follows from the number of runs. CPU seconds of
-one thread, so that compiling and running are told in one unit on any machine.
+one thread, so that compiling and running are told in one unit on any machine; beside other work
+both come out up to a third higher, running more than compiling.
+
+What it brought that only trainings in stages are fully optimised, in seconds of compilation before
+and after (before: ``XLA_FLAGS=--xla_backend_optimization_level=3``), at equal running times within
+some hundredths: fig_networks_noise 35 and 13, fig_feature_parts 70 and 55, fig_ridge_peak_p 35 and
+23, fact_memory_ranks 7.2 and 4.7, markov_icl 29 and 18; of the first 48 sweeps by name 746 and 461.
+sgd_scaling, a loop that is not in stages, runs 15 % longer: in all 23.9 s, 22.9 before.
 """
 
 import json
@@ -28,11 +35,7 @@ asked for on a machine it is loaded from the cache of the command line. A sweep 
 every combination of its static axes and for every length of array: `p` of ridge regression is one.
 
 Of full optimisation, what takes long to compile serves loops of many small steps; so only trainings
-in stages are given it (`sweeps/program.py`). What that brought, in seconds of compilation before
-and after, at equal running times within some hundredths: fig_networks_noise 35 and 13,
-fig_feature_parts 70 and 55, fig_ridge_peak_p 35 and 23, fact_memory_ranks 7.2 and 4.7, markov_icl
-29 and 18; of the first 48 sweeps of the table 746 and 461. sgd_scaling, a loop that is not in
-stages, runs 15 % longer: in all 23.9 s, 22.9 before.
+in stages are given it (`sweeps/program.py`).
 """
 
 
@@ -97,7 +100,8 @@ def main() -> int:
         return 0
     experiments = Path(__file__).parents[1] / "experiments"
     names = sys.argv[1:] or sorted(f.stem for f in experiments.glob("*.toml"))
-    one_thread = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "OPENBLAS_NUM_THREADS": "1"}
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+    one_thread = {"XLA_FLAGS": flags, "OPENBLAS_NUM_THREADS": "1"}
     print(f"{'experiment':36}{'programs':>9}{'compiling':>11}{'running':>11}{'share':>8}")
     failures, rows = 0, []
     for name in names:
