@@ -160,10 +160,11 @@ def test_costly_rows_split_a_sized_axis_and_cheap_ones_do_not():
 def test_chunks_shrink_to_the_memory_that_the_compiler_reports():
     sweep = Sweep(phenomenon="sweep_toys.gram", fixed={"n": 128}, replicates=64)
     roomy = make_plan(sweep, memory=1e9).bundles[0]
-    tight = make_plan(sweep, memory=1e6).bundles[0]
-    assert tight.batch < roomy.batch
     programs = Programs(load("sweep_toys.gram"), devices_of("cpu"), {})
-    assert programs.memory(tight.shape) <= 1e6 < programs.memory(roomy.shape)
+    half = programs.memory(roomy.shape) / 2  # versions of XLA differ by a factor of eight
+    tight = make_plan(sweep, memory=half).bundles[0]
+    assert 1 <= tight.batch < roomy.batch
+    assert 0 < programs.memory(tight.shape) <= half
 
 
 @pytest.mark.parametrize("n", [10**4, 10**9, 10**15])
